@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * oriel.h - the Qwen2.5-VL vision encoder: RGB pixels in, embeddings out
+ *
+ * Four nouns carry the library:
+ *
+ *   oriel_model    a checkpoint, opened and checked      immutable, shared
+ *   oriel_plan     the geometry of a batch, from sizes   immutable, shared
+ *   oriel_encoder  a model on a device, with scratch     one call at a time
+ *   oriel_error    why a call failed                     the caller's
+ *
+ * A plan needs neither pixels, weights nor a device: count tokens, bytes and
+ * FLOPs with it before decoding or admitting anything.
+ *
+ * Words   item: an image or video of a batch.  patch: 14x14 pixels of 2 frames,
+ *   one row of the network.  token: 2x2 patches, one row of the result.  image
+ *   order: tokens row by row, frame by frame, item by item, the 4 patches of a
+ *   token adjacent; the order of pixel_values, and of every result.  window
+ *   order: the same tokens grouped by attention window.
+ * Status  Functions return ORIEL_OK (0) or a positive code, so calls chain with
+ *   ||.  Every call fills 'err' unless it is NULL, on success too.  A create or
+ *   open that fails stores NULL in *out.
+ * Structs begin with struct_size and start from their _INIT macro.  In options,
+ *   zero or NULL means the default, for a field or for the whole.  Fields are
+ *   only ever appended; a non-zero one that the library is too old to know is
+ *   refused (ORIEL_ERR_UNSUPPORTED).  An _info is filled up to its struct_size.
+ * Memory  Arguments are read before a call returns unless its text says
+ *   otherwise.  Only handles need destroying, in any order: an encoder keeps
+ *   its model alive.  Pointers inside an _info live as long as its handle.
+ * Threads Different handles never interfere.  "Shared": one handle serves many
+ *   callers at once; "exclusive": one call at a time, from any thread.  After
+ *   fork() the child may use plans only.
+ * Process The library never prints, exits, aborts, reads the environment, or
+ *   changes locale, signals or the caller's current CUDA device.
+ * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
+ *   thread count, direct or replayed: for one library version, model,
+ *   precision, and processor or GPU kind (oriel_encoder_info.description).
+ */
+#ifndef ORIEL_H
+#define ORIEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define ORIEL_API __attribute__((visibility("default"))) /* gcc, clang */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ORIEL_VERSION_MAJOR 0
+#define ORIEL_VERSION_MINOR 1
+#define ORIEL_VERSION_PATCH 0
+#define ORIEL_ABI_VERSION 0 /* the number in liboriel.so.N */
+
+struct CUstream_st; /* what cudaStream_t and CUstream point to */
+
+typedef struct oriel_model oriel_model;
+typedef struct oriel_plan oriel_plan;
+typedef struct oriel_encoder oriel_encoder;
+
+/* ---- Errors ----------------------------------------------------------- */
+
+/*
+ * Pinned for ever.  ORIEL_ERR_INPUT alone is the fault of who sent the image
+ * (HTTP 400); err->item says which.  At right: Triton's class of error.
+ */
+typedef int32_t oriel_status;
+enum {
+    ORIEL_OK = 0,
+    ORIEL_ERR_INPUT = 1,       /* size, ratio or grid of an item  INVALID_ARG */
+    ORIEL_ERR_ARGUMENT = 2,    /* the calling program is wrong    INVALID_ARG */
+    ORIEL_ERR_CAPACITY = 3,    /* too much for one call: split    UNAVAILABLE */
+    ORIEL_ERR_MEMORY = 4,      /* host or device memory is out    UNAVAILABLE */
+    ORIEL_ERR_NOT_FOUND = 5,   /* no such file or folder          NOT_FOUND   */
+    ORIEL_ERR_IO = 6,          /* a read failed or came short     UNAVAILABLE */
+    ORIEL_ERR_MODEL = 7,       /* checkpoint or config malformed  INTERNAL    */
+    ORIEL_ERR_UNSUPPORTED = 8, /* well-formed, but not built in   UNSUPPORTED */
+    ORIEL_ERR_DEVICE = 9,      /* no such device or no driver     UNAVAILABLE */
+    ORIEL_ERR_FAULT = 10,      /* device failed: encoder is lost  INTERNAL    */
+    ORIEL_ERR_CANCELLED = 11,  /* the cancel hook said so         CANCELLED   */
+    ORIEL_ERR_INTERNAL = 12    /* a bug in Oriel: please report   INTERNAL    */
+};
+
+typedef struct oriel_error {
+    oriel_status status;
+    int32_t item;  /* index of the item at fault, or -1 */
+    int32_t cause; /* errno or cudaError_t behind it, or 0 */
+    int32_t reserved;
+    char message[496]; /* one line of UTF-8, control characters escaped; names
+                          file, field or tensor, and what was expected */
+} oriel_error;
+
+/* ---- Version and hooks ------------------------------------------------ */
+
+/* "ORIEL_ERR_INPUT"; "unknown" for others.  Static.  Threads: any. */
+ORIEL_API const char *oriel_status_name(oriel_status status);
+/* "0.1.0", of the library that was loaded.  Static.  Threads: any. */
+ORIEL_API const char *oriel_version(void);
+/* Refuse to run when it differs from ORIEL_ABI_VERSION.  Threads: any. */
+ORIEL_API int32_t oriel_abi_version(void);
+
+/*
+ * What the caller may lend; copied, but 'user' must outlive the handle.  An
+ * alloc comes with its free; they serve Oriel's own allocations, not those of
+ * the libraries beneath.  All run on the thread inside the call.
+ */
+typedef struct oriel_hooks {
+    uint32_t struct_size, reserved;
+    void *user;
+    void *(*alloc)(void *user, size_t bytes, size_t alignment);
+    void (*free)(void *user, void *memory);
+    void *(*device_alloc)(void *user, size_t bytes, int32_t device_index);
+    void (*device_free)(void *user, void *memory, int32_t device_index);
+    void (*log)(void *user, int32_t level, const char *line);
+    int32_t (*cancel)(void *user); /* non-zero stops loading or a CPU encode */
+} oriel_hooks;
+#define ORIEL_HOOKS_INIT \
+    { \
+        sizeof(oriel_hooks), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
+    }
+
+enum { ORIEL_LOG_WARNING = 1, ORIEL_LOG_INFO = 2, ORIEL_LOG_DEBUG = 3 };
+
+/* ---- Model ------------------------------------------------------------ */
+
+enum { ORIEL_DTYPE_F32 = 1, ORIEL_DTYPE_BF16 = 2, ORIEL_DTYPE_F16 = 3 };
+
+typedef struct oriel_model_options {
+    uint32_t struct_size, reserved;
+    const char *config_path; /* config.json; default: beside the weights */
+    const oriel_hooks *hooks;
+} oriel_model_options;
+#define ORIEL_MODEL_OPTIONS_INIT \
+    { \
+        sizeof(oriel_model_options), 0, NULL, NULL \
+    }
+
+/*
+ * Open a Hugging Face folder or one .safetensors file: check configuration and
+ * tensor table (milliseconds) and keep the files, which must not change, open.
+ * The first encoder of a device and precision reads the vision tensors, and
+ * only them, straight to where they are used; later ones share them.
+ * Threads: any; the model: shared.
+ * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY
+ */
+ORIEL_API oriel_status oriel_model_open(oriel_model **out, const char *path,
+                                        const oriel_model_options *options,
+                                        oriel_error *err);
+
+/* The same from config.json's text and one safetensors file's bytes, which must
+   stay unchanged until the model and its encoders are gone. */
+ORIEL_API oriel_status oriel_model_open_memory(
+    oriel_model **out, const char *config_json, size_t config_bytes,
+    const void *weights, size_t weights_bytes,
+    const oriel_model_options *options, oriel_error *err);
+
+/* A published size without weights, to plan with: "3b", "7b", "32b", "72b".
+   Static, never destroyed.  NULL for an unknown name.  Threads: any. */
+ORIEL_API const oriel_model *oriel_model_preset(const char *name);
+
+typedef struct oriel_model_info {
+    uint32_t struct_size;
+    int32_t has_weights; /* 0 for a preset: cannot encode */
+    int32_t depth, hidden_size, intermediate_size, num_heads, head_dim;
+    int32_t out_hidden_size; /* width of an embedding */
+    int32_t in_channels, patch_size, temporal_patch_size, spatial_merge_size;
+    int32_t window_size; /* pixels */
+    int32_t n_full_attention_blocks;
+    const int32_t *full_attention_blocks; /* 0-based, ascending */
+    int64_t min_pixels, max_pixels;       /* of preprocessor_config.json */
+    float image_mean[3], image_std[3];    /* likewise */
+    int32_t weight_dtype, n_tensors;      /* as stored; the vision part */
+    uint64_t weight_bytes;
+} oriel_model_info;
+#define ORIEL_MODEL_INFO_INIT \
+    { \
+        sizeof(oriel_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, \
+            0, 0, {0}, {0}, 0, 0, 0 \
+    }
+
+/* Threads: shared. */
+ORIEL_API oriel_status oriel_model_get_info(const oriel_model *model,
+                                            oriel_model_info *info,
+                                            oriel_error *err);
+
+/*
+ * Identity of the vision weights, for cache keys: 32 hexadecimal digits.
+ * XXH3-128 of the tensors in canonical order and layout, whatever the sharding
+ * or prefix; not cryptographic.  Reads the weights.  Threads: shared.
+ */
+ORIEL_API oriel_status oriel_model_digest(const oriel_model *model,
+                                          char digest[33], oriel_error *err);
+
+ORIEL_API void oriel_model_destroy(oriel_model *model); /* NULL is fine */
+
+/* ---- Plan ------------------------------------------------------------- */
+
+enum {
+    ORIEL_RESAMPLE_TORCHVISION = 0, /* transformers' default, vLLM, SGLang */
+    ORIEL_RESAMPLE_PILLOW = 1,      /* Pillow 13 and later */
+    ORIEL_RESAMPLE_PILLOW12 = 2,    /* Pillow up to 12.1 */
+    ORIEL_RESAMPLE_FLOAT = 3        /* transformers on GPU tensors */
+};
+enum { ORIEL_SIZING_TRANSFORMERS = 0, ORIEL_SIZING_QWEN_VL_UTILS = 1 };
+
+typedef struct oriel_plan_options {
+    uint32_t struct_size;
+    int32_t resample, sizing, reserved;
+    int64_t min_pixels, max_pixels; /* default: the model's */
+    const oriel_hooks *hooks;
+} oriel_plan_options;
+#define ORIEL_PLAN_OPTIONS_INIT \
+    { \
+        sizeof(oriel_plan_options), 0, 0, 0, 0, 0, NULL \
+    }
+
+typedef struct oriel_item {                /* never to grow */
+    int32_t width, height;                 /* after EXIF rotation */
+    int32_t frames;                        /* 0 or 1: an image */
+    int32_t resized_width, resized_height; /* 0, 0: by the options' rule; else
+                                              multiples of patch x merge */
+    int32_t reserved;
+} oriel_item;
+
+#define ORIEL_MAX_PATCHES 16777216 /* in one plan, whatever a config says */
+
+/*
+ * Plan a batch of images and videos from their sizes.  'items' is [n_items],
+ * n_items >= 1.  'model' gives geometry and limits and need not outlive the
+ * call; NULL is the 7B preset.  Host only, microseconds.  All that a client
+ * can get wrong is refused here; no picture makes oriel_encode fail.
+ * Threads: any; the plan: shared.
+ * ORIEL_ERR_INPUT (side < 1, ratio over 200, one item over the limit),
+ * _CAPACITY (all items together over it), _ARGUMENT, _MEMORY
+ */
+ORIEL_API oriel_status oriel_plan_create(
+    oriel_plan **out, const oriel_model *model, const oriel_item *items,
+    size_t n_items, const oriel_plan_options *options, oriel_error *err);
+
+/* The same for pixel_values: 'grid_thw' is image_grid_thw, [n_items, 3]. */
+ORIEL_API oriel_status oriel_plan_create_from_grids(
+    oriel_plan **out, const oriel_model *model, const int64_t *grid_thw,
+    size_t n_items, const oriel_plan_options *options, oriel_error *err);
+
+typedef struct oriel_plan_info {
+    uint32_t struct_size;
+    int32_t n_items;
+    int32_t n_frames, n_windows;           /* attention segments of each kind */
+    int32_t longest_frame, longest_window; /* patches */
+    int32_t patch_columns;                 /* 1176: width of pixel_values */
+    int32_t out_hidden_size;               /* width of embeddings */
+    int64_t patches, tokens;          /* rows of pixel_values, embeddings */
+    int64_t flops;                    /* of one encode */
+    const int64_t *grid_thw;          /* [n_items, 3] in patches */
+    const int64_t *offsets;           /* [n_items + 1] first token of each */
+    const int64_t *flops_per_item;    /* [n_items] a scheduler's cost */
+    const int32_t *cu_seqlens;        /* [n_frames + 1] in patches */
+    const int32_t *cu_window_seqlens; /* [n_windows + 1] in patches */
+    const int32_t *window_index;      /* [tokens] in window order: the token's
+                                          place in image order */
+    const int32_t *window_inverse;    /* [tokens] the other way round */
+    const int32_t *positions;         /* [patches, 2] in window order: row and
+                                          column, for rope */
+} oriel_plan_info;
+#define ORIEL_PLAN_INFO_INIT \
+    { \
+        sizeof(oriel_plan_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, \
+            NULL, NULL, NULL, NULL, NULL, NULL \
+    }
+
+/* Item i was resized to grid h x 14 by w x 14 pixels.  Threads: shared. */
+ORIEL_API oriel_status oriel_plan_get_info(const oriel_plan *plan,
+                                           oriel_plan_info *info,
+                                           oriel_error *err);
+
+ORIEL_API void oriel_plan_destroy(oriel_plan *plan); /* NULL is fine */
+
+/* ---- Encoder ---------------------------------------------------------- */
+
+enum { ORIEL_DEVICE_AUTO = 0, ORIEL_DEVICE_CPU = 1, ORIEL_DEVICE_CUDA = 2 };
+enum {
+    ORIEL_PRECISION_AUTO = 0, /* bf16 where the device is fast at it */
+    ORIEL_PRECISION_BF16 = 1,
+    ORIEL_PRECISION_FP32 = 2
+};
+
+typedef struct oriel_device_info {
+    uint32_t struct_size;
+    int32_t device, device_index; /* as chosen when AUTO was asked for */
+    int32_t precision;            /* what AUTO means there */
+    int32_t threads;              /* CPU: cores we may run on */
+    int32_t reserved;
+    uint64_t memory_bytes; /* of the device, all of it */
+    char description[128]; /* "cpu avx512_bf16, oneDNN 2.6.3" */
+    char reason[256];      /* AUTO: why this device and no other */
+} oriel_device_info;
+#define ORIEL_DEVICE_INFO_INIT \
+    { \
+        sizeof(oriel_device_info), 0, 0, 0, 0, 0, 0, {0}, \
+        { \
+            0 \
+        } \
+    }
+
+/*
+ * Look at a device without a model: is it there, and what is it?  AUTO names
+ * the one that an encoder would get.  Threads: any.  ORIEL_ERR_DEVICE
+ */
+ORIEL_API oriel_status oriel_device_get_info(int32_t device,
+                                             int32_t device_index,
+                                             oriel_device_info *info,
+                                             oriel_error *err);
+
+typedef struct oriel_encoder_options {
+    uint32_t struct_size;
+    int32_t device;       /* AUTO: CUDA if there is one, else CPU */
+    int32_t device_index; /* CUDA ordinal */
+    int32_t precision;    /* AUTO: bf16 where the device is fast at it */
+    int32_t threads;      /* CPU: 0 is every core we may run on */
+    int32_t reserved;
+    size_t workspace_bytes; /* owned scratch; 0: the caller brings it */
+    const oriel_hooks *hooks;
+} oriel_encoder_options;
+#define ORIEL_ENCODER_OPTIONS_INIT \
+    { \
+        sizeof(oriel_encoder_options), 0, 0, 0, 0, 0, 0, NULL \
+    }
+
+/*
+ * Scratch, in bytes on its device, that an encoder of these options needs for
+ * this plan: linear in patches and source pixels.  Computed from shapes, so
+ * 'options' may name CUDA where there is none.  Threads: shared.
+ */
+ORIEL_API oriel_status oriel_plan_workspace(
+    const oriel_plan *plan, const oriel_encoder_options *options, size_t *bytes,
+    oriel_error *err);
+
+/*
+ * Put a model on a device.  The first for a device and precision reads the
+ * weights (seconds); the next share them.  Threads of the CPU backend start
+ * here and end in destroy; there are no others.  Everything lazy happens here,
+ * so the first encode may be captured.  Make one per stream or thread.
+ * Threads: any; the encoder: exclusive.
+ * ORIEL_ERR_ARGUMENT (a preset), _DEVICE, _IO, _MEMORY, _CANCELLED, and
+ * _UNSUPPORTED (a precision the device lacks; never another in its place)
+ */
+ORIEL_API oriel_status
+oriel_encoder_create(oriel_encoder **out, const oriel_model *model,
+                     const oriel_encoder_options *options, oriel_error *err);
+
+typedef struct oriel_encoder_info {
+    uint32_t struct_size;
+    int32_t device, device_index, precision, threads; /* as chosen */
+    int32_t reserved;
+    size_t workspace_bytes;
+    uint64_t weight_bytes;   /* on the device, shared with others */
+    const char *description; /* "cpu avx512_bf16, oneDNN 2.6.3, 2 threads" */
+} oriel_encoder_info;
+#define ORIEL_ENCODER_INFO_INIT \
+    { \
+        sizeof(oriel_encoder_info), 0, 0, 0, 0, 0, 0, 0, NULL \
+    }
+
+/* Threads: shared. */
+ORIEL_API oriel_status oriel_encoder_get_info(const oriel_encoder *encoder,
+                                              oriel_encoder_info *info,
+                                              oriel_error *err);
+
+/* Waits for the encoder's own work on the device.  NULL is fine. */
+ORIEL_API void oriel_encoder_destroy(oriel_encoder *encoder);
+
+/* ---- Encode ----------------------------------------------------------- */
+
+enum { ORIEL_MEMORY_HOST = 0, ORIEL_MEMORY_DEVICE = 1 };
+
+/* Exactly one of 'frames' and 'pixel_values' is set. */
+typedef struct oriel_input {
+    uint32_t struct_size;
+    int32_t memory;            /* where pixels lie, not these arrays */
+    const void *const *frames; /* [sum of frames], item after item, each RGB8
+                                   [height, width, 3] */
+    const size_t *pitches;     /* [sum of frames] bytes a line; NULL: tight */
+    const void *pixel_values;  /* [patches, patch_columns], tight */
+    size_t pixel_values_bytes;
+    int32_t dtype; /* of pixel_values; default F32 */
+    int32_t reserved;
+} oriel_input;
+#define ORIEL_INPUT_INIT \
+    { \
+        sizeof(oriel_input), 0, NULL, NULL, NULL, 0, 0, 0 \
+    }
+
+typedef struct oriel_tap { /* never to grow */
+    int32_t hidden_state;  /* 0: patch embedding; k: after k blocks */
+    int32_t dtype;         /* default F32 */
+    void *data;            /* [patches, hidden_size] in image order */
+    size_t bytes;
+} oriel_tap;
+
+typedef struct oriel_output {
+    uint32_t struct_size;
+    int32_t memory; /* of embeddings and taps */
+    int32_t dtype;  /* of embeddings; default F32 */
+    int32_t n_taps;
+    void *embeddings; /* [tokens, out_hidden_size]; NULL: taps only, and
+                             blocks behind the last tap are not run */
+    size_t embeddings_bytes;
+    size_t row_bytes; /* from row to row; 0: tight */
+    const oriel_tap *taps;
+    void *workspace; /* on the encoder's device; NULL: its own */
+    size_t workspace_bytes;
+} oriel_output;
+#define ORIEL_OUTPUT_INIT \
+    { \
+        sizeof(oriel_output), 0, 0, 0, NULL, 0, 0, NULL, NULL, 0 \
+    }
+
+/*
+ * Encode a planned batch.  A NaN in pixel_values stays within its item.
+ *
+ * On the CPU the result is there on return and 'stream' is ignored.  On CUDA
+ * the work is enqueued on 'stream' (NULL: the default stream) without
+ * allocating or synchronising: pixels, output and workspace must stay until
+ * the stream has passed, the plan only until return.  Pageable host memory
+ * makes its own copy wait; pinned does not.  A call may be captured into a
+ * CUDA graph; then plan, encoder and all that memory must outlive the graph,
+ * whose replays read the pixels anew.  Calls on different streams share the
+ * workspace: the caller orders them.  Device pointers and row_bytes are
+ * multiples of 16.  Threads: exclusive.
+ *
+ * Nothing enqueued or written: ORIEL_ERR_ARGUMENT (missing pointer, wrong
+ *   bytes, plan of another geometry), _CAPACITY (workspace), _UNSUPPORTED
+ * Output undefined: _CANCELLED, _MEMORY; _FAULT (destroy the encoder; a fault
+ *   after return surfaces when the caller synchronises)
+ */
+ORIEL_API oriel_status oriel_encode(
+    oriel_encoder *encoder, const oriel_plan *plan, const oriel_input *input,
+    const oriel_output *output, struct CUstream_st *stream, oriel_error *err);
+
+/*
+ * Only resize, normalise and cut: what a Hugging Face processor returns, bit
+ * for bit, into [patches, patch_columns] fp32 on the host.  No model, no
+ * device; works on the calling thread.  'input' holds frames on the host.
+ * Threads: any.  ORIEL_ERR_ARGUMENT, _MEMORY
+ */
+ORIEL_API oriel_status oriel_preprocess(const oriel_plan *plan,
+                                        const oriel_input *input,
+                                        float *pixel_values,
+                                        size_t pixel_values_bytes,
+                                        oriel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+/*
+ * A whole program (oriel_image.h decodes files; here the picture is black).
+ *
+ *  #include <oriel.h>
+ *  #include <stdio.h>
+ *  #include <stdlib.h>
+ *
+ *  int main(int argc, char **argv)
+ *  {
+ *      const void *rgb = calloc(480, 640 * 3);
+ *      oriel_item item = {640, 480, 1, 0, 0, 0}; oriel_error err;
+ *      oriel_model *model; oriel_plan *plan; oriel_encoder *encoder;
+ *      oriel_encoder_options opt = ORIEL_ENCODER_OPTIONS_INIT;
+ *      oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+ *      oriel_input in = ORIEL_INPUT_INIT; oriel_output out = ORIEL_OUTPUT_INIT;
+ *      if (oriel_model_open(&model, argv[argc - 1], NULL, &err) ||
+ *          oriel_plan_create(&plan, model, &item, 1, NULL, &err) ||
+ *          oriel_plan_get_info(plan, &info, &err) ||
+ *          oriel_plan_workspace(plan, &opt, &opt.workspace_bytes, &err) ||
+ *          oriel_encoder_create(&encoder, model, &opt, &err))
+ *          return fprintf(stderr, "%s\n", err.message), 1;
+ *      in.frames = &rgb;
+ *      out.embeddings_bytes = (size_t)(info.tokens * info.out_hidden_size * 4);
+ *      out.embeddings = malloc(out.embeddings_bytes);
+ *      if (oriel_encode(encoder, plan, &in, &out, NULL, &err))
+ *          return fprintf(stderr, "%s\n", err.message), 1;
+ *      printf("%d tokens\n", (int)info.tokens);
+ *      oriel_encoder_destroy(encoder); oriel_plan_destroy(plan);
+ *      oriel_model_destroy(model);
+ *  }
+ */
+#endif /* ORIEL_H */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * oriel_image.h - file bytes to the RGB8 pictures that oriel_encode takes
+ *
+ * Its own library, liboriel-image, so that a server which decodes elsewhere
+ * links no decoder.  Formats are told by content: PNG (APNG: the default
+ * image), JPEG (MPO: the first picture), WebP (animated: the first composited
+ * frame), PPM and PGM.  Every pixel is the one that Pillow's open, EXIF
+ * transpose and convert("RGB") give; what Pillow refuses is refused.
+ *
+ * Conventions of status, error, structs and hooks are those of oriel.h.
+ */
+#ifndef ORIEL_IMAGE_H
+#define ORIEL_IMAGE_H
+
+#include "oriel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    ORIEL_IMAGE_PNG = 1,
+    ORIEL_IMAGE_JPEG = 2,
+    ORIEL_IMAGE_WEBP = 3,
+    ORIEL_IMAGE_PNM = 4
+};
+
+enum {
+    ORIEL_ALPHA_WHITE = 0, /* composited on white, as transformers >= 5.21 and
+                              qwen-vl-utils do with image objects */
+    ORIEL_ALPHA_DROP = 1   /* convert("RGB"): the colour behind the alpha, as
+                              transformers does with paths */
+};
+
+#define ORIEL_IMAGE_MAX_PIXELS 178956970 /* Pillow's decompression bomb error */
+
+typedef struct oriel_image_options {
+    uint32_t struct_size;
+    int32_t alpha;
+    int32_t ignore_orientation; /* non-zero: EXIF and XMP do not rotate */
+    int32_t reserved;
+    int64_t max_pixels; /* default ORIEL_IMAGE_MAX_PIXELS; checked on the
+                           header, before anything is allocated */
+    const oriel_hooks *hooks;
+} oriel_image_options;
+#define ORIEL_IMAGE_OPTIONS_INIT \
+    { \
+        sizeof(oriel_image_options), 0, 0, 0, 0, NULL \
+    }
+
+typedef struct oriel_image_info {
+    uint32_t struct_size;
+    int32_t format;
+    int32_t width, height; /* of the decoded picture, after rotation */
+    int32_t orientation;   /* 1..8 as EXIF counts; 1 when ignored or absent */
+    int32_t channels;      /* as stored: 1 grey or palette, 2, 3, 4 */
+    int32_t bit_depth;     /* as stored: 1, 2, 4, 8, 16 */
+    int32_t has_alpha;     /* an alpha band or a transparent colour */
+} oriel_image_info;
+#define ORIEL_IMAGE_INFO_INIT \
+    { \
+        sizeof(oriel_image_info), 0, 0, 0, 0, 0, 0, 0 \
+    }
+
+/*
+ * Read what the header of a file tells, without decoding.  'bytes' is the whole
+ * file; err->item is -1: the caller knows which file it was.  Threads: any.
+ * ORIEL_ERR_INPUT (no such format, malformed, over max_pixels), _UNSUPPORTED
+ * (a format left out of this build), _ARGUMENT, _MEMORY
+ */
+ORIEL_API oriel_status oriel_image_probe(const void *bytes, size_t n_bytes,
+                                         const oriel_image_options *options,
+                                         oriel_image_info *info,
+                                         oriel_error *err);
+
+/*
+ * Decode into RGB8: 'rgb' is the caller's, [height, width, 3] as probed with
+ * the same options, lines 'pitch' bytes apart (0: tight), 'rgb_bytes' in all.
+ * After an error the contents of 'rgb' are undefined.  Threads: any.
+ * ORIEL_ERR_INPUT as above, or damage further in; _ARGUMENT; _MEMORY
+ */
+ORIEL_API oriel_status oriel_image_decode(const void *bytes, size_t n_bytes,
+                                          const oriel_image_options *options,
+                                          void *rgb, size_t rgb_bytes,
+                                          size_t pitch, oriel_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* ORIEL_IMAGE_H */
