@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan.c - from the sizes of a batch to its geometry
+ *
+ * Two passes over the items.  The first refuses what must be refused and counts;
+ * the second fills one allocation of exactly the size counted.
+ */
+#include "plan/plan.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "model/model.h"
+#include "plan/flops.h"
+#include "plan/shape.h"
+
+#include <string.h>
+
+typedef struct totals {
+    int64_t patches, tokens, frames, windows, source_frames;
+    int32_t longest_frame, longest_window; /* patches */
+} totals;
+
+/* ---- First pass ------------------------------------------------------- */
+
+static void
+raise_to(int32_t *maximum, int64_t value)
+{
+    if (*maximum < value)
+        *maximum = (int32_t)value;
+}
+
+static oriel_status
+measure(totals *sum, const oriel_plan_request *r, oriel_error *err)
+{
+    *sum = (totals){0};
+    for (size_t i = 0; i < r->n_items; i++) {
+        int64_t merge, tokens;
+        oriel_status st;
+        oriel_plan_shape s;
+
+        st = oriel_plan_shape_get(&s, r, i, err);
+        if (st)
+            return st;
+        merge = (int64_t)s.tokens.merge * s.tokens.merge;
+        tokens = (int64_t)s.tokens.rows * s.tokens.columns;
+        sum->patches += s.t * s.h * s.w;
+        sum->tokens += s.t * tokens;
+        sum->frames += s.t;
+        sum->windows += s.t * oriel_windows_per_frame(&s.tokens);
+        sum->source_frames += s.item.frames;
+        raise_to(&sum->longest_frame, tokens * merge);
+        raise_to(&sum->longest_window,
+                 oriel_windows_longest(&s.tokens) * merge);
+        if (sum->patches > ORIEL_MAX_PATCHES)
+            return oriel_fail_item(err, ORIEL_ERR_CAPACITY, (int64_t)i,
+                                   "items 0 to %zu together are over %d "
+                                   "patches: split the batch before item %zu",
+                                   i, ORIEL_MAX_PATCHES, i);
+    }
+    return ORIEL_OK;
+}
+
+/* ---- Second pass ------------------------------------------------------ */
+
+/* Places arrays one after the other; from NULL it only counts. */
+typedef struct arena {
+    char *base;
+    size_t used;
+} arena;
+
+/* No product or sum here overflows: no count exceeds 3 x ORIEL_MAX_PATCHES. */
+static void *
+take(arena *a, int64_t count, size_t bytes)
+{
+    const size_t at = a->used;
+
+    a->used += oriel_round_up((size_t)count * bytes, ORIEL_ALIGNMENT);
+    return a->base ? a->base + at : NULL;
+}
+
+/* The arrays of a plan, still to be written. */
+typedef struct arrays {
+    oriel_plan *plan;
+    oriel_item *items;
+    int64_t *grid_thw, *offsets, *flops, *first_frame, *first_patch;
+    int32_t *blocks;
+    oriel_window_writer windows;
+} arrays;
+
+static void
+lay_out(arrays *to, arena *a, const oriel_plan_request *r, const totals *sum)
+{
+    const int64_t n = (int64_t)r->n_items;
+
+    to->plan = take(a, 1, sizeof(*to->plan));
+    to->items = take(a, n, sizeof(*to->items));
+    to->grid_thw = take(a, 3 * n, sizeof(*to->grid_thw));
+    to->offsets = take(a, n + 1, sizeof(*to->offsets));
+    to->flops = take(a, n, sizeof(*to->flops));
+    to->first_frame = take(a, n + 1, sizeof(*to->first_frame));
+    to->first_patch = take(a, n + 1, sizeof(*to->first_patch));
+    to->blocks =
+        take(a, r->network->n_full_attention_blocks, sizeof(*to->blocks));
+    to->windows = (oriel_window_writer){0};
+    to->windows.cu_seqlens = take(a, sum->frames + 1, sizeof(int32_t));
+    to->windows.cu_window_seqlens = take(a, sum->windows + 1, sizeof(int32_t));
+    to->windows.index = take(a, sum->tokens, sizeof(int32_t));
+    to->windows.inverse = take(a, sum->tokens, sizeof(int32_t));
+    to->windows.positions = take(a, 2 * sum->patches, sizeof(int32_t));
+}
+
+/* Write every array; returns the FLOPs of the batch. */
+static int64_t
+fill_items(const arrays *to, const oriel_plan_request *r)
+{
+    oriel_window_writer windows = to->windows;
+    int64_t flops = 0;
+    oriel_error ignored; /* the first pass accepted every item */
+
+    to->offsets[0] = to->first_frame[0] = to->first_patch[0] = 0;
+    windows.cu_seqlens[0] = windows.cu_window_seqlens[0] = 0;
+    for (size_t i = 0; i < r->n_items; i++) {
+        oriel_plan_shape s;
+
+        oriel_plan_shape_get(&s, r, i, &ignored);
+        to->items[i] = s.item;
+        to->grid_thw[3 * i] = s.t;
+        to->grid_thw[3 * i + 1] = s.h;
+        to->grid_thw[3 * i + 2] = s.w;
+        oriel_windows_write(&windows, &s.tokens);
+        to->offsets[i + 1] = windows.tokens;
+        to->first_frame[i + 1] = to->first_frame[i] + s.item.frames;
+        to->first_patch[i + 1] = to->first_patch[i] + s.t * s.h * s.w;
+        to->flops[i] = oriel_flops_item(r->network, &s.tokens);
+        flops = oriel_flops_add(flops, to->flops[i]);
+    }
+    return flops;
+}
+
+static void
+fill_info(oriel_plan_info *info, const arrays *to, const oriel_plan_request *r,
+          const totals *sum)
+{
+    info->struct_size = sizeof(*info);
+    info->n_items = (int32_t)r->n_items;
+    info->n_frames = (int32_t)sum->frames;
+    info->n_windows = (int32_t)sum->windows;
+    info->longest_frame = sum->longest_frame;
+    info->longest_window = sum->longest_window;
+    info->patch_columns = oriel_network_patch_columns(r->network);
+    info->out_hidden_size = r->network->out_hidden_size;
+    info->patches = sum->patches;
+    info->tokens = sum->tokens;
+    info->grid_thw = to->grid_thw;
+    info->offsets = to->offsets;
+    info->flops_per_item = to->flops;
+    info->cu_seqlens = to->windows.cu_seqlens;
+    info->cu_window_seqlens = to->windows.cu_window_seqlens;
+    info->window_index = to->windows.index;
+    info->window_inverse = to->windows.inverse;
+    info->positions = to->windows.positions;
+}
+
+static oriel_status
+build(oriel_plan **out, const oriel_plan_request *r, oriel_error *err)
+{
+    oriel_plan *plan;
+    oriel_status st;
+    totals sum;
+    arrays to;
+    arena a = {0};
+
+    st = measure(&sum, r, err);
+    if (st)
+        return st;
+    lay_out(&to, &a, r, &sum);
+    a.base = oriel_alloc(&r->hooks, a.used);
+    if (!a.base)
+        return oriel_fail_memory(err, a.used, "plan");
+    a.used = 0;
+    lay_out(&to, &a, r, &sum);
+
+    plan = to.plan;
+    *plan = (oriel_plan){.hooks = r->hooks,
+                         .network = *r->network,
+                         .resample = r->resample,
+                         .from_grids = !r->items,
+                         .n_source_frames = sum.source_frames,
+                         .items = to.items,
+                         .first_frame = to.first_frame,
+                         .first_patch = to.first_patch};
+    if (r->network->n_full_attention_blocks)
+        memcpy(to.blocks, r->network->full_attention_blocks,
+               (size_t)r->network->n_full_attention_blocks *
+                   sizeof(*to.blocks));
+    plan->network.full_attention_blocks = to.blocks;
+    plan->info.flops = fill_items(&to, r);
+    fill_info(&plan->info, &to, r, &sum);
+    *out = plan;
+    return oriel_ok(err);
+}
+
+/* ---- The public functions --------------------------------------------- */
+
+static oriel_status
+load_limits(oriel_plan_request *r, const oriel_plan_options *options,
+            oriel_error *err)
+{
+    if (options->min_pixels < 0 || options->max_pixels < 0)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "oriel_plan_options: min_pixels %lld, max_pixels "
+                          "%lld: wanted 0 (the model's) or more",
+                          (long long)options->min_pixels,
+                          (long long)options->max_pixels);
+    r->min_pixels =
+        options->min_pixels ? options->min_pixels : r->network->min_pixels;
+    r->max_pixels =
+        options->max_pixels ? options->max_pixels : r->network->max_pixels;
+    /* transformers lets limits cross (shrinking comes first), qwen-vl-utils
+       does not. */
+    if (r->sizing == ORIEL_SIZING_QWEN_VL_UTILS &&
+        r->min_pixels > r->max_pixels)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "min_pixels %lld is above max_pixels %lld, which "
+                          "qwen-vl-utils sizing refuses",
+                          (long long)r->min_pixels, (long long)r->max_pixels);
+    return ORIEL_OK;
+}
+
+static oriel_status
+load_options(oriel_plan_request *r, const oriel_plan_options *options,
+             oriel_error *err)
+{
+    oriel_plan_options o;
+    oriel_status st;
+
+    st = oriel_options_load(&o, sizeof(o), sizeof(o), options,
+                            "oriel_plan_options", err);
+    if (st)
+        return st;
+    if (o.reserved)
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "oriel_plan_options: its reserved field is not 0");
+    if (o.resample < ORIEL_RESAMPLE_TORCHVISION ||
+        o.resample > ORIEL_RESAMPLE_FLOAT)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "oriel_plan_options: resample %d: wanted one of "
+                          "ORIEL_RESAMPLE_*",
+                          o.resample);
+    if (o.sizing < ORIEL_SIZING_TRANSFORMERS ||
+        o.sizing > ORIEL_SIZING_QWEN_VL_UTILS)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "oriel_plan_options: sizing %d: wanted one of "
+                          "ORIEL_SIZING_*",
+                          o.sizing);
+    r->resample = o.resample;
+    r->sizing = o.sizing;
+    st = load_limits(r, &o, err);
+    if (st)
+        return st;
+    return oriel_hooks_load(&r->hooks, o.hooks, err);
+}
+
+static oriel_status
+create(oriel_plan **out, oriel_plan_request *r, const oriel_model *model,
+       const oriel_plan_options *options, oriel_error *err)
+{
+    oriel_status st;
+
+    if (!out)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "out is NULL");
+    *out = NULL;
+    if ((!r->items && !r->grid_thw) || r->n_items == 0)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "a plan needs at least one item");
+    r->network = oriel_model_network(model);
+    st = load_options(r, options, err);
+    if (st)
+        return st;
+    return build(out, r, err);
+}
+
+oriel_status
+oriel_plan_create(oriel_plan **out, const oriel_model *model,
+                  const oriel_item *items, size_t n_items,
+                  const oriel_plan_options *options, oriel_error *err)
+{
+    oriel_plan_request r = {.items = items, .n_items = n_items};
+
+    return create(out, &r, model, options, err);
+}
+
+oriel_status
+oriel_plan_create_from_grids(oriel_plan **out, const oriel_model *model,
+                             const int64_t *grid_thw, size_t n_items,
+                             const oriel_plan_options *options,
+                             oriel_error *err)
+{
+    oriel_plan_request r = {.grid_thw = grid_thw, .n_items = n_items};
+
+    return create(out, &r, model, options, err);
+}
+
+oriel_status
+oriel_plan_get_info(const oriel_plan *plan, oriel_plan_info *info,
+                    oriel_error *err)
+{
+    if (!plan || !info)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is NULL",
+                          plan ? "info" : "plan");
+    return oriel_info_store(info, &plan->info, sizeof(plan->info),
+                            sizeof(plan->info), "oriel_plan_info", err);
+}
+
+void
+oriel_plan_destroy(oriel_plan *plan)
+{
+    oriel_hooks hooks;
+
+    if (!plan)
+        return;
+    hooks = plan->hooks; /* the plan lies in what is freed */
+    oriel_free(&hooks, plan);
+}
