@@ -42,6 +42,6 @@ typedef struct oriel_quoted {
 } oriel_quoted;
 oriel_quoted oriel_quote(const char *text);
 oriel_quoted oriel_quote_bytes(const char *text, size_t n_bytes);
-#define ORIEL_QUOTE(text) (oriel_quote(text).text)
+#define ORIEL_QUOTE(string) (oriel_quote(string).text)
 
 #endif /* ORIEL_BASE_FAIL_H */
