@@ -59,6 +59,17 @@ oriel_tensor_shape oriel_tensor_get_shape(const oriel_network *network,
                                           oriel_tensor tensor);
 
 /*
+ * Canonical order: patch_embed, block after block, the merger.  Positions run
+ * from 0 to oriel_manifest_count() - 1, 390 in the published sizes.
+ */
+int32_t oriel_manifest_count(int32_t depth);
+void oriel_manifest_at(int32_t depth, int32_t position, oriel_tensor *tensor,
+                       int32_t *block);
+/* 'block' is ignored for tensors outside blocks. */
+int32_t oriel_manifest_position(int32_t depth, oriel_tensor tensor,
+                                int32_t block);
+
+/*
  * The full name into 'out', cut to 'out_bytes' as snprintf does: prefix, then
  * "blocks.N." where it applies, then the name.
  */

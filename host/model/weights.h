@@ -17,8 +17,9 @@ typedef struct oriel_weight_reader {
     /*
      * Rows first_row .. first_row + rows - 1 of a tensor into 'out', tight
      * [rows, columns], converted to 'dtype' (F32, or BF16 by nearest even).
-     * 'block' is ignored for tensors outside blocks.  Threads: shared.
-     * ORIEL_ERR_IO, _MEMORY, _CANCELLED
+     * 'block' is ignored for tensors outside blocks.  Calls no hook, so it may
+     * run on any thread; who wants to be cancelled asks between calls.
+     * Threads: shared.  ORIEL_ERR_IO
      */
     oriel_status (*read)(const void *model, oriel_tensor tensor, int32_t block,
                          int64_t first_row, int64_t rows, int32_t dtype,

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * checkpoint.h - configuration, files and tensors of one model, checked
+ *
+ * What is settled here once, so that nobody above sees it: the layout of the
+ * configuration, shards, the prefix of names, q/k/v stored apart, a
+ * channels-last convolution.  Configuration and shapes must agree.
+ */
+#ifndef ORIEL_MODEL_CHECKPOINT_H
+#define ORIEL_MODEL_CHECKPOINT_H
+
+#include "base/network.h"
+#include "model/manifest.h"
+#include "model/safetensors.h"
+
+/* Where one tensor of the manifest lies. */
+typedef struct oriel_binding {
+    const oriel_stored_tensor *parts[3]; /* rows one after the other */
+    int32_t n_parts;                     /* 3: q, k, v apart; else 1 */
+    int32_t channels_last;               /* [H, T, P, P, C]: patch_embed only */
+} oriel_binding;
+
+typedef struct oriel_checkpoint {
+    oriel_hooks hooks;
+    oriel_network network; /* its list of blocks: ours */
+    int32_t *full_attention_blocks;
+    oriel_safetensors **files; /* only those with vision tensors */
+    size_t n_files;
+    char *prefix;            /* "visual." */
+    oriel_binding *bindings; /* by oriel_manifest_position */
+    int32_t n_tensors;       /* as stored: q, k, v apart count 3 */
+    int32_t weight_dtype;    /* ORIEL_DTYPE_*; mixed: F32 */
+    uint64_t weight_bytes;   /* as stored */
+} oriel_checkpoint;
+
+/*
+ * 'path' is a folder or a .safetensors file.  In a folder, model.safetensors
+ * is taken, else the shards that model.safetensors.index.json names for vision
+ * tensors; other shards need not exist.  'config_path' NULL: config.json in
+ * the folder or beside the file.  The processor's configuration is looked for
+ * beside config.json (preprocessor.h).
+ */
+oriel_status oriel_checkpoint_open(oriel_checkpoint **out, const char *path,
+                                   const char *config_path,
+                                   const oriel_hooks *hooks, oriel_error *err);
+
+oriel_status oriel_checkpoint_open_memory(
+    oriel_checkpoint **out, const char *config_json, size_t config_bytes,
+    const void *weights, size_t weights_bytes, const oriel_hooks *hooks,
+    oriel_error *err);
+
+const oriel_binding *oriel_checkpoint_find(const oriel_checkpoint *checkpoint,
+                                           oriel_tensor tensor, int32_t block);
+
+/* Bytes read from the weight files so far, headers included. */
+uint64_t oriel_checkpoint_bytes_read(const oriel_checkpoint *checkpoint);
+
+void oriel_checkpoint_close(oriel_checkpoint *checkpoint); /* NULL is fine */
+
+#endif /* ORIEL_MODEL_CHECKPOINT_H */
