@@ -27,7 +27,9 @@ typedef struct oriel_backend_config {
     int32_t precision; /* BF16 or FP32; AUTO was resolved by 'describe' */
     int32_t threads;   /* >= 1; CPU only */
     int32_t reserved;
-    const oriel_hooks *hooks; /* never NULL; outlives what is made with it */
+    const oriel_hooks *hooks; /* memory: never NULL, outlives what is made */
+    const oriel_hooks *call;  /* log and cancel of the call in progress; the
+                                 weights are the model's, the call is not */
 } oriel_backend_config;
 
 /* One call of oriel_encode, checked; lives on the caller's stack. */

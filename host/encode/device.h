@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device.h - which backend an encoder gets */
+#ifndef ORIEL_ENCODE_DEVICE_H
+#define ORIEL_ENCODE_DEVICE_H
+
+#include "encode/backend.h"
+
+/*
+ * Resolve ORIEL_DEVICE_* and its index to a backend, and describe what was
+ * chosen.  AUTO takes CUDA if there is a device, else the CPU, and
+ * info->reason says why; what was named is never replaced.
+ * ORIEL_ERR_ARGUMENT, _DEVICE, _UNSUPPORTED
+ */
+oriel_status oriel_device_choose(const oriel_backend **out, int32_t device,
+                                 int32_t device_index, oriel_device_info *info,
+                                 oriel_error *err);
+
+#endif /* ORIEL_ENCODE_DEVICE_H */

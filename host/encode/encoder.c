@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * encoder.c - a model on a device, and the order of its eight steps
+ *
+ *   PATCHIFY  resize, normalise, cut; rows in window order
+ *   EMBED     patch rows x W
+ *   per block ATTN_IN   norm1, qkv + bias, rope
+ *             ATTEND    windows, or frames in the full-attention blocks
+ *             ATTN_OUT  proj + bias + residual
+ *             MLP_IN    norm2, gate and up + bias, SiLU x mul
+ *             MLP_OUT   down + bias + residual
+ *   MERGE     norm, fc1, erf-GELU, fc2; rows back in image order
+ *
+ * No other file knows this order.  What a step is made of is the backend's.
+ */
+#include "encode/encoder.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/processor.h"
+#include "encode/device.h"
+#include "encode/job.h"
+#include "encode/shared.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct oriel_encoder {
+    oriel_hooks hooks;
+    const oriel_model *model;
+    const oriel_backend *backend;
+    oriel_backend_config config;
+    int32_t device;
+    oriel_shared_weights *weights;
+    oriel_backend_context *context;
+    void *workspace;
+    size_t workspace_bytes; /* as asked for; alignment comes on top */
+    atomic_flag busy;
+    bool lost; /* after ORIEL_ERR_FAULT */
+};
+
+/* Options brought to our size, with the device and precision they lead to. */
+typedef struct choice {
+    oriel_encoder_options options;
+    const oriel_backend *backend;
+    oriel_device_info device;
+    oriel_backend_config config; /* its hooks are still to be set */
+} choice;
+
+static oriel_status
+resolve_precision(int32_t asked, const oriel_device_info *device,
+                  int32_t *precision, oriel_error *err)
+{
+    if (asked < ORIEL_PRECISION_AUTO || asked > ORIEL_PRECISION_FP32)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "precision is %d, expected ORIEL_PRECISION_AUTO, "
+                          "_BF16 or _FP32",
+                          asked);
+    *precision = asked == ORIEL_PRECISION_AUTO ? device->precision : asked;
+    return ORIEL_OK;
+}
+
+enum { THREADS_MAX = 4096 };
+
+static oriel_status
+choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
+{
+    oriel_encoder_options *opt = &out->options;
+    oriel_status status = oriel_options_load(
+        opt, sizeof(*opt), sizeof(*opt), options, "oriel_encoder_options", err);
+
+    if (!status && (opt->threads < 0 || opt->threads > THREADS_MAX))
+        status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                            "threads is %d, expected 0 to %d", opt->threads,
+                            THREADS_MAX);
+    if (!status)
+        status = oriel_device_choose(&out->backend, opt->device,
+                                     opt->device_index, &out->device, err);
+    if (!status)
+        status = resolve_precision(opt->precision, &out->device,
+                                   &out->config.precision, err);
+    if (status)
+        return status;
+    out->config.device_index = out->device.device_index;
+    out->config.threads = opt->threads ? opt->threads : out->device.threads;
+    if (out->config.threads < 1)
+        out->config.threads = 1;
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_plan_workspace(const oriel_plan *plan,
+                     const oriel_encoder_options *options, size_t *bytes,
+                     oriel_error *err)
+{
+    choice chosen = {0};
+    oriel_status status;
+
+    if (!plan || !bytes)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is NULL",
+                          plan ? "bytes" : "plan");
+    *bytes = 0;
+    status = choose(&chosen, options, err);
+    if (status)
+        return status;
+    chosen.config.hooks = &plan->hooks;
+    chosen.config.call = &plan->hooks;
+    status = chosen.backend->workspace_bytes(plan, &chosen.config, bytes, err);
+    /* A caller's own memory may start anywhere. */
+    if (!status && !oriel_add_size(bytes, *bytes, ORIEL_WORKSPACE_ALIGNMENT))
+        status = oriel_fail(err, ORIEL_ERR_CAPACITY,
+                            "the plan's workspace exceeds the address space");
+    return status ? status : oriel_ok(err);
+}
+
+/* ---- Create and destroy ------------------------------------------------ */
+
+static oriel_status
+build(oriel_encoder *encoder, size_t workspace_bytes, oriel_error *err)
+{
+    const oriel_backend *backend = encoder->backend;
+    oriel_backend_config *config = &encoder->config;
+    oriel_status status;
+
+    status = backend->check(oriel_model_network(encoder->model),
+                            config->precision, err);
+    if (!status)
+        status = oriel_shared_acquire(&encoder->weights, encoder->model,
+                                      backend, config, err);
+    if (!status)
+        status = backend->create_context(
+            &encoder->context, oriel_shared_get(encoder->weights), config, err);
+    if (!status && workspace_bytes > 0) {
+        status = backend->alloc_workspace(&encoder->workspace, workspace_bytes,
+                                          config, err);
+        encoder->workspace_bytes = workspace_bytes;
+    }
+    return status;
+}
+
+oriel_status
+oriel_encoder_create_on(oriel_encoder **out, const oriel_model *model,
+                        const oriel_backend *backend, int32_t device,
+                        const oriel_backend_config *config,
+                        const oriel_hooks *hooks, size_t workspace_bytes,
+                        oriel_error *err)
+{
+    oriel_encoder *encoder = oriel_calloc(hooks, 1, sizeof(*encoder));
+    oriel_status status;
+
+    *out = NULL;
+    if (!encoder)
+        return oriel_fail_memory(err, sizeof(*encoder), "an encoder");
+    encoder->hooks = *hooks;
+    encoder->model = model;
+    encoder->backend = backend;
+    encoder->device = device;
+    encoder->config = *config;
+    encoder->config.hooks = &encoder->hooks;
+    encoder->config.call = &encoder->hooks;
+    atomic_flag_clear(&encoder->busy);
+    oriel_model_retain(model);
+    status = build(encoder, workspace_bytes, err);
+    if (status) {
+        oriel_encoder_destroy(encoder);
+        return status;
+    }
+    *out = encoder;
+    return ORIEL_OK;
+}
+
+/* Which device was taken, for those who log; and why, if we chose it. */
+static void
+log_choice(const oriel_hooks *hooks, const choice *chosen)
+{
+    char line[512];
+
+    snprintf(line, sizeof(line), "device: %s%s%s", chosen->device.description,
+             chosen->device.reason[0] ? ": " : "", chosen->device.reason);
+    oriel_log(hooks, ORIEL_LOG_INFO, line);
+}
+
+oriel_status
+oriel_encoder_create(oriel_encoder **out, const oriel_model *model,
+                     const oriel_encoder_options *options, oriel_error *err)
+{
+    choice chosen = {0};
+    oriel_hooks hooks;
+    oriel_status status;
+
+    if (!out)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "out is NULL");
+    *out = NULL;
+    if (!model || !oriel_model_has_weights(model))
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "model is %s, expected one that was opened",
+                          model ? "a preset, without weights" : "NULL");
+    status = choose(&chosen, options, err);
+    if (!status)
+        status = oriel_hooks_load(&hooks, chosen.options.hooks, err);
+    if (status)
+        return status;
+    log_choice(&hooks, &chosen);
+    status = oriel_encoder_create_on(
+        out, model, chosen.backend, chosen.device.device, &chosen.config,
+        &hooks, chosen.options.workspace_bytes, err);
+    return status ? status : oriel_ok(err);
+}
+
+void
+oriel_encoder_destroy(oriel_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    oriel_hooks hooks = encoder->hooks;
+
+    if (encoder->context)
+        encoder->backend->destroy_context(encoder->context);
+    if (encoder->workspace)
+        encoder->backend->free_workspace(encoder->workspace, &encoder->config);
+    oriel_shared_release(encoder->weights);
+    oriel_model_release(encoder->model);
+    oriel_free(&hooks, encoder);
+}
+
+oriel_status
+oriel_encoder_get_info(const oriel_encoder *encoder, oriel_encoder_info *info,
+                       oriel_error *err)
+{
+    oriel_encoder_info now = ORIEL_ENCODER_INFO_INIT;
+    oriel_status status;
+
+    if (!encoder)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "encoder is NULL");
+    now.device = encoder->device;
+    now.device_index = encoder->config.device_index;
+    now.precision = encoder->config.precision;
+    now.threads = encoder->config.threads;
+    now.workspace_bytes = encoder->workspace_bytes;
+    now.weight_bytes =
+        encoder->backend->weight_bytes(oriel_shared_get(encoder->weights));
+    now.description = encoder->backend->description(encoder->context);
+    status = oriel_info_store(info, &now, sizeof(now), sizeof(now),
+                              "oriel_encoder_info", err);
+    return status ? status : oriel_ok(err);
+}
+
+/* ---- Encode ------------------------------------------------------------ */
+
+/* Scratch for the job: the call's, else the encoder's own. */
+static oriel_status
+take_workspace(const oriel_encoder *encoder, oriel_checked_job *checked,
+               oriel_error *err)
+{
+    const oriel_output *output = &checked->output;
+    bool own = !output->workspace;
+    void *memory = own ? encoder->workspace : output->workspace;
+    size_t bytes = own ? encoder->workspace_bytes : output->workspace_bytes;
+    size_t lost = (size_t)(-(uintptr_t)memory % ORIEL_WORKSPACE_ALIGNMENT);
+    size_t needed;
+    oriel_status status = encoder->backend->workspace_bytes(
+        checked->job.plan, &encoder->config, &needed, err);
+
+    if (status)
+        return status;
+    if (!memory || bytes < lost || bytes - lost < needed)
+        return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                          "the workspace has %zu bytes, but this plan needs "
+                          "%zu (oriel_plan_workspace)",
+                          memory ? bytes : 0,
+                          needed + ORIEL_WORKSPACE_ALIGNMENT);
+    checked->job.workspace = (char *)memory + lost;
+    checked->job.workspace_bytes = bytes - lost;
+    return ORIEL_OK;
+}
+
+/* Taps of hidden state 'k': the patch embedding, or what k blocks made. */
+static oriel_status
+take_taps(oriel_encoder *encoder, const oriel_output *output, int32_t k,
+          oriel_error *err)
+{
+    for (int32_t i = 0; i < output->n_taps; i++) {
+        oriel_tap tap = output->taps[i];
+        oriel_status status;
+
+        if (tap.hidden_state != k)
+            continue;
+        if (tap.dtype == 0)
+            tap.dtype = ORIEL_DTYPE_F32;
+        status = encoder->backend->tap(encoder->context, &tap, err);
+        if (status)
+            return status;
+    }
+    return ORIEL_OK;
+}
+
+/* Without embeddings, nothing behind the last tap is run. */
+static int32_t
+blocks_to_run(const oriel_encoder *encoder, const oriel_output *output)
+{
+    int32_t last = 0;
+
+    if (output->embeddings)
+        return oriel_model_network(encoder->model)->depth;
+    for (int32_t i = 0; i < output->n_taps; i++)
+        if (output->taps[i].hidden_state > last)
+            last = output->taps[i].hidden_state;
+    return last;
+}
+
+/* Work that was enqueued cannot be called back; on the CPU it can. */
+static bool
+cancelled(const oriel_encoder *encoder, oriel_error *err)
+{
+    if (encoder->backend->memory != ORIEL_MEMORY_HOST ||
+        !oriel_cancelled(&encoder->hooks))
+        return false;
+    oriel_fail(err, ORIEL_ERR_CANCELLED, "cancelled by the caller's hook");
+    return true;
+}
+
+#define STEP(call) \
+    do { \
+        oriel_status step_status; \
+        if (cancelled(encoder, err)) \
+            return ORIEL_ERR_CANCELLED; \
+        if ((step_status = (call)) != ORIEL_OK) \
+            return step_status; \
+    } while (0)
+
+static oriel_status
+forward(oriel_encoder *encoder, const oriel_backend_job *job, oriel_error *err)
+{
+    const oriel_backend *step = encoder->backend;
+    oriel_backend_context *context = encoder->context;
+    int32_t n_blocks = blocks_to_run(encoder, job->output);
+
+    STEP(step->patchify(context, err));
+    STEP(step->embed(context, err));
+    STEP(take_taps(encoder, job->output, 0, err));
+    for (int32_t block = 0; block < n_blocks; block++) {
+        STEP(step->attn_in(context, block, err));
+        STEP(step->attend(context, block, err));
+        STEP(step->attn_out(context, block, err));
+        STEP(step->mlp_in(context, block, err));
+        STEP(step->mlp_out(context, block, err));
+        STEP(take_taps(encoder, job->output, block + 1, err));
+    }
+    if (job->output->embeddings)
+        STEP(step->merge(context, err));
+    return ORIEL_OK;
+}
+#undef STEP
+
+static oriel_status
+run(oriel_encoder *encoder, const oriel_backend_job *job, oriel_error *err)
+{
+    const oriel_backend *backend = encoder->backend;
+    oriel_status status = backend->start(encoder->context, job, err);
+    oriel_error ignored;
+    oriel_status finished;
+
+    if (status)
+        return status;
+    status = forward(encoder, job, err);
+    finished = backend->finish(encoder->context, status ? &ignored : err);
+    return status ? status : finished;
+}
+
+oriel_status
+oriel_encode(oriel_encoder *encoder, const oriel_plan *plan,
+             const oriel_input *input, const oriel_output *output,
+             struct CUstream_st *stream, oriel_error *err)
+{
+    oriel_checked_job checked;
+    oriel_status status;
+
+    if (!encoder)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "encoder is NULL");
+    if (atomic_flag_test_and_set(&encoder->busy))
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "the encoder is inside another call: give each "
+                          "thread its own");
+    if (encoder->lost)
+        status = oriel_fail(err, ORIEL_ERR_FAULT,
+                            "the device failed in an earlier call: destroy "
+                            "this encoder");
+    else
+        status =
+            oriel_job_check(&checked, oriel_model_network(encoder->model),
+                            encoder->backend->memory, plan, input, output, err);
+    if (!status)
+        status = take_workspace(encoder, &checked, err);
+    if (!status) {
+        checked.job.stream = stream;
+        status = run(encoder, &checked.job, err);
+        encoder->lost = status == ORIEL_ERR_FAULT;
+    }
+    atomic_flag_clear(&encoder->busy);
+    return status ? status : oriel_ok(err);
+}

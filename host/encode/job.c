@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job.c - checking the arguments of one encode */
+#include "encode/job.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "base/options.h"
+
+#include <string.h>
+
+/* Alignment that vector loads and asynchronous copies of a GPU want. */
+enum { DEVICE_ALIGNMENT = 16 };
+
+size_t
+oriel_dtype_bytes(int32_t dtype)
+{
+    switch (dtype) {
+    case ORIEL_DTYPE_F32:
+        return 4;
+    case ORIEL_DTYPE_BF16:
+    case ORIEL_DTYPE_F16:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
+static oriel_status
+check_dtype(int32_t *dtype, const char *field, oriel_error *err)
+{
+    if (*dtype == 0)
+        *dtype = ORIEL_DTYPE_F32;
+    if (oriel_dtype_bytes(*dtype) == 0)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "%s is %d, expected ORIEL_DTYPE_F32, _BF16 or _F16",
+                          field, *dtype);
+    return ORIEL_OK;
+}
+
+static oriel_status
+check_memory(int32_t memory, int32_t backend_memory, const char *field,
+             oriel_error *err)
+{
+    if (memory != ORIEL_MEMORY_HOST && memory != ORIEL_MEMORY_DEVICE)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "%s is %d, expected ORIEL_MEMORY_HOST or _DEVICE",
+                          field, memory);
+    if (memory == ORIEL_MEMORY_DEVICE && backend_memory == ORIEL_MEMORY_HOST)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "%s is ORIEL_MEMORY_DEVICE, but this encoder runs "
+                          "on the CPU",
+                          field);
+    return ORIEL_OK;
+}
+
+static oriel_status
+check_aligned(int32_t memory, const void *pointer, size_t pitch,
+              const char *field, oriel_error *err)
+{
+    if (memory == ORIEL_MEMORY_DEVICE &&
+        ((uintptr_t)pointer | pitch) % DEVICE_ALIGNMENT)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "%s: device pointers and row sizes are multiples "
+                          "of %d bytes",
+                          field, DEVICE_ALIGNMENT);
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_input_load(oriel_input *out, const oriel_input *from, oriel_error *err)
+{
+    oriel_status status;
+
+    if (!from)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "input is NULL");
+    status = oriel_options_load(out, sizeof(*out), sizeof(oriel_input), from,
+                                "oriel_input", err);
+    if (!status)
+        status = check_dtype(&out->dtype, "input.dtype", err);
+    if (!status && !out->frames == !out->pixel_values)
+        status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                            "input: %s of frames and pixel_values set, "
+                            "expected exactly one",
+                            out->frames ? "both" : "neither");
+    return status;
+}
+
+oriel_status
+oriel_frames_check(const oriel_plan *plan, const oriel_input *input,
+                   oriel_error *err)
+{
+    if (plan->from_grids)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "input.frames with a plan made from grids: expected "
+                          "pixel_values");
+    for (int32_t i = 0; i < plan->info.n_items; i++) {
+        size_t line = (size_t)plan->items[i].width * 3;
+
+        for (int64_t f = plan->first_frame[i]; f < plan->first_frame[i + 1];
+             f++) {
+            if (!input->frames[f])
+                return oriel_fail_item(err, ORIEL_ERR_ARGUMENT, i,
+                                       "input.frames[%lld] is NULL",
+                                       (long long)f);
+            if (input->pitches && input->pitches[f] < line)
+                return oriel_fail_item(
+                    err, ORIEL_ERR_ARGUMENT, i,
+                    "input.pitches[%lld] is %zu, expected at least %zu bytes",
+                    (long long)f, input->pitches[f], line);
+        }
+    }
+    return ORIEL_OK;
+}
+
+static oriel_status
+check_pixel_values(const oriel_plan *plan, const oriel_input *input,
+                   oriel_error *err)
+{
+    size_t expected = (size_t)plan->info.patches *
+                      (size_t)plan->info.patch_columns *
+                      oriel_dtype_bytes(input->dtype);
+
+    if (input->pixel_values_bytes != expected)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "input.pixel_values_bytes is %zu, expected %zu: "
+                          "%lld patches of %d values",
+                          input->pixel_values_bytes, expected,
+                          (long long)plan->info.patches,
+                          plan->info.patch_columns);
+    return check_aligned(input->memory, input->pixel_values, 0,
+                         "input.pixel_values", err);
+}
+
+static oriel_status
+check_input(oriel_input *out, const oriel_plan *plan, int32_t memory,
+            const oriel_input *input, oriel_error *err)
+{
+    oriel_status status = oriel_input_load(out, input, err);
+
+    if (!status)
+        status = check_memory(out->memory, memory, "input.memory", err);
+    if (status)
+        return status;
+    return out->frames ? oriel_frames_check(plan, out, err)
+                       : check_pixel_values(plan, out, err);
+}
+
+static oriel_status
+check_tap(const oriel_tap *tap, int32_t index, const oriel_network *network,
+          int64_t patches, int32_t memory, oriel_error *err)
+{
+    int32_t dtype = tap->dtype;
+    oriel_status status = check_dtype(&dtype, "tap.dtype", err);
+    size_t row = (size_t)network->hidden_size * oriel_dtype_bytes(dtype);
+
+    if (status)
+        return status;
+    if (tap->hidden_state < 0 || tap->hidden_state > network->depth)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "taps[%d].hidden_state is %d, expected 0 to %d",
+                          index, tap->hidden_state, network->depth);
+    if (!tap->data || tap->bytes < (size_t)patches * row)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "taps[%d] has %zu bytes, expected %zu: %lld patches "
+                          "of %d values",
+                          index, tap->data ? tap->bytes : 0,
+                          (size_t)patches * row, (long long)patches,
+                          network->hidden_size);
+    return check_aligned(memory, tap->data, row, "taps", err);
+}
+
+static oriel_status
+check_embeddings(oriel_output *out, const oriel_plan *plan, oriel_error *err)
+{
+    size_t row =
+        (size_t)plan->info.out_hidden_size * oriel_dtype_bytes(out->dtype);
+    size_t needed;
+
+    if (out->row_bytes == 0)
+        out->row_bytes = row;
+    if (out->row_bytes < row || out->row_bytes % oriel_dtype_bytes(out->dtype))
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "output.row_bytes is %zu, expected at least %zu and "
+                          "whole values",
+                          out->row_bytes, row);
+    if (!oriel_mul_size(&needed, (size_t)plan->info.tokens - 1,
+                        out->row_bytes) ||
+        !oriel_add_size(&needed, needed, row) || out->embeddings_bytes < needed)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "output.embeddings_bytes is %zu, too few for %lld "
+                          "tokens of %d values, %zu bytes a row",
+                          out->embeddings_bytes, (long long)plan->info.tokens,
+                          plan->info.out_hidden_size, out->row_bytes);
+    return check_aligned(out->memory, out->embeddings, out->row_bytes,
+                         "output.embeddings", err);
+}
+
+static oriel_status
+check_output(oriel_output *out, const oriel_network *network,
+             const oriel_plan *plan, int32_t memory, const oriel_output *output,
+             oriel_error *err)
+{
+    oriel_status status;
+
+    if (!output)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "output is NULL");
+    status = oriel_options_load(out, sizeof(*out), sizeof(oriel_output), output,
+                                "oriel_output", err);
+    if (!status)
+        status = check_memory(out->memory, memory, "output.memory", err);
+    if (!status)
+        status = check_dtype(&out->dtype, "output.dtype", err);
+    if (status)
+        return status;
+    if (out->n_taps < 0 || (out->n_taps > 0 && !out->taps))
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "output.n_taps is %d, but taps is %s", out->n_taps,
+                          out->taps ? "set" : "NULL");
+    if (!out->embeddings && out->n_taps == 0)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "output: neither embeddings nor taps are wanted");
+    for (int32_t i = 0; i < out->n_taps && !status; i++)
+        status = check_tap(&out->taps[i], i, network, plan->info.patches,
+                           out->memory, err);
+    if (!status && out->embeddings)
+        status = check_embeddings(out, plan, err);
+    return status;
+}
+
+/* Whatever of the network a plan's numbers or pixels depend on. */
+static const char *
+geometry_difference(const oriel_network *a, const oriel_network *b)
+{
+#define COMPARE(field) \
+    if (a->field != b->field) \
+    return #field
+    COMPARE(depth);
+    COMPARE(hidden_size);
+    COMPARE(intermediate_size);
+    COMPARE(num_heads);
+    COMPARE(out_hidden_size);
+    COMPARE(in_channels);
+    COMPARE(patch_size);
+    COMPARE(temporal_patch_size);
+    COMPARE(spatial_merge_size);
+    COMPARE(window_size);
+    COMPARE(n_full_attention_blocks);
+    COMPARE(do_rescale);
+    COMPARE(do_normalize);
+    COMPARE(rescale_factor);
+#undef COMPARE
+    if (memcmp(a->full_attention_blocks, b->full_attention_blocks,
+               (size_t)a->n_full_attention_blocks * sizeof(int32_t)))
+        return "fullatt_block_indexes";
+    if (memcmp(a->image_mean, b->image_mean, sizeof(a->image_mean)))
+        return "image_mean";
+    if (memcmp(a->image_std, b->image_std, sizeof(a->image_std)))
+        return "image_std";
+    return NULL;
+}
+
+oriel_status
+oriel_job_check(oriel_checked_job *out, const oriel_network *network,
+                int32_t memory, const oriel_plan *plan,
+                const oriel_input *input, const oriel_output *output,
+                oriel_error *err)
+{
+    const char *difference;
+    oriel_status status;
+
+    memset(out, 0, sizeof(*out));
+    if (!plan)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "plan is NULL");
+    difference = geometry_difference(network, &plan->network);
+    if (difference)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "the plan is of another geometry than the "
+                          "encoder's model: %s differs",
+                          difference);
+    status = check_input(&out->input, plan, memory, input, err);
+    if (!status)
+        status = check_output(&out->output, network, plan, memory, output, err);
+    out->job.plan = plan;
+    out->job.input = &out->input;
+    out->job.output = &out->output;
+    return status;
+}

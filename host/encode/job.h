@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * job.h - what a caller hands to oriel_encode, checked
+ *
+ * After this a backend may rely on every pointer, size and dtype it is given.
+ */
+#ifndef ORIEL_ENCODE_JOB_H
+#define ORIEL_ENCODE_JOB_H
+
+#include "encode/backend.h"
+
+enum { ORIEL_WORKSPACE_ALIGNMENT = 256 };
+
+/* A job and the structs it points to: the caller's, brought to our size. */
+typedef struct oriel_checked_job {
+    oriel_backend_job job;
+    oriel_input input;
+    oriel_output output;
+} oriel_checked_job;
+
+/*
+ * Check all but the workspace, for an encoder of 'network' whose backend keeps
+ * its memory at 'memory'.  ORIEL_ERR_ARGUMENT, _UNSUPPORTED
+ */
+oriel_status oriel_job_check(oriel_checked_job *out,
+                             const oriel_network *network, int32_t memory,
+                             const oriel_plan *plan, const oriel_input *input,
+                             const oriel_output *output, oriel_error *err);
+
+/*
+ * The frames of 'input' against 'plan': arrays there, no NULL, every pitch at
+ * least a line.  'input' is as oriel_input_load left it.
+ */
+oriel_status oriel_frames_check(const oriel_plan *plan,
+                                const oriel_input *input, oriel_error *err);
+
+/* An input brought to our size; dtype resolved, enums in range. */
+oriel_status oriel_input_load(oriel_input *out, const oriel_input *from,
+                              oriel_error *err);
+
+/* Bytes of one value; 0 for what is no ORIEL_DTYPE_*. */
+size_t oriel_dtype_bytes(int32_t dtype);
+
+#endif /* ORIEL_ENCODE_JOB_H */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * module.c - finding liboriel-cpu.so and liboriel-cuda.so
+ *
+ * They lie beside the library that looks for them, and nowhere else: neither
+ * the working folder, a search path nor the environment has a say in which
+ * code is loaded.
+ */
+#include "encode/module.h"
+
+#include "base/fail.h"
+#include "base/version.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[] = {
+    [ORIEL_DEVICE_CPU] = "cpu",
+    [ORIEL_DEVICE_CUDA] = "cuda",
+};
+
+/* The folder of this very code, symbolic links resolved. */
+static oriel_status
+own_folder(char folder[PATH_MAX], oriel_error *err)
+{
+    Dl_info info;
+    char *slash;
+
+    if (!dladdr((const void *)oriel_version, &info) || !info.dli_fname ||
+        info.dli_fname[0] != '/' || !realpath(info.dli_fname, folder))
+        return oriel_fail(err, ORIEL_ERR_DEVICE,
+                          "cannot tell which folder liboriel.so was loaded "
+                          "from: expected an absolute path");
+    slash = strrchr(folder, '/');
+    *slash = '\0';
+    return ORIEL_OK;
+}
+
+static oriel_status
+load(const oriel_backend **out, const char *name, oriel_error *err)
+{
+    char folder[PATH_MAX];
+    char path[PATH_MAX + 32];
+    oriel_backend_entry_fn *entry;
+    oriel_status status = own_folder(folder, err);
+    void *handle;
+
+    if (status)
+        return status;
+    snprintf(path, sizeof(path), "%s/liboriel-%s.so", folder, name);
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        const char *reason = dlerror();
+
+        return oriel_fail(err, ORIEL_ERR_DEVICE,
+                          "no %s backend: liboriel-%s.so cannot be loaded "
+                          "from beside liboriel.so (%s)",
+                          name, name, ORIEL_QUOTE(reason ? reason : "?"));
+    }
+    entry = (oriel_backend_entry_fn *)dlsym(handle, "oriel_backend_entry");
+    *out = entry ? entry(ORIEL_VERSION_STRING) : NULL;
+    if (!*out) {
+        dlclose(handle);
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "liboriel-%s.so beside liboriel.so is not of "
+                          "version " ORIEL_VERSION_STRING
+                          ": install both from one build",
+                          name);
+    }
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_module_get(const oriel_backend **out, int32_t device, oriel_error *err)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static const oriel_backend *loaded[sizeof(names) / sizeof(names[0])];
+    oriel_status status = ORIEL_OK;
+
+    pthread_mutex_lock(&lock);
+    if (!loaded[device])
+        status = load(&loaded[device], names[device], err);
+    *out = loaded[device];
+    pthread_mutex_unlock(&lock);
+    return status;
+}
