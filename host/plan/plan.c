@@ -307,11 +307,14 @@ oriel_status
 oriel_plan_get_info(const oriel_plan *plan, oriel_plan_info *info,
                     oriel_error *err)
 {
+    oriel_status st;
+
     if (!plan || !info)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is NULL",
                           plan ? "info" : "plan");
-    return oriel_info_store(info, &plan->info, sizeof(plan->info),
-                            sizeof(plan->info), "oriel_plan_info", err);
+    st = oriel_info_store(info, &plan->info, sizeof(plan->info),
+                          sizeof(plan->info), "oriel_plan_info", err);
+    return st ? st : oriel_ok(err);
 }
 
 void
