@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attention.c - softmax(q . k^T / sqrt(head_dim)) . v within one segment */
+#include "oracle/oracle.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+attend_row(double *out, const double *query, const double *k, const double *v,
+           int64_t stride, int32_t head_dim, const int64_t *rows,
+           int64_t n_rows, double *scores)
+{
+    double largest = -INFINITY, sum = 0.0;
+
+    for (int64_t j = 0; j < n_rows; j++) {
+        double dot = 0.0;
+
+        for (int32_t d = 0; d < head_dim; d++)
+            dot += query[d] * k[rows[j] * stride + d];
+        scores[j] = dot / sqrt(head_dim);
+        largest = fmax(largest, scores[j]);
+    }
+    for (int64_t j = 0; j < n_rows; j++)
+        sum += scores[j] = exp(scores[j] - largest);
+    memset(out, 0, (size_t)head_dim * sizeof(*out));
+    for (int64_t j = 0; j < n_rows; j++)
+        for (int32_t d = 0; d < head_dim; d++)
+            out[d] += scores[j] / sum * v[rows[j] * stride + d];
+}
+
+void
+oracle_attention(double *out, const double *q, const double *k, const double *v,
+                 int64_t stride, int32_t head_dim, const int64_t *rows,
+                 int64_t n_rows)
+{
+    double *scores = oracle_alloc((size_t)n_rows, sizeof(*scores));
+
+    for (int64_t i = 0; i < n_rows; i++)
+        attend_row(out + rows[i] * stride, q + rows[i] * stride, k, v, stride,
+                   head_dim, rows, n_rows, scores);
+    free(scores);
+}
