@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* passes.c - the passes in plain C: the baseline, and what the others equal */
+#include "pixels/passes.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BLOCK 256 /* columns whose sums are formed together */
+
+static uint8_t
+clip_shifted(uint32_t sum, int32_t shift)
+{
+    int32_t level = (int32_t)sum >> shift;
+
+    return (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
+}
+
+static void
+across(const oriel_axis *axis, const void *packed, const uint8_t *source,
+       uint8_t *out)
+{
+    uint32_t half = 1u << (axis->shift - 1);
+
+    (void)packed;
+    for (int32_t i = 0; i < axis->size; i++) {
+        const int32_t *weights =
+            axis->weights.fixed + (size_t)i * (size_t)axis->max_taps;
+        const uint8_t *pixel = source + (size_t)axis->first[i] * 3;
+        uint32_t r = half, g = half, b = half;
+
+        for (int32_t j = 0; j < axis->count[i]; j++, pixel += 3) {
+            uint32_t w = (uint32_t)weights[j];
+
+            r += w * pixel[0];
+            g += w * pixel[1];
+            b += w * pixel[2];
+        }
+        *out++ = clip_shifted(r, axis->shift);
+        *out++ = clip_shifted(g, axis->shift);
+        *out++ = clip_shifted(b, axis->shift);
+    }
+}
+
+static void
+down(const int32_t *weights, int32_t count, int32_t shift,
+     const uint8_t *const *rows, size_t n, uint8_t *out)
+{
+    uint32_t sum[BLOCK];
+
+    for (size_t x = 0; x < n; x += BLOCK) {
+        size_t width = n - x < BLOCK ? n - x : BLOCK;
+
+        for (size_t k = 0; k < BLOCK; k++)
+            sum[k] = 1u << (shift - 1);
+        for (int32_t j = 0; j < count; j++) {
+            const uint8_t *row = rows[j] + x;
+            uint32_t w = (uint32_t)weights[j];
+
+            for (size_t k = 0; k < width; k++)
+                sum[k] += w * row[k];
+        }
+        for (size_t k = 0; k < width; k++)
+            out[x + k] = clip_shifted(sum[k], shift);
+    }
+}
+
+static void
+across_float(const oriel_axis *axis, const uint8_t *source, float *out)
+{
+    for (int32_t i = 0; i < axis->size; i++) {
+        const float *weights =
+            axis->weights.real + (size_t)i * (size_t)axis->max_taps;
+        const uint8_t *pixel = source + (size_t)axis->first[i] * 3;
+
+        for (int32_t c = 0; c < 3; c++) {
+            float sum = weights[0] * (float)pixel[c];
+
+            for (int32_t j = 1; j < axis->count[i]; j++)
+                sum = fmaf(weights[j], (float)pixel[3 * j + c], sum);
+            *out++ = sum;
+        }
+    }
+}
+
+static void
+down_float(const float *weights, int32_t count, const float *const *rows,
+           size_t n, float *out)
+{
+    for (size_t x = 0; x < n; x++) {
+        float sum = weights[0] * rows[0][x];
+
+        for (int32_t j = 1; j < count; j++)
+            sum = fmaf(weights[j], rows[j][x], sum);
+        out[x] = sum;
+    }
+}
+
+static size_t
+packed_bytes(int32_t source, int32_t size)
+{
+    (void)source;
+    (void)size;
+    return 0;
+}
+
+static void
+pack(const oriel_axis *axis, void *packed)
+{
+    (void)axis;
+    (void)packed;
+}
+
+const oriel_passes oriel_passes_plain = {packed_bytes, pack,      across, down,
+                                         across_float, down_float};
+
+const oriel_passes *
+oriel_passes_choose(oriel_isa isa)
+{
+    (void)isa;
+    return &oriel_passes_plain;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * resample.c - bicubic resampling with antialiasing, band by band
+ *
+ * Two passes, each skipped when its axis keeps its size.  Horizontal first:
+ * resampled rows wait in a ring of as many as one output row can ask for.
+ * Vertical first: an output row's own mixture waits for the horizontal pass.
+ */
+#include "pixels/resample.h"
+
+#include "base/checked.h"
+#include "base/memory.h"
+#include "pixels/pixels.h"
+
+#include <math.h>
+#include <string.h>
+
+struct oriel_resampler {
+    int32_t resample;
+    int32_t vertical_first;
+    oriel_axis across, down; /* set up only when its sizes differ */
+    int32_t source_width, source_height, width, height;
+    const oriel_passes *passes;
+    void *packed; /* of 'across' */
+};
+
+/* Where in the caller's memory everything lies. */
+typedef struct resampler_layout {
+    size_t across, down, packed, end;
+} resampler_layout;
+
+static bool
+lay_out(resampler_layout *at, const oriel_passes *passes, int32_t source_width,
+        int32_t source_height, int32_t width, int32_t height)
+{
+    size_t across = 0, down = 0, packed = 0;
+
+    *at = (resampler_layout){0};
+    if (source_width != width) {
+        if (!oriel_axis_bytes(source_width, width, &across))
+            return false;
+        packed = passes->packed_bytes(source_width, width);
+        if (packed > SIZE_MAX / 2)
+            return false;
+    }
+    if (source_height != height &&
+        !oriel_axis_bytes(source_height, height, &down))
+        return false;
+    at->across = oriel_round_up(sizeof(oriel_resampler), ORIEL_ALIGNMENT);
+    return oriel_add_size(&at->down, at->across, across) &&
+           oriel_add_size(&at->packed, at->down, down) &&
+           oriel_add_size(&at->end, at->packed, packed);
+}
+
+size_t
+oriel_resampler_bytes_isa(oriel_isa isa, int32_t source_width,
+                          int32_t source_height, int32_t width, int32_t height)
+{
+    resampler_layout at;
+
+    if (!lay_out(&at, oriel_passes_choose(isa), source_width, source_height,
+                 width, height))
+        return SIZE_MAX;
+    return at.end;
+}
+
+size_t
+oriel_resampler_bytes(int32_t resample, int32_t source_width,
+                      int32_t source_height, int32_t width, int32_t height)
+{
+    (void)resample;
+    return oriel_resampler_bytes_isa(oriel_processor_isa(), source_width,
+                                     source_height, width, height);
+}
+
+/* Pillow 13 takes the pass that loses more pixels first. */
+static bool
+vertical_goes_first(int32_t resample, int32_t source_width,
+                    int32_t source_height, int32_t width, int32_t height)
+{
+    int64_t lost_rows = (int64_t)source_height - height;
+    int64_t lost_columns = (int64_t)source_width - width;
+
+    return resample == ORIEL_RESAMPLE_PILLOW && lost_rows > 0 &&
+           lost_rows > 2 * lost_columns;
+}
+
+oriel_resampler *
+oriel_resampler_init_isa(void *memory, oriel_isa isa, int32_t resample,
+                         int32_t source_width, int32_t source_height,
+                         int32_t width, int32_t height)
+{
+    oriel_resampler *r = memory;
+    char *base = memory;
+    resampler_layout at;
+
+    memset(r, 0, sizeof(*r));
+    r->resample = resample;
+    r->passes = oriel_passes_choose(isa);
+    r->source_width = source_width;
+    r->source_height = source_height;
+    r->width = width;
+    r->height = height;
+    lay_out(&at, r->passes, source_width, source_height, width, height);
+    if (source_width != width) {
+        oriel_axis_init(&r->across, resample, source_width, width,
+                        base + at.across);
+        r->packed = base + at.packed;
+        if (resample != ORIEL_RESAMPLE_FLOAT)
+            r->passes->pack(&r->across, r->packed);
+    }
+    if (source_height != height)
+        oriel_axis_init(&r->down, resample, source_height, height,
+                        base + at.down);
+    r->vertical_first = vertical_goes_first(resample, source_width,
+                                            source_height, width, height);
+    return r;
+}
+
+oriel_resampler *
+oriel_resampler_init(void *memory, int32_t resample, int32_t source_width,
+                     int32_t source_height, int32_t width, int32_t height)
+{
+    return oriel_resampler_init_isa(memory, oriel_processor_isa(), resample,
+                                    source_width, source_height, width, height);
+}
+
+/* Rows that wait between the passes. */
+static size_t
+waiting_rows(const oriel_resampler *r)
+{
+    if (!r->down.size || (r->vertical_first && r->across.size))
+        return 1;
+    return (size_t)r->down.max_taps;
+}
+
+/* Bytes of such a row, a multiple of the alignment. */
+static size_t
+waiting_pitch(const oriel_resampler *r)
+{
+    size_t columns = (size_t)(r->vertical_first ? r->source_width : r->width);
+    size_t level = r->resample == ORIEL_RESAMPLE_FLOAT ? sizeof(float) : 1;
+
+    return oriel_round_up(columns * 3 * level, ORIEL_ALIGNMENT);
+}
+
+size_t
+oriel_resampler_scratch_bytes(const oriel_resampler *r, int32_t rows)
+{
+    size_t pointers = (size_t)(r->down.size ? r->down.max_taps : 1);
+    size_t bytes;
+
+    (void)rows; /* a ring needs no more for many rows than for one */
+    if (!oriel_mul_size(&bytes, waiting_rows(r) + 1, waiting_pitch(r)) ||
+        !oriel_add_size(&bytes, bytes, pointers * sizeof(void *)))
+        return SIZE_MAX;
+    return bytes;
+}
+
+/* One call of oriel_resample_band. */
+typedef struct band {
+    const oriel_resampler *r;
+    const uint8_t *source;
+    size_t source_pitch;
+    uint8_t *waiting;  /* [slots, pitch] the ring */
+    float *line;       /* [pitch] float: a row before it is rounded */
+    const void **taps; /* [max_taps] the rows of one weighted sum */
+    int64_t next;      /* source row that the ring takes next */
+    size_t pitch, slots;
+} band;
+
+static const uint8_t *
+source_row(const band *b, int64_t y)
+{
+    return b->source + (size_t)y * b->source_pitch;
+}
+
+/* The lowest source row of any output row of the band: zero weights were
+   dropped, so it need not be the first one's. */
+static int64_t
+lowest_row(const oriel_axis *down, int32_t first_row, int32_t rows)
+{
+    int32_t lowest = down->first[first_row];
+
+    for (int32_t y = first_row; y < first_row + rows; y++)
+        lowest = down->first[y] < lowest ? down->first[y] : lowest;
+    return lowest;
+}
+
+static void
+enter_row(const band *b, const uint8_t *source, void *out)
+{
+    const oriel_resampler *r = b->r;
+    size_t n = (size_t)r->source_width * 3;
+
+    if (r->resample != ORIEL_RESAMPLE_FLOAT)
+        r->passes->across(&r->across, r->packed, source, out);
+    else if (r->across.size)
+        r->passes->across_float(&r->across, source, out);
+    else
+        for (size_t x = 0; x < n; x++)
+            ((float *)out)[x] = (float)source[x];
+}
+
+/* Advance the ring to what output row y needs and point at its taps. */
+static void
+gather_rows(band *b, int32_t y)
+{
+    const oriel_axis *down = &b->r->down;
+    int64_t end = (int64_t)down->first[y] + down->count[y];
+
+    for (; b->next < end; b->next++)
+        enter_row(b, source_row(b, b->next),
+                  b->waiting + (size_t)b->next % b->slots * b->pitch);
+    for (int32_t j = 0; j < down->count[y]; j++)
+        b->taps[j] =
+            b->waiting + (size_t)(down->first[y] + j) % b->slots * b->pitch;
+}
+
+static void
+point_at_source(band *b, int32_t y)
+{
+    const oriel_axis *down = &b->r->down;
+
+    for (int32_t j = 0; j < down->count[y]; j++)
+        b->taps[j] = source_row(b, down->first[y] + j);
+}
+
+static void
+mix_rows(const band *b, int32_t y, size_t n, uint8_t *out)
+{
+    const oriel_axis *down = &b->r->down;
+
+    b->r->passes->down(down->weights.fixed + (size_t)y * (size_t)down->max_taps,
+                       down->count[y], down->shift,
+                       (const uint8_t *const *)b->taps, n, out);
+}
+
+static void
+fixed_row(band *b, int32_t y, uint8_t *out)
+{
+    const oriel_resampler *r = b->r;
+    size_t n = (size_t)r->width * 3;
+
+    if (!r->down.size) {
+        enter_row(b, source_row(b, y), out);
+    } else if (!r->across.size) {
+        point_at_source(b, y);
+        mix_rows(b, y, n, out);
+    } else if (r->vertical_first) {
+        point_at_source(b, y);
+        mix_rows(b, y, (size_t)r->source_width * 3, b->waiting);
+        enter_row(b, b->waiting, out);
+    } else {
+        gather_rows(b, y);
+        mix_rows(b, y, n, out);
+    }
+}
+
+static void
+round_levels(const float *levels, size_t n, uint8_t *out)
+{
+    for (size_t x = 0; x < n; x++) {
+        float level = levels[x] < 0.0f ? 0.0f : levels[x];
+
+        out[x] = (uint8_t)nearbyintf(level > 255.0f ? 255.0f : level);
+    }
+}
+
+static void
+float_row(band *b, int32_t y, uint8_t *out)
+{
+    const oriel_resampler *r = b->r;
+    const oriel_axis *down = &r->down;
+    size_t n = (size_t)r->width * 3;
+
+    if (!down->size) {
+        enter_row(b, source_row(b, y), b->line);
+    } else {
+        gather_rows(b, y);
+        r->passes->down_float(
+            down->weights.real + (size_t)y * (size_t)down->max_taps,
+            down->count[y], (const float *const *)b->taps, n, b->line);
+    }
+    round_levels(b->line, n, out);
+}
+
+void
+oriel_resample_band(const oriel_resampler *r, const uint8_t *source,
+                    size_t source_pitch, int32_t first_row, int32_t rows,
+                    uint8_t *out, size_t out_pitch, void *scratch)
+{
+    band b = {.r = r, .source = source, .source_pitch = source_pitch};
+
+    b.waiting = scratch;
+    b.slots = waiting_rows(r);
+    b.pitch = waiting_pitch(r);
+    b.line = (float *)(void *)(b.waiting + b.slots * b.pitch);
+    b.taps = (const void **)(void *)(b.waiting + (b.slots + 1) * b.pitch);
+    if (r->down.size)
+        b.next = lowest_row(&r->down, first_row, rows);
+    for (int32_t y = first_row; y < first_row + rows; y++, out += out_pitch) {
+        if (!r->across.size && !r->down.size)
+            memcpy(out, source_row(&b, y), (size_t)r->width * 3);
+        else if (r->resample == ORIEL_RESAMPLE_FLOAT)
+            float_row(&b, y, out);
+        else
+            fixed_row(&b, y, out);
+    }
+}
