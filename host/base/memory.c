@@ -15,6 +15,9 @@ oriel_hooks_load(oriel_hooks *out, const oriel_hooks *from, oriel_error *err)
     oriel_status status = oriel_options_load(
         out, sizeof(*out), sizeof(oriel_hooks), from, "oriel_hooks", err);
 
+    if (!status)
+        status =
+            oriel_reserved_check(out->reserved, "oriel_hooks.reserved", err);
     if (status)
         return status;
     if (!out->alloc != !out->free || !out->device_alloc != !out->device_free)

@@ -59,3 +59,14 @@ oriel_info_store(void *to, const void *from, size_t from_bytes, size_t least,
     memcpy(to, &kept, sizeof(kept));
     return ORIEL_OK;
 }
+
+oriel_status
+oriel_reserved_check(int64_t value, const char *field, oriel_error *err)
+{
+    if (value)
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "%s is %lld, expected 0: this library does not know "
+                          "it",
+                          field, (long long)value);
+    return ORIEL_OK;
+}

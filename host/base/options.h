@@ -24,4 +24,11 @@ oriel_status oriel_options_load(void *to, size_t to_bytes, size_t least,
 oriel_status oriel_info_store(void *to, const void *from, size_t from_bytes,
                               size_t least, const char *name, oriel_error *err);
 
+/*
+ * A reserved field must be zero, so that it can be given a meaning one day:
+ * else ORIEL_ERR_UNSUPPORTED.  'field' is "oriel_input.reserved".
+ */
+oriel_status oriel_reserved_check(int64_t value, const char *field,
+                                  oriel_error *err);
+
 #endif /* ORIEL_BASE_OPTIONS_H */

@@ -76,6 +76,9 @@ oriel_input_load(oriel_input *out, const oriel_input *from, oriel_error *err)
     status = oriel_options_load(out, sizeof(*out), sizeof(oriel_input), from,
                                 "oriel_input", err);
     if (!status)
+        status =
+            oriel_reserved_check(out->reserved, "oriel_input.reserved", err);
+    if (!status)
         status = check_dtype(&out->dtype, "input.dtype", err);
     if (!status && !out->frames == !out->pixel_values)
         status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
