@@ -44,19 +44,19 @@ oriel_status
 oriel_info_store(void *to, const void *from, size_t from_bytes, size_t least,
                  const char *name, oriel_error *err)
 {
-    size_t size = to ? struct_size_of(to) : 0;
+    uint32_t size;
 
+    if (!to)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is NULL", name);
+    size = struct_size_of(to);
     if (size < least)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "%s: %s%zu, expected at least %zu: start from its "
-                          "_INIT macro",
-                          name, to ? "struct_size is " : "NULL, size ", size,
-                          least);
-    uint32_t kept = (uint32_t)size;
-
+                          "%s: struct_size is %u, expected at least %zu: start "
+                          "from its _INIT macro",
+                          name, size, least);
     memset(to, 0, size);
     memcpy(to, from, size < from_bytes ? size : from_bytes);
-    memcpy(to, &kept, sizeof(kept));
+    memcpy(to, &size, sizeof(size));
     return ORIEL_OK;
 }
 

@@ -375,7 +375,7 @@ oriel_encode(oriel_encoder *encoder, const oriel_plan *plan,
              const oriel_input *input, const oriel_output *output,
              struct CUstream_st *stream, oriel_error *err)
 {
-    oriel_checked_job checked;
+    oriel_checked_job checked = {0};
     oriel_status status;
 
     if (!encoder)

@@ -25,15 +25,19 @@ oriel_dtype_bytes(int32_t dtype)
     }
 }
 
+/* Zero is the default; '*value_bytes' is never left 0. */
 static oriel_status
-check_dtype(int32_t *dtype, const char *field, oriel_error *err)
+check_dtype(int32_t *dtype, size_t *value_bytes, const char *field,
+            oriel_error *err)
 {
+    *value_bytes = sizeof(float);
     if (*dtype == 0)
         *dtype = ORIEL_DTYPE_F32;
     if (oriel_dtype_bytes(*dtype) == 0)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "%s is %d, expected ORIEL_DTYPE_F32, _BF16 or _F16",
                           field, *dtype);
+    *value_bytes = oriel_dtype_bytes(*dtype);
     return ORIEL_OK;
 }
 
@@ -69,6 +73,7 @@ check_aligned(int32_t memory, const void *pointer, size_t pitch,
 oriel_status
 oriel_input_load(oriel_input *out, const oriel_input *from, oriel_error *err)
 {
+    size_t value_bytes;
     oriel_status status;
 
     if (!from)
@@ -79,7 +84,7 @@ oriel_input_load(oriel_input *out, const oriel_input *from, oriel_error *err)
         status =
             oriel_reserved_check(out->reserved, "oriel_input.reserved", err);
     if (!status)
-        status = check_dtype(&out->dtype, "input.dtype", err);
+        status = check_dtype(&out->dtype, &value_bytes, "input.dtype", err);
     if (!status && !out->frames == !out->pixel_values)
         status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
                             "input: %s of frames and pixel_values set, "
@@ -153,11 +158,12 @@ check_tap(const oriel_tap *tap, int32_t index, const oriel_network *network,
           int64_t patches, int32_t memory, oriel_error *err)
 {
     int32_t dtype = tap->dtype;
-    oriel_status status = check_dtype(&dtype, "tap.dtype", err);
-    size_t row = (size_t)network->hidden_size * oriel_dtype_bytes(dtype);
+    size_t value, row;
+    oriel_status status = check_dtype(&dtype, &value, "tap.dtype", err);
 
     if (status)
         return status;
+    row = (size_t)network->hidden_size * value;
     if (tap->hidden_state < 0 || tap->hidden_state > network->depth)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "taps[%d].hidden_state is %d, expected 0 to %d",
@@ -175,13 +181,15 @@ check_tap(const oriel_tap *tap, int32_t index, const oriel_network *network,
 static oriel_status
 check_embeddings(oriel_output *out, const oriel_plan *plan, oriel_error *err)
 {
-    size_t row =
-        (size_t)plan->info.out_hidden_size * oriel_dtype_bytes(out->dtype);
-    size_t needed;
+    size_t value, row, needed;
+    oriel_status status = check_dtype(&out->dtype, &value, "output.dtype", err);
 
+    if (status)
+        return status;
+    row = (size_t)plan->info.out_hidden_size * value;
     if (out->row_bytes == 0)
         out->row_bytes = row;
-    if (out->row_bytes < row || out->row_bytes % oriel_dtype_bytes(out->dtype))
+    if (out->row_bytes < row || out->row_bytes % value)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "output.row_bytes is %zu, expected at least %zu and "
                           "whole values",
@@ -211,8 +219,6 @@ check_output(oriel_output *out, const oriel_network *network,
                                 "oriel_output", err);
     if (!status)
         status = check_memory(out->memory, memory, "output.memory", err);
-    if (!status)
-        status = check_dtype(&out->dtype, "output.dtype", err);
     if (status)
         return status;
     if (out->n_taps < 0 || (out->n_taps > 0 && !out->taps))
@@ -251,14 +257,14 @@ geometry_difference(const oriel_network *a, const oriel_network *b)
     COMPARE(do_rescale);
     COMPARE(do_normalize);
     COMPARE(rescale_factor);
+    for (int32_t i = 0; i < a->n_full_attention_blocks; i++)
+        if (a->full_attention_blocks[i] != b->full_attention_blocks[i])
+            return "fullatt_block_indexes";
+    for (int c = 0; c < 3; c++) {
+        COMPARE(image_mean[c]);
+        COMPARE(image_std[c]);
+    }
 #undef COMPARE
-    if (memcmp(a->full_attention_blocks, b->full_attention_blocks,
-               (size_t)a->n_full_attention_blocks * sizeof(int32_t)))
-        return "fullatt_block_indexes";
-    if (memcmp(a->image_mean, b->image_mean, sizeof(a->image_mean)))
-        return "image_mean";
-    if (memcmp(a->image_std, b->image_std, sizeof(a->image_std)))
-        return "image_std";
     return NULL;
 }
 
