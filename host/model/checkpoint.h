@@ -22,6 +22,7 @@ typedef struct oriel_binding {
 
 typedef struct oriel_checkpoint {
     oriel_hooks hooks;
+    char *name;            /* the path as given, for messages */
     oriel_network network; /* its list of blocks: ours */
     int32_t *full_attention_blocks;
     oriel_safetensors **files; /* only those with vision tensors */
@@ -49,6 +50,7 @@ oriel_status oriel_checkpoint_open_memory(
     const void *weights, size_t weights_bytes, const oriel_hooks *hooks,
     oriel_error *err);
 
+/* The vision tensor of this place; always there. */
 const oriel_binding *oriel_checkpoint_find(const oriel_checkpoint *checkpoint,
                                            oriel_tensor tensor, int32_t block);
 

@@ -31,7 +31,7 @@ void oriel_model_release(const oriel_model *model);
 
 /*
  * What encoders of this model share (encode/shared.c): a list head, guarded by
- * the lock, empty when the last encoder is gone.
+ * the lock, empty when the last encoder is gone.  NULL for presets.
  */
 typedef struct oriel_model_shared {
     pthread_mutex_t lock;

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bind.c - which stored tensor is which, and whether its shape is right */
+#include "model/bind.h"
+
+#include "base/fail.h"
+#include "model/prefix.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct binder {
+    oriel_checkpoint *c;
+    const oriel_config *config;
+    const char *config_name;
+    oriel_error *err;
+} binder;
+
+/* Where a stored name belongs. */
+typedef struct place {
+    oriel_tensor tensor;
+    int32_t block;
+    int32_t part; /* 0, 1, 2: q, k, v apart; -1: whole */
+} place;
+
+/* ---- Names ------------------------------------------------------------ */
+
+/* "12." at *text, and behind it; only as %d would print it. */
+static bool
+parse_block(const char **text, int32_t *block)
+{
+    const char *p = *text;
+    int32_t n = 0;
+
+    if (*p == '0' && p[1] != '.')
+        return false;
+    for (; *p >= '0' && *p <= '9'; p++) {
+        n = n * 10 + (*p - '0');
+        if (n >= ORIEL_CONFIG_MAX_DEPTH)
+            return false;
+    }
+    if (p == *text || *p != '.')
+        return false;
+    *block = n;
+    *text = p + 1;
+    return true;
+}
+
+/* "attn.q.weight" and the like, for "attn.qkv.weight". */
+static bool
+parse_part(const char *rest, place *found)
+{
+    static const char head[] = "attn.";
+    static const char letters[] = "qkv";
+    const char *letter;
+
+    if (strncmp(rest, head, sizeof(head) - 1) != 0)
+        return false;
+    rest += sizeof(head) - 1;
+    letter = *rest ? strchr(letters, *rest) : NULL;
+    if (!letter)
+        return false;
+    found->part = (int32_t)(letter - letters);
+    found->tensor = strcmp(rest + 1, ".weight") == 0 ? ORIEL_TENSOR_QKV_WEIGHT
+                                                     : ORIEL_TENSOR_QKV_BIAS;
+    return found->tensor == ORIEL_TENSOR_QKV_WEIGHT ||
+           strcmp(rest + 1, ".bias") == 0;
+}
+
+/* 'rest' is a name without its prefix. */
+static bool
+parse_name(const char *rest, place *found)
+{
+    static const char blocks[] = "blocks.";
+    int32_t in_block = 0;
+
+    found->part = -1;
+    found->block = 0;
+    if (strncmp(rest, blocks, sizeof(blocks) - 1) == 0) {
+        rest += sizeof(blocks) - 1;
+        if (!parse_block(&rest, &found->block))
+            return false;
+        in_block = 1;
+        if (parse_part(rest, found))
+            return true;
+    }
+    for (int32_t i = 0; i < ORIEL_N_TENSORS; i++) {
+        found->tensor = (oriel_tensor)i;
+        if (oriel_tensor_in_block(found->tensor) == in_block &&
+            strcmp(rest, oriel_tensor_name(found->tensor)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- Every vision tensor in turn -------------------------------------- */
+
+typedef oriel_status visit(binder *b, const oriel_stored_tensor *tensor,
+                           const char *rest);
+
+static oriel_status
+for_each(binder *b, visit *with)
+{
+    for (size_t i = 0; i < b->c->n_files; i++) {
+        size_t n;
+        const oriel_stored_tensor *tensors =
+            oriel_safetensors_tensors(b->c->files[i], &n);
+
+        for (size_t k = 0; k < n; k++) {
+            const char *rest =
+                oriel_prefix_strip(b->c->prefix, tensors[k].name);
+            oriel_status status = ORIEL_OK;
+
+            /* A table that some dumps keep; we compute it ourselves. */
+            if (rest && strcmp(rest, "rotary_pos_emb.inv_freq") != 0)
+                status = with(b, &tensors[k], rest);
+            if (status)
+                return status;
+        }
+    }
+    return ORIEL_OK;
+}
+
+__attribute__((format(printf, 4, 5))) static oriel_status
+fail_tensor(const binder *b, oriel_status status,
+            const oriel_stored_tensor *tensor, const char *format, ...)
+{
+    char what[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof(what), format, args);
+    va_end(args);
+    return oriel_fail(b->err, status, "%s: tensor %s: %s",
+                      ORIEL_QUOTE(oriel_file_name(tensor->file)),
+                      ORIEL_QUOTE(tensor->name), what);
+}
+
+static oriel_status
+check_dtype(binder *b, const oriel_stored_tensor *tensor, const char *rest)
+{
+    (void)rest;
+    if (tensor->dtype == ORIEL_STORED_F32 ||
+        tensor->dtype == ORIEL_STORED_F16 || tensor->dtype == ORIEL_STORED_BF16)
+        return ORIEL_OK;
+    return fail_tensor(b, ORIEL_ERR_UNSUPPORTED, tensor,
+                       "quantised vision weights are not supported: expected "
+                       "F32, F16 or BF16, found %s",
+                       ORIEL_QUOTE(tensor->dtype_name));
+}
+
+static int32_t
+dtype_of(const oriel_stored_tensor *tensor)
+{
+    return tensor->dtype == ORIEL_STORED_F32   ? ORIEL_DTYPE_F32
+           : tensor->dtype == ORIEL_STORED_F16 ? ORIEL_DTYPE_F16
+                                               : ORIEL_DTYPE_BF16;
+}
+
+/* Names and blocks; also the sums that get_info tells. */
+static oriel_status
+check_name(binder *b, const oriel_stored_tensor *tensor, const char *rest)
+{
+    oriel_checkpoint *c = b->c;
+    place at;
+
+    if (!parse_name(rest, &at))
+        return fail_tensor(b, ORIEL_ERR_UNSUPPORTED, tensor,
+                           "not a tensor of this network");
+    if (at.block >= c->network.depth) /* so far: blocks seen */
+        c->network.depth = at.block + 1;
+    c->n_tensors++;
+    c->weight_bytes += tensor->bytes;
+    if (c->weight_dtype == 0)
+        c->weight_dtype = dtype_of(tensor);
+    else if (c->weight_dtype != dtype_of(tensor))
+        c->weight_dtype = ORIEL_DTYPE_F32;
+    return ORIEL_OK;
+}
+
+static oriel_status
+place_tensor(binder *b, const oriel_stored_tensor *tensor, const char *rest)
+{
+    oriel_binding *binding;
+    place at;
+    int32_t n_parts, slot;
+
+    if (!parse_name(rest, &at))
+        return ORIEL_ERR_INTERNAL; /* check_name saw to it */
+    binding = &b->c->bindings[oriel_manifest_position(b->c->network.depth,
+                                                      at.tensor, at.block)];
+    n_parts = at.part < 0 ? 1 : 3;
+    slot = at.part < 0 ? 0 : at.part;
+    if (binding->n_parts != 0 && binding->n_parts != n_parts)
+        return fail_tensor(b, ORIEL_ERR_MODEL, tensor,
+                           "expected q, k, v either as one or apart, found "
+                           "both");
+    if (binding->parts[slot])
+        return fail_tensor(
+            b, ORIEL_ERR_MODEL, tensor, "expected once, found in %s too",
+            ORIEL_QUOTE(oriel_file_name(binding->parts[slot]->file)));
+    binding->n_parts = n_parts;
+    binding->parts[slot] = tensor;
+    return ORIEL_OK;
+}
+
+/* ---- Configuration against shapes ------------------------------------- */
+
+static oriel_status
+fail_missing(const binder *b, oriel_tensor tensor, int32_t block)
+{
+    char name[256];
+
+    oriel_tensor_full_name(name, sizeof(name), b->c->prefix, tensor, block);
+    return oriel_fail(b->err, ORIEL_ERR_MODEL,
+                      "%s: tensor %s: missing, expected as vision_config.depth "
+                      "is %d",
+                      ORIEL_QUOTE(b->c->name), ORIEL_QUOTE(name),
+                      b->c->network.depth);
+}
+
+/* A configured number against what a tensor's shape tells. */
+static oriel_status
+agree(const binder *b, const char *field, int64_t configured, int64_t derived,
+      const oriel_stored_tensor *tensor)
+{
+    char shape[ORIEL_SHAPE_TEXT];
+
+    if (configured == derived)
+        return ORIEL_OK;
+    oriel_shape_text(shape, tensor->shape, tensor->n_dims);
+    return oriel_fail(b->err, ORIEL_ERR_MODEL,
+                      "%s: vision_config.%s is %" PRId64
+                      ", but tensor %s has shape %s",
+                      ORIEL_QUOTE(b->config_name), field, configured,
+                      ORIEL_QUOTE(tensor->name), shape);
+}
+
+static oriel_status
+check_depth(const binder *b)
+{
+    const int32_t seen = b->c->network.depth;
+
+    if (seen == b->config->depth)
+        return ORIEL_OK;
+    return oriel_fail(b->err, ORIEL_ERR_MODEL,
+                      "%s: vision_config.depth is %d%s, but the tensors of %s "
+                      "end with block %d",
+                      ORIEL_QUOTE(b->config_name), b->config->depth,
+                      b->config->depth_given ? "" : " (absent)",
+                      ORIEL_QUOTE(b->c->name), seen - 1);
+}
+
+/* The first dimension of a matrix that decides a width. */
+static oriel_status
+width_from(const binder *b, oriel_tensor tensor, const char *field,
+           int32_t configured, int32_t *out)
+{
+    const oriel_binding *binding = oriel_checkpoint_find(b->c, tensor, 0);
+    const oriel_stored_tensor *stored = binding->parts[0];
+    oriel_status status;
+
+    if (!stored)
+        return fail_missing(b, tensor, 0);
+    if (stored->n_dims != 2 || stored->shape[0] < 1 ||
+        stored->shape[0] > INT32_MAX / 4096)
+        return fail_tensor(b, ORIEL_ERR_MODEL, stored,
+                           "expected two dimensions of a sane size");
+    status = agree(b, field, configured ? configured : stored->shape[0],
+                   stored->shape[0], stored);
+    if (!status)
+        *out = (int32_t)stored->shape[0];
+    return status;
+}
+
+/* [H, 3, T, P, P], or channels last as MLX keeps it: [H, T, P, P, 3]. */
+static oriel_status
+bind_patch_embed(binder *b)
+{
+    oriel_network *net = &b->c->network;
+    oriel_binding *binding = &b->c->bindings[oriel_manifest_position(
+        net->depth, ORIEL_TENSOR_PATCH_EMBED, 0)];
+    const oriel_stored_tensor *stored = binding->parts[0];
+    const int64_t ch = net->in_channels;
+    const int64_t t = net->temporal_patch_size;
+    const int64_t p = net->patch_size;
+    const int64_t *s = stored->shape;
+    char shape[ORIEL_SHAPE_TEXT];
+    oriel_status status;
+
+    oriel_shape_text(shape, stored->shape, stored->n_dims);
+    if (stored->n_dims != 5 || s[0] < 4 || s[0] > 1 << 18)
+        return fail_tensor(b, ORIEL_ERR_MODEL, stored,
+                           "shape %s, expected [hidden, %d, %d, %d, %d]", shape,
+                           (int)ch, (int)t, (int)p, (int)p);
+    status = agree(b, "hidden_size",
+                   b->config->hidden_size ? b->config->hidden_size : s[0], s[0],
+                   stored);
+    if (status)
+        return status;
+    net->hidden_size = (int32_t)s[0];
+    if (s[1] == ch && s[2] == t && s[3] == p && s[4] == p)
+        return ORIEL_OK;
+    if (s[1] == t && s[2] == p && s[3] == p && s[4] == ch) {
+        binding->channels_last = 1;
+        return ORIEL_OK;
+    }
+    return oriel_fail(b->err, ORIEL_ERR_MODEL,
+                      "%s: in_channels %d, temporal_patch_size %d, patch_size "
+                      "%d contradict tensor %s, which has shape %s",
+                      ORIEL_QUOTE(b->config_name), (int)ch, (int)t, (int)p,
+                      ORIEL_QUOTE(stored->name), shape);
+}
+
+static oriel_status
+check_heads(const binder *b)
+{
+    oriel_network *net = &b->c->network;
+
+    if (net->hidden_size % net->num_heads != 0)
+        return oriel_fail(b->err, ORIEL_ERR_MODEL,
+                          "%s: vision_config.num_heads %d: expected a divisor "
+                          "of hidden_size %d",
+                          ORIEL_QUOTE(b->config_name), net->num_heads,
+                          net->hidden_size);
+    net->head_dim = net->hidden_size / net->num_heads;
+    if (net->head_dim % 4 != 0)
+        return oriel_fail(b->err, ORIEL_ERR_MODEL,
+                          "%s: hidden_size %d / num_heads %d: expected a "
+                          "multiple of 4, since rope turns pairs on two axes",
+                          ORIEL_QUOTE(b->config_name), net->hidden_size,
+                          net->num_heads);
+    return ORIEL_OK;
+}
+
+static oriel_status
+settle_network(binder *b)
+{
+    oriel_network *net = &b->c->network;
+    const oriel_config *config = b->config;
+    oriel_status status;
+
+    net->in_channels = config->in_channels;
+    net->patch_size = config->patch_size;
+    net->temporal_patch_size = config->temporal_patch_size;
+    net->spatial_merge_size = config->spatial_merge_size;
+    net->window_size = config->window_size;
+    net->num_heads = config->num_heads;
+    net->rope_theta = config->rope_theta;
+    net->n_full_attention_blocks = config->n_full_attention_blocks;
+    net->full_attention_blocks = b->c->full_attention_blocks;
+
+    status = bind_patch_embed(b);
+    if (!status)
+        status = check_heads(b);
+    if (!status)
+        status = width_from(b, ORIEL_TENSOR_GATE_WEIGHT, "intermediate_size",
+                            config->intermediate_size, &net->intermediate_size);
+    if (!status)
+        status =
+            width_from(b, ORIEL_TENSOR_MERGER_FC2_WEIGHT, "out_hidden_size",
+                       config->out_hidden_size, &net->out_hidden_size);
+    return status;
+}
+
+/* ---- All shapes ------------------------------------------------------- */
+
+static oriel_status
+check_shape(const binder *b, const oriel_stored_tensor *stored,
+            oriel_tensor_shape want)
+{
+    char found[ORIEL_SHAPE_TEXT];
+    char expected[ORIEL_SHAPE_TEXT];
+    const int64_t dims[2] = {want.rows, want.columns};
+    const int32_t n_dims = want.columns == 1 ? 1 : 2;
+
+    if (stored->n_dims == n_dims && stored->shape[0] == dims[0] &&
+        (n_dims == 1 || stored->shape[1] == dims[1]))
+        return ORIEL_OK;
+    oriel_shape_text(found, stored->shape, stored->n_dims);
+    oriel_shape_text(expected, dims, n_dims);
+    return fail_tensor(b, ORIEL_ERR_MODEL, stored, "shape %s, expected %s",
+                       found, expected);
+}
+
+static oriel_status
+check_shapes(const binder *b)
+{
+    const oriel_network *net = &b->c->network;
+    const int32_t count = oriel_manifest_count(net->depth);
+
+    for (int32_t i = 0; i < count; i++) {
+        const oriel_binding *binding = &b->c->bindings[i];
+        oriel_tensor tensor;
+        int32_t block;
+        oriel_tensor_shape want;
+
+        oriel_manifest_at(net->depth, i, &tensor, &block);
+        want = oriel_tensor_get_shape(net, tensor);
+        if (binding->n_parts == 0)
+            return fail_missing(b, tensor, block);
+        want.rows /= binding->n_parts;
+        for (int32_t part = 0; part < binding->n_parts; part++) {
+            oriel_status status = ORIEL_OK;
+
+            if (!binding->parts[part])
+                return fail_missing(b, tensor, block);
+            if (tensor != ORIEL_TENSOR_PATCH_EMBED)
+                status = check_shape(b, binding->parts[part], want);
+            if (status)
+                return status;
+        }
+    }
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_checkpoint_bind(oriel_checkpoint *c, const oriel_config *config,
+                      const char *config_name, oriel_error *err)
+{
+    binder b = {c, config, config_name, err};
+    size_t count;
+    oriel_status status;
+
+    c->network.depth = 0;
+    status = for_each(&b, check_dtype);
+    if (!status)
+        status = for_each(&b, check_name);
+    if (!status)
+        status = check_depth(&b);
+    if (status)
+        return status;
+    count = (size_t)oriel_manifest_count(c->network.depth);
+    c->bindings = oriel_calloc(&c->hooks, count, sizeof(*c->bindings));
+    if (!c->bindings)
+        return oriel_fail_memory(err, count * sizeof(*c->bindings),
+                                 "a table of weights");
+    status = for_each(&b, place_tensor);
+    if (!status)
+        status = settle_network(&b);
+    return status ? status : check_shapes(&b);
+}

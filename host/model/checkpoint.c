@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* checkpoint.c - opening a checkpoint: configuration, files, tensors */
+#include "model/checkpoint.h"
+
+#include "base/fail.h"
+#include "model/bind.h"
+#include "model/config.h"
+#include "model/preprocessor.h"
+#include "model/shards.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static oriel_status
+create(oriel_checkpoint **out, const char *name, const oriel_hooks *hooks,
+       oriel_error *err)
+{
+    oriel_checkpoint *c = oriel_calloc(hooks, 1, sizeof(*c));
+
+    *out = NULL;
+    if (!c)
+        return oriel_fail_memory(err, sizeof(*c), "a checkpoint");
+    if (hooks)
+        c->hooks = *hooks;
+    c->name = oriel_strdup(hooks, name);
+    if (!c->name) {
+        oriel_checkpoint_close(c);
+        return oriel_fail_memory(err, strlen(name) + 1, "a path");
+    }
+    *out = c;
+    return ORIEL_OK;
+}
+
+/* "DIR" of "DIR/NAME", "." of "NAME"; ours to free. */
+static char *
+folder_of(const oriel_hooks *hooks, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash ? (size_t)(slash - path) : 0;
+    char *folder;
+
+    if (!slash)
+        return oriel_strdup(hooks, ".");
+    folder = oriel_alloc(hooks, n + 2);
+    if (!folder)
+        return NULL;
+    memcpy(folder, path, n + 1);
+    folder[n ? n : 1] = '\0';
+    return folder;
+}
+
+/* The text of a small file; NULL text and ORIEL_OK: 'optional', absent. */
+static oriel_status
+load_text(const char *path, bool optional, const oriel_hooks *hooks,
+          char **text, size_t *bytes, oriel_error *err)
+{
+    oriel_file *file;
+    oriel_status status = oriel_file_open(&file, path, hooks, err);
+
+    *text = NULL;
+    *bytes = 0;
+    if (status == ORIEL_ERR_NOT_FOUND && optional)
+        return oriel_ok(err);
+    if (status)
+        return status;
+    status = oriel_file_load(file, ORIEL_CONFIG_MAX_BYTES, text, bytes, err);
+    oriel_file_close(file);
+    return status;
+}
+
+/* Bind the open files by the text of a config.json, and keep its list. */
+static oriel_status
+apply_config(oriel_checkpoint *c, const char *text, size_t bytes,
+             const char *name, oriel_error *err)
+{
+    oriel_config config;
+    oriel_status status =
+        oriel_config_parse(&config, text, bytes, name, &c->hooks, err);
+
+    if (status)
+        return status;
+    c->full_attention_blocks = config.full_attention_blocks;
+    config.full_attention_blocks = NULL;
+    status = oriel_checkpoint_bind(c, &config, name, err);
+    oriel_config_free(&config, &c->hooks);
+    if (!status)
+        oriel_preprocessor_published(&c->network);
+    return status;
+}
+
+static oriel_status
+read_config(oriel_checkpoint *c, const char *path, oriel_error *err)
+{
+    char *text;
+    size_t bytes;
+    oriel_status status = load_text(path, false, &c->hooks, &text, &bytes, err);
+
+    if (!status)
+        status = apply_config(c, text, bytes, path, err);
+    oriel_free(&c->hooks, text);
+    return status;
+}
+
+static oriel_status
+read_preprocessor(oriel_checkpoint *c, const char *folder, const char *name,
+                  bool nested, bool *found, oriel_error *err)
+{
+    char *path = oriel_path_join(&c->hooks, folder, name);
+    char *text = NULL;
+    size_t bytes = 0;
+    oriel_status status;
+
+    *found = false;
+    if (!path)
+        return oriel_fail_memory(err, strlen(folder), "a path");
+    status = load_text(path, true, &c->hooks, &text, &bytes, err);
+    if (!status && text)
+        status = oriel_preprocessor_parse(&c->network, text, bytes, path,
+                                          nested, found, err);
+    oriel_free(&c->hooks, text);
+    oriel_free(&c->hooks, path);
+    return status;
+}
+
+static oriel_status
+read_preprocessors(oriel_checkpoint *c, const char *folder, oriel_error *err)
+{
+    bool found;
+    oriel_status status = read_preprocessor(c, folder, "processor_config.json",
+                                            true, &found, err);
+
+    if (!status && !found)
+        status = read_preprocessor(c, folder, "preprocessor_config.json", false,
+                                   &found, err);
+    if (!status && !found)
+        oriel_log(&c->hooks, ORIEL_LOG_INFO,
+                  "no preprocessor_config.json: limits, mean and std of the "
+                  "published checkpoints");
+    return status;
+}
+
+static oriel_status
+open_at(oriel_checkpoint *c, const char *path, bool is_folder,
+        const char *config_path, oriel_error *err)
+{
+    char *folder =
+        is_folder ? oriel_strdup(&c->hooks, path) : folder_of(&c->hooks, path);
+    char *config = NULL;
+    char *beside = NULL; /* the folder of config.json */
+    oriel_status status = ORIEL_ERR_MEMORY;
+
+    if (folder)
+        config = config_path
+                     ? oriel_strdup(&c->hooks, config_path)
+                     : oriel_path_join(&c->hooks, folder, "config.json");
+    if (config)
+        beside = folder_of(&c->hooks, config);
+    if (!beside)
+        oriel_fail_memory(err, strlen(path), "a path");
+    else if (is_folder)
+        status = oriel_shards_open_folder(c, path, err);
+    else
+        status = oriel_shards_open_file(c, path, err);
+    if (!status)
+        status = read_config(c, config, err);
+    if (!status)
+        status = read_preprocessors(c, beside, err);
+    oriel_free(&c->hooks, folder);
+    oriel_free(&c->hooks, config);
+    oriel_free(&c->hooks, beside);
+    return status;
+}
+
+oriel_status
+oriel_checkpoint_open(oriel_checkpoint **out, const char *path,
+                      const char *config_path, const oriel_hooks *hooks,
+                      oriel_error *err)
+{
+    struct stat info;
+    oriel_checkpoint *c;
+    oriel_status status;
+
+    *out = NULL;
+    if (stat(path, &info) != 0) {
+        const int cause = errno;
+
+        return oriel_fail_cause(
+            err,
+            cause == ENOENT || cause == ENOTDIR ? ORIEL_ERR_NOT_FOUND
+                                                : ORIEL_ERR_IO,
+            cause, "%s: cannot find it, expected a folder or .safetensors file",
+            ORIEL_QUOTE(path));
+    }
+    status = create(&c, path, hooks, err);
+    if (!status)
+        status = open_at(c, path, S_ISDIR(info.st_mode), config_path, err);
+    if (status) {
+        oriel_checkpoint_close(c);
+        return status;
+    }
+    *out = c;
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_checkpoint_open_memory(oriel_checkpoint **out, const char *config_json,
+                             size_t config_bytes, const void *weights,
+                             size_t weights_bytes, const oriel_hooks *hooks,
+                             oriel_error *err)
+{
+    oriel_checkpoint *c;
+    oriel_status status = create(&c, "weights in memory", hooks, err);
+
+    *out = NULL;
+    if (!status)
+        status = oriel_shards_open_memory(c, weights, weights_bytes, err);
+    if (!status)
+        status = apply_config(c, config_json, config_bytes, "config_json", err);
+    if (status) {
+        oriel_checkpoint_close(c);
+        return status;
+    }
+    *out = c;
+    return ORIEL_OK;
+}
+
+const oriel_binding *
+oriel_checkpoint_find(const oriel_checkpoint *c, oriel_tensor tensor,
+                      int32_t block)
+{
+    return &c->bindings[oriel_manifest_position(c->network.depth, tensor,
+                                                block)];
+}
+
+uint64_t
+oriel_checkpoint_bytes_read(const oriel_checkpoint *c)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < c->n_files; i++)
+        bytes += oriel_file_bytes_read(oriel_safetensors_file(c->files[i]));
+    return bytes;
+}
+
+void
+oriel_checkpoint_close(oriel_checkpoint *c)
+{
+    if (!c)
+        return;
+    const oriel_hooks hooks = c->hooks;
+
+    for (size_t i = 0; i < c->n_files; i++)
+        oriel_safetensors_close(c->files[i]);
+    oriel_free(&hooks, c->files);
+    oriel_free(&hooks, c->prefix);
+    oriel_free(&hooks, c->bindings);
+    oriel_free(&hooks, c->full_attention_blocks);
+    oriel_free(&hooks, c->name);
+    oriel_free(&hooks, c);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file.c - positioned reads, counted */
+#include "model/file.h"
+
+#include "base/fail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct oriel_file {
+    oriel_hooks hooks;
+    char *name;
+    const uint8_t *memory; /* NULL: read from fd */
+    int fd;
+    uint64_t bytes;
+    /* Statistics of a file that is otherwise immutable. */
+    _Atomic uint64_t bytes_read;
+};
+
+static oriel_status
+create(oriel_file **out, const char *name, const oriel_hooks *hooks,
+       oriel_error *err)
+{
+    oriel_file *file = oriel_calloc(hooks, 1, sizeof(*file));
+
+    *out = NULL;
+    if (!file)
+        return oriel_fail_memory(err, sizeof(*file), "a file");
+    if (hooks)
+        file->hooks = *hooks;
+    file->fd = -1;
+    file->name = oriel_strdup(hooks, name);
+    if (!file->name) {
+        oriel_file_close(file);
+        return oriel_fail_memory(err, strlen(name) + 1, "a file name");
+    }
+    *out = file;
+    return ORIEL_OK;
+}
+
+static oriel_status
+fail_errno(oriel_error *err, const char *path, const char *doing, int cause)
+{
+    char text[128];
+    oriel_status status = cause == ENOENT || cause == ENOTDIR
+                              ? ORIEL_ERR_NOT_FOUND
+                          : cause == ENOMEM ? ORIEL_ERR_MEMORY
+                                            : ORIEL_ERR_IO;
+
+    return oriel_fail_cause(err, status, cause, "%s: %s: %s", ORIEL_QUOTE(path),
+                            doing, strerror_r(cause, text, sizeof(text)));
+}
+
+oriel_status
+oriel_file_open(oriel_file **out, const char *path, const oriel_hooks *hooks,
+                oriel_error *err)
+{
+    struct stat info;
+    oriel_file *file;
+    oriel_status status = create(&file, path, hooks, err);
+
+    *out = NULL;
+    if (status)
+        return status;
+    /* Without O_NONBLOCK a FIFO in a file's place would hang us. */
+    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file->fd < 0 || fstat(file->fd, &info) != 0) {
+        status = fail_errno(err, path, "cannot open", errno);
+        goto unwind;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        status = oriel_fail(err, ORIEL_ERR_IO, "%s: expected a regular file",
+                            ORIEL_QUOTE(path));
+        goto unwind;
+    }
+    file->bytes = (uint64_t)info.st_size;
+    *out = file;
+    return ORIEL_OK;
+
+unwind:
+    oriel_file_close(file);
+    return status;
+}
+
+oriel_status
+oriel_file_wrap(oriel_file **out, const char *name, const void *memory,
+                size_t bytes, const oriel_hooks *hooks, oriel_error *err)
+{
+    oriel_status status = create(out, name, hooks, err);
+
+    if (status)
+        return status;
+    (*out)->memory = memory;
+    (*out)->bytes = bytes;
+    return ORIEL_OK;
+}
+
+static oriel_status
+fail_short(oriel_error *err, const oriel_file *file, uint64_t offset,
+           size_t bytes)
+{
+    return oriel_fail(err, ORIEL_ERR_IO,
+                      "%s: read came short: expected %zu bytes at offset "
+                      "%" PRIu64,
+                      ORIEL_QUOTE(file->name), bytes, offset);
+}
+
+static oriel_status
+read_fd(const oriel_file *file, uint64_t offset, uint8_t *out, size_t bytes,
+        oriel_error *err)
+{
+    size_t done = 0;
+
+    while (done < bytes) {
+        ssize_t n =
+            pread(file->fd, out + done, bytes - done, (off_t)(offset + done));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(err, file->name, "cannot read", errno);
+        if (n == 0)
+            return fail_short(err, file, offset, bytes);
+        done += (size_t)n;
+    }
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_file_read(const oriel_file *file, uint64_t offset, void *out,
+                size_t bytes, oriel_error *err)
+{
+    oriel_status status = ORIEL_OK;
+
+    if (offset > file->bytes || bytes > file->bytes - offset)
+        return fail_short(err, file, offset, bytes);
+    if (bytes == 0)
+        return ORIEL_OK;
+    if (file->memory)
+        memcpy(out, file->memory + offset, bytes);
+    else
+        status = read_fd(file, offset, out, bytes, err);
+    if (!status)
+        atomic_fetch_add_explicit(&((oriel_file *)file)->bytes_read, bytes,
+                                  memory_order_relaxed);
+    return status;
+}
+
+oriel_status
+oriel_file_load(const oriel_file *file, size_t limit, char **text,
+                size_t *bytes, oriel_error *err)
+{
+    oriel_status status;
+    size_t n;
+
+    *text = NULL;
+    *bytes = 0;
+    if (file->bytes > limit)
+        return oriel_fail(err, ORIEL_ERR_MODEL,
+                          "%s: %" PRIu64 " bytes, expected at most %zu",
+                          ORIEL_QUOTE(file->name), file->bytes, limit);
+    n = (size_t)file->bytes;
+    *text = oriel_alloc(&file->hooks, n + 1);
+    if (!*text)
+        return oriel_fail_memory(err, n + 1, ORIEL_QUOTE(file->name));
+    status = oriel_file_read(file, 0, *text, n, err);
+    if (status) {
+        oriel_free(&file->hooks, *text);
+        *text = NULL;
+        return status;
+    }
+    (*text)[n] = '\0';
+    *bytes = n;
+    return ORIEL_OK;
+}
+
+const char *
+oriel_file_name(const oriel_file *file)
+{
+    return file->name;
+}
+
+uint64_t
+oriel_file_bytes(const oriel_file *file)
+{
+    return file->bytes;
+}
+
+uint64_t
+oriel_file_bytes_read(const oriel_file *file)
+{
+    return atomic_load_explicit(&((oriel_file *)file)->bytes_read,
+                                memory_order_relaxed);
+}
+
+void
+oriel_file_close(oriel_file *file)
+{
+    if (!file)
+        return;
+    const oriel_hooks hooks = file->hooks;
+
+    if (file->fd >= 0)
+        close(file->fd);
+    oriel_free(&hooks, file->name);
+    oriel_free(&hooks, file);
+}

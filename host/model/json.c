@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json.c - jansson behind a bound, and typed fields */
+#include "model/json.h"
+
+#include "base/fail.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * At least as many as the values in 'text', found without allocating: outside
+ * of strings, each value but the first follows one of these characters.
+ */
+static size_t
+count_values(const char *text, size_t bytes)
+{
+    bool in_string = false;
+    size_t n = 1;
+
+    for (size_t i = 0; i < bytes; i++) {
+        char c = text[i];
+
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == ',' || c == '[' || c == '{' || c == ':') {
+            n++;
+        }
+    }
+    return n;
+}
+
+oriel_status
+oriel_json_parse(json_t **out, const char *text, size_t bytes, const char *file,
+                 oriel_error *err)
+{
+    json_error_t why;
+
+    *out = NULL;
+    if (count_values(text, bytes) > ORIEL_JSON_MAX_VALUES)
+        return oriel_fail(err, ORIEL_ERR_MODEL,
+                          "%s: JSON of more values than the %d expected",
+                          ORIEL_QUOTE(file), ORIEL_JSON_MAX_VALUES);
+    *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
+    if (!*out && json_error_code(&why) == json_error_out_of_memory)
+        return oriel_fail_memory(err, bytes, "JSON values");
+    if (!*out)
+        return oriel_fail(err, ORIEL_ERR_MODEL,
+                          "%s: malformed JSON at line %d, column %d: %s",
+                          ORIEL_QUOTE(file), why.line, why.column,
+                          ORIEL_QUOTE(why.text));
+    if (!json_is_object(*out)) {
+        json_decref(*out);
+        *out = NULL;
+        return oriel_fail(err, ORIEL_ERR_MODEL, "%s: expected a JSON object",
+                          ORIEL_QUOTE(file));
+    }
+    return ORIEL_OK;
+}
+
+const json_t *
+oriel_field(const oriel_fields *fields, const char *name)
+{
+    const json_t *value;
+
+    if (fields->status || !fields->object)
+        return NULL;
+    value = json_object_get(fields->object, name);
+    return json_is_null(value) ? NULL : value;
+}
+
+/* What stands there instead, short. */
+static void
+describe(char *out, size_t bytes, const json_t *value)
+{
+    switch (value ? json_typeof(value) : JSON_NULL) {
+    case JSON_OBJECT:
+        snprintf(out, bytes, "an object");
+        break;
+    case JSON_ARRAY:
+        snprintf(out, bytes, "an array of %zu", json_array_size(value));
+        break;
+    case JSON_STRING:
+        snprintf(out, bytes, "\"%s\"",
+                 oriel_quote_bytes(json_string_value(value),
+                                   json_string_length(value))
+                     .text);
+        break;
+    case JSON_INTEGER:
+        snprintf(out, bytes, "%" JSON_INTEGER_FORMAT,
+                 json_integer_value(value));
+        break;
+    case JSON_REAL:
+        snprintf(out, bytes, "%g", json_real_value(value));
+        break;
+    case JSON_TRUE:
+        snprintf(out, bytes, "true");
+        break;
+    case JSON_FALSE:
+        snprintf(out, bytes, "false");
+        break;
+    default:
+        snprintf(out, bytes, "nothing");
+    }
+}
+
+void
+oriel_field_fail(oriel_fields *fields, const char *name, const json_t *found,
+                 const char *what)
+{
+    char text[176];
+
+    if (fields->status)
+        return;
+    describe(text, sizeof(text), found);
+    fields->status = oriel_fail(
+        fields->err, ORIEL_ERR_MODEL, "%s: %s%s: expected %s, found %s",
+        ORIEL_QUOTE(fields->file), fields->path, name, what, text);
+}
+
+bool
+oriel_field_i64(oriel_fields *fields, const char *name, int64_t low,
+                int64_t high, int64_t *out)
+{
+    const json_t *value = oriel_field(fields, name);
+    char what[96];
+
+    if (!value)
+        return false;
+    if (!json_is_integer(value) || json_integer_value(value) < low ||
+        json_integer_value(value) > high) {
+        snprintf(what, sizeof(what), "an integer from %" PRId64 " to %" PRId64,
+                 low, high);
+        oriel_field_fail(fields, name, value, what);
+        return false;
+    }
+    *out = json_integer_value(value);
+    return true;
+}
+
+bool
+oriel_field_i32(oriel_fields *fields, const char *name, int32_t low,
+                int32_t high, int32_t *out)
+{
+    int64_t value;
+
+    if (!oriel_field_i64(fields, name, low, high, &value))
+        return false;
+    *out = (int32_t)value;
+    return true;
+}
+
+bool
+oriel_field_double(oriel_fields *fields, const char *name, double *out)
+{
+    const json_t *value = oriel_field(fields, name);
+
+    if (!value)
+        return false;
+    if (!json_is_number(value) || !isfinite(json_number_value(value))) {
+        oriel_field_fail(fields, name, value, "a number");
+        return false;
+    }
+    *out = json_number_value(value);
+    return true;
+}
+
+bool
+oriel_field_bool(oriel_fields *fields, const char *name, int32_t *out)
+{
+    const json_t *value = oriel_field(fields, name);
+
+    if (!value)
+        return false;
+    if (!json_is_boolean(value)) {
+        oriel_field_fail(fields, name, value, "true or false");
+        return false;
+    }
+    *out = json_is_true(value);
+    return true;
+}
+
+static const json_t *
+field_of_type(oriel_fields *fields, const char *name, json_type type,
+              const char *what)
+{
+    const json_t *value = oriel_field(fields, name);
+
+    if (!value)
+        return NULL;
+    if (json_typeof(value) != type) {
+        oriel_field_fail(fields, name, value, what);
+        return NULL;
+    }
+    return value;
+}
+
+const char *
+oriel_field_text(oriel_fields *fields, const char *name)
+{
+    const json_t *value = field_of_type(fields, name, JSON_STRING, "a string");
+
+    return value ? json_string_value(value) : NULL;
+}
+
+const json_t *
+oriel_field_object(oriel_fields *fields, const char *name)
+{
+    return field_of_type(fields, name, JSON_OBJECT, "an object");
+}
+
+const json_t *
+oriel_field_array(oriel_fields *fields, const char *name)
+{
+    return field_of_type(fields, name, JSON_ARRAY, "an array");
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* preprocessor.c - reading the image processor's configuration */
+#include "model/preprocessor.h"
+
+#include "base/fail.h"
+#include "model/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { BICUBIC = 3 }; /* Pillow's number */
+
+/* Pixel counts go through doubles in smart_resize: exact below 2^53. */
+#define MAX_PIXELS ((int64_t)1 << 53)
+
+static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
+static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
+
+void
+oriel_preprocessor_published(oriel_network *network)
+{
+    network->min_pixels = 56 * 56;
+    network->max_pixels = 16384 * 28 * 28;
+    memcpy(network->image_mean, clip_mean, sizeof(clip_mean));
+    memcpy(network->image_std, clip_std, sizeof(clip_std));
+    network->rescale_factor = 1.0 / 255.0;
+    network->do_rescale = 1;
+    network->do_normalize = 1;
+}
+
+static void
+refuse(oriel_fields *fields, const char *name, const char *why)
+{
+    if (!fields->status)
+        fields->status =
+            oriel_fail(fields->err, ORIEL_ERR_UNSUPPORTED, "%s: %s%s: %s",
+                       ORIEL_QUOTE(fields->file), fields->path, name, why);
+}
+
+/* Steps that we always do, and steps that we never do. */
+static void
+read_flags(oriel_network *net, oriel_fields *fields)
+{
+    static const char *const always[] = {"do_resize", "do_convert_rgb"};
+    static const char *const never[] = {"do_center_crop", "do_pad"};
+    int32_t flag;
+
+    oriel_field_bool(fields, "do_rescale", &net->do_rescale);
+    oriel_field_bool(fields, "do_normalize", &net->do_normalize);
+    for (size_t i = 0; i < 2; i++) {
+        if (oriel_field_bool(fields, always[i], &flag) && !flag)
+            refuse(fields, always[i], "false is not supported, only true");
+        if (oriel_field_bool(fields, never[i], &flag) && flag)
+            refuse(fields, never[i], "true is not supported, only false");
+    }
+}
+
+static void
+read_resample(oriel_fields *fields)
+{
+    int32_t resample = BICUBIC;
+    char why[64];
+
+    oriel_field_i32(fields, "resample", 0, 5, &resample);
+    snprintf(why, sizeof(why), "%d is not supported, only 3 (bicubic)",
+             resample);
+    if (resample != BICUBIC)
+        refuse(fields, "resample", why);
+}
+
+/* min_pixels and max_pixels each override their half of 'size'. */
+static void
+read_limits(oriel_network *net, oriel_fields *fields)
+{
+    oriel_fields size = *fields;
+    int64_t low = 0;
+    int64_t high = 0;
+    char path[64];
+
+    size.object = oriel_field_object(fields, "size");
+    snprintf(path, sizeof(path), "%ssize.", fields->path);
+    size.path = path;
+    size.status = fields->status;
+    if (size.object) {
+        oriel_field_i64(&size, "shortest_edge", 1, MAX_PIXELS, &low);
+        oriel_field_i64(&size, "longest_edge", 1, MAX_PIXELS, &high);
+    } else {
+        low = 56 * 56;
+        high = 1280 * 28 * 28;
+    }
+    fields->status = size.status;
+    oriel_field_i64(fields, "min_pixels", 1, MAX_PIXELS, &low);
+    oriel_field_i64(fields, "max_pixels", 1, MAX_PIXELS, &high);
+    if (low == 0 || high == 0)
+        oriel_field_fail(fields, "size", NULL,
+                         low == 0 ? "shortest_edge, a number of pixels"
+                                  : "longest_edge, a number of pixels");
+    if (!fields->status && low > high)
+        fields->status = oriel_fail(
+            fields->err, ORIEL_ERR_MODEL,
+            "%s: %smin_pixels: expected at most max_pixels, %lld, found %lld",
+            ORIEL_QUOTE(fields->file), fields->path, (long long)high,
+            (long long)low);
+    net->min_pixels = low;
+    net->max_pixels = high;
+}
+
+/* One number for all channels, or three. */
+static void
+read_channels(double out[3], oriel_fields *fields, const char *name)
+{
+    const json_t *value = oriel_field(fields, name);
+
+    if (!value)
+        return;
+    for (size_t c = 0; c < 3; c++) {
+        const json_t *one =
+            json_is_array(value) ? json_array_get(value, c) : value;
+
+        if (!json_is_number(one) ||
+            (json_is_array(value) && json_array_size(value) != 3)) {
+            oriel_field_fail(fields, name, value, "a number or three");
+            return;
+        }
+        out[c] = json_number_value(one);
+    }
+}
+
+static void
+read_normalisation(oriel_network *net, oriel_fields *fields)
+{
+    read_channels(net->image_mean, fields, "image_mean");
+    read_channels(net->image_std, fields, "image_std");
+    for (int c = 0; c < 3; c++) {
+        if (!(net->image_mean[c] >= -1e6 && net->image_mean[c] <= 1e6))
+            oriel_field_fail(fields, "image_mean",
+                             oriel_field(fields, "image_mean"),
+                             "numbers within 1e6");
+        if (!(net->image_std[c] >= 1e-6 && net->image_std[c] <= 1e6))
+            oriel_field_fail(fields, "image_std",
+                             oriel_field(fields, "image_std"),
+                             "numbers from 1e-6 to 1e6");
+    }
+    oriel_field_double(fields, "rescale_factor", &net->rescale_factor);
+    if (!(net->rescale_factor >= 1e-9 && net->rescale_factor <= 1e6))
+        oriel_field_fail(fields, "rescale_factor",
+                         oriel_field(fields, "rescale_factor"),
+                         "a number from 1e-9 to 1e6");
+}
+
+/* The reference cuts by these and the network expects its own. */
+static void
+check_geometry(const oriel_network *net, oriel_fields *fields)
+{
+    const struct {
+        const char *name, *config_name;
+        int32_t absent, expected;
+    } sizes[] = {
+        {"patch_size", "patch_size", 14, net->patch_size},
+        {"temporal_patch_size", "temporal_patch_size", 2,
+         net->temporal_patch_size},
+        {"merge_size", "spatial_merge_size", 2, net->spatial_merge_size},
+    };
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        int32_t found = sizes[i].absent;
+        bool given = oriel_field_i32(fields, sizes[i].name, 1, 1 << 16, &found);
+
+        if (!fields->status && found != sizes[i].expected)
+            fields->status =
+                oriel_fail(fields->err, ORIEL_ERR_MODEL,
+                           "%s: %s%s is %d%s, but vision_config.%s is %d",
+                           ORIEL_QUOTE(fields->file), fields->path,
+                           sizes[i].name, found, given ? "" : " (absent)",
+                           sizes[i].config_name, sizes[i].expected);
+    }
+}
+
+oriel_status
+oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
+                         const char *file, bool nested, bool *found,
+                         oriel_error *err)
+{
+    oriel_fields fields = {NULL, file, "", ORIEL_OK, err};
+    json_t *root;
+
+    *found = false;
+    fields.status = oriel_json_parse(&root, text, bytes, file, err);
+    if (fields.status)
+        return fields.status;
+    fields.object = root;
+    if (nested) {
+        fields.object = oriel_field_object(&fields, "image_processor");
+        fields.path = "image_processor.";
+    }
+    if (fields.object && !fields.status) {
+        *found = true;
+        oriel_preprocessor_published(network);
+        read_flags(network, &fields);
+        read_resample(&fields);
+        read_limits(network, &fields);
+        read_normalisation(network, &fields);
+        check_geometry(network, &fields);
+    }
+    json_decref(root);
+    return fields.status;
+}

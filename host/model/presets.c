@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* presets.c - the published sizes, as models without weights */
+#include "model/state.h"
+
+#include <string.h>
+
+static const int32_t full_attention_blocks[] = {7, 15, 23, 31};
+
+enum {
+    DEPTH = 32,
+    HIDDEN = 1280,
+    MERGED = 4 * HIDDEN,
+    PATCH = 3 * 2 * 14 * 14
+};
+
+/* Values of all tensors, counted as the manifest lists them. */
+#define VALUES(intermediate, out) \
+    ((uint64_t)HIDDEN * PATCH + \
+     (uint64_t)DEPTH * \
+         (2 * HIDDEN + (HIDDEN + 1) * 3 * HIDDEN + (HIDDEN + 1) * HIDDEN + \
+          2 * (HIDDEN + 1) * (intermediate) + ((intermediate) + 1) * HIDDEN) + \
+     HIDDEN + (uint64_t)(MERGED + 1) * MERGED + \
+     (uint64_t)(MERGED + 1) * (out))
+
+#define PRESET(intermediate, out) \
+    { \
+        .network = {.depth = DEPTH, \
+                    .hidden_size = HIDDEN, \
+                    .intermediate_size = (intermediate), \
+                    .num_heads = 16, \
+                    .head_dim = HIDDEN / 16, \
+                    .out_hidden_size = (out), \
+                    .in_channels = 3, \
+                    .patch_size = 14, \
+                    .temporal_patch_size = 2, \
+                    .spatial_merge_size = 2, \
+                    .window_size = 112, \
+                    .n_full_attention_blocks = 4, \
+                    .full_attention_blocks = full_attention_blocks, \
+                    .rope_theta = 10000.0, \
+                    .min_pixels = 56 * 56, \
+                    .max_pixels = 16384 * 28 * 28, \
+                    .image_mean = {0.48145466, 0.4578275, 0.40821073}, \
+                    .image_std = {0.26862954, 0.26130258, 0.27577711}, \
+                    .rescale_factor = 1.0 / 255.0, \
+                    .do_rescale = 1, \
+                    .do_normalize = 1}, \
+        .weight_dtype = ORIEL_DTYPE_BF16, \
+        .n_tensors = ORIEL_N_TENSORS + (DEPTH - 1) * 12, \
+        .weight_bytes = 2 * VALUES(intermediate, out) \
+    }
+
+static const struct oriel_model presets[] = {
+    PRESET(3420, 2048), PRESET(3420, 3584), PRESET(3456, 5120),
+    PRESET(3456, 8192)};
+static const char *const names[] = {"3b", "7b", "32b", "72b"};
+
+const oriel_model *
+oriel_model_preset(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return &presets[i];
+    return NULL;
+}
