@@ -61,8 +61,7 @@ typedef struct window {
     int32_t first, count;
 } window;
 
-/* Keys' cubic with a = -1/2; the two libraries order the outer piece
-   differently, which shows in the last bit. */
+/* Keys' cubic with a = -1/2, as Pillow evaluates it. */
 static double
 cubic_pillow(double x)
 {
@@ -76,6 +75,7 @@ cubic_pillow(double x)
     return 0.0;
 }
 
+/* As torch does: another order, and its AVX2 and AVX-512 builds fuse. */
 static double
 cubic_torch(double x)
 {
@@ -83,9 +83,9 @@ cubic_torch(double x)
 
     x = fabs(x);
     if (x < 1.0)
-        return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+        return fma(fma(a + 2.0, x, -(a + 3.0)) * x, x, 1.0);
     if (x < 2.0)
-        return ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a;
+        return fma(fma(fma(a, x, -5.0 * a), x, 8.0 * a), x, -4.0 * a);
     return 0.0;
 }
 
@@ -194,9 +194,9 @@ cubic_float(float x)
 
     x = fabsf(x);
     if (x < 1.0f)
-        return ((a + 2.0f) * x - (a + 3.0f)) * x * x + 1.0f;
+        return fmaf(fmaf(a + 2.0f, x, -(a + 3.0f)) * x, x, 1.0f);
     if (x < 2.0f)
-        return ((a * x - 5.0f * a) * x + 8.0f * a) * x - 4.0f * a;
+        return fmaf(fmaf(fmaf(a, x, -5.0f * a), x, 8.0f * a), x, -4.0f * a);
     return 0.0f;
 }
 

@@ -68,15 +68,18 @@ static void
 across_float(const oriel_axis *axis, const uint8_t *source, float *out)
 {
     for (int32_t i = 0; i < axis->size; i++) {
-        const float *weights =
+        const float *w =
             axis->weights.real + (size_t)i * (size_t)axis->max_taps;
         const uint8_t *pixel = source + (size_t)axis->first[i] * 3;
+        int32_t count = axis->count[i], apart = oriel_taps_apart(count);
 
-        for (int32_t c = 0; c < 3; c++) {
-            float sum = weights[0] * (float)pixel[c];
+        for (int32_t c = 0; c < 3; c++, pixel++) {
+            float sum = w[0] * (float)pixel[0];
 
-            for (int32_t j = 1; j < axis->count[i]; j++)
-                sum = fmaf(weights[j], (float)pixel[3 * j + c], sum);
+            for (int32_t j = 1; j < apart; j++)
+                sum += w[j] * (float)pixel[3 * j];
+            for (int32_t j = apart; j < count; j++)
+                sum = fmaf(w[j], (float)pixel[3 * j], sum);
             *out++ = sum;
         }
     }
@@ -86,10 +89,14 @@ static void
 down_float(const float *weights, int32_t count, const float *const *rows,
            size_t n, float *out)
 {
+    int32_t apart = oriel_taps_apart(count);
+
     for (size_t x = 0; x < n; x++) {
         float sum = weights[0] * rows[0][x];
 
-        for (int32_t j = 1; j < count; j++)
+        for (int32_t j = 1; j < apart; j++)
+            sum += weights[j] * rows[j][x];
+        for (int32_t j = apart; j < count; j++)
             sum = fmaf(weights[j], rows[j][x], sum);
         out[x] = sum;
     }

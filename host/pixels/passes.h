@@ -3,7 +3,9 @@
  * passes.h - one row through one pass of a resampling, a variant a processor
  *
  * Every variant gives the same bits: integer sums are exact in any order, and
- * floating sums are fused multiply-adds from the first tap to the last.
+ * floating sums are formed tap after tap in one way, torch's own: the product
+ * of the first tap, then whole groups of four taps each rounded twice (product,
+ * sum), then fused what is left.
  */
 #ifndef ORIEL_PIXELS_PASSES_H
 #define ORIEL_PIXELS_PASSES_H
@@ -30,6 +32,13 @@ typedef struct oriel_passes {
     void (*down_float)(const float *weights, int32_t count,
                        const float *const *rows, size_t n, float *out);
 } oriel_passes;
+
+/* The first tap of a floating sum that is fused. */
+static inline int32_t
+oriel_taps_apart(int32_t count)
+{
+    return 1 + ((count - 1) & ~3);
+}
 
 /* The best variant up to 'isa' that was built and that this processor runs. */
 const oriel_passes *oriel_passes_choose(oriel_isa isa);
