@@ -51,21 +51,26 @@ parse_block(const char **text, int32_t *block)
 static bool
 parse_part(const char *rest, place *found)
 {
-    static const char head[] = "attn.";
-    static const char letters[] = "qkv";
-    const char *letter;
+    static const struct {
+        const char *name;
+        oriel_tensor whole;
+        int32_t part;
+    } parts[] = {
+        {"attn.q.weight", ORIEL_TENSOR_QKV_WEIGHT, 0},
+        {"attn.k.weight", ORIEL_TENSOR_QKV_WEIGHT, 1},
+        {"attn.v.weight", ORIEL_TENSOR_QKV_WEIGHT, 2},
+        {"attn.q.bias", ORIEL_TENSOR_QKV_BIAS, 0},
+        {"attn.k.bias", ORIEL_TENSOR_QKV_BIAS, 1},
+        {"attn.v.bias", ORIEL_TENSOR_QKV_BIAS, 2},
+    };
 
-    if (strncmp(rest, head, sizeof(head) - 1) != 0)
-        return false;
-    rest += sizeof(head) - 1;
-    letter = *rest ? strchr(letters, *rest) : NULL;
-    if (!letter)
-        return false;
-    found->part = (int32_t)(letter - letters);
-    found->tensor = strcmp(rest + 1, ".weight") == 0 ? ORIEL_TENSOR_QKV_WEIGHT
-                                                     : ORIEL_TENSOR_QKV_BIAS;
-    return found->tensor == ORIEL_TENSOR_QKV_WEIGHT ||
-           strcmp(rest + 1, ".bias") == 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+        if (strcmp(rest, parts[i].name) == 0) {
+            found->tensor = parts[i].whole;
+            found->part = parts[i].part;
+            return true;
+        }
+    return false;
 }
 
 /* 'rest' is a name without its prefix. */
