@@ -231,14 +231,17 @@ typedef struct oriel_item {                /* never to grow */
  * call; NULL is the 7B preset.  Host only, microseconds.  All that a client
  * can get wrong is refused here; no picture makes oriel_encode fail.
  * Threads: any; the plan: shared.
- * ORIEL_ERR_INPUT (side < 1, ratio over 200, one item over the limit),
- * _CAPACITY (all items together over it), _ARGUMENT, _MEMORY
+ * ORIEL_ERR_INPUT (side < 1; ratio over 200 where the rule sizes; resized sides
+ * that are no such multiples; one item over ORIEL_MAX_PATCHES), _CAPACITY (all
+ * together over it: split before err->item), _ARGUMENT, _MEMORY
  */
 ORIEL_API oriel_status oriel_plan_create(
     oriel_plan **out, const oriel_model *model, const oriel_item *items,
     size_t n_items, const oriel_plan_options *options, oriel_error *err);
 
-/* The same for pixel_values: 'grid_thw' is image_grid_thw, [n_items, 3]. */
+/* The same for pixel_values: 'grid_thw' is image_grid_thw, [n_items, 3].  Of the
+   options only hooks matter.  ORIEL_ERR_INPUT (t < 1; h or w no multiple of
+   merge; too many patches) and the others as above. */
 ORIEL_API oriel_status oriel_plan_create_from_grids(
     oriel_plan **out, const oriel_model *model, const int64_t *grid_thw,
     size_t n_items, const oriel_plan_options *options, oriel_error *err);
@@ -251,7 +254,7 @@ typedef struct oriel_plan_info {
     int32_t patch_columns;                 /* 1176: width of pixel_values */
     int32_t out_hidden_size;               /* width of embeddings */
     int64_t patches, tokens;          /* rows of pixel_values, embeddings */
-    int64_t flops;                    /* of one encode */
+    int64_t flops; /* of one encode; INT64_MAX if more */
     const int64_t *grid_thw;          /* [n_items, 3] in patches */
     const int64_t *offsets;           /* [n_items + 1] first token of each */
     const int64_t *flops_per_item;    /* [n_items] a scheduler's cost */
