@@ -63,10 +63,10 @@ find_vision(oriel_fields *fields)
     thinker.path = "thinker_config.";
     if (thinker.object) {
         fields->object = oriel_field_object(&thinker, "vision_config");
+        if (!fields->object)
+            oriel_field_fail(&thinker, "vision_config", NULL, "an object");
         fields->status = thinker.status;
         fields->path = "thinker_config.vision_config.";
-        if (!fields->object)
-            oriel_field_fail(fields, "", NULL, "an object");
         return;
     }
     /* A tower saved alone; "qwen2_5_vl" here would be a whole model. */

@@ -135,8 +135,11 @@ oriel_field_i64(oriel_fields *fields, const char *name, int64_t low,
         return false;
     if (!json_is_integer(value) || json_integer_value(value) < low ||
         json_integer_value(value) > high) {
-        snprintf(what, sizeof(what), "an integer from %" PRId64 " to %" PRId64,
-                 low, high);
+        if (low == high)
+            snprintf(what, sizeof(what), "%" PRId64, low);
+        else
+            snprintf(what, sizeof(what),
+                     "an integer from %" PRId64 " to %" PRId64, low, high);
         oriel_field_fail(fields, name, value, what);
         return false;
     }
