@@ -157,6 +157,28 @@ oriel_resampler_scratch_bytes(const oriel_resampler *r, int32_t rows)
     return bytes;
 }
 
+size_t
+oriel_resampler_scratch_bytes_for(int32_t resample, int32_t source_width,
+                                  int32_t source_height, int32_t width,
+                                  int32_t height, int32_t rows)
+{
+    oriel_resampler r = {
+        .resample = resample,
+        .source_width = source_width,
+        .width = width,
+        .vertical_first = vertical_goes_first(resample, source_width,
+                                              source_height, width, height),
+    };
+
+    if (source_width != width)
+        r.across.size = width;
+    if (source_height != height) {
+        r.down.size = height;
+        r.down.max_taps = oriel_axis_max_taps(source_height, height);
+    }
+    return oriel_resampler_scratch_bytes(&r, rows);
+}
+
 /* One call of oriel_resample_band. */
 typedef struct band {
     const oriel_resampler *r;
