@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "cli/exits.h"
 #include "cli/limits.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
@@ -129,6 +130,7 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
     oriel_error err;
+    double start;
     int failed;
 
     if (oriel_plan_get_info(plan, &info, &err))
@@ -143,8 +145,14 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
     output.embeddings_bytes = engine->result_bytes;
     /* The result lies in pageable host memory: on return it is there, on every
        device. */
+    start = cli_progress_seconds();
     if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
         return cli_report_failure(&err, NULL);
+    if (cli_report_json())
+        cli_report_event(json_pack(
+            "{s:s, s:i, s:I, s:f}", "event", "encoded", "items", info.n_items,
+            "tokens", (json_int_t)info.tokens, "seconds",
+            cli_progress_seconds() - start));
     return CLI_DONE;
 }
 
