@@ -149,10 +149,10 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
     if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
         return cli_report_failure(&err, NULL);
     if (cli_report_json())
-        cli_report_event(json_pack(
-            "{s:s, s:i, s:I, s:f}", "event", "encoded", "items", info.n_items,
-            "tokens", (json_int_t)info.tokens, "seconds",
-            cli_progress_seconds() - start));
+        cli_report_event(json_pack("{s:s, s:i, s:I, s:f}", "event", "encoded",
+                                   "items", info.n_items, "tokens",
+                                   (json_int_t)info.tokens, "seconds",
+                                   cli_progress_seconds() - start));
     return CLI_DONE;
 }
 
