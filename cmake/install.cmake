@@ -62,5 +62,3 @@ install(FILES LICENSE
     DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 install(FILES README.md docs/model.md docs/architecture.md
     DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development OPTIONAL)
-install(FILES docs/oriel.1
-    DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT runtime OPTIONAL)
