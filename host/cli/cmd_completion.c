@@ -8,6 +8,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/* "auto|cpu|cuda[:N]" as words; what stands for something else is left out. */
+static void
+print_words(const char *argument)
+{
+    while (*argument) {
+        size_t n = strcspn(argument, "|");
+        size_t word = strcspn(argument, "|[");
+
+        if (argument[0] < 'A' || argument[0] > 'Z')
+            printf("%.*s ", (int)word, argument);
+        argument += n + (argument[n] == '|');
+    }
+}
+
 /* The values of the flag before the cursor, one case a flag. */
 static void
 print_values(const cli_command *command)
@@ -15,24 +29,22 @@ print_values(const cli_command *command)
     for (const cli_flag *f = cli_flags; f->name; f++) {
         if (!(f->commands & command->flag) || f->kind == CLI_SWITCH)
             continue;
-        printf("            %s:--%s", command->name, f->name);
+        printf("    %s:--%s", command->name, f->name);
         if (f->letter)
             printf("|%s:-%c", command->name, f->letter);
-        printf(") words=\"");
-        if (f->choices)
-            for (const cli_choice *c = f->choices; c->name; c++)
-                printf("%s%s", c == f->choices ? "" : " ", c->name);
-        else if (f->argument && strchr(f->argument, '|'))
-            for (const char *p = f->argument; *p; p++)
-                putchar(*p == '|' ? ' ' : *p);
-        printf("\"; value=%s ;;\n", f->kind == CLI_FILE ? "file" : "word");
+        printf(") value=%s words=\"", f->kind == CLI_FILE ? "file" : "word");
+        if (f->argument)
+            print_words(f->argument);
+        for (const cli_choice *c = f->choices; c && c->name; c++)
+            printf("%s ", c->name);
+        puts("\" ;;");
     }
 }
 
 static void
 print_flags(const cli_command *command)
 {
-    printf("            %s) words=\"", command->name);
+    printf("        %s) words=\"", command->name);
     for (const cli_flag *f = cli_flags; f->name; f++)
         if (f->commands & command->flag)
             printf("--%s ", f->name);
@@ -59,6 +71,7 @@ print_bash(void)
          "    case \"$command:$previous\" in");
     for (const cli_command *const *c = cli_commands; *c; c++)
         print_values(*c);
+    puts("    completion:completion) value=word words=\"bash man\" ;;");
     puts("    esac\n"
          "    if [ -z \"$value\" ] && [ \"${current:0:1}\" = - ]; then\n"
          "        case \"$command\" in");

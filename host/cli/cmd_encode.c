@@ -163,8 +163,9 @@ report_done(const cli_encode_job *job, int exit_status)
     if (job->packed.n == 0)
         cli_report_note("no input could be encoded: nothing is written");
     else
-        cli_report_note("%zu images, %" PRIu64 " tokens, %s in %s%s: %s",
-                        job->packed.n, job->packed.n_rows,
+        cli_report_note("%zu image%s, %" PRIu64 " tokens, %s in %s%s: %s",
+                        job->packed.n, job->packed.n == 1 ? "" : "s",
+                        job->packed.n_rows,
                         cli_text_bytes(job->packed.written).text,
                         cli_text_seconds(seconds).text,
                         n_failed ? ", some inputs failed" : "",
@@ -189,6 +190,8 @@ run(const cli_options *options, int n_operands, char **operands)
         failed =
             job.pixels.n ? cli_encode_pixels(&job) : cli_encode_images(&job);
         cli_progress_end();
+        if (!failed)
+            failed = cli_report_signal();
         if (!failed) {
             failed = write_output(&job);
             if (failed == CLI_DONE || failed == CLI_INPUTS)

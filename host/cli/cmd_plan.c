@@ -36,57 +36,65 @@ typedef struct plan_job {
     size_t n_good, n_failed;
 } plan_job;
 
-/* "1280x960" or "1280x960x8" (frames); false for anything else. */
+/* Whether 'text' is a size, "1280x960" or "1280x960x8" (frames). */
 static bool
-parse_size(const char *text, oriel_item *item)
+parse_size(const char *text, int64_t value[3])
 {
-    int64_t value[3] = {0, 0, 1};
     int n = 0;
 
+    value[2] = 1;
     for (const char *p = text; n < 3; n++) {
-        char *end;
         size_t digits = strspn(p, "0123456789");
 
-        if (digits < 1 || digits > 10)
+        if (digits < 1 || digits > 18)
             return false;
-        value[n] = strtoll(p, &end, 10);
-        p = end;
+        value[n] = strtoll(p, NULL, 10);
+        p += digits;
         if (!*p)
             break;
         if (*p++ != 'x')
             return false;
     }
-    if (n < 1 || n > 2)
-        return false;
-    for (int i = 0; i < 3; i++)
-        if (value[i] > INT32_MAX)
-            value[i] = INT32_MAX; /* refused by the plan all the same */
-    item->width = (int32_t)value[0];
-    item->height = (int32_t)value[1];
-    item->frames = (int32_t)value[2];
-    return true;
+    return n == 1 || n == 2;
+}
+
+/* What the input is, before resizing. */
+static oriel_status
+look(const plan_job *job, const char *name, oriel_item *item, oriel_error *err)
+{
+    oriel_image_info image = ORIEL_IMAGE_INFO_INIT;
+    int64_t value[3];
+    oriel_status status;
+
+    if (parse_size(name, value)) {
+        if (value[0] > INT32_MAX || value[1] > INT32_MAX ||
+            value[2] > INT32_MAX || value[2] < 1)
+            return oriel_fail(err, ORIEL_ERR_INPUT,
+                              "expected sides up to %d and at least one frame",
+                              INT32_MAX);
+        item->width = (int32_t)value[0];
+        item->height = (int32_t)value[1];
+        item->frames = (int32_t)value[2];
+        return ORIEL_OK;
+    }
+    status = cli_photo_probe(name, &job->settings, &image, err);
+    item->width = image.width;
+    item->height = image.height;
+    item->frames = 1;
+    return status;
 }
 
 static oriel_status
 measure(plan_job *job, const char *name, planned *out, oriel_error *err)
 {
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    oriel_image_info image = ORIEL_IMAGE_INFO_INIT;
     oriel_plan *plan = NULL;
-    oriel_status status = ORIEL_OK;
+    oriel_status status;
 
     memset(out, 0, sizeof(*out));
-    if (!parse_size(name, &out->item)) {
-        status = cli_photo_probe(name, &job->settings, &image, err);
-        out->item.width = image.width;
-        out->item.height = image.height;
-        out->item.frames = 1;
-    }
+    status = look(job, name, &out->item, err);
     if (!status)
-        status = oriel_plan_create(&plan, job->settings.model, &out->item, 1,
-                                   &job->settings.plan, err);
-    if (!status)
-        status = oriel_plan_get_info(plan, &info, err);
+        status = cli_item_plan(&plan, &info, &out->item, &job->settings, err);
     if (!status) {
         memcpy(out->grid, info.grid_thw, sizeof(out->grid));
         out->patches = info.patches;

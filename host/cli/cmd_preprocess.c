@@ -12,6 +12,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/settings.h"
+#include "cli/signals.h"
 #include "cli/text.h"
 
 #include <inttypes.h>
@@ -70,7 +71,7 @@ preprocess_task(void *context, int64_t task, int32_t thread)
     cli_photo *photo = &job->batch->photos[task];
 
     (void)thread;
-    if (!photo->err.status)
+    if (!photo->err.status && !cli_signal_caught())
         preprocess_photo(job, task, &photo->err);
 }
 
@@ -123,6 +124,7 @@ preprocess_batch(preprocess_job *job)
     if (failed)
         return failed;
     oriel_team_run(job->team, preprocess_task, job, (int64_t)batch->n);
+    failed = cli_report_signal();
     for (size_t i = 0; !failed && i < batch->n; i++)
         failed = list_photo(job, i);
     if (!failed && batch->patches > 0)
@@ -224,8 +226,9 @@ report_done(const preprocess_job *job, int exit_status)
     if (job->packed.n == 0)
         cli_report_note("no input could be read: nothing is written");
     else
-        cli_report_note("%zu images, %" PRIu64 " patches, %s in %s%s: %s",
-                        job->packed.n, job->packed.n_rows,
+        cli_report_note("%zu image%s, %" PRIu64 " patches, %s in %s%s: %s",
+                        job->packed.n, job->packed.n == 1 ? "" : "s",
+                        job->packed.n_rows,
                         cli_text_bytes(job->packed.written).text,
                         cli_text_seconds(seconds).text,
                         n_failed ? ", some inputs failed" : "",
@@ -248,6 +251,8 @@ run(const cli_options *options, int n_operands, char **operands)
         cli_progress_begin("images", job.inputs.n);
         failed = preprocess_all(&job);
         cli_progress_end();
+        if (!failed)
+            failed = cli_report_signal();
         if (!failed) {
             failed = write_output(&job);
             if (failed == CLI_DONE || failed == CLI_INPUTS)

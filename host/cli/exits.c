@@ -26,8 +26,7 @@ static const int exits[] = {
 
 static const char *const meanings[] = {
     [CLI_DONE] = "done",
-    [CLI_INPUTS] = ("some or all inputs failed: the good ones are written, "
-                    "each failure is a line on standard error"),
+    [CLI_INPUTS] = "some or all inputs failed; the good ones are written",
     [CLI_USAGE] = "wrong usage, or the output exists and --force is not given",
     [CLI_MODEL] = "the model cannot be used as it stands",
     [CLI_OUTPUT] = "an output could not be written, or a read failed",

@@ -109,15 +109,43 @@ cli_help_tool(void)
     puts("  130, 143  stopped by INT or TERM, at a clean boundary");
 }
 
-/* scdoc gives _, *, \ and a leading # a meaning of their own. */
+/* scdoc gives _, * and \ a meaning of their own, and others at a line's
+   beginning. */
+static void
+print_man_character(char c, bool literal)
+{
+    if (!literal && strchr("_*\\#<>[]|~", c))
+        putchar('\\');
+    putchar(c);
+}
+
 static void
 print_man_text(const char *text)
 {
-    for (; *text; text++) {
-        if (strchr("_*\\#<>[]|", *text))
-            putchar('\\');
-        putchar(*text);
+    while (*text)
+        print_man_character(*text++, false);
+}
+
+/* Lines that begin with a space are a table: shown as they are. */
+static void
+print_man_paragraphs(const char *text)
+{
+    bool literal = false;
+
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+
+        if (n > 0 && (*text == ' ') != literal) {
+            puts("```");
+            literal = !literal;
+        }
+        for (size_t i = 0; i < n; i++)
+            print_man_character(text[i], literal);
+        putchar('\n');
+        text += n + (text[n] == '\n');
     }
+    if (literal)
+        puts("```");
 }
 
 static void
@@ -126,7 +154,7 @@ print_man_command(const cli_command *command)
     printf("## oriel %s ", command->name);
     print_man_text(command->usage);
     printf("\n\n");
-    print_man_text(command->text);
+    print_man_paragraphs(command->text);
     putchar('\n');
     for (const cli_flag *f = cli_flags; f->name; f++) {
         if (!(f->commands & command->flag) ||

@@ -24,18 +24,20 @@ file_bytes_max(const cli_settings *settings)
     return bytes;
 }
 
-static oriel_status
-plan_size(cli_photo *photo, const cli_settings *settings)
+oriel_status
+cli_item_plan(oriel_plan **plan, oriel_plan_info *info, const oriel_item *item,
+              const cli_settings *settings, oriel_error *err)
 {
-    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    oriel_plan *plan;
-    oriel_status status = oriel_plan_create(
-        &plan, settings->model, &photo->item, 1, &settings->plan, &photo->err);
+    static const char number[] = "item 0 ";
+    size_t skip = sizeof(number) - 1;
+    oriel_status status =
+        oriel_plan_create(plan, settings->model, item, 1, &settings->plan, err);
 
     if (!status)
-        status = oriel_plan_get_info(plan, &info, &photo->err);
-    photo->patches = info.patches;
-    oriel_plan_destroy(plan);
+        status = oriel_plan_get_info(*plan, info, err);
+    if (status && strncmp(err->message, number, skip) == 0)
+        memmove(err->message, err->message + skip,
+                strlen(err->message + skip) + 1);
     return status;
 }
 
@@ -51,6 +53,8 @@ void
 cli_photo_measure(cli_photo *photo, const cli_settings *settings)
 {
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    oriel_plan_info sizes = ORIEL_PLAN_INFO_INIT;
+    oriel_plan *plan = NULL;
     oriel_status status =
         cli_read_file(photo->name, file_bytes_max(settings), &photo->bytes,
                       &photo->n_bytes, &photo->err);
@@ -62,7 +66,10 @@ cli_photo_measure(cli_photo *photo, const cli_settings *settings)
     photo->item.height = info.height;
     photo->rgb_bytes = (size_t)info.width * (size_t)info.height * 3;
     if (!status)
-        status = plan_size(photo, settings);
+        status =
+            cli_item_plan(&plan, &sizes, &photo->item, settings, &photo->err);
+    photo->patches = sizes.patches;
+    oriel_plan_destroy(plan);
     if (status)
         let_go(photo);
 }

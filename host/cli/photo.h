@@ -22,6 +22,14 @@ void cli_photo_measure(cli_photo *photo, const cli_settings *settings);
 /* Decode it, and let go of the file.  Threads: any. */
 void cli_photo_decode(cli_photo *photo, const cli_settings *settings);
 
+/*
+ * Plan one item alone: '*plan' (the caller destroys it) and its '*info'.  A
+ * complaint does not call it "item 0": the caller knows its name.
+ */
+oriel_status cli_item_plan(oriel_plan **plan, oriel_plan_info *info,
+                           const oriel_item *item, const cli_settings *settings,
+                           oriel_error *err);
+
 /* Whether the failure is the picture's own, so that others can go on. */
 bool cli_photo_is_at_fault(const cli_photo *photo);
 

@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "cli/exits.h"
 #include "cli/progress.h"
+#include "cli/signals.h"
 #include "cli/text.h"
 
 #include <errno.h>
@@ -99,12 +100,20 @@ cli_report_failure(const oriel_error *err, const char *name)
     int exit_status = cli_exit_of(err->status);
 
     if (err->status == ORIEL_ERR_CANCELLED)
-        message = "stopped by a signal; nothing was written";
+        message = "stopped by a signal: nothing is written";
     if (name)
         snprintf(line, sizeof(line), "%s: %s", ORIEL_QUOTE(name), message);
     else
         snprintf(line, sizeof(line), "%s", message);
     return report(exit_status, oriel_status_name(err->status), line);
+}
+
+int
+cli_report_signal(void)
+{
+    oriel_error err = {.status = ORIEL_ERR_CANCELLED};
+
+    return cli_signal_caught() ? cli_report_failure(&err, NULL) : CLI_DONE;
 }
 
 void

@@ -28,6 +28,10 @@ __attribute__((format(printf, 2, 3))) int cli_report_error(int exit_status,
  */
 int cli_report_failure(const oriel_error *err, const char *name);
 
+/* A signal came: reports that nothing was written and returns 128 + it.  When
+   none came, CLI_DONE and not a word. */
+int cli_report_signal(void);
+
 /* One input that failed, while others go on. */
 void cli_report_input(const char *name, const char *reason);
 

@@ -18,7 +18,7 @@ size_t cli_text_name_bound(const char *name);
 
 /* "11.2 MiB" */
 typedef struct cli_amount {
-    char text[24];
+    char text[32];
 } cli_amount;
 cli_amount cli_text_bytes(uint64_t bytes);
 /* "1.35 TFLOP" */
