@@ -46,9 +46,14 @@ install(FILES
 
 # ---- pkg-config ------------------------------------------------------------
 
-# pkg-config finds the prefix from where its file lies.
+# pkg-config knows the prefix from where its file lies.
 file(RELATIVE_PATH ORIEL_PREFIX_FROM_PC
     ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" ORIEL_PREFIX_FROM_PC "${ORIEL_PREFIX_FROM_PC}")
+file(RELATIVE_PATH ORIEL_LIBDIR
+    ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_LIBDIR})
+file(RELATIVE_PATH ORIEL_INCLUDEDIR
+    ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 foreach(name oriel oriel-image)
     configure_file(cmake/${name}.pc.in
         ${PROJECT_BINARY_DIR}/cmake/${name}.pc @ONLY)

@@ -19,6 +19,7 @@ compile() { # compiler, language, standard, file
     c) flags="$flags -Wstrict-prototypes" ;;
     c++) flags="$flags -Wold-style-cast -Wzero-as-null-pointer-constant" ;;
     esac
+    # shellcheck disable=SC2086
     if "$1" -x "$2" "-std=$3" $flags -I"$include" -fsyntax-only "$4"; then
         compiled=$((compiled + 1))
     else

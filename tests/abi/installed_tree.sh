@@ -57,6 +57,7 @@ find "$prefix" -name LICENSE | grep -q . || die "LICENSE is not installed"
 grep -rIl -e "$work/first" -e "$build" -e "$source" "$prefix" >"$work/found"
 [ -s "$work/found" ] && die "paths of the build in: $(cat "$work/found")"
 for object in "$prefix/bin/oriel" "$lib"/*.so; do
+    # shellcheck disable=SC2016
     readelf -d "$object" | grep -E 'R(UN)?PATH' | grep -v '\[\$ORIGIN' &&
         die "$object looks for libraries outside the tree"
 done

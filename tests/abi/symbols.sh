@@ -35,9 +35,11 @@ readelf -d "$library" >"$work/dynamic"
 have=$(sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p' "$work/dynamic")
 [ "${have:-none}" = "$soname" ] || fail "soname ${have:-none}, expected $soname"
 
+# shellcheck disable=SC2013
 for lib in $(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' "$work/dynamic"); do
     allowed=no
     for pattern in $needed; do
+        # shellcheck disable=SC2254
         case $lib in $pattern) allowed=yes ;; esac
     done
     [ $allowed = yes ] || fail "needs $lib"

@@ -194,7 +194,7 @@ START_TEST(child_plans)
     child = fork();
     ck_assert_int_ge(child, 0);
     if (!child) {
-        oriel_plan *plan;
+        oriel_plan *plan = NULL;
         int good = !oriel_plan_get_info(c.plan, &info, NULL) &&
                    info.tokens == N_TOKENS &&
                    !oriel_plan_create(&plan, c.model, items, COUNT(items), NULL,
