@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Far beyond any sane model; products of two or three stay within 63 bits. */
+/* Bounds for the rest of the numbers, as those in config.h. */
 enum {
-    MAX_WIDTH = 1 << 18,
+    MAX_WIDTH = ORIEL_CONFIG_MAX_WIDTH,
     MAX_HEADS = 1024,
     MAX_PATCH = 256,
     MAX_TEMPORAL = 16,

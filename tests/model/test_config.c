@@ -172,7 +172,11 @@ static const struct {
     const char *says[2];
 } bad[] = {
     {"", ORIEL_ERR_MODEL, {"malformed JSON"}},
-    {"[]", ORIEL_ERR_MODEL, {"expected a JSON object"}},
+    {"[]", ORIEL_ERR_MODEL, {"expected one JSON object"}},
+    {"{},{}", ORIEL_ERR_MODEL, {"expected one JSON object"}},
+    {"{}]", ORIEL_ERR_MODEL, {"malformed JSON"}},
+    {"{}],[{}", ORIEL_ERR_MODEL, {"malformed JSON"}},
+    {"{\n\"a\": x}", ORIEL_ERR_MODEL, {"malformed JSON at line 2, column 6"}},
     {"{\"a\":1,\"a\":1}", ORIEL_ERR_MODEL, {"malformed JSON", "duplicate"}},
     {"{\"a\":NaN}", ORIEL_ERR_MODEL, {"malformed JSON at line 1"}},
     {"{}", ORIEL_ERR_MODEL, {"vision_config", "found neither"}},
