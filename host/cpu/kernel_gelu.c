@@ -5,8 +5,8 @@
  * With a = |x| and the tail t = a . Phi(-a), y = max(x, 0) - t: nothing cancels
  * on either side.  Phi(-a) = g(a) e^(-a^2 / 2), and g, which falls as 1/a, is u
  * times a polynomial in u = 1 / (1 + a / 5), fitted for the least relative
- * error (1.8e-8).  |error| < 3e-7 |x| on the positive side; on the negative one
- * the tail's relative error is below 3e-7 (1 + a^2).
+ * error (1.8e-8).  Relative error below 6e-7 on the positive side and below
+ * 6e-7 (1 + a^2) on the negative one, where the tail is all there is.
  */
 #include "cpu/kernel_variants.h"
 #include "cpu/vector.h"
