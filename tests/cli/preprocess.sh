@@ -142,6 +142,22 @@ run 2 preprocess a.ppm -o events.safetensors --json
 json lines err
 grep -q '"exit":2' err || fail "no event for the error"
 
+# Memory runs out: 6, one line, nothing written.  (The sanitizers' own memory
+# does not fit under such a limit.)
+if ! grep -q __asan_init "$oriel"; then
+    picture large.ppm 8000 8000
+    (
+        ulimit -v 250000
+        "$oriel" preprocess large.ppm -o x.safetensors --threads 1 2>err
+        echo $? >status
+    )
+    check test "$(cat status)" -eq 6
+    command_line="preprocess with little memory"
+    one_line
+    says "out of memory"
+    absent x.safetensors
+fi
+
 # The largest header there is.
 yes "$(printf '%0200d' 0)" | head -150000 >huge
 run 2 preprocess @huge -o x.safetensors

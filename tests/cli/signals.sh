@@ -23,7 +23,7 @@ stop()
 job="encode 1.ppm 2.ppm 3.ppm 4.ppm 5.ppm 6.ppm 7.ppm 8.ppm 9.ppm 10.ppm
     11.ppm 12.ppm --model model --device cpu -o made-here/o"
 finished=0 stopped=0
-for delay in 0.01 0.03 0.05 0.1 0.15 0.2 0.3 0.4 0.6 0.9; do
+for delay in 0.01 0.03 0.08 0.15 0.3 0.6; do
     for signal in INT TERM KILL; do
         # shellcheck disable=SC2086
         stop $signal $delay $job
