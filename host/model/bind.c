@@ -377,12 +377,11 @@ settle_network(binder *b)
 
 static oriel_status
 check_shape(const binder *b, const oriel_stored_tensor *stored,
-            oriel_tensor_shape want)
+            oriel_tensor_shape want, int32_t n_dims)
 {
     char found[ORIEL_SHAPE_TEXT];
     char expected[ORIEL_SHAPE_TEXT];
     const int64_t dims[2] = {want.rows, want.columns};
-    const int32_t n_dims = want.columns == 1 ? 1 : 2;
 
     if (stored->n_dims == n_dims && stored->shape[0] == dims[0] &&
         (n_dims == 1 || stored->shape[1] == dims[1]))
@@ -416,7 +415,8 @@ check_shapes(const binder *b)
             if (!binding->parts[part])
                 return fail_missing(b, tensor, block);
             if (tensor != ORIEL_TENSOR_PATCH_EMBED)
-                status = check_shape(b, binding->parts[part], want);
+                status = check_shape(b, binding->parts[part], want,
+                                     oriel_tensor_is_vector(tensor) ? 1 : 2);
             if (status)
                 return status;
         }
