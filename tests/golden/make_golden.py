@@ -13,8 +13,8 @@ For each case and each hidden state, in image order, a file holds
   NAME.hK.rows   some whole rows          NAME.hK.dots   every row, against
                                           fixed vectors of +1, 0 and -1
   NAME.norms     squared norms of each state: calm channels, all channels
-  NAME.bf16      the error of the reference's own bf16, measured as the test
-                 measures: against these values, by these rows and vectors
+  NAME.bf16      the error of the reference's own bf16 against these values, by
+                 these vectors, as the test measures; and that of its worst row
   NAME.exact     the errors of its fp32 and bf16 against float64, by all values
 and the same of the embeddings as K = "out".  README.md has the details.
 """
@@ -171,12 +171,18 @@ def out_vectors(shape):
                         for j in range(N_OUT)], 1)
 
 
-def measure(dots, golden, norms, rows, golden_rows):
-    """Error by calm vectors, by the last vector, and of the worst whole row."""
-    error = (dots - golden) ** 2
-    calm = torch.sqrt(error[:, :-1].sum() / (error.shape[1] - 1) / norms[0])
-    every = torch.sqrt(error[:, -1].sum() / norms[1])
-    worst = ((rows - golden_rows).norm(dim=1) / golden_rows.norm(dim=1)).max()
+def measure(values, golden, vectors, norms, is_out):
+    """Error of the calm channels, of all channels, and of the worst row.
+
+    The first two by the vectors, as the test measures them: those of a state
+    leave outliers out, but for the last; those of an embedding, which has no
+    outliers, serve for both.  The third by all rows.
+    """
+    error = ((values - golden) @ vectors) ** 2
+    calm, every = (error, error) if is_out else (error[:, :-1], error[:, -1:])
+    calm = torch.sqrt(calm.sum() / calm.shape[1] / norms[0])
+    every = torch.sqrt(every.sum() / every.shape[1] / norms[1])
+    worst = ((values - golden).norm(dim=1) / golden.norm(dim=1)).max()
     return [float(calm), float(every), float(worst)]
 
 
@@ -228,8 +234,8 @@ class Case:
             vectors = self.vectors(k)
             norms.append([float((self.calm(k, golden) ** 2).sum()),
                           float((golden ** 2).sum())])
-            bf16.append(measure(self.bf16[k] @ vectors, golden @ vectors,
-                                norms[-1], self.bf16[k][rows], golden[rows]))
+            bf16.append(measure(self.bf16[k], golden, vectors, norms[-1],
+                                tag == "out"))
             exact.append([relative(self.calm(k, s), self.calm(k, self.exact[k]))
                           for s in (self.fp32[k], self.bf16[k])]
                          + [relative(s, self.exact[k])
