@@ -67,7 +67,8 @@ typedef struct oriel_png {
     size_t cut_data_start;
 
     oriel_metadata metadata;
-    uint64_t text_size;
+    uint64_t text_size; /* characters of all texts so far */
+    uint8_t *inflated;  /* the last compressed text */
 } oriel_png;
 
 /* Read the chunks on both sides of the pixels. */
