@@ -798,7 +798,7 @@ START_TEST(refuses_what_is_not_there)
         oriel_model_open(&model, in_folder(folder, "a\nb"), NULL, &err),
         ORIEL_ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(
-        strstr(err.message, "a\\x0ab: cannot find it, expected a folder or "));
+        strstr(err.message, "a\\x0ab: cannot find a folder or .safetensors"));
     ck_assert_int_eq(err.cause, 2);
     ck_assert_int_eq(oriel_model_open(&model, "", NULL, &err),
                      ORIEL_ERR_NOT_FOUND);
