@@ -31,7 +31,8 @@
  *   callers at once; "exclusive": one call at a time, from any thread.  After
  *   fork() the child may use plans only.
  * Process The library never prints, exits, aborts, reads the environment, or
- *   changes locale, signals or the caller's current CUDA device.
+ *   changes locale, signals or the caller's current CUDA device.  oneDNN and
+ *   OpenMP's runtime, beneath the CPU backend, do read the environment.
  * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
  *   thread count, direct or replayed: for one library version, model,
  *   precision, and processor or GPU kind (oriel_encoder_info.description).
@@ -259,7 +260,7 @@ typedef struct oriel_plan_info {
     int32_t patch_columns;                 /* 1176: width of pixel_values */
     int32_t out_hidden_size;               /* width of embeddings */
     int64_t patches, tokens;          /* rows of pixel_values, embeddings */
-    int64_t flops; /* of one encode; INT64_MAX if more */
+    int64_t flops;                    /* of one encode; INT64_MAX if more */
     const int64_t *grid_thw;          /* [n_items, 3] in patches */
     const int64_t *offsets;           /* [n_items + 1] first token of each */
     const int64_t *flops_per_item;    /* [n_items] a scheduler's cost */
