@@ -3,18 +3,6 @@
 
 #include <stdlib.h>
 
-/*
- * oneDNN is not instrumented: the thread sanitizer sees what it calls in libc
- * but not the locks around it.
- */
-const char *__tsan_default_suppressions(void);
-
-__attribute__((visibility("default"))) const char *
-__tsan_default_suppressions(void)
-{
-    return "called_from_lib:libdnnl.so\n";
-}
-
 int
 run_suite(Suite *suite)
 {
