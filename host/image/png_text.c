@@ -5,6 +5,8 @@
  * Of texts only those that can hold an orientation are kept, but all are
  * measured: what inflates over 1 MiB, or over 64 MiB together, refuses the
  * file.  A broken zlib stream is an empty text, and a cut one a shorter text.
+ * (The reference keeps texts and its own facts in one table, where a keyword
+ * "transparency" or "interlace" overwrites them; here it is a text.)
  */
 #include "image/png.h"
 #include "image/png_zip.h"
