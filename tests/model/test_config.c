@@ -211,6 +211,8 @@ static const struct {
     {VISION("\"depth\":1025"), ORIEL_ERR_MODEL, {"depth", "found 1025"}},
     {VISION("\"depth\":-32"), ORIEL_ERR_MODEL, {"depth", "found -32"}},
     {VISION("\"depth\":32.0"), ORIEL_ERR_MODEL, {"depth", "an integer"}},
+    {VISION("\"depth\":{}"), ORIEL_ERR_MODEL, {"depth", "found an object"}},
+    {VISION("\"depth\":false"), ORIEL_ERR_MODEL, {"depth", "found false"}},
     {VISION("\"depth\":\"32\""), ORIEL_ERR_MODEL, {"depth", "found \"32\""}},
     {VISION("\"depth\":9223372036854775807"), ORIEL_ERR_MODEL, {"depth"}},
     {VISION("\"depth\":9223372036854775808"),

@@ -223,6 +223,81 @@ START_TEST(memory_is_as_good_as_a_file)
 }
 END_TEST
 
+/* A network of other proportions, all that is narrow 1 wide and a row of the
+   convolution over a MiB: longer than what is hashed at a time. */
+static const char wide_config[] =
+    "{\"vision_config\":{\"depth\":1,\"hidden_size\":4,\"num_heads\":1,"
+    "\"intermediate_size\":1,\"out_hidden_size\":1,\"patch_size\":256,"
+    "\"temporal_patch_size\":2,\"spatial_merge_size\":1,\"window_size\":256,"
+    "\"fullatt_block_indexes\":[],\"rope_parameters\":"
+    "{\"rope_type\":\"axial\",\"rope_theta\":1000.5}}}";
+static const oriel_network wide = {.depth = 1,
+                                   .hidden_size = 4,
+                                   .intermediate_size = 1,
+                                   .out_hidden_size = 1,
+                                   .in_channels = 3,
+                                   .patch_size = 256,
+                                   .temporal_patch_size = 2,
+                                   .spatial_merge_size = 1};
+
+/* All its tensors into a bundle, and their values into a stream. */
+static void
+add_wide(bundle *b, FILE *f)
+{
+    static const int64_t conv[] = {4, 3, 2, 256, 256};
+
+    for (int t = 0; t < ORIEL_N_TENSORS; t++) {
+        const oriel_tensor tensor = (oriel_tensor)t;
+        const oriel_tensor_shape shape = oriel_tensor_get_shape(&wide, tensor);
+        const int64_t dims[] = {shape.rows, shape.columns};
+        const int n_dims = oriel_tensor_is_vector(tensor) ? 1 : 2;
+        const size_t n = (size_t)(shape.rows * shape.columns);
+        float *values = malloc(n * sizeof(*values));
+        char name[64];
+
+        for (size_t i = 0; i < n; i++)
+            values[i] = (float)(i % 8191) + (float)t;
+        oriel_tensor_full_name(name, sizeof(name), "visual.", tensor, 0);
+        bundle_add(b, name, "F32", t ? n_dims : 5, t ? dims : conv, values);
+        fwrite(values, sizeof(*values), n, f);
+        free(values);
+    }
+}
+
+START_TEST(rows_of_any_length_are_hashed)
+{
+    bundle *b = calloc(1, sizeof(*b));
+    char *text, digest[33], expected[33];
+    size_t bytes, file_bytes;
+    FILE *f = open_memstream(&text, &bytes);
+    uint8_t *file;
+    oriel_model *model;
+    oriel_error err;
+    XXH128_hash_t hash;
+
+    fputs("oriel-vision-1 depth=1 hidden=4 intermediate=1 heads=1 out=1 "
+          "channels=3 patch=256 temporal=2 merge=1 window=256 theta=1000.5 "
+          "full=\n",
+          f);
+    add_wide(b, f);
+    fclose(f);
+    hash = XXH3_128bits(text, bytes);
+    snprintf(expected, 33, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    file = bundle_file(b, 0, NULL, &file_bytes);
+    ck_assert_msg(oriel_model_open_memory(&model, wide_config,
+                                          strlen(wide_config), file, file_bytes,
+                                          NULL, &err) == ORIEL_OK,
+                  "%s", err.message);
+    ck_assert_int_eq(oriel_model_digest(model, digest, &err), ORIEL_OK);
+    ck_assert_str_eq(digest, expected);
+    oriel_model_destroy(model);
+    free(file);
+    free(text);
+    bundle_free(b);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -234,6 +309,7 @@ main(void)
     tcase_add_test(tc, a_digest_can_be_cancelled_and_asked_again);
     tcase_add_test(tc, a_digest_of_a_cut_file_is_an_error);
     tcase_add_test(tc, memory_is_as_good_as_a_file);
+    tcase_add_test(tc, rows_of_any_length_are_hashed);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

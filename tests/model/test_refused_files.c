@@ -171,6 +171,39 @@ shard_overlap(const char *folder)
     bundle_free(b);
 }
 
+/* Each tensor in a shard of its own, one shard too many. */
+static void
+too_many_shards(const char *folder)
+{
+    static const int64_t one[] = {1};
+    char *index = NULL;
+    size_t size;
+    FILE *f = open_memstream(&index, &size);
+
+    fprintf(f, "{\"weight_map\":{");
+    for (int i = 0; i <= 256; i++) {
+        bundle *b = calloc(1, sizeof(*b));
+        char name[64], file[64];
+        size_t bytes;
+        uint8_t *data;
+
+        snprintf(name, sizeof(name), "visual.%d", i);
+        if (i == 0)
+            strcpy(name, "visual.patch_embed.proj.weight");
+        snprintf(file, sizeof(file), "%d.safetensors", i);
+        bundle_add(b, name, "F32", 1, one, NULL);
+        data = bundle_file(b, 0, NULL, &bytes);
+        write_file(folder, file, data, bytes);
+        fprintf(f, "%s\"%s\":\"%s\"", i ? "," : "", name, file);
+        free(data);
+        bundle_free(b);
+    }
+    fprintf(f, "}}");
+    fclose(f);
+    write_text(folder, "model.safetensors.index.json", index);
+    free(index);
+}
+
 static const struct {
     int n_shards;
     void (*spoil)(const char *folder);
@@ -221,6 +254,8 @@ static const struct {
            "model-00001-of-00002.safetensors: tensor visual."),
     SPOILT(2, shard_overlap, MODEL, "tensor visual.",
            "expected once, found in"),
+    SPOILT(2, too_many_shards, MODEL,
+           "vision tensors in more shards than the 256 expected"),
 #undef SPOILT
 };
 

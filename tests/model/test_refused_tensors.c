@@ -115,6 +115,13 @@ padded_block(bundle *b)
 }
 
 static void
+lettered_block(bundle *b)
+{
+    rename_tensor(b, "visual.blocks.1.norm1.weight",
+                  "visual.blocks.1x.norm1.weight");
+}
+
+static void
 superfluous(bundle *b)
 {
     bundle_add(b, "visual.pos_embed.weight", "BF16", 1, four, NULL);
@@ -286,6 +293,8 @@ static const struct {
            "blocks.99999999999999.norm1.weight: not a tensor of this network"),
     SPOILT(0, padded_block, UNSUPPORTED,
            "visual.blocks.01.norm1.weight: not a tensor"),
+    SPOILT(0, lettered_block, UNSUPPORTED,
+           "visual.blocks.1x.norm1.weight: not a tensor"),
     SPOILT(
         0, superfluous, UNSUPPORTED,
         "model.safetensors: tensor visual.pos_embed.weight: not a tensor of"),
