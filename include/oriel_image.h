@@ -9,9 +9,9 @@
  * transpose and convert("RGB") give; what Pillow refuses is refused, and what
  * it accepts accepted.  Five differences are meant: broken EXIF and XMP refuse
  * nothing; a PNG's compression method other than 0 does, and so do more than
- * 500 scans of one JPEG; lossless JPEG and float PNM are not decoded; and where
- * scans of a progressive JPEG are missing, how libjpeg smooths over them
- * depends on its version.
+ * 500 scans of one JPEG; lossless JPEG, float PNM and Pillow's private kinds of
+ * PNM are not decoded; and where scans of a progressive JPEG are missing, how
+ * libjpeg smooths over them depends on its version.
  *
  * Conventions of status, error, structs and hooks are those of oriel.h.
  */
