@@ -214,7 +214,7 @@ inflate_portion(pixels *p, bool *done)
         p->zip.avail_out = (uInt)(p->row_bytes + 1 - p->filled);
         int result = inflate(&p->zip, Z_NO_FLUSH);
         if (result == Z_MEM_ERROR)
-            return oriel_fail_memory(err, 0, "zlib");
+            return oriel_zip_fail_memory(err);
         if (result < 0 || result == Z_NEED_DICT)
             return oriel_fail(err, ORIEL_ERR_INPUT,
                               "PNG: pixels: not a valid zlib stream: %s",
@@ -293,7 +293,7 @@ pixels_init(pixels *p, const oriel_png *png, oriel_canvas *canvas)
     p->zip.zfree = oriel_zip_free;
     p->zip.opaque = (voidpf)(uintptr_t)hooks;
     p->zip_live = inflateInit(&p->zip) == Z_OK;
-    return p->zip_live ? ORIEL_OK : oriel_fail_memory(png->job->err, 0, "zlib");
+    return p->zip_live ? ORIEL_OK : oriel_zip_fail_memory(png->job->err);
 }
 
 static void

@@ -39,13 +39,13 @@ inflate_into(const oriel_png *png, const oriel_png_chunk *chunk,
                     .avail_out = TEXT_LIMIT};
 
     if (inflateInit(&zip) != Z_OK)
-        return oriel_fail_memory(png->job->err, 0, "zlib");
+        return oriel_zip_fail_memory(png->job->err);
     int result = inflate(&zip, Z_SYNC_FLUSH);
     size_t left = zip.avail_in;
     *n_out = TEXT_LIMIT - zip.avail_out;
     inflateEnd(&zip);
     if (result == Z_MEM_ERROR)
-        return oriel_fail_memory(png->job->err, 0, "zlib");
+        return oriel_zip_fail_memory(png->job->err);
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
         *n_out = SIZE_MAX;
     else if (result != Z_STREAM_END && left > 0)
