@@ -160,7 +160,8 @@ AVX2 INLINE void
 sum_group(__m256i sums[GROUP], const int32_t *first, const uint8_t *source,
           const int16_t *weights, int32_t chunks, int32_t digits)
 {
-    for (int32_t k = 0; k < GROUP; k++, weights += 4 * digits * chunks)
+    for (int32_t k = 0; k < GROUP;
+         k++, weights += (size_t)chunks * (size_t)(4 * digits))
         sums[k] =
             sum_output(source + (size_t)first[k] * 3, weights, chunks, digits);
 }
@@ -208,7 +209,7 @@ across_groups(const oriel_axis *axis, const int16_t *from, int32_t safe,
             sum_group(sums, axis->first + i, source, from, 2, digits);
         else
             sum_group(sums, axis->first + i, source, from, chunks, digits);
-        from += GROUP * 4 * digits * chunks;
+        from += (size_t)chunks * (size_t)(GROUP * 4 * digits);
         for (int32_t k = 0; k < GROUP / 2; k++)
             pairs[k] = _mm256_sra_epi32(
                 _mm256_add_epi32(
@@ -363,13 +364,33 @@ down(const oriel_axis *axis, const void *packed, int32_t y,
 
 /* ---- Float -------------------------------------------------------------- */
 
-/* Three levels, without reading a fourth. */
+/* Three levels and a byte more; 'last' where there is no byte more. */
 AVX2 INLINE __m128
-load_pixel(const uint8_t *pixel)
+load_pixel(const uint8_t *pixel, bool last)
 {
-    int32_t levels = pixel[0] | pixel[1] << 8 | pixel[2] << 16;
+    int32_t levels = 0;
 
+    if (last)
+        levels = pixel[0] | pixel[1] << 8 | pixel[2] << 16;
+    else
+        memcpy(&levels, pixel, 4);
     return _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(levels)));
+}
+
+/* 'last' where the taps may reach the row's last pixel. */
+AVX2 INLINE __m128
+sum_float(const float *w, int32_t count, const uint8_t *pixel, bool last)
+{
+    int32_t apart = oriel_taps_apart(count);
+    __m128 sum = _mm_mul_ps(_mm_set1_ps(w[0]), load_pixel(pixel, last));
+
+    for (int32_t j = 1; j < apart; j++)
+        sum = _mm_add_ps(sum, _mm_mul_ps(_mm_set1_ps(w[j]),
+                                         load_pixel(pixel + 3 * j, last)));
+    for (int32_t j = apart; j < count; j++)
+        sum = _mm_fmadd_ps(_mm_set1_ps(w[j]), load_pixel(pixel + 3 * j, last),
+                           sum);
+    return sum;
 }
 
 AVX2 void
@@ -379,17 +400,12 @@ oriel_across_float_avx2(const oriel_axis *axis, const uint8_t *source,
     for (int32_t i = 0; i < axis->size; i++, out += 3) {
         const float *w = oriel_axis_real(axis, i);
         const uint8_t *pixel = source + (size_t)axis->first[i] * 3;
-        int32_t count = axis->count[i], apart = oriel_taps_apart(count);
-        __m128 sum = _mm_mul_ps(_mm_set1_ps(w[0]), load_pixel(pixel));
+        int32_t count = axis->count[i];
+        bool last = axis->first[i] + count == axis->source;
         float rgb[4];
 
-        for (int32_t j = 1; j < apart; j++)
-            sum = _mm_add_ps(
-                sum, _mm_mul_ps(_mm_set1_ps(w[j]), load_pixel(pixel + 3 * j)));
-        for (int32_t j = apart; j < count; j++)
-            sum =
-                _mm_fmadd_ps(_mm_set1_ps(w[j]), load_pixel(pixel + 3 * j), sum);
-        _mm_storeu_ps(rgb, sum);
+        _mm_storeu_ps(rgb, last ? sum_float(w, count, pixel, true)
+                                : sum_float(w, count, pixel, false));
         memcpy(out, rgb, 12);
     }
 }
