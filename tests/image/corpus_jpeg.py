@@ -50,6 +50,14 @@ def written(rng):
                            (bands, width, height, progressive, subsampling),
                            saved(image, progressive=progressive, quality=80,
                                  subsampling=subsampling))
+    for width, height in ((9000, 3), (5, 4000)):
+        y, x = np.mgrid[0:height, 0:width]
+        steps = np.uint8(x // 64 * 5 % 256 + y // 64 * 9 % 256)
+        image = Image.fromarray(np.stack([steps, ~steps, steps // 2], -1))
+        for value in (1, 5, 8):
+            yield ("wide: %dx%d, turned %d" % (width, height, value), put(
+                saved(image, quality=30), segment(0xe1, b"Exif\0\0" +
+                                                  tiff(value))))
     image = picture(rng, 50, 40, 3)
     yield ("restart markers", saved(image, restart_marker_blocks=2))
     yield ("restart rows", saved(image, restart_marker_rows=1))

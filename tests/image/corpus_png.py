@@ -97,6 +97,25 @@ def modes(rng):
                            interlace=interlace))
 
 
+def wide(rng):
+    """Rows longer than a portion of compressed data, or than many turned."""
+    line = rng.randbytes(60)
+    for width, height, depth, colour, interlace in (
+            (30000, 3, 8, 2, 0), (20001, 9, 8, 0, 1), (3, 20000, 8, 6, 0),
+            (40000, 2, 16, 6, 0), (65537, 1, 1, 0, 0)):
+        n = (width * depth * SAMPLES[colour] + 7) // 8
+        raw = b"".join(bytes([y % 5]) + (line * (n // 60 + 1))[:n]
+                       for y in range(height))
+        if interlace:
+            raw = rows(rng, width, height, depth, colour, 1)
+            raw = bytes(len(raw))
+        for value in (1, 6):
+            yield ("wide: %dx%d of %d bits, colour %d, interlace %d, turned %d"
+                   % (width, height, depth, colour, interlace, value),
+                   png(width, height, depth, colour, raw,
+                       chunk(b"eXIf", tiff(value)), interlace=interlace))
+
+
 def keys(rng):
     for depth, colour in MODES:
         if colour not in (0, 2):
@@ -443,7 +462,7 @@ def animations(rng):
 
 
 def files(rng):
-    for source in (modes, keys, palettes, orientations, damage, short_chunks,
+    for source in (modes, wide, keys, palettes, orientations, damage, short_chunks,
                    texts, animations):
         for name, data in source(rng):
             yield ("PNG, " + name, data, None)
