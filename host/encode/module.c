@@ -13,6 +13,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,22 +25,42 @@ static const char *const names[] = {
 };
 
 /*
- * The folder of this very code, symbolic links resolved.  Asked of a hidden
- * function: the address of a public one may be a stub in the program.
+ * The file of this very code, as an absolute path.  Asked of a hidden function:
+ * the address of a public one may be a stub in the program.  A library that was
+ * loaded by a relative path (from Python, in a checkout) has that path for its
+ * name, but the loader remembers the folder, whatever the working folder is now.
  */
+static int
+own_file(char path[PATH_MAX])
+{
+    char origin[PATH_MAX];
+    char joined[2 * PATH_MAX];
+    Dl_info info;
+    struct link_map *map;
+    const char *slash;
+
+    if (!dladdr1((const void *)oriel_module_get, &info, (void **)&map,
+                 RTLD_DL_LINKMAP) ||
+        !info.dli_fname)
+        return 0;
+    if (info.dli_fname[0] == '/')
+        return realpath(info.dli_fname, path) != NULL;
+    slash = strrchr(info.dli_fname, '/');
+    if (map->l_name[0] == '\0' || !slash || dlinfo(map, RTLD_DI_ORIGIN, origin))
+        return 0;
+    snprintf(joined, sizeof(joined), "%s%s", origin, slash);
+    return realpath(joined, path) != NULL;
+}
+
+/* The folder it lies in, symbolic links resolved. */
 static oriel_status
 own_folder(char folder[PATH_MAX], oriel_error *err)
 {
-    Dl_info info;
-    char *slash;
-
-    if (!dladdr((const void *)oriel_module_get, &info) || !info.dli_fname ||
-        info.dli_fname[0] != '/' || !realpath(info.dli_fname, folder))
+    if (!own_file(folder))
         return oriel_fail(err, ORIEL_ERR_DEVICE,
                           "cannot tell which folder liboriel.so was loaded "
                           "from: expected an absolute path");
-    slash = strrchr(folder, '/');
-    *slash = '\0';
+    *strrchr(folder, '/') = '\0';
     return ORIEL_OK;
 }
 
