@@ -118,6 +118,20 @@ START_TEST(module_from_nowhere_else)
 }
 END_TEST
 
+/* Loaded by a relative path: its folder is still its folder afterwards. */
+START_TEST(module_of_a_relative_library)
+{
+    oriel_device_info info;
+    oriel_error err;
+
+    ck_assert_int_eq(chdir(FAILING_FOLDER), 0);
+    load(".");
+    ck_assert_int_eq(chdir("/"), 0);
+    ck_assert_msg(!ask(ORIEL_DEVICE_CUDA, 0, &info, &err), "%s", err.message);
+    ck_assert_str_eq(info.description, "a device that fails");
+}
+END_TEST
+
 /* ---- What failures become ----------------------------------------------- */
 
 static _Alignas(16) unsigned char pixels[16 * 16 * 3];
@@ -233,6 +247,7 @@ main(void)
     tcase_add_test(tc, module_beside_the_library);
     tcase_add_test(tc, module_of_another_version);
     tcase_add_test(tc, module_from_nowhere_else);
+    tcase_add_test(tc, module_of_a_relative_library);
     tcase_add_loop_test(tc, failure_of_a_device, 0, COUNT(failures));
     tcase_add_test(tc, precision_that_is_lacking);
     suite_add_tcase(s, tc);
