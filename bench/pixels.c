@@ -157,7 +157,7 @@ bench_resize(const struct shape *s, int repeats)
             printf("%4dx%-4d -> %4dx%-4d  %-11s %-8s %8.3f ms %8.0f MP/s\n",
                    s->source_width, s->source_height, s->width, s->height,
                    flavours[f], oriel_isa_name(j.isa), ms,
-                   (double)(in / 3) / ms * 1e-3);
+                   (double)in / 3 / ms * 1e-3);
         }
     }
     free(source);
@@ -238,7 +238,7 @@ bench_cut(const struct shape *s, int repeats)
 int
 main(int argc, char **argv)
 {
-    int repeats = argc > 1 ? atoi(argv[1]) : 21;
+    int repeats = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 21;
 
     if (repeats < 1)
         repeats = 1;

@@ -49,7 +49,10 @@ static oriel_status
 take(void **out, const preprocessor *p, size_t bytes, oriel_error *err)
 {
     *out = bytes == SIZE_MAX ? NULL : oriel_alloc(&p->plan->hooks, bytes);
-    return *out ? ORIEL_OK : oriel_fail_memory(err, bytes, "preprocessing");
+    if (*out)
+        return ORIEL_OK;
+    oriel_fail_memory(err, bytes, "preprocessing");
+    return ORIEL_ERR_MEMORY;
 }
 
 static oriel_status

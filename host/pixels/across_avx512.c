@@ -24,7 +24,9 @@ enum { NEAR, FAR, HALVES, DEEP };
 enum {
     GROUP = 16, /* outputs formed together */
     HALF = GROUP / 2,
-    GROUP_BYTES = 64 /* of a group's head; its permutation is behind it */
+    RGB_BYTES = 3 * GROUP,
+    ORDER_AT = 64,   /* after a group's head: its permutation */
+    WEIGHTS_AT = 128 /* behind that */
 };
 
 typedef struct packed_head {
@@ -45,7 +47,7 @@ oriel_across_bytes_avx512(int32_t source, int32_t size, size_t *bytes)
 {
     size_t groups = ((size_t)size + GROUP - 1) / GROUP;
     size_t taps = (size_t)oriel_axis_max_taps(source, size) + 16;
-    size_t group_bytes = 2 * GROUP_BYTES + taps * MAX_DIGITS * GROUP;
+    size_t group_bytes = WEIGHTS_AT + taps * MAX_DIGITS * GROUP;
 
     return oriel_mul_size(bytes, groups, group_bytes) &&
            oriel_add_size(bytes, *bytes, HEAD_BYTES);
@@ -114,14 +116,14 @@ pack_group(const oriel_axis *axis, int32_t i, const packed_head *packed,
 {
     group_head head = make_head(axis, i, packed->layout);
 
-    memset(to, 0, 2 * GROUP_BYTES);
+    memset(to, 0, WEIGHTS_AT);
     memcpy(to, &head, sizeof(head));
-    to += GROUP_BYTES;
+    to += ORDER_AT;
     for (int32_t k = 0; k < GROUP && i + k < axis->size; k++)
         for (int32_t j = 0; j < 4; j++)
             to[4 * k + j] =
                 (int8_t)(3 * (axis->first[i + k] - head.first[k / HALF] + j));
-    to += GROUP_BYTES;
+    to += WEIGHTS_AT - ORDER_AT;
     for (int32_t c = 0; c < head.chunks; c++)
         for (int32_t d = 0; d < packed->digits; d++)
             for (int32_t k = i; k < i + GROUP; k++)
@@ -149,11 +151,11 @@ oriel_pack_across_avx512(const oriel_axis *axis, void *packed)
 /* ---- Groups ------------------------------------------------------------- */
 
 typedef struct row_pass {
+    __m512i half;
+    __m128i shift;
     const oriel_axis *axis;
     const uint8_t *source;
     int64_t bytes; /* of the source row */
-    __m512i half;
-    __m128i shift;
 } row_pass;
 
 /* 64 bytes, or the 'left' ones that belong to the row. */
@@ -205,7 +207,7 @@ pick(const window *w, __m512i order, int32_t layout)
    inlined. */
 AVX512 INLINE const int8_t *
 across_group(const row_pass *p, const int8_t *from, int32_t layout,
-             int32_t digits, __m512i *rgb)
+             size_t digits, __m512i *rgb)
 {
     const __m512i one = _mm512_set1_epi8(1);
     __m512i order[3], sums[3][MAX_DIGITS];
@@ -213,10 +215,10 @@ across_group(const row_pass *p, const int8_t *from, int32_t layout,
     int64_t at;
 
     memcpy(&head, from, sizeof(head));
-    order[0] = _mm512_loadu_si512(from + GROUP_BYTES);
+    order[0] = _mm512_loadu_si512(from + ORDER_AT);
     order[1] = _mm512_add_epi8(order[0], one);
     order[2] = _mm512_add_epi8(order[1], one);
-    from += 2 * GROUP_BYTES;
+    from += WEIGHTS_AT;
     for (int32_t c = 0; c < 3; c++) {
         sums[c][0] = p->half;
         sums[c][1] = sums[c][2] = _mm512_setzero_si512();
@@ -228,7 +230,7 @@ across_group(const row_pass *p, const int8_t *from, int32_t layout,
         for (int32_t c = 0; c < 3; c++) {
             __m512i taps = pick(&w, order[c], layout);
 
-            for (int32_t d = 0; d < digits; d++)
+            for (size_t d = 0; d < digits; d++)
                 sums[c][d] = _mm512_dpbusd_epi32(
                     sums[c][d], taps, _mm512_loadu_si512(from + 64 * d));
         }
@@ -247,9 +249,9 @@ typedef struct half_sums {
 
 AVX512 INLINE void
 add_halves(half_sums *sums, const __m512i picked[3], const int8_t *from,
-           int32_t digits)
+           size_t digits)
 {
-    for (int32_t d = 0; d < digits; d++) {
+    for (size_t d = 0; d < digits; d++) {
         __m512i w = _mm512_loadu_si512(from + 64 * d);
 
         sums->first[d] = _mm512_dpbusd_epi32(sums->first[d], picked[0],
@@ -261,7 +263,7 @@ add_halves(half_sums *sums, const __m512i picked[3], const int8_t *from,
 }
 
 AVX512 INLINE const int8_t *
-across_halves(const row_pass *p, const int8_t *from, int32_t digits,
+across_halves(const row_pass *p, const int8_t *from, size_t digits,
               __m512i *rgb)
 {
     const __m512i green =
@@ -269,7 +271,7 @@ across_halves(const row_pass *p, const int8_t *from, int32_t digits,
     const __m512i zero = _mm512_setzero_si512();
     half_sums sums = {
         {p->half, zero, zero}, {p->half, zero, zero}, {p->half, zero, zero}};
-    __m512i order = _mm512_loadu_si512(from + GROUP_BYTES);
+    __m512i order = _mm512_loadu_si512(from + ORDER_AT);
     __m512i first =
         _mm512_add_epi8(_mm512_shuffle_i64x2(order, order, 0x44), green);
     __m512i second =
@@ -279,7 +281,7 @@ across_halves(const row_pass *p, const int8_t *from, int32_t digits,
     int64_t at[2];
 
     memcpy(&head, from, sizeof(head));
-    from += 2 * GROUP_BYTES;
+    from += WEIGHTS_AT;
     at[0] = (int64_t)head.first[0] * 3;
     at[1] = (int64_t)head.first[1] * 3;
     for (int32_t k = 0; k < head.chunks; k++, from += 64 * digits) {
@@ -303,17 +305,17 @@ across_halves(const row_pass *p, const int8_t *from, int32_t digits,
 
 AVX512 INLINE void
 across_groups(const row_pass *p, const int8_t *from, int32_t layout,
-              int32_t digits, uint8_t *out)
+              size_t digits, uint8_t *out)
 {
     int32_t size = p->axis->size;
 
-    for (int32_t i = 0; i < size; i += GROUP, out += 3 * GROUP) {
+    for (int32_t i = 0; i < size; i += GROUP, out += RGB_BYTES) {
         __m512i rgb;
 
         from = layout == HALVES ? across_halves(p, from, digits, &rgb)
                                 : across_group(p, from, layout, digits, &rgb);
         if (i + GROUP > size) {
-            _mm512_mask_storeu_epi8(out, inside(3 * (size - i)), rgb);
+            _mm512_mask_storeu_epi8(out, inside(3 * (int64_t)(size - i)), rgb);
             break;
         }
         _mm256_storeu_si256((__m256i *)(void *)out,
@@ -328,7 +330,7 @@ across_groups(const row_pass *p, const int8_t *from, int32_t layout,
 /* The sums of one output, in four lanes that are still to be added up.  Lane l
    of a step holds taps 4l to 4l + 3: four reds, greens, blues, nothing. */
 AVX512 INLINE __m512i
-deep_output(const row_pass *p, int32_t i, const int8_t **from, int32_t digits)
+deep_output(const row_pass *p, int32_t i, const int8_t **from, size_t digits)
 {
     const __m512i order = _mm512_set_epi8(
         63, 63, 63, 63, 47, 44, 41, 38, 46, 43, 40, 37, 45, 42, 39, 36, 63, 63,
@@ -346,7 +348,7 @@ deep_output(const row_pass *p, int32_t i, const int8_t **from, int32_t digits)
     for (int32_t s = 0; s < p->axis->count[i]; s += 16) {
         __m512i taps = _mm512_permutexvar_epi8(order, load_inside(pixel, left));
 
-        for (int32_t d = 0; d < digits; d++, *from += 16)
+        for (size_t d = 0; d < digits; d++, *from += 16)
             sums[d] = _mm512_dpbusd_epi32(
                 sums[d], taps,
                 _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128(
@@ -368,7 +370,7 @@ add_lanes(__m512i a, __m512i b)
 
 /* Four outputs, or the fewer that are left, a dword each. */
 AVX512 INLINE __m128i
-deep_four(const row_pass *p, int32_t i, const int8_t **from, int32_t digits)
+deep_four(const row_pass *p, int32_t i, const int8_t **from, size_t digits)
 {
     __m512i sums[4] = {0}, ab, cd;
 
@@ -384,7 +386,7 @@ deep_four(const row_pass *p, int32_t i, const int8_t **from, int32_t digits)
 }
 
 AVX512 INLINE void
-across_deep(const row_pass *p, const int8_t *from, int32_t digits, uint8_t *out)
+across_deep(const row_pass *p, const int8_t *from, size_t digits, uint8_t *out)
 {
     const __m128i drop =
         _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
@@ -402,7 +404,7 @@ across_deep(const row_pass *p, const int8_t *from, int32_t digits, uint8_t *out)
 /* ---- The pass ----------------------------------------------------------- */
 
 AVX512 INLINE void
-across(const row_pass *p, const int8_t *from, int32_t layout, int32_t digits,
+across(const row_pass *p, const int8_t *from, int32_t layout, size_t digits,
        uint8_t *out)
 {
     if (layout == NEAR)
@@ -420,9 +422,9 @@ oriel_across_avx512(const oriel_axis *axis, const void *packed,
                     const uint8_t *source, uint8_t *out)
 {
     const int8_t *from = (const int8_t *)packed + HEAD_BYTES;
-    row_pass p = {axis, source, (int64_t)axis->source * 3,
-                  _mm512_set1_epi32(1 << (axis->shift - 1)),
-                  _mm_cvtsi32_si128(axis->shift)};
+    row_pass p = {_mm512_set1_epi32(1 << (axis->shift - 1)),
+                  _mm_cvtsi32_si128(axis->shift), axis, source,
+                  (int64_t)axis->source * 3};
     packed_head head;
 
     memcpy(&head, packed, sizeof(head));

@@ -65,7 +65,7 @@ inside(int64_t left)
 }
 
 AVX512 INLINE __m512i
-join_digits(const __m512i *sums, int32_t digits, __m128i shift)
+join_digits(const __m512i *sums, size_t digits, __m128i shift)
 {
     __m512i sum = _mm512_add_epi32(sums[0], _mm512_slli_epi32(sums[1], 8));
 

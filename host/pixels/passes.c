@@ -84,9 +84,9 @@ across_float(const oriel_axis *axis, const uint8_t *source, float *out)
             float sum = w[0] * (float)pixel[0];
 
             for (int32_t j = 1; j < apart; j++)
-                sum += w[j] * (float)pixel[3 * j];
+                sum += w[j] * (float)pixel[3 * (size_t)j];
             for (int32_t j = apart; j < count; j++)
-                sum = fmaf(w[j], (float)pixel[3 * j], sum);
+                sum = fmaf(w[j], (float)pixel[3 * (size_t)j], sum);
             *out++ = sum;
         }
     }

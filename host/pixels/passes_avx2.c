@@ -25,16 +25,18 @@
 #define AVX2 __attribute__((target("avx2,fma")))
 #define INLINE static inline __attribute__((always_inline))
 
-#define GROUP 8 /* outputs of one step across */
-#define DIGIT_BITS 14
+enum {
+    GROUP = 8, /* outputs of one step across */
+    RGB_BYTES = 3 * GROUP,
+    DIGIT_BITS = 14,
+    HEAD_BYTES = 64 /* before the digits of either pass */
+};
 
 /* Before the digits of either pass. */
 typedef struct packed_head {
     int32_t digits;
     int32_t safe; /* across: outputs that may use vector loads */
 } packed_head;
-
-#define HEAD_BYTES 64
 
 static int32_t
 count_digits(const oriel_axis *axis)
@@ -127,7 +129,7 @@ pack_across(const oriel_axis *axis, void *packed)
 /* Sums of one output: the layout of the head comment. */
 AVX2 INLINE __m256i
 sum_output(const uint8_t *pixels, const int16_t *weights, int32_t chunks,
-           int32_t digits)
+           size_t digits)
 {
     const __m256i spread = _mm256_setr_epi8(
         0, -1, 3, -1, 6, -1, 9, -1, 1, -1, 4, -1, 7, -1, 10, -1, 2, -1, 5, -1,
@@ -158,10 +160,9 @@ sum_output(const uint8_t *pixels, const int16_t *weights, int32_t chunks,
 /* Inlined with few chunks as a constant, the loops over them vanish. */
 AVX2 INLINE void
 sum_group(__m256i sums[GROUP], const int32_t *first, const uint8_t *source,
-          const int16_t *weights, int32_t chunks, int32_t digits)
+          const int16_t *weights, int32_t chunks, size_t digits)
 {
-    for (int32_t k = 0; k < GROUP;
-         k++, weights += (size_t)chunks * (size_t)(4 * digits))
+    for (int32_t k = 0; k < GROUP; k++, weights += (size_t)chunks * 4 * digits)
         sums[k] =
             sum_output(source + (size_t)first[k] * 3, weights, chunks, digits);
 }
@@ -192,12 +193,12 @@ store_group(__m256i bytes, uint8_t *out)
 
 AVX2 INLINE void
 across_groups(const oriel_axis *axis, const int16_t *from, int32_t safe,
-              const uint8_t *source, uint8_t *out, int32_t digits)
+              const uint8_t *source, uint8_t *out, size_t digits)
 {
     const __m256i half = _mm256_set1_epi32(1 << (axis->shift - 1));
     const __m128i shift = _mm_cvtsi32_si128(axis->shift);
 
-    for (int32_t i = 0; i < safe; i += GROUP, out += 3 * GROUP) {
+    for (int32_t i = 0; i < safe; i += GROUP, out += RGB_BYTES) {
         __m256i sums[GROUP], pairs[GROUP / 2];
         int32_t chunks;
 
@@ -209,8 +210,8 @@ across_groups(const oriel_axis *axis, const int16_t *from, int32_t safe,
             sum_group(sums, axis->first + i, source, from, 2, digits);
         else
             sum_group(sums, axis->first + i, source, from, chunks, digits);
-        from += (size_t)chunks * (size_t)(GROUP * 4 * digits);
-        for (int32_t k = 0; k < GROUP / 2; k++)
+        from += (size_t)chunks * GROUP * 4 * digits;
+        for (size_t k = 0; k < GROUP / 2; k++)
             pairs[k] = _mm256_sra_epi32(
                 _mm256_add_epi32(
                     _mm256_hadd_epi32(sums[2 * k], sums[2 * k + 1]), half),
@@ -385,11 +386,12 @@ sum_float(const float *w, int32_t count, const uint8_t *pixel, bool last)
     __m128 sum = _mm_mul_ps(_mm_set1_ps(w[0]), load_pixel(pixel, last));
 
     for (int32_t j = 1; j < apart; j++)
-        sum = _mm_add_ps(sum, _mm_mul_ps(_mm_set1_ps(w[j]),
-                                         load_pixel(pixel + 3 * j, last)));
+        sum = _mm_add_ps(sum,
+                         _mm_mul_ps(_mm_set1_ps(w[j]),
+                                    load_pixel(pixel + 3 * (size_t)j, last)));
     for (int32_t j = apart; j < count; j++)
-        sum = _mm_fmadd_ps(_mm_set1_ps(w[j]), load_pixel(pixel + 3 * j, last),
-                           sum);
+        sum = _mm_fmadd_ps(_mm_set1_ps(w[j]),
+                           load_pixel(pixel + 3 * (size_t)j, last), sum);
     return sum;
 }
 

@@ -67,7 +67,7 @@ join_rows(__m512i taps[4], const uint8_t *const *rows, size_t x,
 AVX512 INLINE __m512i
 down_columns(const oriel_axis *axis, int32_t y, const int32_t *weights,
              const uint8_t *const *rows, size_t x, __mmask64 columns,
-             int32_t digits)
+             size_t digits)
 {
     const __m128i shift = _mm_cvtsi32_si128(axis->shift);
     __m512i sums[4][MAX_DIGITS], taps[4];
@@ -79,7 +79,7 @@ down_columns(const oriel_axis *axis, int32_t y, const int32_t *weights,
     for (int32_t j = 0; j < axis->count[y]; j += 4, weights += digits) {
         join_rows(taps, rows + j, x, columns);
         for (int32_t k = 0; k < 4; k++)
-            for (int32_t d = 0; d < digits; d++)
+            for (size_t d = 0; d < digits; d++)
                 sums[k][d] = _mm512_dpbusd_epi32(sums[k][d], taps[k],
                                                  _mm512_set1_epi32(weights[d]));
     }
@@ -92,7 +92,7 @@ down_columns(const oriel_axis *axis, int32_t y, const int32_t *weights,
 
 AVX512 INLINE void
 down_row(const oriel_axis *axis, int32_t y, const int32_t *weights,
-         const uint8_t *const *rows, size_t n, uint8_t *out, int32_t digits)
+         const uint8_t *const *rows, size_t n, uint8_t *out, size_t digits)
 {
     size_t x = 0;
 

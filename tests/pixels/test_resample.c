@@ -157,11 +157,11 @@ START_TEST(equals_vector)
                    .source_width = 9,
                    .height = v->height,
                    .width = v->width};
-    uint8_t source[7 * 9 * 3], *out;
+    uint8_t source[7 * 9 * 3], *pixel = source, *out;
 
     for (int y = 0; y < 7; y++)
-        for (int x = 0; x < 9; x++)
-            memset(source + (y * 9 + x) * 3, 37 * x + 91 * y + 13 * x * y, 3);
+        for (int x = 0; x < 9; x++, pixel += 3)
+            memset(pixel, 37 * x + 91 * y + 13 * x * y, 3);
     out = resize(&c, (picture){source, 27}, v->resample, oriel_processor_isa(),
                  5);
     for (int k = 0; k < v->height * v->width * 3; k++)
