@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "cli/json_text.h"
 #include "cli/whole_file.h"
 
 #include <jansson.h>
@@ -89,8 +90,7 @@ oriel_describe_index(const char *folder, const oriel_layout *layout,
                      bool replace, oriel_error *err)
 {
     json_t *root = index_of(layout);
-    char *bytes =
-        root ? json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER) : NULL;
+    char *bytes = oriel_json_text(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     oriel_status status;
     size_t length;
 

@@ -2,6 +2,8 @@
 /* fail.c - filling an oriel_error */
 #include "base/fail.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -92,27 +94,6 @@ oriel_fail_memory(oriel_error *err, size_t bytes, const char *what)
                       "out of memory: wanted %zu bytes for %s", bytes, what);
 }
 
-/* Length of the valid UTF-8 character at 'p', or 0. */
-static size_t
-character_length(const unsigned char *p, size_t left)
-{
-    uint32_t c = p[0];
-    size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-
-    if (c < 0x80)
-        return 1;
-    if (c < 0xc2 || c > 0xf4 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-    if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) ||
-        (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 /* C0, DEL and C1 controls, and the line separators of Unicode. */
 static bool
 is_control(const unsigned char *p, size_t n)
@@ -129,7 +110,7 @@ is_control(const unsigned char *p, size_t n)
 static size_t
 escape_one(const unsigned char *p, size_t left, char *out, size_t *consumed)
 {
-    size_t n = character_length(p, left);
+    size_t n = oriel_utf8_length(p, left);
 
     if (n > 0 && !is_control(p, n)) {
         memcpy(out, p, n);

@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/exits.h"
+#include "cli/json_text.h"
 #include "cli/limits.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -37,17 +38,19 @@ is_of_interest(const char *name)
 
 /* For dl_iterate_phdr: add the library's real path to the JSON array. */
 static int
-add_library(struct dl_phdr_info *info, size_t bytes, void *list)
+add_library(struct dl_phdr_info *info, size_t bytes, void *data)
 {
     const char *slash = strrchr(info->dlpi_name, '/');
     char *path;
+    json_t **list = data;
 
     (void)bytes;
     if (!slash || !is_of_interest(slash + 1))
         return 0;
     /* Behind the link stands the version: libpng16.so.16.39.0. */
     path = realpath(info->dlpi_name, NULL);
-    json_array_append_new(list, cli_text_name(path ? path : info->dlpi_name));
+    *list =
+        oriel_json_append(*list, cli_text_name(path ? path : info->dlpi_name));
     free(path);
     return 0;
 }
@@ -74,14 +77,14 @@ devices_json(void)
     enum { GPUS_MAX = 64 };
     json_t *list = json_array();
 
-    json_array_append_new(list, device_json("cpu", ORIEL_DEVICE_CPU, 0));
+    list = oriel_json_append(list, device_json("cpu", ORIEL_DEVICE_CPU, 0));
     for (int32_t i = 0; i < GPUS_MAX; i++) {
         json_t *device = device_json("cuda", ORIEL_DEVICE_CUDA, i);
         bool present = json_is_true(json_object_get(device, "present"));
 
         /* The first absent one tells why there is none. */
         if (present || i == 0)
-            json_array_append(list, device);
+            list = oriel_json_append(list, json_incref(device));
         json_decref(device);
         if (!present)
             break;
@@ -109,7 +112,7 @@ examine(void)
     json_t *found = json_array();
     json_t *devices = devices_json(); /* loads the backends */
 
-    dl_iterate_phdr(add_library, found);
+    dl_iterate_phdr(add_library, &found);
     return json_pack("{s:s, s:s, s:o, s:o, s:o}", "tool", ORIEL_VERSION_STRING,
                      "library", oriel_version(), "processor", processor_json(),
                      "devices", devices, "libraries", found);

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/encode_job.h"
 #include "cli/exits.h"
+#include "cli/json_text.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -116,8 +117,7 @@ write_output(cli_encode_job *job)
     oriel_error err;
     int failed = CLI_DONE;
 
-    if (settings)
-        described = json_dumps(settings, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    described = oriel_json_text(settings, JSON_COMPACT | JSON_PRESERVE_ORDER);
     json_decref(settings);
     if (!described)
         failed = cli_report_memory("the output's header");

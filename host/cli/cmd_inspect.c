@@ -3,6 +3,7 @@
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/exits.h"
+#include "cli/json_text.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
@@ -53,7 +54,7 @@ tensor_json(const oriel_stored_tensor *t)
     json_t *shape = json_array();
 
     for (int32_t d = 0; d < t->n_dims; d++)
-        json_array_append_new(shape, json_integer(t->shape[d]));
+        shape = oriel_json_append(shape, json_integer(t->shape[d]));
     return json_pack("{s:o, s:o, s:o, s:I, s:I}", "name",
                      cli_text_name(t->name), "dtype",
                      cli_text_name(t->dtype_name), "shape", shape, "offset",
@@ -71,10 +72,13 @@ file_json(const oriel_safetensors *file)
     json_t *metadata = json_object();
 
     for (size_t i = 0; i < n_tensors; i++)
-        json_array_append_new(tensors, tensor_json(&t[i]));
+        tensors = oriel_json_append(tensors, tensor_json(&t[i]));
     for (size_t i = 0; i < n_pairs; i++)
-        json_object_set_new(metadata, pairs[i].key,
-                            json_string(pairs[i].value));
+        if (json_object_set_new(metadata, pairs[i].key,
+                                json_string(pairs[i].value)) != 0) {
+            json_decref(metadata);
+            metadata = NULL;
+        }
     return json_pack(
         "{s:o, s:I, s:o, s:o}", "name",
         cli_text_name(oriel_file_name(oriel_safetensors_file(file))), "bytes",
@@ -88,7 +92,7 @@ floats_json(const float *values, size_t n)
     json_t *list = json_array();
 
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, json_real((double)values[i]));
+        list = oriel_json_append(list, json_real((double)values[i]));
     return list;
 }
 
@@ -99,8 +103,8 @@ model_json(const inspection *in)
     json_t *blocks = json_array();
 
     for (int32_t i = 0; i < m->n_full_attention_blocks; i++)
-        json_array_append_new(blocks,
-                              json_integer(m->full_attention_blocks[i]));
+        blocks = oriel_json_append(blocks,
+                                   json_integer(m->full_attention_blocks[i]));
     return json_pack(
         "{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:I, "
         "s:I, s:o, s:o, s:s, s:i, s:I, s:s, s:s?}",
@@ -125,7 +129,7 @@ print_json(const inspection *in)
     json_t *model = in->plain ? json_null() : model_json(in);
 
     for (size_t i = 0; i < n_files(in); i++)
-        json_array_append_new(files, file_json(file_at(in, i)));
+        files = oriel_json_append(files, file_json(file_at(in, i)));
     return cli_report_document(
         json_pack("{s:o, s:o}", "model", model, "files", files));
 }

@@ -250,7 +250,8 @@ choose_device(plan_job *job)
     cli_device_parse(job->options->device, &encoder.device,
                      &encoder.device_index);
     encoder.precision = (int32_t)job->options->precision;
-    encoder.threads = cli_limits_read().threads;
+    encoder.threads = job->options->threads ? (int32_t)job->options->threads
+                                            : cli_limits_read().threads;
     job->workspace_known =
         oriel_device_get_info(encoder.device, encoder.device_index, &device,
                               &err) == ORIEL_OK;

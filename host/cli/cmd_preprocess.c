@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/exits.h"
+#include "cli/json_text.h"
 #include "cli/limits.h"
 #include "cli/loader.h"
 #include "cli/packed.h"
@@ -194,8 +195,7 @@ write_output(preprocess_job *job)
 {
     json_t *settings = cli_settings_describe(&job->settings);
     char *described =
-        settings ? json_dumps(settings, JSON_COMPACT | JSON_PRESERVE_ORDER)
-                 : NULL;
+        oriel_json_text(settings, JSON_COMPACT | JSON_PRESERVE_ORDER);
     oriel_writer_entry metadata[] = {
         {"format", "oriel.pixel_values"},
         {"format_version", "1"},

@@ -6,6 +6,8 @@
 #include "cli/report.h"
 #include "cli/signals.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Commands whose --json stands for events on standard error. */
@@ -29,12 +31,30 @@ run(const cli_command *command, int n_args, char **args)
     return command->run(&options, n_args - first, args + first);
 }
 
+/*
+ * A descriptor that the caller closed would be given to the next file we open,
+ * and our messages would go into it.  What is written to a standard output that
+ * is not there must still fail.
+ */
+static bool
+fill_descriptors(void)
+{
+    static const int modes[] = {O_RDONLY, O_RDONLY, O_WRONLY};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            return false;
+    return true;
+}
+
 int
 main(int n_args, char **args)
 {
     const cli_command *command;
     int exit_status, flushed;
 
+    if (!fill_descriptors())
+        return CLI_INTERNAL;
     cli_report_setup(false, false);
     cli_signals_catch();
     if (n_args < 2)

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "cli/exits.h"
+#include "cli/json_text.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
@@ -243,8 +244,9 @@ cli_packed_finish(cli_packed *packed, const cli_packed_table *table)
 
     if (packed->n == 0)
         return CLI_INPUTS;
-    sources = json_dumps(packed->sources, JSON_COMPACT);
-    failures = json_dumps(packed->failed, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    sources = oriel_json_text(packed->sources, JSON_COMPACT);
+    failures =
+        oriel_json_text(packed->failed, JSON_COMPACT | JSON_PRESERVE_ORDER);
     failed = sources && failures
                  ? write_header(packed, table, sources, failures)
                  : cli_report_memory("the output's header");

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "cli/exits.h"
+#include "cli/json_text.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "cli/text.h"
@@ -49,7 +50,7 @@ cli_report_event(json_t *event)
     char *text;
 
     /* A lost event must not look like one that never happened. */
-    text = event ? json_dumps(event, JSON_COMPACT | JSON_PRESERVE_ORDER) : NULL;
+    text = oriel_json_text(event, JSON_COMPACT | JSON_PRESERVE_ORDER);
     if (as_json)
         fprintf(stderr, "%s\n",
                 text ? text : "{\"event\":\"lost\",\"message\":\"no memory\"}");
@@ -150,8 +151,7 @@ cli_report_document(json_t *document)
 {
     char *text;
 
-    text = document ? json_dumps(document, JSON_INDENT(2) | JSON_PRESERVE_ORDER)
-                    : NULL;
+    text = oriel_json_text(document, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     json_decref(document);
     if (!text)
         return cli_report_memory("the JSON document");

@@ -5,6 +5,8 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/utf8.h"
+#include "cli/json_text.h"
 #include "cli/whole_file.h"
 
 #include <inttypes.h>
@@ -61,11 +63,26 @@ oriel_writer_tensor_bytes(const oriel_writer_tensor *tensor, uint64_t *bytes,
 static oriel_status
 add_new(json_t *root, const char *key, json_t *value, oriel_error *err)
 {
-    if (!value || json_object_set_new(root, key, value) != 0)
+    if (!oriel_utf8_is_valid(key, strlen(key))) {
+        json_decref(value);
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "header entry %s: not UTF-8, or out of memory",
+                          "header entry %s: its name is not UTF-8",
                           ORIEL_QUOTE(key));
+    }
+    if (!value || json_object_set_new(root, key, value) != 0)
+        return oriel_fail_memory(err, 0, "a safetensors header");
     return oriel_ok(err);
+}
+
+/* One string of the metadata. */
+static oriel_status
+add_entry(json_t *entries, const oriel_writer_entry *entry, oriel_error *err)
+{
+    if (!oriel_utf8_is_valid(entry->value, strlen(entry->value)))
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "header entry %s: its value is not UTF-8",
+                          ORIEL_QUOTE(entry->key));
+    return add_new(entries, entry->key, json_string(entry->value), err);
 }
 
 static oriel_status
@@ -79,8 +96,7 @@ add_metadata(json_t *root, const oriel_writer_header *header, oriel_error *err)
     entries = json_object();
     status = add_new(root, "__metadata__", entries, err);
     for (size_t i = 0; !status && i < header->n_metadata; i++)
-        status = add_new(entries, header->metadata[i].key,
-                         json_string(header->metadata[i].value), err);
+        status = add_entry(entries, &header->metadata[i], err);
     return status;
 }
 
@@ -133,7 +149,7 @@ header_text(const oriel_writer_header *header, char **text,
     for (size_t i = 0; !status && i < header->n_tensors; i++)
         status = add_tensor(root, &header->tensors[i], end, &end, err);
     if (!status) {
-        *text = json_dumps(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
+        *text = oriel_json_text(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
         if (!*text)
             status = oriel_fail_memory(err, 0, "a safetensors header");
         else if (strlen(*text) > ORIEL_WRITER_MAX_HEADER - LENGTH_BYTES)

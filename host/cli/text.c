@@ -3,41 +3,22 @@
 #include "cli/text.h"
 
 #include "base/checked.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Length of the valid UTF-8 character at 'p', or 0; ends before a NUL. */
-static size_t
-character_length(const unsigned char *p)
-{
-    unsigned char c = p[0];
-    size_t n = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-
-    if (n == 1)
-        return 1;
-    if (c < 0xc2 || c > 0xf4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates, and what lies beyond U+10FFFF. */
-    if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f) ||
-        (c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
 
 static size_t
 escape_into(char *out, const char *name)
 {
     static const char digits[] = "0123456789abcdef";
     const unsigned char *p = (const unsigned char *)name;
+    const unsigned char *end = p + strlen(name);
     char *start = out;
 
-    while (*p) {
-        size_t n = character_length(p);
+    while (p < end) {
+        size_t n = oriel_utf8_length(p, (size_t)(end - p));
 
         if (n == 0) {
             *out++ = '\\';

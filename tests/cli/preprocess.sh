@@ -144,7 +144,7 @@ grep -q '"exit":2' err || fail "no event for the error"
 
 # Memory runs out: 6, one line, nothing written.  (The sanitizers' own memory
 # does not fit under such a limit.)
-if ! grep -q __asan_init "$oriel"; then
+if ! grep -q '__[at]san_init' "$oriel"; then
     picture large.ppm 8000 8000
     (
         ulimit -v 250000

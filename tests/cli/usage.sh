@@ -111,6 +111,15 @@ for arguments in version "plan 28x28" "plan --json 28x28" "help encode"; do
     says "standard output: cannot write: No space left on device"
 done
 
+# Descriptors that the caller closed do not end up in a file.
+"$oriel" version >&- 2>err && fail "a closed standard output is no error"
+picture closed.ppm 28 28
+"$oriel" preprocess missing.ppm closed.ppm -o closed.safetensors \
+    <&- >&- 2>&-
+check test $? -eq 1
+json table closed.safetensors
+json failed closed.safetensors missing.ppm
+
 # The committed man page is the tool's own.
 run 0 completion man
 check cmp out "$project/docs/oriel.1.scd"
