@@ -360,7 +360,9 @@ main(int argc, char **argv)
     must(
         b.backend->workspace_bytes(plan, &config, &b.job.workspace_bytes, &err),
         &err);
-    b.job.workspace = must_alloc(b.job.workspace_bytes);
+    must(b.backend->alloc_workspace(&b.job.workspace, b.job.workspace_bytes,
+                                    &config, &err),
+         &err);
     input.frames = &frame;
     output.dtype = ORIEL_DTYPE_BF16;
     output.row_bytes = (size_t)info.out_hidden_size * 2;

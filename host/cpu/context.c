@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "cpu/pages.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -72,9 +73,11 @@ allocate_threads(oriel_backend_context *c, oriel_error *err)
         oriel_calloc(&c->hooks, (size_t)c->n_threads, sizeof(c->threads[0]));
     if (!oriel_mul_size(&all, each, (size_t)c->n_threads))
         all = SIZE_MAX;
-    c->thread_memory = oriel_calloc(&c->hooks, 1, all);
+    c->thread_memory = oriel_alloc(&c->hooks, all);
     if (!c->threads || !c->thread_memory)
         return oriel_fail_memory(err, all, "tiles of the threads");
+    oriel_cpu_wish_large_pages(c->thread_memory, all);
+    memset(c->thread_memory, 0, all);
     for (int32_t t = 0; t < c->n_threads; t++) {
         char *at = c->thread_memory + (size_t)t * each;
 

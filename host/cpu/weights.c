@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "cpu/pages.h"
 
 #include <string.h>
 
@@ -151,6 +152,7 @@ oriel_cpu_allocate_weights(oriel_backend_weights *w, oriel_error *err)
     w->packed = oriel_alloc(hooks, w->packed_bytes);
     if (!w->matrices || !w->biases || !w->norms || !w->packed)
         return oriel_fail_memory(err, w->packed_bytes, "packed weights");
+    oriel_cpu_wish_large_pages(w->packed, w->packed_bytes);
     return ORIEL_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/processor.h"
+#include "cpu/pages.h"
 #include "cpu/weights.h"
 
 /* Offsets grow from it; once a sum overflows it stays overflowed. */
@@ -183,6 +184,7 @@ oriel_cpu_alloc_workspace(void **out, size_t bytes,
         memory = oriel_alloc(config->hooks, all);
     if (!memory)
         return oriel_fail_memory(err, bytes, "the workspace");
+    oriel_cpu_wish_large_pages(memory, all);
     size_t gap = 256 - (uintptr_t)memory % 256;
     *out = memory + gap;
     ((void **)*out)[-1] = memory;
