@@ -37,7 +37,6 @@ static const struct option long_options[] = {
     {"repeats", required_argument, NULL, 'r'},
     {"json", required_argument, NULL, 'j'},
     {"commit", required_argument, NULL, 'c'},
-    {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
@@ -358,6 +357,10 @@ main(int argc, char **argv)
     bench b;
     int result;
 
+    if (argc == 2 && !strcmp(argv[1], "--help")) {
+        fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
     if (parse(&b, argc, argv)) {
         fputs(usage, stderr);
         return 2;
