@@ -56,6 +56,10 @@ resize(const test_case *c, picture from, int32_t resample, oriel_isa isa,
         size_t bytes = oriel_resampler_scratch_bytes(r, rows);
         void *scratch = test_image_aligned(bytes);
 
+        ck_assert_uint_eq(
+            bytes, oriel_resampler_scratch_bytes_for(resample, c->source_width,
+                                                     c->source_height, c->width,
+                                                     c->height, rows));
         oriel_resample_band(r, from.pixels, from.pitch, y, rows,
                             out + (size_t)y * line, line, scratch);
         free(scratch);
