@@ -57,6 +57,9 @@ typedef struct golden_case {
     double cosine;            /* least, of the reference's bf16 */
 } golden_case;
 
+/* Whether its input is pictures; else pixel_values. */
+int golden_has_pictures(const golden_case *c);
+
 typedef struct golden_file {
     char config[16];
     char versions[128]; /* "torch ..., transformers ..." */
@@ -76,7 +79,7 @@ void golden_free(golden_file *file);
 
 /* ---- inputs.c ----------------------------------------------------------- */
 
-/* fp32 [patches, columns], for the caller to free: sources "counter". */
+/* fp32 [patches, columns], for the caller to free. */
 float *golden_pixels(const golden_case *c, int64_t columns);
 /* RGB8 [height, width, 3], for the caller to free. */
 unsigned char *golden_picture(int64_t width, int64_t height, int64_t frame);

@@ -4,15 +4,22 @@
 #include "weights/counter.h"
 
 #include <check.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+int
+golden_has_pictures(const golden_case *c)
+{
+    return strcmp(c->source, "image") == 0 || strcmp(c->source, "video") == 0;
+}
 
 float *
 golden_pixels(const golden_case *c, int64_t columns)
 {
     const int64_t n = c->states[0].rows * columns;
     float *pixels = malloc((size_t)n * sizeof(*pixels));
+    const float scale = strcmp(c->source, "dim") == 0 ? 2.0f / 256 : 2.0f;
     char name[64];
     uint64_t key;
 
@@ -20,7 +27,7 @@ golden_pixels(const golden_case *c, int64_t columns)
     snprintf(name, sizeof(name), "golden.%s", c->name);
     key = oriel_counter_key(GOLDEN_SEED, name);
     for (int64_t i = 0; i < n; i++)
-        pixels[i] = 2 * oriel_counter_unit(key, (uint64_t)i);
+        pixels[i] = oriel_counter_unit(key, (uint64_t)i) * scale;
     return pixels;
 }
 

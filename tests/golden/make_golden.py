@@ -41,7 +41,8 @@ N_CALM, N_OUT = 3, 16  # vectors: on calm channels of a state; on an embedding
 MIXED = [(1, 10, 14), (2, 8, 8), (1, 2, 2), (1, 6, 34)]
 
 # name: (source, what), with grids for a counter and (width, height, frames)
-# for pictures.
+# for pictures.  "dim" is a counter 256 times smaller, where the eps of the
+# first norms matters.
 CASES = {
     "tiny": (4, [1, 3], {
         "minimal": ("counter", [(1, 2, 2)]),
@@ -51,6 +52,7 @@ CASES = {
         "video": ("counter", [(2, 10, 6)]),
         "mixed": ("counter", [(1, 10, 14), (2, 8, 8), (1, 2, 2)]),
         "photo": ("image", [(70, 50, 1)]),
+        "dim": ("dim", [(1, 6, 10)]),
     }),
     "7b": (4, [1, 3], {
         "square_448x448": ("counter", [(1, 32, 32)]),
@@ -62,6 +64,7 @@ CASES = {
         "mixed": ("counter", MIXED),
         "photo_330x250": ("image", [(330, 250, 1)]),
         "frames_140x112": ("video", [(140, 112, 3)]),
+        "dim_140x112": ("dim", [(1, 8, 10)]),
     }),
     "72b": (3, [1], {
         "square_336x336": ("counter", [(1, 24, 24)]),
@@ -75,10 +78,10 @@ CASES = {
 
 # ---- Inputs -----------------------------------------------------------------
 
-def counter_pixels(name, grids, columns):
+def counter_pixels(name, grids, columns, scale):
     rows = sum(t * h * w for t, h, w in grids)
     key = synth.tensor_key(SEED, "golden." + name)
-    return synth.uniform(key, 0, rows * columns).reshape(rows, columns) * 2
+    return synth.uniform(key, 0, rows * columns).reshape(rows, columns) * scale
 
 
 def picture(width, height, frame):
@@ -111,11 +114,12 @@ def processed(source, items, shape):
 
 def inputs(name, source, what, shape):
     """Pixels, grids, and the items as width, height, frames."""
-    if source == "counter":
+    if source in ("counter", "dim"):
         side = shape.patch
         items = [(w * side, h * side, 2 * t if t > 1 else 1)
                  for t, h, w in what]
-        return counter_pixels(name, what, shape.columns), what, items
+        scale = np.float32(2 if source == "counter" else 2 / 256)
+        return counter_pixels(name, what, shape.columns, scale), what, items
     pixels, grids = processed(source, what, shape)
     return pixels, [tuple(g) for g in grids.tolist()], what
 

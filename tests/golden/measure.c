@@ -80,7 +80,8 @@ golden_measure(const golden_file *file, const golden_case *c, int32_t state,
                const float *values)
 {
     const golden_state *s = &c->states[state];
-    float *vectors = make_vectors(file, s, state == c->n_states - 1);
+    const bool is_out = state == c->n_states - 1;
+    float *vectors = make_vectors(file, s, is_out);
     const int32_t last = s->n_vectors - 1;
     double calm = 0, every = 0, cosine;
     golden_error result;
@@ -91,11 +92,11 @@ golden_measure(const golden_file *file, const golden_case *c, int32_t state,
                 dot(values + r * s->width, vectors + j * s->width, s->width) -
                 s->dots[r * s->n_vectors + j];
 
-            *(j < last ? &calm : &every) += d * d;
+            *(j < last || is_out ? &calm : &every) += d * d;
         }
     free(vectors);
-    result.calm = sqrt(calm / last / s->norms[0]);
-    result.every = sqrt(every / s->norms[1]);
+    result.calm = sqrt(calm / (is_out ? s->n_vectors : last) / s->norms[0]);
+    result.every = is_out ? result.calm : sqrt(every / s->norms[1]);
     compare_whole(s, values, &result.row, &cosine);
     return result;
 }

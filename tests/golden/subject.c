@@ -68,7 +68,7 @@ make_plan(const subject *s, const golden_case *c)
     oriel_plan *plan;
     oriel_error err;
 
-    if (strcmp(c->source, "counter") == 0) {
+    if (!golden_has_pictures(c)) {
         CHECK_OK(oriel_plan_create_from_grids(&plan, s->model, c->grid_thw,
                                               (size_t)c->n_items, NULL, &err),
                  err);
@@ -226,7 +226,7 @@ make_input(held_input *held, const golden_case *c, int64_t columns)
     oriel_input input = ORIEL_INPUT_INIT;
 
     memset(held, 0, sizeof(*held));
-    if (strcmp(c->source, "counter") == 0) {
+    if (!golden_has_pictures(c)) {
         held->pixels = golden_pixels(c, columns);
         input.pixel_values = held->pixels;
         input.pixel_values_bytes =

@@ -82,7 +82,8 @@ state_name(char out[64], const golden_file *file, int32_t state)
 
 static void
 print_row(const golden_file *file, const golden_case *c,
-          const subject_kind *kind, const golden_error *errors, double cosine)
+          const subject_kind *kind, const char *on, const golden_error *errors,
+          double cosine)
 {
     const golden_state *out = &c->states[c->n_states - 1];
     double worst = 0;
@@ -101,13 +102,14 @@ print_row(const golden_file *file, const golden_case *c,
         return;
     fprintf(json,
             "%s\n  {\"config\": \"%s\", \"case\": \"%s\", \"patches\": %lld, "
-            "\"subject\": \"%s\", \"error\": %.3e, \"worst_state_error\": "
+            "\"subject\": \"%s\", \"on\": \"%s\", \"error\": %.3e, "
+            "\"worst_state_error\": "
             "%.3e, \"least_cosine\": %.7f, \"reference_bf16_error\": %.3e, "
             "\"reference_fp32_error_to_fp64\": %.3e, "
             "\"reference_bf16_error_to_fp64\": %.3e, "
             "\"reference_bf16_least_cosine\": %.7f, \"states\": [",
             json_rows++ ? "," : "", file->config, c->name,
-            (long long)c->states[0].rows, kind->name,
+            (long long)c->states[0].rows, kind->name, on,
             errors[c->n_states - 1].calm, worst, cosine, out->reference.calm,
             out->exact[0], out->exact[1], c->cosine);
     for (int32_t k = 0; k < c->n_states; k++)
@@ -134,7 +136,7 @@ judge(const golden_file *file, const golden_case *c, subject *s,
             first = k;
     }
     cosine = golden_least_cosine(file, c, result.states[c->n_states - 1]);
-    print_row(file, c, kind, errors, cosine);
+    print_row(file, c, kind, subject_description(s), errors, cosine);
     if (first >= 0) {
         golden_error limit = limit_of(kind, &c->states[first]);
 
@@ -181,6 +183,8 @@ START_TEST(agrees_with_the_reference)
     make_checkpoint(&home, file);
     printf("%s, %d blocks; golden values by %s\n", file->config, file->depth,
            file->versions);
+    if (json && json_rows == 0)
+        fprintf(json, "{\"reference\": \"%s\",\n\"rows\": [", file->versions);
     for (int32_t j = 0; j < n_subject_kinds; j++) {
         const subject_kind *kind = &subject_kinds[j];
         subject *s;
@@ -287,8 +291,6 @@ main(int argc, char **argv)
 
     if (parse(argc, argv) != 0)
         return 2;
-    if (json)
-        fprintf(json, "[");
     printf("%-5s %-16s %6s  %-11s %9s %9s %9s %9s\n", "", "case", "rows",
            "subject", "error", "worst", "reference", "cosine");
     tcase_set_timeout(tc, 0); /* ctest has one */
@@ -301,7 +303,7 @@ main(int argc, char **argv)
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);
     if (json) {
-        fprintf(json, "\n]\n");
+        fprintf(json, "\n]}\n");
         failed += fclose(json) != 0;
     }
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -31,6 +31,13 @@ def window_order(grids, window):
     return torch.tensor(order), positions, windows, frames
 
 
+def image_order(tokens, order):
+    """Tokens in window order back to where they came from."""
+    out = torch.empty_like(tokens)
+    out[order] = tokens
+    return out
+
+
 def angles(positions, head_dim, dtype, theta=10000.0):
     quarter = torch.arange(0, head_dim // 2, 2, dtype=dtype)
     frequency = 1.0 / theta ** (quarter / (head_dim // 2))
@@ -51,6 +58,14 @@ def rotate(x, angle):
     half = x.shape[-1] // 2
     turned = torch.cat([-x[..., half:], x[..., :half]], -1)
     return x * angle.cos() + turned * angle.sin()
+
+
+def gelu(x):
+    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+def silu(x):
+    return x * torch.sigmoid(x)
 
 
 def attend(q, k, v, segments):
@@ -87,13 +102,9 @@ def forward(weights, pixels, grids, shape, angle_dtype=torch.float32):
             n = rms_norm(x, weights[p + "norm2.weight"])
             g = linear(n, weights, p + "mlp.gate_proj")
             u = linear(n, weights, p + "mlp.up_proj")
-            x = x + linear(g * torch.sigmoid(g) * u, weights,
-                           p + "mlp.down_proj")
+            x = x + linear(silu(g) * u, weights, p + "mlp.down_proj")
             states.append(x)
         z = rms_norm(x, weights["merger.ln_q.weight"]).reshape(len(order), -1)
-        z = linear(z, weights, "merger.mlp.0")
-        z = z * 0.5 * (1 + torch.erf(z / math.sqrt(2)))
+        z = gelu(linear(z, weights, "merger.mlp.0"))
         z = linear(z, weights, "merger.mlp.2")
-        out = torch.empty_like(z)
-        out[order] = z
-    return states, out
+    return states, image_order(z, order)
