@@ -374,7 +374,7 @@ accepts(const uint8_t *bytes, size_t n_bytes)
 static oriel_status
 probe(const oriel_image_job *job, oriel_image_header *header)
 {
-    static const int8_t channels[] = {0, 1, 3, 1, 2, 4};
+    static const int32_t channels[] = {0, 1, 3, 1, 2, 4};
     oriel_png png;
     oriel_status status = oriel_png_open(&png, job);
 

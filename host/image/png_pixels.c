@@ -52,6 +52,7 @@ typedef struct pixels {
 
     uint8_t *line, *previous; /* [1 + row_bytes], the filter byte first */
     uint8_t *rgb, *scratch;
+    const oriel_hooks *hooks;
     z_stream zip;
     bool zip_live;
 } pixels;
@@ -272,6 +273,7 @@ pixels_init(pixels *p, const oriel_png *png, oriel_canvas *canvas)
 
     p->png = png;
     p->canvas = canvas;
+    p->hooks = hooks;
     status = oriel_png_row_init(&p->row, png);
     if (!status)
         status = find_extent(p, png);
@@ -289,11 +291,9 @@ pixels_init(pixels *p, const oriel_png *png, oriel_canvas *canvas)
     p->scratch = oriel_alloc(hooks, p->width);
     if (!p->line || !p->previous || !p->rgb || !p->scratch)
         return oriel_fail_memory(png->job->err, line, "a row of pixels");
-    p->zip.zalloc = oriel_zip_alloc;
-    p->zip.zfree = oriel_zip_free;
-    p->zip.opaque = (voidpf)(uintptr_t)hooks;
-    p->zip_live = inflateInit(&p->zip) == Z_OK;
-    return p->zip_live ? ORIEL_OK : oriel_zip_fail_memory(png->job->err);
+    status = oriel_zip_init(&p->zip, &p->hooks, png->job->err);
+    p->zip_live = !status;
+    return status;
 }
 
 static void
@@ -348,7 +348,7 @@ oriel_png_read_pixels(oriel_png *png, oriel_canvas *canvas)
         status = next_portion(&s, &bytes, &n_bytes);
         if (status)
             goto unwind;
-        p.zip.next_in = (z_const Bytef *)(uintptr_t)bytes;
+        p.zip.next_in = bytes;
         p.zip.avail_in = (uInt)n_bytes;
         status = inflate_portion(&p, &done);
         if (status)

@@ -15,7 +15,7 @@ fill_grey_table(oriel_png_row *row)
     uint32_t n = 1u << depth;
 
     for (uint32_t i = 0; i < n; i++)
-        memset(row->table + 3 * i, (int)(i * 255 / (n - 1)), 3);
+        memset(row->table + 3 * (size_t)i, (int)(i * 255 / (n - 1)), 3);
     if (row->keyed)
         oriel_convert_key_to_white(row->table, n, row->key);
     row->keyed = false;
@@ -72,7 +72,7 @@ oriel_png_row_init(oriel_png_row *row, const oriel_png *png)
 int32_t
 oriel_png_row_bits(const oriel_png_row *row)
 {
-    static const int8_t samples[] = {0, 1, 3, 1, 2, 4};
+    static const int32_t samples[] = {0, 1, 3, 1, 2, 4};
 
     return samples[row->colour] * row->bit_depth;
 }

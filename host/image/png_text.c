@@ -30,16 +30,15 @@ static oriel_status
 inflate_into(const oriel_png *png, const oriel_png_chunk *chunk,
              const uint8_t *bytes, size_t n_bytes, uint8_t *out, size_t *n_out)
 {
-    z_stream zip = {.zalloc = oriel_zip_alloc,
-                    .zfree = oriel_zip_free,
-                    .opaque = (voidpf)(uintptr_t)&png->job->hooks,
-                    .next_in = (z_const Bytef *)(uintptr_t)bytes,
+    const oriel_hooks *hooks = &png->job->hooks;
+    z_stream zip = {.next_in = bytes,
                     .avail_in = (uInt)n_bytes,
                     .next_out = out,
                     .avail_out = TEXT_LIMIT};
+    oriel_status status = oriel_zip_init(&zip, &hooks, png->job->err);
 
-    if (inflateInit(&zip) != Z_OK)
-        return oriel_zip_fail_memory(png->job->err);
+    if (status)
+        return status;
     int result = inflate(&zip, Z_SYNC_FLUSH);
     size_t left = zip.avail_in;
     *n_out = TEXT_LIMIT - zip.avail_out;

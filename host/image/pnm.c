@@ -2,6 +2,7 @@
 /* pnm.c - the header of a PNM, and binary pixels */
 #include "image/pnm.h"
 
+#include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "image/convert.h"
@@ -75,7 +76,7 @@ read_number(const oriel_image_job *job, size_t *at, int64_t *value)
 static oriel_status
 read_header(oriel_pnm *pnm, const oriel_image_job *job)
 {
-    static const int8_t channels[] = {0, 1, 1, 3, 1, 1, 3};
+    static const int32_t channels[] = {0, 1, 1, 3, 1, 1, 3};
     int64_t width, height, max_value = 1;
     size_t at = 3;
 
@@ -138,15 +139,17 @@ static oriel_status
 read_binary(const oriel_image_job *job, const oriel_pnm *pnm,
             oriel_canvas *canvas)
 {
-    size_t line = row_bytes(pnm);
+    size_t line = row_bytes(pnm), needed;
     size_t n_samples = (size_t)pnm->width * (size_t)pnm->channels;
     const uint8_t *bytes = job->bytes + pnm->data;
     uint8_t *samples;
 
-    if ((job->n_bytes - pnm->data) / line < pnm->height)
+    if (!oriel_mul_size(&needed, line, pnm->height) ||
+        job->n_bytes - pnm->data < needed)
         return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                          "PNM: truncated: %zu bytes of pixels, expected %zu",
-                          job->n_bytes - pnm->data, line * (size_t)pnm->height);
+                          "PNM: truncated: %zu bytes of pixels, expected %u "
+                          "rows of %zu",
+                          job->n_bytes - pnm->data, pnm->height, line);
     samples = oriel_alloc(&job->hooks, n_samples);
     if (!samples)
         return oriel_fail_memory(job->err, n_samples, "a row of pixels");
@@ -170,7 +173,8 @@ static bool
 accepts(const uint8_t *bytes, size_t n_bytes)
 {
     return n_bytes >= 2 && bytes[0] == 'P' &&
-           memchr("0123456fy", bytes[1], 9) != NULL;
+           ((bytes[1] >= '0' && bytes[1] <= '6') || bytes[1] == 'f' ||
+            bytes[1] == 'y');
 }
 
 static oriel_status

@@ -18,10 +18,10 @@ main(int argc, char **argv)
 {
     struct jpeg_compress_struct cinfo;
     struct jpeg_error_mgr errors;
-    int h = 1, v = 1;
 
-    if (argc != 8 || sscanf(argv[4], "%dx%d", &h, &v) != 2)
+    if (argc != 8 || strlen(argv[4]) != 3)
         return 2;
+    int h = argv[4][0] - '0', v = argv[4][2] - '0';
     const char *space = argv[3];
     int components = !strcmp(space, "grey")                           ? 1
                      : !strcmp(space, "rgb") || !strcmp(space, "ycc") ? 3

@@ -69,14 +69,18 @@ put_u32(uint8_t *at, uint32_t value)
 static size_t
 make_png(uint8_t png[64], uint32_t width, uint32_t height)
 {
+    static const uint8_t head[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n',
+                                   0,    0,   0,   13,  'I',  'H',  'D',  'R'};
     static const uint8_t tail[] = {8, 2, 0, 0, 0};
+    static const uint8_t pixels[] = {0,   0,   0, 0, 'I', 'D',
+                                     'A', 'T', 0, 0, 0,   0};
 
-    memcpy(png, "\211PNG\r\n\032\n\0\0\0\015IHDR", 16);
+    memcpy(png, head, sizeof(head));
     put_u32(png + 16, width);
     put_u32(png + 20, height);
     memcpy(png + 24, tail, 5);
     put_u32(png + 29, (uint32_t)crc32(0, png + 12, 17));
-    memcpy(png + 33, "\0\0\0\0IDAT\0\0\0\0", 12);
+    memcpy(png + 33, pixels, sizeof(pixels));
     return 45;
 }
 
@@ -343,7 +347,7 @@ decode_scans(const corpus_file *file, size_t again, oriel_error *err)
     memcpy(bytes, file->bytes, scan);
     for (size_t i = 0; i < again; i++)
         memcpy(bytes + scan + i * n, file->bytes + scan, n);
-    memcpy(bytes + scan + again * n, "\377\331", 2);
+    memcpy(bytes + scan + again * n, file->bytes + file->n_bytes - 2, 2);
     oriel_status status = oriel_image_decode(bytes, scan + n * again + 2, NULL,
                                              rgb, sizeof(rgb), 0, err);
     free(bytes);

@@ -148,7 +148,7 @@ START_TEST(rows_convert)
     oriel_convert_rgba(rgb, bytes, 2, 1, false);
     ck_assert_mem_eq(rgb, "\12\24\36\62\74\106", 6);
     oriel_convert_rgba(rgb, bytes, 1, 2, true);
-    for (int c = 0; c < 3; c++)
+    for (size_t c = 0; c < 3; c++)
         ck_assert_int_eq(rgb[c], oriel_on_white(bytes[2 * c], bytes[6]));
     for (int i = 0; i < 768; i++)
         table[i] = (uint8_t)(i / 3 + i % 3);
