@@ -13,6 +13,12 @@
 
 #include <jpeglib.h>
 
+static int
+number(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -29,8 +35,8 @@ main(int argc, char **argv)
     cinfo.err = jpeg_std_error(&errors);
     jpeg_create_compress(&cinfo);
     jpeg_stdio_dest(&cinfo, stdout);
-    cinfo.image_width = (JDIMENSION)atoi(argv[1]);
-    cinfo.image_height = (JDIMENSION)atoi(argv[2]);
+    cinfo.image_width = (JDIMENSION)number(argv[1]);
+    cinfo.image_height = (JDIMENSION)number(argv[2]);
     cinfo.input_components = components;
     cinfo.in_color_space = components == 1   ? JCS_GRAYSCALE
                            : components == 3 ? JCS_RGB
@@ -48,9 +54,9 @@ main(int argc, char **argv)
         cinfo.comp_info[3].h_samp_factor = h;
         cinfo.comp_info[3].v_samp_factor = v;
     }
-    cinfo.arith_code = atoi(argv[5]) ? TRUE : FALSE;
-    cinfo.restart_interval = (unsigned)atoi(argv[7]);
-    if (atoi(argv[6]))
+    cinfo.arith_code = number(argv[5]) ? TRUE : FALSE;
+    cinfo.restart_interval = (unsigned)number(argv[7]);
+    if (number(argv[6]))
         jpeg_simple_progression(&cinfo);
     jpeg_start_compress(&cinfo, TRUE);
     uint8_t *row = malloc((size_t)cinfo.image_width * (size_t)components);
