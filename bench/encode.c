@@ -269,8 +269,10 @@ take_turns(const bench *b, encode_case *c, oriel_encoder *encoder,
         if (y)
             other = yardstick_run(y);
         bench_settle();
-        if (mine < 0 || other < 0)
+        if (mine < 0)
             return -1;
+        if (other < 0)
+            return fail("oneDNN failed on the yardstick");
         if (i >= 0) {
             ours[i] = mine;
             theirs[i] = other;
@@ -309,8 +311,8 @@ measure_size(bench *b, int32_t precision, int32_t i, oriel_encoder *encoder,
     row.yardstick_flops = y ? yardstick_flops(y) : 0;
     result = take_turns(b, c, encoder, expected, y, &row);
     yardstick_destroy(y);
-    if (!result)
-        result = encode_report_add(b->report, &row);
+    if (!result && encode_report_add(b->report, &row))
+        result = fail("out of memory for the report");
     return result;
 }
 
@@ -327,8 +329,8 @@ measure_precision(bench *b, int32_t precision)
         return -1;
     if (oriel_encoder_get_info(encoder, &info, &err))
         result = fail(err.message);
-    if (!result)
-        result = encode_report_begin(b->report, &info, bench_now() - start);
+    if (!result && encode_report_begin(b->report, &info, bench_now() - start))
+        result = fail("out of memory for the report");
     for (int32_t i = 0; i < b->n_sizes && !result; i++)
         result = measure_size(b, precision, i, encoder, &info);
     oriel_encoder_destroy(encoder);
