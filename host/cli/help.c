@@ -193,5 +193,9 @@ cli_help_man(void)
         print_man_text(cli_exit_meaning(i));
         puts("\n");
     }
-    puts("*130*, *143*\n\tstopped by INT or TERM, at a clean boundary");
+    puts("*130*, *143*\n\tstopped by INT or TERM, at a clean boundary\n\n"
+         "# SIGNALS\n\n"
+         "INT, TERM and HUP stop the tool before its next step; a second one "
+         "kills it\nat once. Either way no output appears, and none is left "
+         "half-written.");
 }

@@ -84,6 +84,10 @@ cli_packed_create(cli_packed *packed, const char *path, bool replace,
     int failed;
 
     memset(packed, 0, sizeof(*packed));
+    if (strcmp(path, "-") == 0)
+        return cli_report_error(
+            CLI_USAGE, "-o -: a safetensors file is not written from "
+                       "front to back; name a file (./- for this one)");
     packed->path = path;
     packed->failed_text_left = REASON_BYTES;
     packed->sources = json_array();

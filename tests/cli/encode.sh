@@ -149,6 +149,10 @@ says "$shard"
 rm "damaged/$shard"
 unusable damaged
 says "$shard"
+cp -r model quantised
+sed -i 's/"BF16"/"I16" /' quantised/"$shard"
+unusable quantised
+says "I16"
 cp -r model odd
 sed -i 's/"num_heads": *[0-9]*/"num_heads": 7/' odd/config.json
 unusable odd

@@ -66,6 +66,15 @@ json values out total.inputs 2
 printf '100x100\n' | "$oriel" plan 300x300 - --json >out 2>err
 json values out total.inputs 2
 
+# A list that cannot be read, and one that is no list.
+run 4 plan @missing
+one_line
+run 4 plan @/proc/self/mem
+one_line
+says "Input/output error"
+run 4 plan @.
+one_line
+
 # What --device cannot be is refused; asking for nothing never is.
 run 3 plan 28x28 --model missing-folder
 one_line

@@ -63,6 +63,9 @@ if [ "$(id -u)" -ne 0 ]; then
     says "Permission denied"
 fi
 
+run 2 preprocess a.ppm -o -
+one_line
+
 # A file that cannot grow further, as on a full disk: nothing is left of it.
 mkdir full
 (
