@@ -64,7 +64,7 @@ main(int argc, char **argv)
     while (row && cinfo.next_scanline < cinfo.image_height) {
         for (size_t i = 0; i < cinfo.image_width * (size_t)components; i++) {
             noise = noise * 1664525u + 1013904223u;
-            row[i] = (uint8_t)(i * 3 + cinfo.next_scanline * 5 +
+            row[i] = (uint8_t)(i * 3 + (size_t)cinfo.next_scanline * 5 +
                                (i % (size_t)components) * 60 + (noise >> 28));
         }
         jpeg_write_scanlines(&cinfo, &row, 1);
