@@ -24,7 +24,7 @@ n_outliers(const oriel_network *network)
 static int32_t
 outlier_at(const oriel_network *network, int64_t channel)
 {
-    const int32_t n = n_outliers(network);
+    const int64_t n = n_outliers(network);
 
     for (int32_t k = 0; k < n; k++)
         if (channel ==

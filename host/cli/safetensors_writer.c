@@ -143,6 +143,7 @@ header_text(const oriel_writer_header *header, char **text,
     oriel_status status;
 
     *text = NULL;
+    *data_bytes = 0;
     if (!root)
         return oriel_fail_memory(err, sizeof(*root), "a safetensors header");
     status = add_metadata(root, header, err);
@@ -151,7 +152,8 @@ header_text(const oriel_writer_header *header, char **text,
     if (!status) {
         *text = oriel_json_text(root, JSON_COMPACT | JSON_PRESERVE_ORDER);
         if (!*text)
-            status = oriel_fail_memory(err, 0, "a safetensors header");
+            status = oriel_fail(err, ORIEL_ERR_MEMORY,
+                                "out of memory for a safetensors header");
         else if (strlen(*text) > ORIEL_WRITER_MAX_HEADER - LENGTH_BYTES)
             status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
                                 "the safetensors header would take %zu bytes; "
@@ -234,9 +236,10 @@ oriel_writer_write(oriel_writer *writer, uint64_t offset, const void *data,
 
 /* Length, text, and spaces up to the first byte of data. */
 static oriel_status
-write_header(oriel_writer *writer, const char *text, oriel_error *err)
+write_header(oriel_writer *writer, const char *text, size_t length,
+             oriel_error *err)
 {
-    size_t length = strlen(text), room = (size_t)writer->header_bytes;
+    const size_t room = (size_t)writer->header_bytes;
     unsigned char *block;
     oriel_status status;
 
@@ -272,8 +275,8 @@ oriel_writer_finish(oriel_writer *writer, const oriel_writer_header *header,
                             "the tensors take %" PRIu64 " bytes, but %" PRIu64
                             " were written",
                             bytes, written);
-    if (!status)
-        status = write_header(writer, text, err);
+    if (!status && text)
+        status = write_header(writer, text, strlen(text), err);
     free(text);
     if (!status) {
         status = oriel_whole_file_commit(

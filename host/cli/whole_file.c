@@ -332,7 +332,7 @@ oriel_whole_file_put(const char *path, bool replace, const void *data,
     oriel_status status =
         oriel_whole_file_create(&file, path, replace, bytes, hooks, err);
 
-    if (status)
+    if (!file)
         return status;
     status = oriel_whole_file_write(file, 0, data, bytes, err);
     if (status) {

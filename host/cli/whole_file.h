@@ -36,7 +36,8 @@ oriel_status oriel_whole_file_write(oriel_whole_file *file, uint64_t offset,
 
 /*
  * Cut or extend to 'bytes', put it on the disk, give it its name, and destroy
- * 'file', after a failure too: then nothing new has appeared.
+ * 'file', after a failure too.  Then nothing new has appeared, unless it is the
+ * folder that could not be put on the disk: the file is there, and whole.
  * ORIEL_ERR_ARGUMENT (cause EEXIST), _IO
  */
 oriel_status oriel_whole_file_commit(oriel_whole_file *file, uint64_t bytes,
