@@ -195,7 +195,7 @@ cli_help_man(void)
     }
     puts("*130*, *143*\n\tstopped by INT or TERM, at a clean boundary\n\n"
          "# SIGNALS\n\n"
-         "INT, TERM and HUP stop the tool before its next step; a second one "
-         "kills it\nat once. Either way no output appears, and none is left "
+         "INT, TERM and HUP stop the tool before its next step; a later "
+         "one kills\nit. Either way no output appears, and none is left "
          "half-written.");
 }

@@ -5,13 +5,34 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 static volatile sig_atomic_t caught;
+static volatile time_t caught_at;
 
+static time_t
+now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+/*
+ * timeout(1) and terminals signal a process and its group, so one request may
+ * arrive twice: only what comes later is a second one.
+ */
 static void
 remember(int signal_number)
 {
-    caught = signal_number;
+    if (!caught) {
+        caught_at = now();
+        caught = signal_number;
+    } else if (now() - caught_at >= 2) {
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+    }
 }
 
 void
@@ -22,9 +43,10 @@ cli_signals_catch(void)
     struct sigaction old;
 
     memset(&action, 0, sizeof(action));
-    action.sa_handler = remember;
-    action.sa_flags = (int)SA_RESETHAND; /* no SA_RESTART: reads wake up */
+    action.sa_handler = remember; /* no SA_RESTART: reads wake up */
     sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++)
+        sigaddset(&action.sa_mask, stopping[i]);
     for (size_t i = 0; i < sizeof(stopping) / sizeof(stopping[0]); i++)
         /* What nohup or a shell's background job ignores stays ignored. */
         if (sigaction(stopping[i], NULL, &old) == 0 &&

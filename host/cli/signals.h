@@ -2,8 +2,8 @@
 /*
  * signals.h - INT, TERM and HUP stop the tool at a clean boundary
  *
- * The first one only sets a flag, which loops poll; a second one of the same
- * kind kills at once.
+ * The first one only sets a flag, which loops poll; one that comes later, after
+ * a second or two, kills.
  */
 #ifndef ORIEL_CLI_SIGNALS_H
 #define ORIEL_CLI_SIGNALS_H
