@@ -251,7 +251,7 @@ oriel_gemm_create(oriel_gemm **out, const oriel_gemm_packing *packing,
         gemm->hooks = *hooks;
     gemm->packing = packing;
     gemm->threads = threads;
-    gemm->streams = oriel_calloc(hooks, n, sizeof(gemm->streams[0]));
+    gemm->streams = oriel_calloc(hooks, n, sizeof(dnnl_stream_t));
     gemm->slots =
         oriel_calloc(hooks, n * ORIEL_ROW_HEIGHTS, sizeof(gemm->slots[0]));
     if (!gemm->streams || !gemm->slots) {

@@ -20,7 +20,7 @@
 #include "cpu/transpose.h"
 #endif
 
-enum { KEY_TILE = 256 };
+#define KEY_TILE ((int64_t)256)
 #define LEAST (-1e30f) /* no score: its exponential is nothing, and finite */
 
 #if defined(ORIEL_ATTENTION_BF16)
@@ -38,16 +38,16 @@ typedef struct scratch {
     float *sum;     /* [ORIEL_QUERY_TILE] running denominator */
 } scratch;
 
-static int32_t
-pad_to_lanes(int32_t n)
+static int64_t
+pad_to_lanes(int64_t n)
 {
     return (n + LANES - 1) / LANES * LANES;
 }
 
-enum { TILE_BYTES = 4 * KEY_TILE * sizeof(float) };
+#define TILE_BYTES ((size_t)(4 * KEY_TILE) * sizeof(float))
 
 static size_t
-sums_bytes(int32_t head_dim)
+sums_bytes(int64_t head_dim)
 {
     return (size_t)pad_to_lanes(head_dim) * ORIEL_QUERY_TILE * sizeof(float);
 }
@@ -57,11 +57,11 @@ ORIEL_KERNEL(attention_scratch)(int32_t head_dim)
 {
     return packed_keys_bytes(head_dim) +
            packed_values_bytes(pad_to_lanes(head_dim)) + 2 * TILE_BYTES +
-           sums_bytes(head_dim) + 2 * ORIEL_QUERY_TILE * sizeof(float);
+           sums_bytes(head_dim) + (size_t)ORIEL_QUERY_TILE * 2 * sizeof(float);
 }
 
 static scratch
-lay_out(char *at, int32_t head_dim)
+lay_out(char *at, int64_t head_dim)
 {
     scratch s;
 
@@ -85,17 +85,17 @@ lay_out(char *at, int32_t head_dim)
  * the earlier sums must be multiplied by comes back.
  */
 static inline float
-probabilities(operand *p, float *s, int32_t keys, float scale, int rounded,
+probabilities(operand *p, float *s, int64_t keys, float scale, int rounded,
               float *largest, float *sum)
 {
-    int32_t padded = (keys + P_UNIT - 1) / P_UNIT * P_UNIT;
+    int64_t padded = (keys + P_UNIT - 1) / P_UNIT * P_UNIT;
     float before = *largest, now;
     vf best, alpha;
 
-    for (int32_t j = keys; j < padded; j++)
+    for (int64_t j = keys; j < padded; j++)
         s[j] = LEAST;
     best = load(s);
-    for (int32_t j = LANES; j < padded; j += LANES)
+    for (int64_t j = LANES; j < padded; j += LANES)
         best = larger_of(load(s + j), best);
     now = largest_lane(best);
     if (before > now)
@@ -108,19 +108,19 @@ probabilities(operand *p, float *s, int32_t keys, float scale, int rounded,
 
 /* Four queries from row 'r' on against the packed tile. */
 static void
-pass(const oriel_attention *a, const scratch *s, int32_t r, int32_t keys,
+pass(const oriel_attention *a, const scratch *s, int64_t r, int64_t keys,
      float scale)
 {
     const operand *q[4];
     float alpha[4];
 
-    for (int32_t i = 0; i < 4; i++) { /* rows beyond repeat the last one */
-        int32_t row = r + i < a->queries ? r + i : a->queries - 1;
+    for (int64_t i = 0; i < 4; i++) { /* rows beyond repeat the last one */
+        int64_t row = r + i < a->queries ? r + i : a->queries - 1;
 
         q[i] = (const operand *)a->q + (size_t)row * a->stride;
     }
     scores(s->scores, q, s->keys, a->head_dim, keys);
-    for (int32_t i = 0; i < 4; i++)
+    for (int64_t i = 0; i < 4; i++)
         alpha[i] = probabilities(s->p + i * KEY_TILE, s->scores + i * KEY_TILE,
                                  keys, scale, a->rounded, &s->largest[r + i],
                                  &s->sum[r + i]);
@@ -131,27 +131,27 @@ pass(const oriel_attention *a, const scratch *s, int32_t r, int32_t keys,
 void
 ORIEL_KERNEL(attention)(const oriel_attention *a)
 {
-    int32_t padded = pad_to_lanes(a->head_dim);
+    int64_t padded = pad_to_lanes(a->head_dim);
     float scale = a->scale * 1.4426950408889634f; /* of powers of two */
     scratch s = lay_out(a->scratch, a->head_dim);
 
     memset(s.o, 0, sums_bytes(a->head_dim));
-    for (int32_t r = 0; r < ORIEL_QUERY_TILE; r++) {
+    for (int64_t r = 0; r < ORIEL_QUERY_TILE; r++) {
         s.largest[r] = LEAST;
         s.sum[r] = 0.0f;
     }
-    for (int32_t first = 0; first < a->keys; first += KEY_TILE) {
-        int32_t n = a->keys - first < KEY_TILE ? a->keys - first : KEY_TILE;
+    for (int64_t first = 0; first < a->keys; first += KEY_TILE) {
+        int64_t n = a->keys - first < KEY_TILE ? a->keys - first : KEY_TILE;
         size_t at = (size_t)first * a->stride;
 
         pack_keys(s.keys, (const operand *)a->k + at, a->stride, a->head_dim,
                   n);
         pack_values(s.values, (const operand *)a->v + at, a->stride,
                     a->head_dim, padded, n);
-        for (int32_t r = 0; r < a->queries; r += 4)
+        for (int64_t r = 0; r < a->queries; r += 4)
             pass(a, &s, r, n, scale);
     }
-    for (int32_t r = 0; r < a->queries; r++)
+    for (int64_t r = 0; r < a->queries; r++)
         store_row(a->out, (size_t)r * a->stride,
                   s.o + (size_t)r * (size_t)padded, 1.0f / s.sum[r],
                   a->head_dim, a->rounded);

@@ -17,12 +17,12 @@ sum_of_squares(const float *x, int64_t width)
     int64_t i = 0;
 
     for (; i + 4 * LANES <= width; i += 4 * LANES)
-        for (int j = 0; j < 4; j++) {
+        for (int64_t j = 0; j < 4; j++) {
             vf v = load(x + i + j * LANES);
 
             sum[j] += v * v;
         }
-    for (int j = 0; i < width; i += LANES, j = (j + 1) % 4) {
+    for (int64_t j = 0; i < width; i += LANES, j = (j + 1) % 4) {
         vf v = width - i < LANES ? load_part(x + i, width - i) : load(x + i);
 
         sum[j] += v * v;

@@ -143,8 +143,10 @@ resample_slice(const oriel_backend_context *c, const band *b,
         uint8_t *out = (uint8_t *)b->memory + (size_t)f * p->frame_bytes;
 
         frame = frame < last ? frame : last;
-        frames[f] = frame == before ? frames[f - 1] : out;
-        if (frame != before)
+        frames[f] = out;
+        if (f > 0 && frame == before)
+            frames[f] = frames[f - 1];
+        else
             oriel_resample_band(
                 p->items[b->item].resampler, input->frames[frame],
                 input->pitches ? input->pitches[frame]

@@ -19,11 +19,11 @@
 #endif
 
 #if defined(__AVX512F__)
-#define LANES 16
+#define LANES ((int64_t)16)
 #elif defined(__AVX2__)
-#define LANES 8
+#define LANES ((int64_t)8)
 #else
-#define LANES 4
+#define LANES ((int64_t)4)
 #endif
 
 typedef float vf __attribute__((vector_size(4 * LANES)));
@@ -122,8 +122,8 @@ sum_lanes(vf v)
     float x[LANES];
 
     memcpy(x, &v, sizeof(x));
-    for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
+    for (int64_t n = LANES / 2; n > 0; n /= 2)
+        for (int64_t i = 0; i < n; i++)
             x[i] += x[i + n];
     return x[0];
 #endif
@@ -138,8 +138,8 @@ largest_lane(vf v)
     float x[LANES];
 
     memcpy(x, &v, sizeof(x));
-    for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++)
+    for (int64_t n = LANES / 2; n > 0; n /= 2)
+        for (int64_t i = 0; i < n; i++)
             x[i] = x[i] > x[i + n] ? x[i] : x[i + n];
     return x[0];
 #endif
@@ -189,7 +189,7 @@ bf16_bits(vf x)
 {
     vu bits = (vu)x;
     vu even = bits + 0x7fffu + ((bits >> 16) & 1u);
-    vu nan = (vu)(x != x);
+    vu nan = (vu)((vi)(bits & 0x7fffffffu) > 0x7f800000);
 
     return ((even & ~nan) | ((bits | 0x400000u) & nan)) & 0xffff0000u;
 }
