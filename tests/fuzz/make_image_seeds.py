@@ -18,7 +18,6 @@ NAMES = [
     "PNG, orientation: 7, XMP element, compressed, behind",
     "PNG, animation: a part, turned",
     "PNG, animation: pixels go on in fdAT 1",
-    "PNG, iCCP of 1048576 before",
     "JPEG, 3 bands, 17x23, progressive 1, subsampling 2",
     "JPEG, 4 bands, 17x23, progressive 0, subsampling 0",
     "JPEG, 33 21 ycck 2x1 1 0 0",
