@@ -73,9 +73,9 @@ static int
 parse_precision(bench *b, const char *text)
 {
     b->n_precisions = 1;
-    if (!strcmp(text, "bf16"))
+    if (strcmp(text, "bf16") == 0)
         b->precisions[0] = ORIEL_PRECISION_BF16;
-    else if (!strcmp(text, "fp32"))
+    else if (strcmp(text, "fp32") == 0)
         b->precisions[0] = ORIEL_PRECISION_FP32;
     else
         return fail("--precision is bf16 or fp32");
@@ -249,7 +249,7 @@ timed_encode(encode_case *c, oriel_encoder *encoder, const float *expected)
 
     if (status)
         return (double)fail(err.message);
-    if (memcmp(c->embeddings, expected, c->embeddings_bytes))
+    if (memcmp(c->embeddings, expected, c->embeddings_bytes) != 0)
         return (double)fail("the same picture gave other bytes");
     return seconds;
 }
@@ -359,7 +359,7 @@ main(int argc, char **argv)
     bench b;
     int result;
 
-    if (argc == 2 && !strcmp(argv[1], "--help")) {
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         fputs(usage, stdout);
         return EXIT_SUCCESS;
     }

@@ -7,15 +7,22 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+
+#define MAX_SIDE 1000000
 
 bool
 encode_case_parse(const char *text, int32_t *width, int32_t *height)
 {
-    char tail;
+    char *cross, *end;
+    const long w = strtol(text, &cross, 10);
+    const long h = *cross == 'x' ? strtol(cross + 1, &end, 10) : 0;
 
-    return sscanf(text, "%7d%*1[x]%7d%c", width, height, &tail) == 2 &&
-           strchr(text, 'x') && *width > 0 && *height > 0;
+    if (*cross != 'x' || *end != '\0' || w < 1 || w > MAX_SIDE || h < 1 ||
+        h > MAX_SIDE)
+        return false;
+    *width = (int32_t)w;
+    *height = (int32_t)h;
+    return true;
 }
 
 static oriel_status

@@ -33,8 +33,8 @@ open_all(turns *t, char **argv, int32_t width, int32_t height, oriel_error *err)
     oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
 
     options.device = ORIEL_DEVICE_CPU;
-    options.precision =
-        strcmp(argv[2], "bf16") ? ORIEL_PRECISION_FP32 : ORIEL_PRECISION_BF16;
+    options.precision = strcmp(argv[2], "bf16") == 0 ? ORIEL_PRECISION_BF16
+                                                     : ORIEL_PRECISION_FP32;
     options.threads = (int32_t)strtol(argv[3], NULL, 10);
     if (oriel_model_open(&t->model, argv[1], NULL, err) ||
         encode_case_open(&t->c, t->model, width, height, true, err) ||
@@ -86,7 +86,7 @@ main(int argc, char **argv)
     int result;
 
     if (argc != 6 || !encode_case_parse(argv[4], &width, &height) ||
-        (strcmp(argv[2], "bf16") && strcmp(argv[2], "fp32")))
+        (strcmp(argv[2], "bf16") != 0 && strcmp(argv[2], "fp32") != 0))
         return fail("usage: oriel_bench_encode_turns MODEL bf16|fp32 THREADS "
                     "WIDTHxHEIGHT RESULT_FILE");
     if (open_all(&t, argv, width, height, &err))

@@ -2,7 +2,6 @@
 /* measure.c - see measure.h */
 #include "measure.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +50,7 @@ find_line(const char *path, const char *key, char line[LINE_BYTES])
     line[0] = '\0';
     if (!file)
         return;
-    while (fgets(line, LINE_BYTES, file) && strncmp(line, key, key_bytes))
+    while (fgets(line, LINE_BYTES, file) && strncmp(line, key, key_bytes) != 0)
         line[0] = '\0';
     fclose(file);
     if (line[0])
@@ -62,10 +61,9 @@ uint64_t
 bench_peak_bytes(void)
 {
     char line[LINE_BYTES];
-    uint64_t kib = 0;
 
     find_line("/proc/self/status", "VmHWM:", line);
-    return sscanf(line, "%" SCNu64, &kib) == 1 ? kib * 1024 : 0;
+    return strtoull(line, NULL, 10) * 1024; /* "   123 kB", or nothing */
 }
 
 int

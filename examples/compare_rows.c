@@ -108,10 +108,10 @@ read_tensor(const tensor_file *file, const char *name, const char *dtype,
     }
     for (size_t i = 0; i < json_array_size(dimensions); i++)
         shape[i] = json_integer_value(json_array_get(dimensions, i));
-    if (strcmp(stored, dtype)) {
+    if (strcmp(stored, dtype) != 0) {
         fprintf(stderr, "compare_rows: %s: %s is %s, wanted %s%s\n", file->path,
                 name, stored, dtype,
-                strcmp(name, "embeddings") ? "" : " (--dtype f32)");
+                strcmp(name, "embeddings") != 0 ? "" : " (--dtype f32)");
         return NULL;
     }
     if (begin < 0 || end < begin || (size_t)end > file->data_bytes ||
@@ -187,7 +187,7 @@ find_photo(const rows_table *output, const char *name)
             json_string_value(json_array_get(output->names, i));
         const char *slash = source ? strrchr(source, '/') : NULL;
 
-        if (source && !strcmp(slash ? slash + 1 : source, name))
+        if (source && strcmp(slash ? slash + 1 : source, name) == 0)
             return (long)i;
     }
     return -1;
@@ -227,8 +227,9 @@ find_row(const rows_table *expected, const rows_table *output, size_t i,
         return NULL;
     *name = json_string_value(json_array_get(expected->names, (size_t)photo));
     place = find_photo(output, *name);
-    if (place < 0 || memcmp(output->grids + 3 * place,
-                            expected->grids + 3 * photo, 3 * sizeof(int64_t)))
+    if (place < 0 ||
+        memcmp(output->grids + 3 * place, expected->grids + 3 * photo,
+               3 * sizeof(int64_t)) != 0)
         return NULL;
     first = output->starts[place];
     behind = output->starts[place + 1];
@@ -281,7 +282,7 @@ judge(const tensor_file *expected, const tensor_file *output, const verdict *v)
 {
     const char *precision = metadata(output, "precision");
     const char *made_with = metadata(expected, "made_with");
-    const int fp32 = precision && !strcmp(precision, "fp32");
+    const int fp32 = precision && strcmp(precision, "fp32") == 0;
     const double limit = fp32 ? 1e-5 : 1.25 * v->theirs;
     const int good = v->ours <= limit && v->cosine_min >= 0.999;
 
