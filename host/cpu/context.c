@@ -14,16 +14,13 @@
 /* ---- Helpers of the steps ----------------------------------------------- */
 
 int32_t
-oriel_cpu_tile_rows(int64_t rows, int32_t threads)
+oriel_cpu_tile_rows(const oriel_backend_context *c, int64_t rows)
 {
     /* As many tiles as a multiple of the threads, of nearly equal height. */
     int64_t tiles = (rows + ORIEL_ROW_TILE - 1) / ORIEL_ROW_TILE;
-    int64_t height;
 
-    tiles = (tiles + threads - 1) / threads * threads;
-    height = (rows + tiles - 1) / tiles;
-    height = (height + ORIEL_ROW_STEP - 1) / ORIEL_ROW_STEP * ORIEL_ROW_STEP;
-    return height < ORIEL_ROW_TILE ? (int32_t)height : ORIEL_ROW_TILE;
+    tiles = (tiles + c->n_threads - 1) / c->n_threads * c->n_threads;
+    return oriel_cpu_height_for(c, (rows + tiles - 1) / tiles);
 }
 
 void
@@ -42,6 +39,12 @@ oriel_cpu_run(oriel_backend_context *c, oriel_team_task *task, int64_t n_tasks,
               oriel_error *err)
 {
     oriel_team_run(c->team, task, c, n_tasks);
+    return oriel_cpu_products_status(c, err);
+}
+
+oriel_status
+oriel_cpu_products_status(const oriel_backend_context *c, oriel_error *err)
+{
     if (!atomic_load_explicit(&c->failed, memory_order_relaxed))
         return ORIEL_OK;
     return oriel_fail(err, ORIEL_ERR_FAULT,
@@ -161,6 +164,8 @@ oriel_cpu_create_context(oriel_backend_context **out,
         status = create_products(c, err);
     if (!status)
         status = allocate_threads(c, err);
+    if (!status)
+        status = oriel_cpu_check_heights(c, err);
     if (status) {
         oriel_cpu_destroy_context(c);
         return status;

@@ -4,8 +4,9 @@
  *
  * Tokens are in window order from the first step to the last.  The residual
  * stream is fp32 in every precision; operands of products are of the weights'
- * storage.  Rows are padded to a multiple of ORIEL_ROW_STEP; what the padding
- * holds is never read by a row that counts.
+ * storage.  Rows are padded to a multiple of ORIEL_ROW_STEP and more lie behind
+ * them, for the last tile; what the padding holds is never read by a row that
+ * counts.
  */
 #ifndef ORIEL_CPU_CONTEXT_H
 #define ORIEL_CPU_CONTEXT_H
@@ -32,6 +33,7 @@ struct oriel_backend_context {
     oriel_team *team;
     oriel_gemm *products[ORIEL_N_PRODUCTS];
     int32_t n_threads;
+    uint32_t heights; /* of tiles that keep a row's bits; see heights.c */
     oriel_cpu_thread *threads;
     char *thread_memory;
     char description[128];
@@ -46,11 +48,18 @@ struct oriel_backend_context {
     atomic_bool failed;   /* a product failed inside a task */
 };
 
-/* Rows of one task. */
+/* Rows of one task; the last tile may reach into the padding. */
 typedef struct oriel_cpu_tile {
     int64_t first;
-    int32_t rows; /* a multiple of ORIEL_ROW_STEP */
+    int32_t rows; /* one of the heights */
 } oriel_cpu_tile;
+
+/* heights.c: find out which heights may be used.  ORIEL_ERR_MEMORY */
+oriel_status oriel_cpu_check_heights(oriel_backend_context *context,
+                                     oriel_error *err);
+/* The least height that may be used for 1 .. ORIEL_ROW_TILE rows. */
+int32_t oriel_cpu_height_for(const oriel_backend_context *context,
+                             int64_t rows);
 
 static inline oriel_cpu_tile
 oriel_cpu_get_tile(const oriel_backend_context *c, int64_t task)
@@ -58,12 +67,12 @@ oriel_cpu_get_tile(const oriel_backend_context *c, int64_t task)
     oriel_cpu_tile tile = {task * c->tile_rows, c->tile_rows};
 
     if (tile.first + tile.rows > c->rows)
-        tile.rows = (int32_t)(c->rows - tile.first);
+        tile.rows = oriel_cpu_height_for(c, c->rows - tile.first);
     return tile;
 }
 
 /* Rows a tile, so that no thread idles while others have much left. */
-int32_t oriel_cpu_tile_rows(int64_t rows, int32_t threads);
+int32_t oriel_cpu_tile_rows(const oriel_backend_context *context, int64_t rows);
 
 /* Run a product on the current thread; a failure is remembered. */
 void oriel_cpu_multiply(oriel_backend_context *context, oriel_product product,
@@ -74,6 +83,10 @@ void oriel_cpu_multiply(oriel_backend_context *context, oriel_product product,
 oriel_status oriel_cpu_run(oriel_backend_context *context,
                            oriel_team_task *task, int64_t n_tasks,
                            oriel_error *err);
+
+/* ORIEL_ERR_FAULT when a product failed. */
+oriel_status oriel_cpu_products_status(const oriel_backend_context *context,
+                                       oriel_error *err);
 
 /* Bytes of a value of an ORIEL_DTYPE_*. */
 static inline size_t

@@ -5,7 +5,6 @@
  * The four patches of a token are adjacent, so their normalised rows are the
  * token's operand as they lie.
  */
-#include "base/checked.h"
 #include "cpu/context.h"
 
 #include <string.h>
@@ -61,11 +60,9 @@ merge_task(void *context, int64_t task, int32_t thread)
     const oriel_shapes *s = &w->shapes;
     oriel_cpu_thread *own = &c->threads[thread];
     int64_t tokens = c->job->plan->info.tokens;
-    int32_t height = oriel_cpu_tile_rows(tokens, c->n_threads);
+    int32_t height = oriel_cpu_tile_rows(c, tokens);
     int64_t first = task * height, left = tokens - first;
-    int32_t rows = left < height
-                       ? (int32_t)oriel_round_up((size_t)left, ORIEL_ROW_STEP)
-                       : height;
+    int32_t rows = left < height ? oriel_cpu_height_for(c, left) : height;
     int32_t width = s->product[ORIEL_PRODUCT_FC1].n;
     size_t unit = oriel_storage_bytes(w->storage);
     size_t merged = (size_t)s->product[ORIEL_PRODUCT_FC2].k * unit;
@@ -91,7 +88,7 @@ oriel_status
 oriel_cpu_merge(oriel_backend_context *c, oriel_error *err)
 {
     int64_t tokens = c->job->plan->info.tokens;
-    int64_t height = oriel_cpu_tile_rows(tokens, c->n_threads);
+    int64_t height = oriel_cpu_tile_rows(c, tokens);
 
     return oriel_cpu_run(c, merge_task, (tokens + height - 1) / height, err);
 }

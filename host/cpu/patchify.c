@@ -268,7 +268,7 @@ oriel_cpu_patchify(oriel_backend_context *c, oriel_error *err)
                  oriel_storage_bytes(c->weights->storage);
 
     memset((char *)c->space.patch_rows + (size_t)patches * row, 0,
-           (size_t)(c->rows - patches) * row);
+           (size_t)(oriel_cpu_rows_held(c->job->plan) - patches) * row);
     if (c->job->input->frames)
         return patchify_frames(c, err);
     return oriel_cpu_run(c, gather_task,

@@ -94,6 +94,8 @@ oriel_shapes_init(oriel_shapes *s, const oriel_network *net)
 oriel_status
 oriel_shapes_check(const oriel_network *net, oriel_error *err)
 {
+    REQUIRE(net->depth >= 1, "depth is %d, the cpu backend takes 1 and more",
+            net->depth);
     REQUIRE(net->in_channels == 3, "in_channels is %d, the cpu backend takes 3",
             net->in_channels);
     REQUIRE(net->spatial_merge_size == 2,

@@ -38,7 +38,7 @@ oriel_cpu_start(oriel_backend_context *c, const oriel_backend_job *job,
         return status;
     c->job = job;
     c->rows = oriel_cpu_rows(job->plan);
-    c->tile_rows = oriel_cpu_tile_rows(c->rows, c->n_threads);
+    c->tile_rows = oriel_cpu_tile_rows(c, c->rows);
     c->n_tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;
     c->block = 0;
     atomic_store_explicit(&c->failed, false, memory_order_relaxed);

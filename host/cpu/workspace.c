@@ -42,6 +42,12 @@ oriel_cpu_rows(const oriel_plan *plan)
            ORIEL_ROW_STEP;
 }
 
+int64_t
+oriel_cpu_rows_held(const oriel_plan *plan)
+{
+    return oriel_cpu_rows(plan) + ORIEL_ROW_TILE - ORIEL_ROW_STEP;
+}
+
 static size_t
 larger(size_t a, size_t b)
 {
@@ -129,7 +135,7 @@ oriel_cpu_lay_out(oriel_cpu_workspace *space, char *base,
                   int32_t threads, oriel_error *err)
 {
     const oriel_network *net = &plan->network;
-    size_t rows = (size_t)oriel_cpu_rows(plan), table;
+    size_t rows = (size_t)oriel_cpu_rows_held(plan), table;
     cursor c = {0, false}, pixels = {0, false};
     oriel_shapes shapes;
 

@@ -52,8 +52,10 @@ typedef struct oriel_cpu_workspace {
     size_t bytes; /* of everything */
 } oriel_cpu_workspace;
 
-/* Patches of a plan, padded. */
+/* Patches of a plan, padded to ORIEL_ROW_STEP. */
 int64_t oriel_cpu_rows(const oriel_plan *plan);
+/* Rows that arrays have: the last tile may be as high as any. */
+int64_t oriel_cpu_rows_held(const oriel_plan *plan);
 
 /*
  * Lay out from 'base' on, which is aligned to 256; with base NULL only 'bytes'

@@ -368,6 +368,7 @@ typedef struct refusal {
 
 #define FIELD(name) offsetof(oriel_network, name)
 static const refusal refusals[] = {
+    {FIELD(depth), 0, "depth"},
     {FIELD(in_channels), 1, "in_channels"},
     {FIELD(spatial_merge_size), 1, "spatial_merge_size"},
     {FIELD(spatial_merge_size), 4, "spatial_merge_size"},
