@@ -66,11 +66,11 @@ metadata_room(const cli_encode_job *job)
 
     /* Text of the file's own goes in again, escaped once more. */
     if (job->pixels.sources)
-        room += 2 * strlen(job->pixels.sources);
+        room += cli_text_name_bound(job->pixels.sources);
     if (job->pixels.failed)
-        room += 2 * strlen(job->pixels.failed);
+        room += cli_text_name_bound(job->pixels.failed);
     if (job->pixels.preprocessing)
-        room += 2 * strlen(job->pixels.preprocessing);
+        room += cli_text_name_bound(job->pixels.preprocessing);
     if (job->pixels.n)
         room +=
             job->pixels.n * (32 + cli_text_name_bound(job->inputs.names[0]));

@@ -70,12 +70,14 @@ python3 - <<'PYTHON'
 import json, struct
 
 
-def write(path, grids, rows, dtype="F32", columns=96, grid_dtype="I64"):
+def write(path, grids, rows, dtype="F32", columns=96, grid_dtype="I64",
+          metadata={}):
     width = {"F32": 4, "BF16": 2, "F16": 2, "U8": 1}[dtype]
     values = bytes(rows * columns * width)
     table = struct.pack(f"<{len(grids)}{'q' if grid_dtype == 'I64' else 'i'}",
                         *grids)
     header = json.dumps({
+        "__metadata__": metadata,
         "image_grid_thw": {"dtype": grid_dtype, "shape": [len(grids) // 3, 3],
                            "data_offsets": [0, len(table)]},
         "pixel_values": {"dtype": dtype, "shape": [rows, columns],
@@ -88,6 +90,9 @@ def write(path, grids, rows, dtype="F32", columns=96, grid_dtype="I64"):
 
 write("half.safetensors", [1, 4, 4, 2, 2, 6], 40, "F16", grid_dtype="I32")
 write("brain.safetensors", [1, 4, 4], 16, "BF16")
+write("control.safetensors", [1, 4, 4], 16,
+      metadata={"preprocessing": "\x01\u00e9\"" * 4000,
+                "sources": json.dumps(["\x01\\" * 4000])})
 write("rows.safetensors", [1, 4, 4], 17)
 write("columns.safetensors", [1, 4, 4], 16, columns=97)
 write("bytes.safetensors", [1, 4, 4], 16, "U8")
@@ -100,6 +105,8 @@ encode half.safetensors -o half.out
 json sources half.out half.safetensors#0 half.safetensors#1
 json shape half.out embeddings BF16 10 24
 encode brain.safetensors -o brain.out
+encode control.safetensors -o control.out
+json table control.out
 for name in rows columns bytes odd zero negative huge; do
     run 1 encode $name.safetensors --model model --device cpu -o x.safetensors
     one_line
