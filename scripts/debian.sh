@@ -7,7 +7,8 @@ ORIEL_BUILD_PACKAGES="gcc g++ cmake ninja-build pkg-config libdnnl-dev \
 libjansson-dev zlib1g-dev libjpeg62-turbo-dev libwebp-dev libxxhash-dev \
 ocl-icd-opencl-dev"
 # What the tests need besides.
-ORIEL_TEST_PACKAGES="$ORIEL_BUILD_PACKAGES check binutils python3"
+ORIEL_TEST_PACKAGES="$ORIEL_BUILD_PACKAGES check binutils python3 \
+python3-numpy"
 # What the checks of .ci/run need besides.
 ORIEL_CHECK_PACKAGES="$ORIEL_TEST_PACKAGES clang clang-format clang-tidy \
 libclang-rt-14-dev git"

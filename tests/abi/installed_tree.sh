@@ -14,6 +14,11 @@ flags=$5
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
+# The build's own: a machine may have ninja and no make.
+CMAKE_GENERATOR=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' \
+    "$build/CMakeCache.txt")
+export CMAKE_GENERATOR
+
 die() {
     echo "FAILED: $1"
     [ -f "$work/log" ] && tail -n 30 "$work/log"
