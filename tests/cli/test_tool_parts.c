@@ -192,7 +192,7 @@ END_TEST
 
 /* ---- Control groups -------------------------------------------------------- */
 
-static char folder[] = "/tmp/oriel-cgroup-XXXXXX";
+static char folder[] = "oriel-cgroup-XXXXXX";
 
 static void
 put(const char *path, const char *text)
