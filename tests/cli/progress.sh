@@ -2,8 +2,8 @@
 # progress.sh - what a terminal is shown, and what is kept from other places
 . "$(dirname "$0")/lib.sh"
 
-command -v script >/dev/null || {
-    echo "skipped: no script(1) to make a terminal with"
+script -qec true /dev/null >/dev/null 2>&1 </dev/null || {
+    echo "skipped: no script(1), or no /dev/pts, to make a terminal with"
     exit 77
 }
 run 0 synth --config tiny --seed 1 model
