@@ -126,6 +126,12 @@ def compare(values, truth):
             "largest_difference": float((values - truth).abs().max())}
 
 
+def commit_now():
+    return subprocess.run(
+        ["git", "-C", ROOT, "describe", "--always", "--dirty"], text=True,
+        stdout=subprocess.PIPE, check=False).stdout.strip()
+
+
 def processor_name():
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         for line in file:
@@ -178,9 +184,7 @@ def report(args, config, results):
         else "oriel synth --config 7b --seed 1",
         "device": args.device, "processor": processor_name(),
         "oriel": run_tool(args, "version").splitlines()[0],
-        "commit": subprocess.run(
-            ["git", "-C", ROOT, "describe", "--always", "--dirty"], text=True,
-            stdout=subprocess.PIPE, check=False).stdout.strip(),
+        "commit": args.commit,
         "torch": torch.__version__, "transformers": transformers.__version__,
         "cases": cases,
     }
@@ -188,6 +192,7 @@ def report(args, config, results):
 
 def main():
     args = arguments()
+    args.commit = commit_now()  # before minutes of work, while the tool is new
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     with tempfile.TemporaryDirectory() as folder:
         result = measure(args, folder)
