@@ -76,14 +76,31 @@ attend_rows(const oriel_backend_context *c, int32_t head, int64_t first,
         c->kernels->attention_f32(&args);
 }
 
-/* Cell task / heads of the raster, head task % heads. */
+static int64_t
+count_cells(const oriel_backend_context *c)
+{
+    return (c->job->plan->info.patches + ORIEL_QUERY_TILE - 1) /
+           ORIEL_QUERY_TILE;
+}
+
+/*
+ * Heads of a cell lie side by side, so short segments are read head after head.
+ * The keys and values of a long frame are read by every cell: one head of them
+ * fits the last cache where all of them do not.
+ */
+enum { LONG_FRAME = 4096 };
+
 static void
 attend_task(void *context, int64_t task, int32_t thread)
 {
     oriel_backend_context *c = context;
     segments s = segments_of_block(c);
-    int32_t heads = c->weights->network.num_heads;
-    int64_t row = task / heads * ORIEL_QUERY_TILE;
+    int64_t heads = c->weights->network.num_heads, cells = count_cells(c);
+    bool is_long =
+        oriel_network_is_full_attention(&c->weights->network, c->block) &&
+        c->job->plan->info.longest_frame >= LONG_FRAME;
+    int64_t head = is_long ? task / cells : task % heads;
+    int64_t row = (is_long ? task % cells : task / heads) * ORIEL_QUERY_TILE;
     int64_t end = row + ORIEL_QUERY_TILE;
     int64_t segment = segment_of_row(&s, row);
 
@@ -92,7 +109,7 @@ attend_task(void *context, int64_t task, int32_t thread)
     for (; row < end; segment++) {
         int64_t stop = s.cu[segment + 1] < end ? s.cu[segment + 1] : end;
 
-        attend_rows(c, (int32_t)(task % heads), row, stop, &s, segment,
+        attend_rows(c, (int32_t)head, row, stop, &s, segment,
                     c->threads[thread].scratch);
         row = stop;
     }
@@ -101,10 +118,7 @@ attend_task(void *context, int64_t task, int32_t thread)
 oriel_status
 oriel_cpu_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
-    int64_t cells =
-        (c->job->plan->info.patches + ORIEL_QUERY_TILE - 1) / ORIEL_QUERY_TILE;
-
     c->block = block;
-    return oriel_cpu_run(c, attend_task, cells * c->weights->network.num_heads,
-                         err);
+    return oriel_cpu_run(c, attend_task,
+                         count_cells(c) * c->weights->network.num_heads, err);
 }

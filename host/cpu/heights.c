@@ -28,6 +28,12 @@ typedef struct examination {
     uint32_t heights[ORIEL_N_PRODUCTS]; /* that passed */
 } examination;
 
+static int32_t
+height_of(int32_t index)
+{
+    return (index + 1) * ORIEL_ROW_STEP;
+}
+
 /* Numbers of both signs whose sums round. */
 static void
 fill_operand(void *operand, int64_t n, oriel_storage storage)
@@ -63,7 +69,7 @@ examine_task(void *context, int64_t task, int32_t thread)
                        ORIEL_ROW_TILE);
     e->heights[task] = ALL_HEIGHTS;
     for (int32_t i = 0; i < ORIEL_ROW_HEIGHTS - 1; i++) {
-        int32_t rows = (i + 1) * ORIEL_ROW_STEP;
+        int32_t rows = height_of(i);
 
         memset(got, 0, (size_t)rows * row);
         oriel_cpu_multiply(c, (oriel_product)task, 0, thread, src, got, rows);
@@ -116,7 +122,7 @@ int32_t
 oriel_cpu_height_for(const oriel_backend_context *c, int64_t rows)
 {
     for (int32_t i = 0; i < ORIEL_ROW_HEIGHTS - 1; i++)
-        if ((c->heights >> i & 1u) && rows <= (i + 1) * ORIEL_ROW_STEP)
-            return (i + 1) * ORIEL_ROW_STEP;
+        if ((c->heights >> i & 1u) && rows <= height_of(i))
+            return height_of(i);
     return ORIEL_ROW_TILE;
 }

@@ -128,31 +128,61 @@ pass(const oriel_attention *a, const scratch *s, int64_t r, int64_t keys,
           s->values, pad_to_lanes(a->head_dim), keys);
 }
 
+/* Rows of the next tile's keys and values, on their way while this one is
+   computed: 'first' and on, those that exist. */
+static void
+fetch_rows(const oriel_attention *a, int64_t first, int64_t rows)
+{
+    const int64_t line = 64 / (int64_t)sizeof(operand);
+
+    for (int64_t j = first; j < first + rows && j < a->keys; j++) {
+        const operand *k = (const operand *)a->k + (size_t)j * a->stride;
+        const operand *v = (const operand *)a->v + (size_t)j * a->stride;
+
+        for (int64_t d = 0; d < a->head_dim; d += line) {
+            __builtin_prefetch(k + d);
+            __builtin_prefetch(v + d);
+        }
+    }
+}
+
+/* Sums of all queries, rounded up to fours, from nothing. */
+static void
+begin_sums(const oriel_attention *a, const scratch *s)
+{
+    int64_t rows = ((int64_t)a->queries + 3) / 4 * 4;
+
+    memset(s->o, 0, (size_t)(rows * pad_to_lanes(a->head_dim)) * sizeof(float));
+    for (int64_t r = 0; r < rows; r++) {
+        s->largest[r] = LEAST;
+        s->sum[r] = 0.0f;
+    }
+}
+
 void
 ORIEL_KERNEL(attention)(const oriel_attention *a)
 {
     int64_t padded = pad_to_lanes(a->head_dim);
+    int64_t fetched = (4 * KEY_TILE + a->queries - 1) / a->queries;
     float scale = a->scale * 1.4426950408889634f; /* of powers of two */
     scratch s = lay_out(a->scratch, a->head_dim);
 
-    memset(s.o, 0, sums_bytes(a->head_dim));
-    for (int64_t r = 0; r < ORIEL_QUERY_TILE; r++) {
-        s.largest[r] = LEAST;
-        s.sum[r] = 0.0f;
-    }
+    begin_sums(a, &s);
     for (int64_t first = 0; first < a->keys; first += KEY_TILE) {
         int64_t n = a->keys - first < KEY_TILE ? a->keys - first : KEY_TILE;
+        int64_t next = first + KEY_TILE;
         size_t at = (size_t)first * a->stride;
 
         pack_keys(s.keys, (const operand *)a->k + at, a->stride, a->head_dim,
                   n);
         pack_values(s.values, (const operand *)a->v + at, a->stride,
                     a->head_dim, padded, n);
-        for (int64_t r = 0; r < a->queries; r += 4)
+        for (int64_t r = 0; r < a->queries; r += 4, next += fetched) {
+            fetch_rows(a, next, fetched);
             pass(a, &s, r, n, scale);
+        }
     }
     for (int64_t r = 0; r < a->queries; r++)
-        store_row(a->out, (size_t)r * a->stride,
-                  s.o + (size_t)r * (size_t)padded, 1.0f / s.sum[r],
-                  a->head_dim, a->rounded);
+        store_row(a->out, (size_t)r * a->stride, s.o + r * padded,
+                  1.0f / s.sum[r], a->head_dim, a->rounded);
 }

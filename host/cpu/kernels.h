@@ -46,7 +46,7 @@ typedef struct oriel_attention {
     void *scratch;    /* aligned to 64 */
 } oriel_attention;
 
-enum { ORIEL_QUERY_TILE = 128 };
+enum { ORIEL_QUERY_TILE = 256 };
 
 typedef struct oriel_kernels {
     /* y = x / sqrt(mean(x^2) + eps) * weight for each row, tight. */
