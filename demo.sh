@@ -39,7 +39,7 @@ announce() {
     echo "Packages (half a minute, once), build (a minute or two, once),"
     echo "checkpoint of 1.4 GB (seconds, once), then the photographs: on two"
     if has_bf16; then
-        echo "cores about ten seconds, in bf16, which this processor has."
+        echo "cores about fifteen seconds, in bf16, which this processor has."
     else
         echo "cores about half a minute, in fp32: this processor has no bf16."
     fi

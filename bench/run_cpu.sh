@@ -7,8 +7,8 @@
 # Builds, makes the synthetic 7B checkpoint if it is missing, holds the encoder
 # against transformers' committed rows, then times it beside oneDNN's own rate
 # and, with a PYTHON that has torch and transformers, in turns with
-# transformers.  Results go to bench/results/.  Under ten minutes on two cores;
-# nothing else should run meanwhile.
+# transformers.  Results go to bench/results/.  Ten to twenty minutes on two
+# cores; nothing else should run meanwhile.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/debian.sh
