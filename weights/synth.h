@@ -18,9 +18,15 @@
 
 #define ORIEL_SYNTH_MAX_DEPTH 512
 
+/* What config.json says of the language model, which has no weights here. */
+typedef struct oriel_synth_text {
+    int32_t intermediate_size, num_heads, num_layers, num_kv_heads, vocab_size;
+} oriel_synth_text;
+
 /* What to make: a shape with a name. */
 typedef struct oriel_synth_config {
     char name[16];
+    oriel_synth_text text;
     oriel_network network; /* full_attention_blocks points into this struct:
                               initialise again rather than copy */
     int32_t full_attention_blocks[ORIEL_SYNTH_MAX_DEPTH];
@@ -29,8 +35,9 @@ typedef struct oriel_synth_config {
 /*
  * Fill in a shape: "3b", "7b", "32b", "72b" as published, or "tiny" (hidden
  * size 32, four blocks).  'depth' 0 keeps the published number of blocks.
- * Full attention stays in every eighth block; a tower with fewer has it in its
- * last one.  ORIEL_ERR_ARGUMENT: unknown name, impossible depth.
+ * Full attention stays in every eighth block (tiny: in every second); a tower
+ * with fewer has it in its last.
+ * ORIEL_ERR_ARGUMENT: unknown name, impossible depth.
  */
 oriel_status oriel_synth_config_init(oriel_synth_config *config,
                                      const char *name, int32_t depth,
@@ -49,7 +56,7 @@ typedef struct oriel_synth_options {
     bool replace;         /* files that are there already */
     uint64_t shard_bytes; /* most tensor bytes in a shard, at least one tensor;
                              0: 512 MiB.  There are two shards at least. */
-    const oriel_hooks *hooks; /* NULL: none; cancel is polled between shards */
+    const oriel_hooks *hooks; /* NULL: none; cancel is polled every 128 MiB */
     /* Called on the calling thread, bytes of tensors done so far; or NULL. */
     void (*progress)(void *user, uint64_t bytes, uint64_t total_bytes);
     void *progress_user;

@@ -72,6 +72,9 @@ choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
     oriel_status status = oriel_options_load(
         opt, sizeof(*opt), sizeof(*opt), options, "oriel_encoder_options", err);
 
+    if (!status)
+        status = oriel_reserved_check(opt->reserved,
+                                      "oriel_encoder_options.reserved", err);
     if (!status && (opt->threads < 0 || opt->threads > THREADS_MAX))
         status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
                             "threads is %d, expected 0 to %d", opt->threads,

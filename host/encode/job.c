@@ -3,6 +3,7 @@
 #include "encode/job.h"
 
 #include "base/checked.h"
+#include "base/dtype.h"
 #include "base/fail.h"
 #include "base/options.h"
 
@@ -10,20 +11,6 @@
 
 /* Alignment that vector loads and asynchronous copies of a GPU want. */
 enum { DEVICE_ALIGNMENT = 16 };
-
-size_t
-oriel_dtype_bytes(int32_t dtype)
-{
-    switch (dtype) {
-    case ORIEL_DTYPE_F32:
-        return 4;
-    case ORIEL_DTYPE_BF16:
-    case ORIEL_DTYPE_F16:
-        return 2;
-    default:
-        return 0;
-    }
-}
 
 /* Zero is the default; '*value_bytes' is never left 0. */
 static oriel_status

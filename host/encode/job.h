@@ -38,7 +38,4 @@ oriel_status oriel_frames_check(const oriel_plan *plan,
 oriel_status oriel_input_load(oriel_input *out, const oriel_input *from,
                               oriel_error *err);
 
-/* Bytes of one value; 0 for what is no ORIEL_DTYPE_*. */
-size_t oriel_dtype_bytes(int32_t dtype);
-
 #endif /* ORIEL_ENCODE_JOB_H */

@@ -257,26 +257,29 @@ check_depth(const binder *b)
                       ORIEL_QUOTE(b->c->name), seen - 1);
 }
 
-/* The first dimension of a matrix that decides a width. */
+/* The rows of a matrix that decide a width, 'field' of the configuration. */
 static oriel_status
 width_from(const binder *b, oriel_tensor tensor, const char *field,
            int32_t configured, int32_t *out)
 {
-    const oriel_binding *binding = oriel_checkpoint_find(b->c, tensor, 0);
-    const oriel_stored_tensor *stored = binding->parts[0];
-    oriel_status status;
+    const oriel_stored_tensor *stored =
+        oriel_checkpoint_find(b->c, tensor, 0)->parts[0];
+    const int64_t columns =
+        oriel_tensor_get_shape(&b->c->network, tensor).columns;
+    char shape[ORIEL_SHAPE_TEXT];
+    int64_t rows;
 
     if (!stored)
         return fail_missing(b, tensor, 0);
+    oriel_shape_text(shape, stored->shape, stored->n_dims);
     if (stored->n_dims != 2 || stored->shape[0] < 1 ||
-        stored->shape[0] > INT32_MAX / 4096)
+        stored->shape[0] > ORIEL_CONFIG_MAX_WIDTH)
         return fail_tensor(b, ORIEL_ERR_MODEL, stored,
-                           "expected two dimensions of a sane size");
-    status = agree(b, field, configured ? configured : stored->shape[0],
-                   stored->shape[0], stored);
-    if (!status)
-        *out = (int32_t)stored->shape[0];
-    return status;
+                           "shape %s, expected [%s, %" PRId64 "]", shape, field,
+                           columns);
+    rows = stored->shape[0];
+    *out = (int32_t)rows;
+    return agree(b, field, configured ? configured : rows, rows, stored);
 }
 
 /* [H, 3, T, P, P], or channels last as MLX keeps it: [H, T, P, P, 3]. */
@@ -295,7 +298,7 @@ bind_patch_embed(binder *b)
     oriel_status status;
 
     oriel_shape_text(shape, stored->shape, stored->n_dims);
-    if (stored->n_dims != 5 || s[0] < 4 || s[0] > 1 << 18)
+    if (stored->n_dims != 5 || s[0] < 4 || s[0] > ORIEL_CONFIG_MAX_WIDTH)
         return fail_tensor(b, ORIEL_ERR_MODEL, stored,
                            "shape %s, expected [hidden, %d, %d, %d, %d]", shape,
                            (int)ch, (int)t, (int)p, (int)p);

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Far beyond any sane model; products of two or three stay within 63 bits. */
+/* Bounds for the rest of the numbers, as those in config.h. */
 enum {
-    MAX_WIDTH = 1 << 18,
+    MAX_WIDTH = ORIEL_CONFIG_MAX_WIDTH,
     MAX_HEADS = 1024,
     MAX_PATCH = 256,
     MAX_TEMPORAL = 16,
@@ -63,10 +63,10 @@ find_vision(oriel_fields *fields)
     thinker.path = "thinker_config.";
     if (thinker.object) {
         fields->object = oriel_field_object(&thinker, "vision_config");
+        if (!fields->object)
+            oriel_field_fail(&thinker, "vision_config", NULL, "an object");
         fields->status = thinker.status;
         fields->path = "thinker_config.vision_config.";
-        if (!fields->object)
-            oriel_field_fail(fields, "", NULL, "an object");
         return;
     }
     /* A tower saved alone; "qwen2_5_vl" here would be a whole model. */

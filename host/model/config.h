@@ -17,7 +17,9 @@
 #include <stdint.h>
 
 #define ORIEL_CONFIG_MAX_BYTES (4u << 20)
+/* Far beyond any sane model; products of two or three stay within 63 bits. */
 #define ORIEL_CONFIG_MAX_DEPTH 1024
+#define ORIEL_CONFIG_MAX_WIDTH (1 << 18)
 
 typedef struct oriel_config {
     int32_t depth; /* absent: 32, and depth_given is false */

@@ -80,12 +80,6 @@ bf16_from_f16(uint16_t *restrict out, const uint8_t *restrict in, size_t n)
         out[i] = oriel_f32_to_bf16(widen_f16(load_u16(in + 2 * i)));
 }
 
-size_t
-oriel_dtype_bytes(int32_t dtype)
-{
-    return dtype == ORIEL_DTYPE_F32 ? 4 : 2;
-}
-
 void
 oriel_convert(void *out, int32_t to, const void *in, int32_t from, size_t n)
 {

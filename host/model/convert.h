@@ -3,11 +3,10 @@
 #ifndef ORIEL_MODEL_CONVERT_H
 #define ORIEL_MODEL_CONVERT_H
 
+#include "base/dtype.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-/* Bytes of one ORIEL_DTYPE_* value. */
-size_t oriel_dtype_bytes(int32_t dtype);
 
 /*
  * 'n' values of dtype 'from' at any address, into 'out' of dtype 'to', F32 or

@@ -9,30 +9,95 @@
 #include <stdio.h>
 #include <string.h>
 
-/*
- * At least as many as the values in 'text', found without allocating: outside
- * of strings, each value but the first follows one of these characters.
- */
-static size_t
-count_values(const char *text, size_t bytes)
+/* What can be known of a text without allocating anything. */
+typedef struct survey {
+    size_t values;  /* at least as many as there are */
+    size_t longest; /* token, in bytes */
+} survey;
+
+static bool
+is_between_tokens(char c)
 {
+    return c == ',' || c == ':' || c == '[' || c == ']' || c == '{' ||
+           c == '}' || c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static survey
+look_over(const char *text, size_t bytes)
+{
+    survey s = {1, 0};
     bool in_string = false;
-    size_t n = 1;
+    size_t begin = 0; /* of the token */
 
     for (size_t i = 0; i < bytes; i++) {
-        char c = text[i];
+        const char c = text[i];
 
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
+        if (in_string && c == '\\') {
+            i++;
         } else if (c == '"') {
-            in_string = true;
-        } else if (c == ',' || c == '[' || c == '{' || c == ':') {
-            n++;
+            if (!in_string)
+                begin = i;
+            in_string = !in_string;
+        } else if (!in_string && is_between_tokens(c)) {
+            /* Each value but the first follows one of these. */
+            s.values += c == ',' || c == ':' || c == '[' || c == '{';
+            begin = i + 1;
         }
+        if (i + 1 - begin > s.longest && i + 1 > begin)
+            s.longest = i + 1 - begin;
     }
+    return s;
+}
+
+/*
+ * The text goes to jansson as ["xx...x",\nTEXT].  Its scanner drops characters
+ * silently when it cannot grow its buffer for a token (2.14), so the first one
+ * grows it for all that follow, and is counted afterwards.
+ */
+typedef struct feed {
+    const char *text;
+    size_t bytes;
+    size_t pad; /* length of the first string */
+    size_t at;  /* of head, pad, middle, text and tail together */
+} feed;
+
+/* Copy of one piece what falls into the window; its length. */
+static size_t
+feed_piece(feed *f, size_t *start, const char *piece, size_t bytes, char *out,
+           size_t room)
+{
+    size_t n = 0;
+
+    if (f->at >= *start && f->at < *start + bytes) {
+        const size_t skip = f->at - *start;
+
+        n = bytes - skip < room ? bytes - skip : room;
+        if (piece)
+            memcpy(out, piece + skip, n);
+        else
+            memset(out, 'x', n);
+        f->at += n;
+    }
+    *start += bytes;
+    return n;
+}
+
+static size_t
+feed_some(void *buffer, size_t room, void *data)
+{
+    static const char head[] = "[\"";
+    static const char middle[] = "\",\n";
+    static const char tail[] = "]";
+    feed *f = data;
+    char *out = buffer;
+    size_t start = 0;
+    size_t n = 0;
+
+    n += feed_piece(f, &start, head, sizeof(head) - 1, out, room);
+    n += feed_piece(f, &start, NULL, f->pad, out + n, room - n);
+    n += feed_piece(f, &start, middle, sizeof(middle) - 1, out + n, room - n);
+    n += feed_piece(f, &start, f->text, f->bytes, out + n, room - n);
+    n += feed_piece(f, &start, tail, sizeof(tail) - 1, out + n, room - n);
     return n;
 }
 
@@ -40,28 +105,36 @@ oriel_status
 oriel_json_parse(json_t **out, const char *text, size_t bytes, const char *file,
                  oriel_error *err)
 {
+    const survey s = look_over(text, bytes);
+    feed f = {text, bytes, s.longest + 2, 0};
     json_error_t why;
+    json_t *wrapped;
 
     *out = NULL;
-    if (count_values(text, bytes) > ORIEL_JSON_MAX_VALUES)
+    if (s.values > ORIEL_JSON_MAX_VALUES)
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: JSON of more values than the %d expected",
                           ORIEL_QUOTE(file), ORIEL_JSON_MAX_VALUES);
-    *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
-    if (!*out && json_error_code(&why) == json_error_out_of_memory)
+    wrapped = json_load_callback(feed_some, &f, JSON_REJECT_DUPLICATES, &why);
+    /* Out of memory, jansson often says nothing at all. */
+    if ((!wrapped && (json_error_code(&why) == json_error_out_of_memory ||
+                      why.text[0] == '\0')) ||
+        (wrapped && json_string_length(json_array_get(wrapped, 0)) != f.pad)) {
+        json_decref(wrapped);
         return oriel_fail_memory(err, bytes, "JSON values");
-    if (!*out)
+    }
+    if (!wrapped)
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: malformed JSON at line %d, column %d: %s",
-                          ORIEL_QUOTE(file), why.line, why.column,
+                          ORIEL_QUOTE(file), why.line - 1, why.column,
                           ORIEL_QUOTE(why.text));
-    if (!json_is_object(*out)) {
-        json_decref(*out);
-        *out = NULL;
-        return oriel_fail(err, ORIEL_ERR_MODEL, "%s: expected a JSON object",
-                          ORIEL_QUOTE(file));
-    }
-    return ORIEL_OK;
+    if (json_array_size(wrapped) == 2 &&
+        json_is_object(json_array_get(wrapped, 1)))
+        *out = json_incref(json_array_get(wrapped, 1));
+    json_decref(wrapped);
+    return *out ? ORIEL_OK
+                : oriel_fail(err, ORIEL_ERR_MODEL,
+                             "%s: expected one JSON object", ORIEL_QUOTE(file));
 }
 
 const json_t *
@@ -135,8 +208,11 @@ oriel_field_i64(oriel_fields *fields, const char *name, int64_t low,
         return false;
     if (!json_is_integer(value) || json_integer_value(value) < low ||
         json_integer_value(value) > high) {
-        snprintf(what, sizeof(what), "an integer from %" PRId64 " to %" PRId64,
-                 low, high);
+        if (low == high)
+            snprintf(what, sizeof(what), "%" PRId64, low);
+        else
+            snprintf(what, sizeof(what),
+                     "an integer from %" PRId64 " to %" PRId64, low, high);
         oriel_field_fail(fields, name, value, what);
         return false;
     }

@@ -16,7 +16,8 @@
 /*
  * Parse an object.  Duplicate keys, surplus text, numbers beyond 64 bits and
  * more than ORIEL_JSON_MAX_VALUES values are ORIEL_ERR_MODEL.  'file' is the
- * name for messages, unquoted.  Free with json_decref.
+ * name for messages, unquoted.  Free with json_decref.  (Out of memory, jansson
+ * may call a good text malformed, but never gets away with half of one.)
  */
 oriel_status oriel_json_parse(json_t **out, const char *text, size_t bytes,
                               const char *file, oriel_error *err);

@@ -23,6 +23,9 @@ load_options(oriel_model_options *options, oriel_hooks *hooks,
                                              sizeof(oriel_model_options), from,
                                              "oriel_model_options", err);
 
+    if (!status)
+        status = oriel_reserved_check(options->reserved,
+                                      "oriel_model_options.reserved", err);
     return status ? status : oriel_hooks_load(hooks, options->hooks, err);
 }
 

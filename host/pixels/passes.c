@@ -3,7 +3,6 @@
 #include "pixels/passes.h"
 
 #include <math.h>
-#include <string.h>
 
 #define BLOCK 256 /* columns whose sums are formed together */
 
@@ -15,16 +14,15 @@ clip_shifted(uint32_t sum, int32_t shift)
     return (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
 }
 
-static void
-across(const oriel_axis *axis, const void *packed, const uint8_t *source,
-       uint8_t *out)
+void
+oriel_across_plain(const oriel_axis *axis, int32_t from, const uint8_t *source,
+                   uint8_t *out)
 {
     uint32_t half = 1u << (axis->shift - 1);
 
-    (void)packed;
-    for (int32_t i = 0; i < axis->size; i++) {
-        const int32_t *weights =
-            axis->weights.fixed + (size_t)i * (size_t)axis->max_taps;
+    out += (size_t)from * 3;
+    for (int32_t i = from; i < axis->size; i++) {
+        const int32_t *weights = oriel_axis_fixed(axis, i);
         const uint8_t *pixel = source + (size_t)axis->first[i] * 3;
         uint32_t r = half, g = half, b = half;
 
@@ -42,17 +40,27 @@ across(const oriel_axis *axis, const void *packed, const uint8_t *source,
 }
 
 static void
-down(const int32_t *weights, int32_t count, int32_t shift,
+across(const oriel_axis *axis, const void *packed, const uint8_t *source,
+       uint8_t *out)
+{
+    (void)packed;
+    oriel_across_plain(axis, 0, source, out);
+}
+
+static void
+down(const oriel_axis *axis, const void *packed, int32_t y,
      const uint8_t *const *rows, size_t n, uint8_t *out)
 {
+    const int32_t *weights = oriel_axis_fixed(axis, y);
     uint32_t sum[BLOCK];
 
+    (void)packed;
     for (size_t x = 0; x < n; x += BLOCK) {
         size_t width = n - x < BLOCK ? n - x : BLOCK;
 
         for (size_t k = 0; k < BLOCK; k++)
-            sum[k] = 1u << (shift - 1);
-        for (int32_t j = 0; j < count; j++) {
+            sum[k] = 1u << (axis->shift - 1);
+        for (int32_t j = 0; j < axis->count[y]; j++) {
             const uint8_t *row = rows[j] + x;
             uint32_t w = (uint32_t)weights[j];
 
@@ -60,7 +68,7 @@ down(const int32_t *weights, int32_t count, int32_t shift,
                 sum[k] += w * row[k];
         }
         for (size_t k = 0; k < width; k++)
-            out[x + k] = clip_shifted(sum[k], shift);
+            out[x + k] = clip_shifted(sum[k], axis->shift);
     }
 }
 
@@ -68,8 +76,7 @@ static void
 across_float(const oriel_axis *axis, const uint8_t *source, float *out)
 {
     for (int32_t i = 0; i < axis->size; i++) {
-        const float *w =
-            axis->weights.real + (size_t)i * (size_t)axis->max_taps;
+        const float *w = oriel_axis_real(axis, i);
         const uint8_t *pixel = source + (size_t)axis->first[i] * 3;
         int32_t count = axis->count[i], apart = oriel_taps_apart(count);
 
@@ -86,10 +93,11 @@ across_float(const oriel_axis *axis, const uint8_t *source, float *out)
 }
 
 static void
-down_float(const float *weights, int32_t count, const float *const *rows,
+down_float(const oriel_axis *axis, int32_t y, const float *const *rows,
            size_t n, float *out)
 {
-    int32_t apart = oriel_taps_apart(count);
+    const float *weights = oriel_axis_real(axis, y);
+    int32_t count = axis->count[y], apart = oriel_taps_apart(count);
 
     for (size_t x = 0; x < n; x++) {
         float sum = weights[0] * rows[0][x];
@@ -102,27 +110,51 @@ down_float(const float *weights, int32_t count, const float *const *rows,
     }
 }
 
-static size_t
-packed_bytes(int32_t source, int32_t size)
+static void
+round_levels(const float *levels, size_t n, uint8_t *out)
+{
+    for (size_t x = 0; x < n; x++) {
+        float level = levels[x] < 0.0f ? 0.0f : levels[x];
+
+        out[x] = (uint8_t)nearbyintf(level > 255.0f ? 255.0f : level);
+    }
+}
+
+static bool
+no_bytes(int32_t source, int32_t size, size_t *bytes)
 {
     (void)source;
     (void)size;
-    return 0;
+    *bytes = 0;
+    return true;
 }
 
 static void
-pack(const oriel_axis *axis, void *packed)
+no_pack(const oriel_axis *axis, void *packed)
 {
     (void)axis;
     (void)packed;
 }
 
-const oriel_passes oriel_passes_plain = {packed_bytes, pack,      across, down,
-                                         across_float, down_float};
+const oriel_passes oriel_passes_plain = {
+    no_bytes, no_bytes,     no_pack,    no_pack,     across,
+    down,     across_float, down_float, round_levels};
 
 const oriel_passes *
 oriel_passes_choose(oriel_isa isa)
 {
+#if defined(__x86_64__)
+    oriel_isa most = oriel_processor_isa();
+
+    isa = isa < most ? isa : most;
+    /* Byte permutes and byte dot products: Ice Lake, Zen 4 and later. */
+    if (isa >= ORIEL_ISA_AVX512 && __builtin_cpu_supports("avx512vbmi") &&
+        __builtin_cpu_supports("avx512vnni"))
+        return &oriel_passes_avx512;
+    if (isa >= ORIEL_ISA_AVX2)
+        return &oriel_passes_avx2;
+#else
     (void)isa;
+#endif
     return &oriel_passes_plain;
 }

@@ -35,6 +35,11 @@ oriel_resampler *oriel_resampler_init(void *memory, int32_t resample,
 size_t oriel_resampler_scratch_bytes(const oriel_resampler *resampler,
                                      int32_t rows);
 
+/* The same from the sizes alone, before there is a resampler. */
+size_t oriel_resampler_scratch_bytes_for(int32_t resample, int32_t source_width,
+                                         int32_t source_height, int32_t width,
+                                         int32_t height, int32_t rows);
+
 /*
  * Rows first_row .. first_row + rows - 1 of the result, into 'out' [rows, width,
  * 3], lines 'out_pitch' bytes apart.  Bands are independent: threads may do

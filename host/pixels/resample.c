@@ -12,7 +12,6 @@
 #include "base/memory.h"
 #include "pixels/pixels.h"
 
-#include <math.h>
 #include <string.h>
 
 struct oriel_resampler {
@@ -21,35 +20,45 @@ struct oriel_resampler {
     oriel_axis across, down; /* set up only when its sizes differ */
     int32_t source_width, source_height, width, height;
     const oriel_passes *passes;
-    void *packed; /* of 'across' */
+    void *packed_across, *packed_down;
 };
 
 /* Where in the caller's memory everything lies. */
 typedef struct resampler_layout {
-    size_t across, down, packed, end;
+    size_t across, packed_across, down, packed_down, end;
 } resampler_layout;
+
+/* Room for an axis at *end, and behind it for its packed form. */
+static bool
+lay_out_axis(size_t *axis, size_t *packed, size_t *end, int32_t source,
+             int32_t size,
+             bool (*packed_bytes)(int32_t, int32_t, size_t *bytes))
+{
+    size_t bytes;
+
+    *axis = *packed = *end;
+    if (source == size)
+        return true;
+    if (!oriel_axis_bytes(source, size, &bytes) ||
+        !oriel_add_size(packed, *axis, bytes) ||
+        !packed_bytes(source, size, &bytes) ||
+        !oriel_add_size(end, *packed, bytes) ||
+        *end > SIZE_MAX - ORIEL_ALIGNMENT)
+        return false;
+    *end = oriel_round_up(*end, ORIEL_ALIGNMENT);
+    return true;
+}
 
 static bool
 lay_out(resampler_layout *at, const oriel_passes *passes, int32_t source_width,
         int32_t source_height, int32_t width, int32_t height)
 {
-    size_t across = 0, down = 0, packed = 0;
-
     *at = (resampler_layout){0};
-    if (source_width != width) {
-        if (!oriel_axis_bytes(source_width, width, &across))
-            return false;
-        packed = passes->packed_bytes(source_width, width);
-        if (packed > SIZE_MAX / 2)
-            return false;
-    }
-    if (source_height != height &&
-        !oriel_axis_bytes(source_height, height, &down))
-        return false;
-    at->across = oriel_round_up(sizeof(oriel_resampler), ORIEL_ALIGNMENT);
-    return oriel_add_size(&at->down, at->across, across) &&
-           oriel_add_size(&at->packed, at->down, down) &&
-           oriel_add_size(&at->end, at->packed, packed);
+    at->end = oriel_round_up(sizeof(oriel_resampler), ORIEL_ALIGNMENT);
+    return lay_out_axis(&at->across, &at->packed_across, &at->end, source_width,
+                        width, passes->across_bytes) &&
+           lay_out_axis(&at->down, &at->packed_down, &at->end, source_height,
+                        height, passes->down_bytes);
 }
 
 size_t
@@ -102,16 +111,18 @@ oriel_resampler_init_isa(void *memory, oriel_isa isa, int32_t resample,
     r->width = width;
     r->height = height;
     lay_out(&at, r->passes, source_width, source_height, width, height);
-    if (source_width != width) {
+    r->packed_across = base + at.packed_across;
+    r->packed_down = base + at.packed_down;
+    if (source_width != width)
         oriel_axis_init(&r->across, resample, source_width, width,
                         base + at.across);
-        r->packed = base + at.packed;
-        if (resample != ORIEL_RESAMPLE_FLOAT)
-            r->passes->pack(&r->across, r->packed);
-    }
     if (source_height != height)
         oriel_axis_init(&r->down, resample, source_height, height,
                         base + at.down);
+    if (r->across.size && resample != ORIEL_RESAMPLE_FLOAT)
+        r->passes->pack_across(&r->across, r->packed_across);
+    if (r->down.size && resample != ORIEL_RESAMPLE_FLOAT)
+        r->passes->pack_down(&r->down, r->packed_down);
     r->vertical_first = vertical_goes_first(resample, source_width,
                                             source_height, width, height);
     return r;
@@ -144,17 +155,47 @@ waiting_pitch(const oriel_resampler *r)
     return oriel_round_up(columns * 3 * level, ORIEL_ALIGNMENT);
 }
 
+/* Pointers to the rows of one weighted sum. */
+static size_t
+tap_pointers(const oriel_resampler *r)
+{
+    size_t taps = (size_t)(r->down.size ? r->down.max_taps : 1);
+
+    return oriel_round_up(taps, ORIEL_ROWS_MULTIPLE);
+}
+
 size_t
 oriel_resampler_scratch_bytes(const oriel_resampler *r, int32_t rows)
 {
-    size_t pointers = (size_t)(r->down.size ? r->down.max_taps : 1);
     size_t bytes;
 
     (void)rows; /* a ring needs no more for many rows than for one */
     if (!oriel_mul_size(&bytes, waiting_rows(r) + 1, waiting_pitch(r)) ||
-        !oriel_add_size(&bytes, bytes, pointers * sizeof(void *)))
+        !oriel_add_size(&bytes, bytes, tap_pointers(r) * sizeof(void *)))
         return SIZE_MAX;
     return bytes;
+}
+
+size_t
+oriel_resampler_scratch_bytes_for(int32_t resample, int32_t source_width,
+                                  int32_t source_height, int32_t width,
+                                  int32_t height, int32_t rows)
+{
+    oriel_resampler r = {
+        .resample = resample,
+        .source_width = source_width,
+        .width = width,
+        .vertical_first = vertical_goes_first(resample, source_width,
+                                              source_height, width, height),
+    };
+
+    if (source_width != width)
+        r.across.size = width;
+    if (source_height != height) {
+        r.down.size = height;
+        r.down.max_taps = oriel_axis_max_taps(source_height, height);
+    }
+    return oriel_resampler_scratch_bytes(&r, rows);
 }
 
 /* One call of oriel_resample_band. */
@@ -194,12 +235,20 @@ enter_row(const band *b, const uint8_t *source, void *out)
     size_t n = (size_t)r->source_width * 3;
 
     if (r->resample != ORIEL_RESAMPLE_FLOAT)
-        r->passes->across(&r->across, r->packed, source, out);
+        r->passes->across(&r->across, r->packed_across, source, out);
     else if (r->across.size)
         r->passes->across_float(&r->across, source, out);
     else
         for (size_t x = 0; x < n; x++)
             ((float *)out)[x] = (float)source[x];
+}
+
+/* Weightless taps up to the multiple that 'down' wants repeat the last. */
+static void
+repeat_last_tap(const band *b, int32_t count)
+{
+    for (int32_t j = count; j % ORIEL_ROWS_MULTIPLE; j++)
+        b->taps[j] = b->taps[count - 1];
 }
 
 /* Advance the ring to what output row y needs and point at its taps. */
@@ -215,6 +264,7 @@ gather_rows(band *b, int32_t y)
     for (int32_t j = 0; j < down->count[y]; j++)
         b->taps[j] =
             b->waiting + (size_t)(down->first[y] + j) % b->slots * b->pitch;
+    repeat_last_tap(b, down->count[y]);
 }
 
 static void
@@ -224,15 +274,13 @@ point_at_source(band *b, int32_t y)
 
     for (int32_t j = 0; j < down->count[y]; j++)
         b->taps[j] = source_row(b, down->first[y] + j);
+    repeat_last_tap(b, down->count[y]);
 }
 
 static void
 mix_rows(const band *b, int32_t y, size_t n, uint8_t *out)
 {
-    const oriel_axis *down = &b->r->down;
-
-    b->r->passes->down(down->weights.fixed + (size_t)y * (size_t)down->max_taps,
-                       down->count[y], down->shift,
+    b->r->passes->down(&b->r->down, b->r->packed_down, y,
                        (const uint8_t *const *)b->taps, n, out);
 }
 
@@ -258,31 +306,19 @@ fixed_row(band *b, int32_t y, uint8_t *out)
 }
 
 static void
-round_levels(const float *levels, size_t n, uint8_t *out)
-{
-    for (size_t x = 0; x < n; x++) {
-        float level = levels[x] < 0.0f ? 0.0f : levels[x];
-
-        out[x] = (uint8_t)nearbyintf(level > 255.0f ? 255.0f : level);
-    }
-}
-
-static void
 float_row(band *b, int32_t y, uint8_t *out)
 {
     const oriel_resampler *r = b->r;
-    const oriel_axis *down = &r->down;
     size_t n = (size_t)r->width * 3;
 
-    if (!down->size) {
+    if (!r->down.size) {
         enter_row(b, source_row(b, y), b->line);
     } else {
         gather_rows(b, y);
-        r->passes->down_float(
-            down->weights.real + (size_t)y * (size_t)down->max_taps,
-            down->count[y], (const float *const *)b->taps, n, b->line);
+        r->passes->down_float(&r->down, y, (const float *const *)b->taps, n,
+                              b->line);
     }
-    round_levels(b->line, n, out);
+    r->passes->round(b->line, n, out);
 }
 
 void

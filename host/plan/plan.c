@@ -240,9 +240,9 @@ load_options(oriel_plan_request *r, const oriel_plan_options *options,
                             "oriel_plan_options", err);
     if (st)
         return st;
-    if (o.reserved)
-        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
-                          "oriel_plan_options: its reserved field is not 0");
+    st = oriel_reserved_check(o.reserved, "oriel_plan_options.reserved", err);
+    if (st)
+        return st;
     if (o.resample < ORIEL_RESAMPLE_TORCHVISION ||
         o.resample > ORIEL_RESAMPLE_FLOAT)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,

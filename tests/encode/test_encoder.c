@@ -459,7 +459,7 @@ static const struct refusal refusals[] = {
     {small_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace"},
     {tiny_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace"},
     {no_plan, ORIEL_ERR_ARGUMENT, "plan is NULL"},
-    {foreign_plan, ORIEL_ERR_ARGUMENT, "hidden_size"},
+    {foreign_plan, ORIEL_ERR_ARGUMENT, "depth differs"},
     {input_from_the_future, ORIEL_ERR_UNSUPPORTED, "reserved"},
 };
 

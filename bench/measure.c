@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* measure.c - see measure.h */
+#include "measure.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define LINE_BYTES 256
+
+double
+bench_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+bench_times
+bench_summarise(double *seconds, int n)
+{
+    bench_times times = {0, 0, 0, n};
+
+    if (n < 1)
+        return times;
+    qsort(seconds, (size_t)n, sizeof(seconds[0]), ascending);
+    times.median = (seconds[(n - 1) / 2] + seconds[n / 2]) / 2;
+    times.p10 = seconds[(n - 1) / 10];
+    times.p90 = seconds[(n - 1) - (n - 1) / 10];
+    return times;
+}
+
+/* The rest of the first line of 'path' that begins with 'key', or "". */
+static void
+find_line(const char *path, const char *key, char line[LINE_BYTES])
+{
+    FILE *file = fopen(path, "re");
+    const size_t key_bytes = strlen(key);
+
+    line[0] = '\0';
+    if (!file)
+        return;
+    while (fgets(line, LINE_BYTES, file) && strncmp(line, key, key_bytes))
+        line[0] = '\0';
+    fclose(file);
+    if (line[0])
+        memmove(line, line + key_bytes, strlen(line + key_bytes) + 1);
+}
+
+uint64_t
+bench_peak_bytes(void)
+{
+    char line[LINE_BYTES];
+    uint64_t kib = 0;
+
+    find_line("/proc/self/status", "VmHWM:", line);
+    return sscanf(line, "%" SCNu64, &kib) == 1 ? kib * 1024 : 0;
+}
+
+int
+bench_reset_peak(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "we");
+    int result = -1;
+
+    if (!file)
+        return -1;
+    if (fputs("5", file) >= 0)
+        result = 0;
+    return fclose(file) == 0 ? result : -1;
+}
+
+void
+bench_processor_name(char *out, size_t out_bytes)
+{
+    char line[LINE_BYTES];
+
+    find_line("/proc/cpuinfo", "model name", line);
+    line[strcspn(line, "\n")] = '\0';
+    snprintf(out, out_bytes, "%s",
+             line[0] ? line + strspn(line, " \t:") : "unknown");
+}
+
+void
+bench_settle(void)
+{
+    const struct timespec pause = {0, 100000000};
+
+    nanosleep(&pause, NULL);
+}
+
+uint64_t
+bench_random(uint64_t seed, uint64_t index)
+{
+    uint64_t x = (seed << 32) + index + UINT64_C(0x9E3779B97F4A7C15);
+
+    x = (x ^ (x >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return x ^ (x >> 31);
+}

@@ -1,0 +1,147 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# demo.sh - photographs through the full 7B vision encoder, from nothing
+#
+# On a fresh Debian 12, without a GPU and without downloaded weights: installs
+# the packages that are missing, builds, makes a checkpoint with random weights
+# in the official layout, encodes four photographs, and holds rows of the result
+# against what transformers made of the same photographs and weights.
+# Idempotent: what is there already is used again.  All of it goes into build/
+# and demo-out/.
+set -eu
+cd "$(dirname "$0")"
+. scripts/debian.sh
+
+BUILD=build/demo
+OUT=demo-out
+MODEL=$OUT/model-7b
+# What `oriel synth --config 7b --seed 1` makes, anywhere.
+MODEL_DIGEST=@DIGEST@
+PHOTOS="examples/photos/astronaut.jpg examples/photos/cat.png \
+examples/photos/coffee.webp examples/photos/rocket.jpg"
+EXPECTED=examples/photos/expected_rows.safetensors
+
+# In MB: the checkpoint, the build, and some air.
+DISK_MODEL=1500
+DISK_BUILD=200
+
+oriel() {
+    "$BUILD/bin/oriel" "$@"
+}
+
+# Whether the processor multiplies bf16, as the encoder will find out too.
+has_bf16() {
+    grep -qE '^flags.*(avx512_bf16|amx_bf16)' /proc/cpuinfo
+}
+
+announce() {
+    say "Oriel: four photographs, the 7B vision encoder, random weights"
+    echo "Packages (half a minute, once), build (a minute or two, once),"
+    echo "checkpoint of 1.4 GB (seconds, once), then the photographs: on two"
+    if has_bf16; then
+        echo "cores about ten seconds, in bf16, which this processor has."
+    else
+        echo "cores about half a minute, in fp32: this processor has no bf16."
+    fi
+    echo "This machine has $(nproc)."
+}
+
+# A reason now is better than a failure in a minute.
+check_room() {
+    need=$DISK_BUILD
+    [ -e "$MODEL/config.json" ] || need=$((need + DISK_MODEL))
+    free=$(df -Pm . | awk 'NR == 2 { print $4 }')
+    [ "$free" -ge "$need" ] ||
+        die "this folder's disk has $free MB left; the demo needs $need MB"
+    need=2500
+    has_bf16 || need=4500
+    free=$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' /proc/meminfo)
+    [ "$free" -ge "$need" ] ||
+        die "$free MB of memory are available; the demo needs $need MB"
+}
+
+build() {
+    say "Building ($BUILD)"
+    cmake -S . -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+        -DBUILD_TESTING=OFF >/dev/null || die "cmake could not configure"
+    cmake --build "$BUILD" --target oriel_tool oriel_cpu oriel_image \
+        compare_rows || die "the build failed"
+}
+
+digest_of_model() {
+    oriel inspect --digest "$MODEL" 2>/dev/null |
+        awk '$1 == "digest" { print $2 }'
+}
+
+make_model() {
+    if [ -e "$MODEL/config.json" ]; then
+        say "Checking the checkpoint that is there ($MODEL)"
+        if [ "$(digest_of_model)" = "$MODEL_DIGEST" ]; then
+            echo "intact"
+            return
+        fi
+        echo "it is not what it should be: making it again"
+    fi
+    say "Making the checkpoint: oriel synth --config 7b --seed 1 $MODEL"
+    mkdir -p "$OUT"
+    oriel synth --config 7b --seed 1 --force "$MODEL" ||
+        die "the checkpoint could not be made"
+    [ "$(digest_of_model)" = "$MODEL_DIGEST" ] ||
+        die "the checkpoint differs from the one that was meant (oriel" \
+            "inspect --digest): expected $MODEL_DIGEST"
+}
+
+encode() {
+    say "Encoding: oriel encode --model $MODEL -o $OUT/embeddings.safetensors" \
+        "PHOTO..."
+    # One photograph a batch, so that each has its own time.
+    # shellcheck disable=SC2086
+    oriel encode --model "$MODEL" --device cpu --dtype f32 --batch-patches 1 \
+        --json --force -o "$OUT/embeddings.safetensors" $PHOTOS \
+        2>"$OUT/events.jsonl" || {
+        cat "$OUT/events.jsonl" >&2
+        die "encoding failed"
+    }
+    # shellcheck disable=SC2086
+    oriel plan $PHOTOS >"$OUT/plan.txt" || die "planning failed"
+    sed -n 's/.*"description": *"\([^"]*\)".*/\1/p' "$OUT/events.jsonl" |
+        sed 1q
+    table
+}
+
+# What planning said of each photograph, beside the seconds that it took.
+table() {
+    sed -n 's/.*"event": *"encoded".*"seconds": *\([0-9.e+-]*\).*/\1/p' \
+        "$OUT/events.jsonl" >"$OUT/seconds.txt"
+    awk '
+        BEGIN {
+            printf "\n%-16s %9s %9s %12s %7s %8s\n", "photograph", "size",
+                   "resized", "grid t,h,w", "tokens", "seconds"
+        }
+        FNR == NR { seconds[NR] = $1; next }
+        FNR > 1 && n < 4 {
+            name = $1
+            sub(/.*\//, "", name)
+            printf "%-16s %9s %9s %12s %7s %8.2f\n", name, $2, $3, $4, $6,
+                   seconds[++n]
+        }' "$OUT/seconds.txt" "$OUT/plan.txt"
+}
+
+compare() {
+    say "Against transformers: rows made once with the same photographs and" \
+        "weights"
+    "$BUILD/bin/compare_rows" "$EXPECTED" "$OUT/embeddings.safetensors" ||
+        die "the result is not transformers' result"
+}
+
+announce
+check_room
+# shellcheck disable=SC2086
+install_packages $ORIEL_BUILD_PACKAGES
+build
+make_model
+encode
+compare
+echo
+echo "The embeddings: $OUT/embeddings.safetensors.  With real weights:"
+echo "  $BUILD/bin/oriel encode PHOTO... --model Qwen2.5-VL-7B-Instruct -o FILE"

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_doctor.c - oriel doctor: what this machine offers */
+#include "base/fail.h"
+#include "base/processor.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "cli/exits.h"
+#include "cli/limits.h"
+#include "cli/report.h"
+#include "cli/text.h"
+#include "oriel.h"
+#include "oriel_image.h"
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Libraries worth a line in a bug report, by the beginning of their name. */
+static const char *const libraries[] = {
+    "liboriel.so", "liboriel-image.so", "liboriel-cpu.so", "liboriel-cuda.so",
+    "libdnnl.so",  "libgomp.so",        "libjansson.so",   "libjpeg.so",
+    "libpng",      "libz.so",           "libwebp.so",      "libwebpdemux.so",
+    "libcuda.so",  "libcublasLt.so",    "libc.so",
+};
+
+static bool
+is_of_interest(const char *name)
+{
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++)
+        if (strncmp(name, libraries[i], strlen(libraries[i])) == 0)
+            return true;
+    return false;
+}
+
+/* For dl_iterate_phdr: add the library's real path to the JSON array. */
+static int
+add_library(struct dl_phdr_info *info, size_t bytes, void *list)
+{
+    const char *slash = strrchr(info->dlpi_name, '/');
+    char *path;
+
+    (void)bytes;
+    if (!slash || !is_of_interest(slash + 1))
+        return 0;
+    /* Behind the link stands the version: libpng16.so.16.39.0. */
+    path = realpath(info->dlpi_name, NULL);
+    json_array_append_new(list, cli_text_name(path ? path : info->dlpi_name));
+    free(path);
+    return 0;
+}
+
+static json_t *
+device_json(const char *name, int32_t device, int32_t index)
+{
+    oriel_device_info info = ORIEL_DEVICE_INFO_INIT;
+    oriel_error err;
+
+    if (oriel_device_get_info(device, index, &info, &err))
+        return json_pack("{s:s, s:i, s:b, s:s}", "device", name, "index", index,
+                         "present", 0, "error", err.message);
+    return json_pack(
+        "{s:s, s:i, s:b, s:s, s:s, s:i, s:I}", "device", name, "index", index,
+        "present", 1, "description", info.description, "precision",
+        info.precision == ORIEL_PRECISION_BF16 ? "bf16" : "fp32", "threads",
+        info.threads, "memory_bytes", (json_int_t)info.memory_bytes);
+}
+
+static json_t *
+devices_json(void)
+{
+    enum { GPUS_MAX = 64 };
+    json_t *list = json_array();
+
+    json_array_append_new(list, device_json("cpu", ORIEL_DEVICE_CPU, 0));
+    for (int32_t i = 0; i < GPUS_MAX; i++) {
+        json_t *device = device_json("cuda", ORIEL_DEVICE_CUDA, i);
+        bool present = json_is_true(json_object_get(device, "present"));
+
+        /* The first absent one tells why there is none. */
+        if (present || i == 0)
+            json_array_append(list, device);
+        json_decref(device);
+        if (!present)
+            break;
+    }
+    return list;
+}
+
+static json_t *
+processor_json(void)
+{
+    cli_limits limits = cli_limits_read();
+
+    return json_pack("{s:s, s:b, s:i, s:f, s:i, s:I, s:I}", "code_variant",
+                     oriel_isa_name(oriel_processor_isa()), "amx_bf16",
+                     oriel_processor_has_amx_bf16(), "cores", limits.cores,
+                     "cgroup_cores", limits.quota_cores, "threads",
+                     limits.threads, "memory_bytes",
+                     (json_int_t)oriel_processor_memory_bytes(),
+                     "cgroup_memory_bytes", (json_int_t)limits.memory_bytes);
+}
+
+static json_t *
+examine(void)
+{
+    json_t *found = json_array();
+    json_t *devices = devices_json(); /* loads the backends */
+
+    dl_iterate_phdr(add_library, found);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "tool", ORIEL_VERSION_STRING,
+                     "library", oriel_version(), "processor", processor_json(),
+                     "devices", devices, "libraries", found);
+}
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "?";
+}
+
+static int64_t
+number_of(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void
+print_processor(const json_t *p)
+{
+    double quota = json_real_value(json_object_get(p, "cgroup_cores"));
+    uint64_t memory = (uint64_t)number_of(p, "cgroup_memory_bytes");
+
+    printf("processor  code variant %s%s\n", text_of(p, "code_variant"),
+           json_is_true(json_object_get(p, "amx_bf16")) ? ", AMX bf16" : "");
+    printf("cores      %" PRId64 " of the affinity mask",
+           number_of(p, "cores"));
+    if (quota > 0)
+        printf(", %.2f of the control group", quota);
+    printf(": %" PRId64 " threads by default\n", number_of(p, "threads"));
+    printf("memory     %s",
+           cli_text_bytes((uint64_t)number_of(p, "memory_bytes")).text);
+    if (memory > 0)
+        printf(", the control group allows %s", cli_text_bytes(memory).text);
+    putchar('\n');
+}
+
+static void
+print_device(const json_t *d)
+{
+    if (!json_is_true(json_object_get(d, "present"))) {
+        printf("%-10s absent: %s\n", text_of(d, "device"), text_of(d, "error"));
+        return;
+    }
+    printf("%-10s %s; auto precision is %s, %s\n", text_of(d, "device"),
+           text_of(d, "description"), text_of(d, "precision"),
+           cli_text_bytes((uint64_t)number_of(d, "memory_bytes")).text);
+}
+
+static void
+print_all(const json_t *document)
+{
+    const json_t *list;
+    size_t i;
+    json_t *entry;
+
+    printf("oriel      %s, liboriel %s\n", text_of(document, "tool"),
+           text_of(document, "library"));
+    print_processor(json_object_get(document, "processor"));
+    list = json_object_get(document, "devices");
+    json_array_foreach(list, i, entry) print_device(entry);
+    list = json_object_get(document, "libraries");
+    json_array_foreach(list, i, entry)
+        printf("%-10s %s\n", i ? "" : "libraries",
+               ORIEL_QUOTE(json_string_value(entry)));
+}
+
+static int
+run(const cli_options *options, int n_operands, char **operands)
+{
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    json_t *document;
+    bool well;
+
+    (void)operands;
+    if (n_operands > 0)
+        return cli_report_error(CLI_USAGE, "doctor takes no argument");
+    /* A call into it, so that the linker keeps the decoders and they show. */
+    oriel_image_probe("", 0, NULL, &info, NULL);
+    document = examine();
+    if (!document)
+        return cli_report_memory("the examination");
+    well = json_is_true(json_object_get(
+        json_array_get(json_object_get(document, "devices"), 0), "present"));
+    if (options->json) {
+        int failed = cli_report_document(document);
+
+        return failed ? failed : well ? CLI_DONE : CLI_DEVICE;
+    }
+    print_all(document);
+    json_decref(document);
+    return well ? CLI_DONE : CLI_DEVICE;
+}
+
+const cli_command cli_cmd_doctor = {
+    .name = "doctor",
+    .usage = "[--json]",
+    .summary = "what this machine offers: processor, devices, libraries",
+    .text =
+        "Shows which variant of the code runs here, how many threads and how "
+        "much\n"
+        "memory the control group leaves, which devices can be used or why "
+        "not,\n"
+        "and which libraries are loaded from where. Exit status 5 if not even "
+        "the\n"
+        "CPU can be used.\n",
+    .examples = "Why does it not take my GPU?\n"
+                "oriel doctor\n"
+                "For a bug report.\n"
+                "oriel doctor --json\n",
+    .flag = CLI_DOCTOR,
+    .run = run,
+};

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_encode.c - oriel encode: photographs to embeddings */
+#include "base/fail.h"
+#include "base/version.h"
+#include "cli/command.h"
+#include "cli/encode_job.h"
+#include "cli/exits.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Enough rows for the matrix products, little enough for progress and a quick
+   stop. */
+enum { BATCH_PATCHES_CPU = 4096, BATCH_PATCHES_CUDA = 65536 };
+
+static int
+check_usage(const cli_options *options, int n_operands)
+{
+    if (!options->output)
+        return cli_report_error(CLI_USAGE, "encode needs -o FILE");
+    if (n_operands == 0 && !options->null_names)
+        return cli_report_error(
+            CLI_USAGE, "encode needs images (oriel encode --help shows how)");
+    if (!options->model)
+        return cli_report_error(
+            CLI_USAGE,
+            "encode needs --model DIR: a Qwen2.5-VL checkpoint from Hugging "
+            "Face, or a synthetic one (oriel synth --config 7b DIR)");
+    return CLI_DONE;
+}
+
+/* Is the one input a pixel_values file?  Images do not go along with it. */
+static int
+look_at_inputs(cli_encode_job *job)
+{
+    oriel_error err;
+
+    if (job->inputs.n == 0)
+        return cli_report_error(CLI_USAGE, "the list of inputs is empty");
+    if (!cli_pixel_file_is(job->inputs.names[0]))
+        return CLI_DONE;
+    if (job->inputs.n > 1)
+        return cli_report_error(CLI_USAGE,
+                                "%s: a pixel_values file must be the only "
+                                "input",
+                                ORIEL_QUOTE(job->inputs.names[0]));
+    if (cli_pixel_file_open(&job->pixels, job->inputs.names[0],
+                            job->settings.model, &err)) {
+        /* It is an input like any other: exit status 1. */
+        if (err.status == ORIEL_ERR_MODEL || err.status == ORIEL_ERR_NOT_FOUND)
+            err.status = ORIEL_ERR_INPUT;
+        return cli_report_failure(&err, job->inputs.names[0]);
+    }
+    return CLI_DONE;
+}
+
+static size_t
+metadata_room(const cli_encode_job *job)
+{
+    size_t room = 4096;
+
+    /* Text of the file's own goes in again, escaped once more. */
+    if (job->pixels.sources)
+        room += 2 * strlen(job->pixels.sources);
+    if (job->pixels.failed)
+        room += 2 * strlen(job->pixels.failed);
+    if (job->pixels.preprocessing)
+        room += 2 * strlen(job->pixels.preprocessing);
+    if (job->pixels.n)
+        room +=
+            job->pixels.n * (32 + cli_text_name_bound(job->inputs.names[0]));
+    return room;
+}
+
+static int
+open_job(cli_encode_job *job, int n_operands, char **operands)
+{
+    const cli_options *options = job->options;
+    int failed = check_usage(options, n_operands);
+
+    if (!failed)
+        failed = cli_inputs_collect(&job->inputs, n_operands, operands,
+                                    options->null_names);
+    if (!failed)
+        failed = cli_settings_open(&job->settings, options, true);
+    if (!failed)
+        failed = look_at_inputs(job);
+    if (!failed)
+        failed =
+            cli_packed_create(&job->packed, options->output, options->force,
+                              &job->inputs, metadata_room(job));
+    if (!failed)
+        failed = cli_engine_choose(&job->engine, job->settings.model, options);
+    job->batch_patches = job->engine.device.device == ORIEL_DEVICE_CUDA
+                             ? BATCH_PATCHES_CUDA
+                             : BATCH_PATCHES_CPU;
+    if (options->batch_patches)
+        job->batch_patches = options->batch_patches;
+    return failed;
+}
+
+static int
+write_output(cli_encode_job *job)
+{
+    static const char *const dtypes[] = {[ORIEL_DTYPE_F32] = "F32",
+                                         [ORIEL_DTYPE_BF16] = "BF16",
+                                         [ORIEL_DTYPE_F16] = "F16"};
+    oriel_model_info info = ORIEL_MODEL_INFO_INIT;
+    char digest[33] = "";
+    json_t *settings = cli_settings_describe(&job->settings);
+    char *described = NULL;
+    oriel_error err;
+    int failed = CLI_DONE;
+
+    if (settings)
+        described = json_dumps(settings, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_decref(settings);
+    if (!described)
+        failed = cli_report_memory("the output's header");
+    else if (oriel_model_get_info(job->settings.model, &info, &err) ||
+             (job->packed.n > 0 &&
+              oriel_model_digest(job->settings.model, digest, &err)))
+        failed = cli_report_failure(&err, NULL);
+    if (!failed) {
+        bool other = job->pixels.n > 0; /* somebody else made the patches */
+        oriel_writer_entry metadata[] = {
+            {"format", "oriel.embeddings"},
+            {"format_version", "1"},
+            {"tool", "oriel " ORIEL_VERSION_STRING},
+            {"model_digest", digest},
+            {"device", job->engine.device.description},
+            {"precision", cli_precision_name(job->engine.options.precision)},
+            {"preprocessing", !other ? described
+                              : job->pixels.preprocessing
+                                  ? job->pixels.preprocessing
+                                  : "unknown"},
+        };
+        cli_packed_table table = {
+            .rows_name = "embeddings",
+            .dtype = dtypes[job->engine.dtype],
+            .columns = info.out_hidden_size,
+            .with_offsets = true,
+            .metadata = metadata,
+            .n_metadata = sizeof(metadata) / sizeof(metadata[0]),
+        };
+
+        failed = cli_packed_finish(&job->packed, &table);
+    }
+    free(described);
+    return failed;
+}
+
+static void
+report_done(const cli_encode_job *job, int exit_status)
+{
+    size_t n_failed = json_array_size(job->packed.failed);
+    double seconds = cli_progress_seconds();
+
+    if (job->packed.n == 0)
+        cli_report_note("no input could be encoded: nothing is written");
+    else
+        cli_report_note("%zu image%s, %" PRIu64 " tokens, %s in %s%s: %s",
+                        job->packed.n, job->packed.n == 1 ? "" : "s",
+                        job->packed.n_rows,
+                        cli_text_bytes(job->packed.written).text,
+                        cli_text_seconds(seconds).text,
+                        n_failed ? ", some inputs failed" : "",
+                        ORIEL_QUOTE(job->options->output));
+    if (cli_report_json())
+        cli_report_event(json_pack("{s:s, s:I, s:I, s:I, s:f, s:i}", "event",
+                                   "done", "items", (json_int_t)job->packed.n,
+                                   "failed", (json_int_t)n_failed, "tokens",
+                                   (json_int_t)job->packed.n_rows, "seconds",
+                                   seconds, "exit", exit_status));
+}
+
+static int
+run(const cli_options *options, int n_operands, char **operands)
+{
+    cli_encode_job job = {.options = options};
+    int failed = open_job(&job, n_operands, operands);
+
+    if (!failed) {
+        cli_progress_begin("images",
+                           job.pixels.n ? job.pixels.n : job.inputs.n);
+        failed =
+            job.pixels.n ? cli_encode_pixels(&job) : cli_encode_images(&job);
+        cli_progress_end();
+        if (!failed)
+            failed = cli_report_signal();
+        if (!failed) {
+            failed = write_output(&job);
+            if (failed == CLI_DONE || failed == CLI_INPUTS)
+                report_done(&job, failed);
+        }
+    }
+    cli_engine_free(&job.engine);
+    cli_packed_free(&job.packed);
+    cli_pixel_file_close(&job.pixels);
+    cli_settings_close(&job.settings);
+    cli_inputs_free(&job.inputs);
+    return failed;
+}
+
+const cli_command cli_cmd_encode = {
+    .name = "encode",
+    .usage = "IMAGE... --model DIR -o FILE",
+    .summary = "photographs in, embeddings out",
+    .text =
+        "Decodes, resizes and encodes images (PNG, JPEG, WebP, PPM) and "
+        "writes\n"
+        "one safetensors file:\n"
+        "\n"
+        "  embeddings      [tokens, width], all images one behind the other\n"
+        "  offsets         I64 [n + 1]: image i is embeddings[offsets[i]:"
+        "offsets[i+1]]\n"
+        "  image_grid_thw  I64 [n, 3]\n"
+        "\n"
+        "Its metadata lists the images in \"sources\" and those that could not "
+        "be\n"
+        "read in \"failed\". A file of pixel_values, as oriel preprocess "
+        "writes it,\n"
+        "is taken in place of images. Names may also come from lists: @FILE, "
+        "or -\n"
+        "for standard input. Memory stays the same for three images and for\n"
+        "three million.\n"
+        "\n"
+        "The checkpoint is any Qwen2.5-VL model from Hugging Face, such as\n"
+        "Qwen/Qwen2.5-VL-7B-Instruct; of its files only config.json,\n"
+        "preprocessor_config.json and the shards with vision tensors are "
+        "read.\n",
+    .examples =
+        "Encode photographs.\n"
+        "oriel encode *.jpg --model Qwen2.5-VL-7B-Instruct -o out.safetensors\n"
+        "No weights at hand? Random ones show that everything works.\n"
+        "oriel synth --config 7b model && oriel encode a.jpg --model model -o "
+        "a.safetensors\n"
+        "A million images, from a list of names.\n"
+        "find photos -name '*.jpg' -print0 | oriel encode -0 --model DIR -o "
+        "out.safetensors\n"
+        "Nothing but 32-bit arithmetic, result included.\n"
+        "oriel encode a.jpg --model DIR --precision fp32 --dtype f32 -o "
+        "a.safetensors\n"
+        "At most 1280 tokens an image.\n"
+        "oriel encode a.jpg --model DIR --max-pixels 1003520 -o "
+        "a.safetensors\n",
+    .flag = CLI_ENCODE,
+    .run = run,
+};

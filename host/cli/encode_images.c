@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* encode_images.c - batches of pictures through the encoder */
+#include "cli/encode_job.h"
+#include "cli/exits.h"
+#include "cli/loader.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/text.h"
+
+#include <stdlib.h>
+
+/* Plan and frames of the good photos; *plan is NULL if there is none. */
+static int
+plan_batch(const cli_encode_job *job, const cli_batch *batch, oriel_plan **plan,
+           const void ***frames)
+{
+    oriel_item *items = calloc(batch->n, sizeof(*items));
+    size_t n = 0;
+    oriel_error err;
+    int failed = CLI_DONE;
+
+    *plan = NULL;
+    *frames = calloc(batch->n, sizeof(**frames));
+    if (!items || !*frames)
+        failed = cli_report_memory("a batch");
+    for (size_t i = 0; !failed && i < batch->n; i++)
+        if (!batch->photos[i].err.status) {
+            items[n] = batch->photos[i].item;
+            (*frames)[n++] = batch->photos[i].rgb;
+        }
+    if (!failed && n > 0 &&
+        oriel_plan_create(plan, job->settings.model, items, n,
+                          &job->settings.plan, &err))
+        failed = cli_report_failure(&err, NULL);
+    free(items);
+    return failed;
+}
+
+/* The photos' entries, in the order of the inputs. */
+static int
+list_batch(cli_encode_job *job, const cli_batch *batch,
+           const oriel_plan_info *info)
+{
+    size_t item = 0;
+    int failed = CLI_DONE;
+
+    for (size_t i = 0; !failed && i < batch->n; i++) {
+        const cli_photo *photo = &batch->photos[i];
+
+        if (photo->err.status) {
+            failed =
+                cli_packed_add_failed(&job->packed, photo->name, &photo->err);
+            continue;
+        }
+        failed = cli_packed_add(&job->packed, cli_text_name(photo->name),
+                                info->grid_thw + 3 * item,
+                                info->offsets[item + 1] - info->offsets[item]);
+        item++;
+    }
+    return failed;
+}
+
+static int
+encode_batch(cli_encode_job *job, const cli_batch *batch)
+{
+    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+    oriel_input input = ORIEL_INPUT_INIT;
+    const void **frames;
+    oriel_plan *plan;
+    oriel_error err;
+    int failed = plan_batch(job, batch, &plan, &frames);
+
+    if (!failed && plan) {
+        input.frames = frames;
+        failed = cli_engine_encode(&job->engine, plan, &input);
+        if (!failed && oriel_plan_get_info(plan, &info, &err))
+            failed = cli_report_failure(&err, NULL);
+        if (!failed)
+            failed = cli_packed_append(&job->packed, job->engine.result,
+                                       job->engine.result_bytes);
+    }
+    if (!failed)
+        failed = list_batch(job, batch, &info);
+    oriel_plan_destroy(plan);
+    free(frames);
+    return failed;
+}
+
+int
+cli_encode_images(cli_encode_job *job)
+{
+    cli_loader *loader;
+    cli_batch *batch;
+    oriel_error err;
+    int failed = CLI_DONE;
+
+    if (cli_loader_start(&loader, &job->settings, &job->inputs,
+                         job->batch_patches, job->engine.options.threads, &err))
+        return cli_report_failure(&err, NULL);
+    while (!failed && (batch = cli_loader_next(loader))) {
+        failed = batch->err.status ? cli_report_failure(&batch->err, NULL)
+                                   : encode_batch(job, batch);
+        job->done += batch->n;
+        cli_progress_update((int64_t)job->done);
+        cli_batch_free(batch);
+    }
+    cli_loader_stop(loader);
+    return failed;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine.c - an encoder that is made when the first batch is there, and grows */
+#include "cli/engine.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "cli/exits.h"
+#include "cli/limits.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/settings.h"
+#include "cli/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *
+cli_precision_name(int32_t precision)
+{
+    return precision == ORIEL_PRECISION_BF16 ? "bf16" : "fp32";
+}
+
+int
+cli_engine_choose(cli_engine *engine, const oriel_model *model,
+                  const cli_options *options)
+{
+    oriel_device_info device = ORIEL_DEVICE_INFO_INIT;
+    oriel_encoder_options chosen = ORIEL_ENCODER_OPTIONS_INIT;
+    oriel_error err;
+
+    memset(engine, 0, sizeof(*engine));
+    engine->model = model;
+    engine->dtype = options->dtype ? (int32_t)options->dtype : ORIEL_DTYPE_BF16;
+    cli_device_parse(options->device, &chosen.device, &chosen.device_index);
+    if (oriel_device_get_info(chosen.device, chosen.device_index, &device,
+                              &err))
+        return cli_report_failure(&err, NULL);
+    chosen.device = device.device;
+    chosen.device_index = device.device_index;
+    chosen.precision =
+        options->precision ? (int32_t)options->precision : device.precision;
+    chosen.threads = options->threads ? (int32_t)options->threads
+                                      : cli_limits_read().threads;
+    chosen.hooks = &cli_hooks;
+    engine->device = device;
+    engine->options = chosen;
+    return CLI_DONE;
+}
+
+static void
+report_device(const cli_engine *engine, const oriel_encoder_info *info)
+{
+    const char *reason = engine->device.reason;
+
+    cli_report_note("%s, %s, %s of weights%s%s%s", info->description,
+                    cli_precision_name(info->precision),
+                    cli_text_bytes(info->weight_bytes).text,
+                    *reason ? " (auto: " : "", reason, *reason ? ")" : "");
+    if (cli_report_json())
+        cli_report_event(json_pack(
+            "{s:s, s:s, s:i, s:s, s:s, s:i, s:s}", "event", "device", "device",
+            info->device == ORIEL_DEVICE_CUDA ? "cuda" : "cpu", "index",
+            info->device_index, "precision",
+            cli_precision_name(info->precision), "description",
+            info->description, "threads", info->threads, "reason", reason));
+}
+
+/* An encoder whose scratch suffices for this plan. */
+static int
+prepare(cli_engine *engine, const oriel_plan *plan)
+{
+    oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
+    oriel_encoder *keeper = engine->encoder;
+    oriel_encoder_options options = engine->options;
+    size_t bytes;
+    oriel_error err;
+    oriel_status status = oriel_plan_workspace(plan, &options, &bytes, &err);
+
+    if (status)
+        return cli_report_failure(&err, NULL);
+    if (keeper && bytes <= engine->options.workspace_bytes)
+        return CLI_DONE;
+    if (keeper) {
+        /* Two workspaces at once might not fit: an encoder without one keeps
+           the weights while the old one goes. */
+        options.workspace_bytes = 0;
+        options.threads = 1;
+        status = oriel_encoder_create(&keeper, engine->model, &options, &err);
+        oriel_encoder_destroy(engine->encoder);
+        engine->encoder = NULL;
+        options.threads = engine->options.threads;
+        bytes += bytes / 8; /* the next one may be a little larger still */
+    }
+    options.workspace_bytes = engine->options.workspace_bytes = bytes;
+    if (!status)
+        status = oriel_encoder_create(&engine->encoder, engine->model, &options,
+                                      &err);
+    if (!status && !keeper &&
+        oriel_encoder_get_info(engine->encoder, &info, NULL) == ORIEL_OK)
+        report_device(engine, &info);
+    oriel_encoder_destroy(keeper);
+    return status ? cli_report_failure(&err, NULL) : CLI_DONE;
+}
+
+static int
+reserve_result(cli_engine *engine, const oriel_plan_info *info)
+{
+    size_t width = engine->dtype == ORIEL_DTYPE_F32 ? 4 : 2;
+    size_t bytes;
+
+    if (!oriel_mul_size(&bytes, (size_t)info->tokens,
+                        (size_t)info->out_hidden_size * width))
+        return cli_report_memory("the embeddings of a batch");
+    if (bytes > engine->result_capacity) {
+        free(engine->result);
+        engine->result = malloc(bytes);
+        engine->result_capacity = engine->result ? bytes : 0;
+        if (!engine->result)
+            return cli_report_memory("the embeddings of a batch");
+    }
+    engine->result_bytes = bytes;
+    return CLI_DONE;
+}
+
+int
+cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
+                  const oriel_input *input)
+{
+    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_error err;
+    double start;
+    int failed;
+
+    if (oriel_plan_get_info(plan, &info, &err))
+        return cli_report_failure(&err, NULL);
+    failed = prepare(engine, plan);
+    if (!failed)
+        failed = reserve_result(engine, &info);
+    if (failed)
+        return failed;
+    output.dtype = engine->dtype;
+    output.embeddings = engine->result;
+    output.embeddings_bytes = engine->result_bytes;
+    /* The result lies in pageable host memory: on return it is there, on every
+       device. */
+    start = cli_progress_seconds();
+    if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
+        return cli_report_failure(&err, NULL);
+    if (cli_report_json())
+        cli_report_event(json_pack("{s:s, s:i, s:I, s:f}", "event", "encoded",
+                                   "items", info.n_items, "tokens",
+                                   (json_int_t)info.tokens, "seconds",
+                                   cli_progress_seconds() - start));
+    return CLI_DONE;
+}
+
+void
+cli_engine_free(cli_engine *engine)
+{
+    oriel_encoder_destroy(engine->encoder);
+    free(engine->result);
+    memset(engine, 0, sizeof(*engine));
+}

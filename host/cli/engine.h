@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine.h - an encoder that is made when the first batch is there, and grows
+ *
+ * A batch that needs more scratch than all before it gets a new encoder, which
+ * shares the weights of the old one.
+ */
+#ifndef ORIEL_CLI_ENGINE_H
+#define ORIEL_CLI_ENGINE_H
+
+#include "cli/flags.h"
+#include "oriel.h"
+
+typedef struct cli_engine {
+    const oriel_model *model;
+    oriel_encoder_options options; /* device and precision as chosen */
+    oriel_device_info device;
+    int32_t dtype; /* of the result */
+    oriel_encoder *encoder;
+    void *result; /* of the last encode, [tokens, out_hidden_size] */
+    size_t result_bytes, result_capacity;
+} cli_engine;
+
+/*
+ * Choose device, precision and threads; nothing is loaded yet, so a refusal
+ * comes early.  CLI_DONE, or reports and returns the exit status.
+ */
+int cli_engine_choose(cli_engine *engine, const oriel_model *model,
+                      const cli_options *options);
+
+/* Encode into engine->result.  CLI_DONE, or reports. */
+int cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
+                      const oriel_input *input);
+
+void cli_engine_free(cli_engine *engine);
+
+/* "bf16" */
+const char *cli_precision_name(int32_t precision);
+
+#endif /* ORIEL_CLI_ENGINE_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exits.h - what the tool's exit status says, and the table behind it */
+#ifndef ORIEL_CLI_EXITS_H
+#define ORIEL_CLI_EXITS_H
+
+#include "oriel.h"
+
+#include <stddef.h>
+
+enum {
+    CLI_DONE = 0,
+    CLI_INPUTS = 1,   /* some or all inputs failed; the good ones are written */
+    CLI_USAGE = 2,    /* wrong flags, or an output exists without --force */
+    CLI_MODEL = 3,    /* the model cannot be used as it stands */
+    CLI_OUTPUT = 4,   /* an output could not be written, or a read failed */
+    CLI_DEVICE = 5,   /* device or driver */
+    CLI_MEMORY = 6,   /* memory is out, or a job does not fit into it */
+    CLI_INTERNAL = 7, /* a bug in Oriel */
+    CLI_SIGNAL = 128  /* plus the signal, after a clean boundary */
+};
+
+/* The exit status for a library status; unknown ones are internal errors. */
+int cli_exit_of(oriel_status status);
+
+/* For help and man page: meaning of status 'exit_status', or NULL. */
+const char *cli_exit_meaning(int exit_status);
+
+#endif /* ORIEL_CLI_EXITS_H */

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * flags.h - one table of flags for parsing, help, completion and man page
+ */
+#ifndef ORIEL_CLI_FLAGS_H
+#define ORIEL_CLI_FLAGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Which subcommand a flag belongs to. */
+enum {
+    CLI_ENCODE = 1u << 0,
+    CLI_PREPROCESS = 1u << 1,
+    CLI_PLAN = 1u << 2,
+    CLI_INSPECT = 1u << 3,
+    CLI_SYNTH = 1u << 4,
+    CLI_DOCTOR = 1u << 5,
+    CLI_VERSION = 1u << 6,
+    CLI_COMPLETION = 1u << 7,
+    CLI_HELP = 1u << 8
+};
+
+/* What the flags say; zero or NULL where a flag was not given, but the seed. */
+typedef struct cli_options {
+    const char *output, *model, *config;
+    const char *device; /* "auto", "cpu", "cuda" or "cuda:N"; checked */
+    int64_t min_pixels, max_pixels, max_source_pixels;
+    int64_t threads, batch_patches, depth;
+    int64_t seed; /* 1 where it was not given */
+    int64_t precision, dtype, resample, sizing, alpha;
+    bool no_exif, null_names, force, json, quiet, digest, tensors, help;
+} cli_options;
+
+typedef enum cli_flag_kind {
+    CLI_SWITCH,
+    CLI_TEXT,
+    CLI_FILE, /* text that completes as a file name */
+    CLI_NUMBER,
+    CLI_CHOICE,
+    CLI_DEVICE_NAME
+} cli_flag_kind;
+
+typedef struct cli_choice {
+    const char *name;
+    int32_t value;
+} cli_choice;
+
+typedef struct cli_flag {
+    const char *name;     /* without the two dashes */
+    const char *argument; /* "FILE"; NULL for switches and choices */
+    const char *help;
+    const cli_choice *choices; /* ends with a NULL name */
+    int64_t low, high;         /* of a number, both included */
+    size_t offset;             /* of its field in cli_options */
+    uint32_t commands;
+    cli_flag_kind kind;
+    char letter; /* or 0 */
+} cli_flag;
+
+extern const cli_flag cli_flags[]; /* ends with a NULL name */
+
+/*
+ * Parse args[1 ..] (args[0] is the subcommand's name) into '*options'; the
+ * operands end up at args[*first ..].  Returns CLI_DONE, or reports and returns
+ * CLI_USAGE.
+ */
+int cli_flags_parse(cli_options *options, uint32_t command, int n_args,
+                    char **args, int *first);
+
+/* A device as cli_options.device names it, taken apart. */
+void cli_device_parse(const char *text, int32_t *device, int32_t *index);
+
+#endif /* ORIEL_CLI_FLAGS_H */

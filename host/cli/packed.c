@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* packed.c - the packed safetensors file that encode and preprocess write */
+#include "cli/packed.h"
+
+#include "base/fail.h"
+#include "cli/exits.h"
+#include "cli/report.h"
+#include "cli/settings.h"
+#include "cli/text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/*
+ * Room in the header.  A name appears once, in "sources" or in "failed"; there
+ * it comes with {"source":,"error":} and a reason, whose quotes are escaped
+ * because the list is text inside a JSON string.  Reasons share what room is
+ * set aside for them; when that is used up, the status name alone stands.
+ */
+enum {
+    TABLE_BYTES = 1024,  /* the tensors, and our own two keys */
+    ENTRY_BYTES = 64,    /* of an input, beside its name and reason */
+    REASON_BYTES = 8192, /* of all reasons */
+    STATUS_BYTES = 24    /* the longest name of a status */
+};
+
+static int
+header_room(const cli_inputs *inputs, size_t metadata_bytes, uint64_t *room)
+{
+    uint64_t bytes = TABLE_BYTES + REASON_BYTES + metadata_bytes;
+
+    for (size_t i = 0; i < inputs->n; i++)
+        bytes +=
+            ENTRY_BYTES + STATUS_BYTES + cli_text_name_bound(inputs->names[i]);
+    *room = bytes;
+    if (bytes <= ORIEL_WRITER_MAX_HEADER)
+        return CLI_DONE;
+    return cli_report_error(
+        CLI_USAGE,
+        "%zu inputs are too many for one file: their names would take up to "
+        "%s in its header, which holds %s; split the list",
+        inputs->n, cli_text_bytes(bytes).text,
+        cli_text_bytes(ORIEL_WRITER_MAX_HEADER).text);
+}
+
+/* With --force a slip of the hand must not cost a photograph. */
+static int
+check_not_input(const char *path, const cli_inputs *inputs)
+{
+    struct stat output, input;
+
+    if (stat(path, &output) != 0)
+        return CLI_DONE;
+    for (size_t i = 0; i < inputs->n; i++)
+        if (stat(inputs->names[i], &input) == 0 &&
+            input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+            return cli_report_error(CLI_USAGE, "%s: is an input and the output",
+                                    ORIEL_QUOTE(inputs->names[i]));
+    return CLI_DONE;
+}
+
+static int
+report_writer(const cli_packed *packed, const oriel_error *err)
+{
+    if (err->cause == EEXIST)
+        return cli_report_error(CLI_USAGE,
+                                "%s: exists already; --force replaces it",
+                                ORIEL_QUOTE(packed->path));
+    if (err->status == ORIEL_ERR_ARGUMENT)
+        return cli_report_error(CLI_INTERNAL, "%s: %s",
+                                ORIEL_QUOTE(packed->path), err->message);
+    return cli_report_failure(err, NULL);
+}
+
+int
+cli_packed_create(cli_packed *packed, const char *path, bool replace,
+                  const cli_inputs *inputs, size_t metadata_bytes)
+{
+    oriel_writer_options options = {.replace = replace};
+    oriel_error err;
+    int failed;
+
+    memset(packed, 0, sizeof(*packed));
+    packed->path = path;
+    packed->failed_text_left = REASON_BYTES;
+    packed->sources = json_array();
+    packed->failed = json_array();
+    packed->offsets = calloc(1, sizeof(*packed->offsets));
+    if (!packed->sources || !packed->failed || !packed->offsets)
+        return cli_report_memory("the output");
+    failed = header_room(inputs, metadata_bytes, &options.header_bytes);
+    if (!failed && replace)
+        failed = check_not_input(path, inputs);
+    if (!failed && oriel_writer_create(&packed->writer, path, &options, &err))
+        failed = report_writer(packed, &err);
+    return failed;
+}
+
+static int
+reserve_one(cli_packed *packed)
+{
+    size_t capacity = packed->capacity ? 2 * packed->capacity : 64;
+    int64_t *grids, *offsets;
+
+    if (packed->n < packed->capacity)
+        return CLI_DONE;
+    grids = reallocarray(packed->grids, capacity, 3 * sizeof(*grids));
+    if (grids)
+        packed->grids = grids;
+    offsets = reallocarray(packed->offsets, capacity + 1, sizeof(*offsets));
+    if (offsets)
+        packed->offsets = offsets;
+    if (!grids || !offsets)
+        return cli_report_memory("the output's table");
+    packed->capacity = capacity;
+    return CLI_DONE;
+}
+
+int
+cli_packed_add(cli_packed *packed, json_t *source, const int64_t grid[3],
+               int64_t rows)
+{
+    int failed = reserve_one(packed);
+
+    if (failed) {
+        json_decref(source);
+        return failed;
+    }
+    if (json_array_append_new(packed->sources, source) != 0)
+        return cli_report_memory("the list of sources");
+    memcpy(packed->grids + 3 * packed->n, grid, 3 * sizeof(*grid));
+    packed->n++;
+    packed->n_rows += (uint64_t)rows;
+    packed->offsets[packed->n] = (int64_t)packed->n_rows;
+    return CLI_DONE;
+}
+
+/* An upper bound of a message's bytes in JSON inside a JSON string. */
+static bool
+take_reason_room(cli_packed *packed, const char *reason)
+{
+    size_t bytes = cli_text_name_bound(reason);
+
+    if (bytes > packed->failed_text_left)
+        return false;
+    packed->failed_text_left -= bytes;
+    return true;
+}
+
+int
+cli_packed_add_failed(cli_packed *packed, const char *name,
+                      const oriel_error *why)
+{
+    const char *reason = why->message;
+
+    cli_report_input(name, reason);
+    if (!take_reason_room(packed, reason))
+        reason = oriel_status_name(why->status);
+    if (json_array_append_new(packed->failed, json_pack("{s:o, s:s}", "source",
+                                                        cli_text_name(name),
+                                                        "error", reason)) != 0)
+        return cli_report_memory("the list of failures");
+    return CLI_DONE;
+}
+
+int
+cli_packed_append(cli_packed *packed, const void *rows, size_t bytes)
+{
+    oriel_error err;
+
+    if (oriel_writer_write(packed->writer, packed->written, rows, bytes, &err))
+        return report_writer(packed, &err);
+    packed->written += bytes;
+    return CLI_DONE;
+}
+
+/* ---- Finish ------------------------------------------------------------ */
+
+enum { OWN_TENSORS = 3, OWN_METADATA = 2 };
+
+static int
+write_tail(cli_packed *packed, const cli_packed_table *table,
+           oriel_writer_tensor tensors[OWN_TENSORS], size_t *n_tensors)
+{
+    int64_t n = (int64_t)packed->n;
+    size_t t = 0;
+    int failed = CLI_DONE;
+
+    tensors[t++] =
+        (oriel_writer_tensor){table->rows_name,
+                              table->dtype,
+                              2,
+                              {(int64_t)packed->n_rows, table->columns}};
+    if (table->with_offsets) {
+        tensors[t++] = (oriel_writer_tensor){"offsets", "I64", 1, {n + 1}};
+        failed = cli_packed_append(packed, packed->offsets,
+                                   (packed->n + 1) * sizeof(int64_t));
+    }
+    tensors[t++] = (oriel_writer_tensor){"image_grid_thw", "I64", 2, {n, 3}};
+    if (!failed)
+        failed = cli_packed_append(packed, packed->grids,
+                                   packed->n * 3 * sizeof(int64_t));
+    *n_tensors = t;
+    return failed;
+}
+
+static int
+write_header(cli_packed *packed, const cli_packed_table *table,
+             const char *sources, const char *failures)
+{
+    oriel_writer_tensor tensors[OWN_TENSORS];
+    oriel_writer_header header = {.tensors = tensors};
+    oriel_writer_entry *metadata =
+        calloc(table->n_metadata + OWN_METADATA, sizeof(*metadata));
+    oriel_error err;
+    int failed;
+
+    if (!metadata)
+        return cli_report_memory("the output's header");
+    memcpy(metadata, table->metadata, table->n_metadata * sizeof(*metadata));
+    metadata[table->n_metadata] = (oriel_writer_entry){"sources", sources};
+    metadata[table->n_metadata + 1] = (oriel_writer_entry){"failed", failures};
+    header.metadata = metadata;
+    header.n_metadata = table->n_metadata + OWN_METADATA;
+    failed = write_tail(packed, table, tensors, &header.n_tensors);
+    if (!failed) {
+        if (oriel_writer_finish(packed->writer, &header, &err))
+            failed = report_writer(packed, &err);
+        packed->writer = NULL;
+    }
+    free(metadata);
+    return failed;
+}
+
+int
+cli_packed_finish(cli_packed *packed, const cli_packed_table *table)
+{
+    char *sources, *failures;
+    int failed;
+
+    if (packed->n == 0)
+        return CLI_INPUTS;
+    sources = json_dumps(packed->sources, JSON_COMPACT);
+    failures = json_dumps(packed->failed, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    failed = sources && failures
+                 ? write_header(packed, table, sources, failures)
+                 : cli_report_memory("the output's header");
+    free(sources);
+    free(failures);
+    if (!failed && json_array_size(packed->failed) > 0)
+        failed = CLI_INPUTS;
+    return failed;
+}
+
+void
+cli_packed_free(cli_packed *packed)
+{
+    oriel_writer_abort(packed->writer);
+    json_decref(packed->sources);
+    json_decref(packed->failed);
+    free(packed->grids);
+    free(packed->offsets);
+    memset(packed, 0, sizeof(*packed));
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* photo.c - one image file on its way to the encoder */
+#include "cli/photo.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "cli/read_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The largest picture that Pillow accepts, with 16 bits and alpha, unpacked. */
+#define FILE_BYTES_MAX ((size_t)ORIEL_IMAGE_MAX_PIXELS * 8 + (1 << 20))
+
+static size_t
+file_bytes_max(const cli_settings *settings)
+{
+    size_t bytes;
+
+    if (settings->image.max_pixels <= ORIEL_IMAGE_MAX_PIXELS)
+        return FILE_BYTES_MAX;
+    if (!oriel_mul_size(&bytes, (size_t)settings->image.max_pixels, 8))
+        return SIZE_MAX / 2;
+    return bytes;
+}
+
+oriel_status
+cli_item_plan(oriel_plan **plan, oriel_plan_info *info, const oriel_item *item,
+              const cli_settings *settings, oriel_error *err)
+{
+    static const char number[] = "item 0 ";
+    size_t skip = sizeof(number) - 1;
+    oriel_status status =
+        oriel_plan_create(plan, settings->model, item, 1, &settings->plan, err);
+
+    if (!status)
+        status = oriel_plan_get_info(*plan, info, err);
+    if (status && strncmp(err->message, number, skip) == 0)
+        memmove(err->message, err->message + skip,
+                strlen(err->message + skip) + 1);
+    return status;
+}
+
+static void
+let_go(cli_photo *photo)
+{
+    free(photo->bytes);
+    photo->bytes = NULL;
+    photo->n_bytes = 0;
+}
+
+void
+cli_photo_measure(cli_photo *photo, const cli_settings *settings)
+{
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    oriel_plan_info sizes = ORIEL_PLAN_INFO_INIT;
+    oriel_plan *plan = NULL;
+    oriel_status status =
+        cli_read_file(photo->name, file_bytes_max(settings), &photo->bytes,
+                      &photo->n_bytes, &photo->err);
+
+    if (!status)
+        status = oriel_image_probe(photo->bytes, photo->n_bytes,
+                                   &settings->image, &info, &photo->err);
+    photo->item.width = info.width;
+    photo->item.height = info.height;
+    photo->rgb_bytes = (size_t)info.width * (size_t)info.height * 3;
+    if (!status)
+        status =
+            cli_item_plan(&plan, &sizes, &photo->item, settings, &photo->err);
+    photo->patches = sizes.patches;
+    oriel_plan_destroy(plan);
+    if (status)
+        let_go(photo);
+}
+
+void
+cli_photo_decode(cli_photo *photo, const cli_settings *settings)
+{
+    photo->rgb = malloc(photo->rgb_bytes);
+    if (!photo->rgb)
+        oriel_fail_memory(&photo->err, photo->rgb_bytes, "a picture");
+    else
+        oriel_image_decode(photo->bytes, photo->n_bytes, &settings->image,
+                           photo->rgb, photo->rgb_bytes, 0, &photo->err);
+    let_go(photo);
+    if (photo->err.status) {
+        free(photo->rgb);
+        photo->rgb = NULL;
+    }
+}
+
+bool
+cli_photo_is_at_fault(const cli_photo *photo)
+{
+    return photo->err.status == ORIEL_ERR_INPUT ||
+           photo->err.status == ORIEL_ERR_CAPACITY ||
+           photo->err.status == ORIEL_ERR_UNSUPPORTED;
+}
+
+void
+cli_photo_free(cli_photo *photo)
+{
+    let_go(photo);
+    free(photo->rgb);
+    photo->rgb = NULL;
+}
+
+oriel_status
+cli_photo_probe(const char *name, const cli_settings *settings,
+                oriel_image_info *info, oriel_error *err)
+{
+    char *bytes;
+    size_t n_bytes;
+    oriel_status status =
+        cli_read_file(name, file_bytes_max(settings), &bytes, &n_bytes, err);
+
+    if (!status)
+        status = oriel_image_probe(bytes, n_bytes, &settings->image, info, err);
+    free(bytes);
+    return status;
+}

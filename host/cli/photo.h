@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* photo.h - one image file on its way to the encoder */
+#ifndef ORIEL_CLI_PHOTO_H
+#define ORIEL_CLI_PHOTO_H
+
+#include "cli/settings.h"
+
+typedef struct cli_photo {
+    const char *name;
+    char *bytes; /* the file, until it is decoded */
+    size_t n_bytes;
+    unsigned char *rgb; /* then the picture */
+    size_t rgb_bytes;
+    oriel_item item;
+    int64_t patches;
+    oriel_error err; /* status ORIEL_OK: good so far */
+} cli_photo;
+
+/* Read the file and find out what it will cost.  Threads: any. */
+void cli_photo_measure(cli_photo *photo, const cli_settings *settings);
+
+/* Decode it, and let go of the file.  Threads: any. */
+void cli_photo_decode(cli_photo *photo, const cli_settings *settings);
+
+/*
+ * Plan one item alone: '*plan' (the caller destroys it) and its '*info'.  A
+ * complaint does not call it "item 0": the caller knows its name.
+ */
+oriel_status cli_item_plan(oriel_plan **plan, oriel_plan_info *info,
+                           const oriel_item *item, const cli_settings *settings,
+                           oriel_error *err);
+
+/* Whether the failure is the picture's own, so that others can go on. */
+bool cli_photo_is_at_fault(const cli_photo *photo);
+
+void cli_photo_free(cli_photo *photo);
+
+/*
+ * Width, height, format and orientation of a file, nothing kept.  For plan,
+ * which decodes nothing.
+ */
+oriel_status cli_photo_probe(const char *name, const cli_settings *settings,
+                             oriel_image_info *info, oriel_error *err);
+
+#endif /* ORIEL_CLI_PHOTO_H */

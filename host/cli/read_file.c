@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* read_file.c - the whole of a file or pipe into memory */
+#include "cli/read_file.h"
+
+#include "base/fail.h"
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_BYTES ((size_t)64 << 10)
+
+static oriel_status
+fail_errno(oriel_error *err, const char *what)
+{
+    int cause = errno;
+
+    if (cause == EINTR && cli_signal_caught())
+        return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
+    return oriel_fail_cause(err, ORIEL_ERR_INPUT, cause, "%s: %s", what,
+                            strerror(cause));
+}
+
+/*
+ * What a file says of its size is where to begin, not what to believe: pipes
+ * say nothing, and a file may grow.
+ */
+static oriel_status
+first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
+{
+    struct stat st;
+
+    *capacity = FIRST_BYTES;
+    if (fstat(fd, &st) != 0)
+        return fail_errno(err, "cannot be read");
+    if (S_ISDIR(st.st_mode))
+        return oriel_fail_cause(err, ORIEL_ERR_INPUT, EISDIR,
+                                "is a folder, expected a file");
+    if (S_ISREG(st.st_mode)) {
+        if ((uint64_t)st.st_size > limit)
+            return oriel_fail(err, ORIEL_ERR_INPUT,
+                              "has %llu bytes, expected at most %zu",
+                              (unsigned long long)st.st_size, limit);
+        *capacity = (size_t)st.st_size + 1; /* and one to see the end */
+    }
+    return ORIEL_OK;
+}
+
+static oriel_status
+grow(char **text, size_t capacity, oriel_error *err)
+{
+    char *larger = realloc(*text, capacity + 1);
+
+    if (!larger)
+        return oriel_fail_memory(err, capacity + 1, "a file");
+    *text = larger;
+    return ORIEL_OK;
+}
+
+static oriel_status
+read_all(int fd, size_t limit, char **text, size_t *bytes, oriel_error *err)
+{
+    size_t capacity, n = 0;
+    oriel_status status = first_capacity(fd, limit, &capacity, err);
+
+    if (!status)
+        status = grow(text, capacity, err);
+    while (!status) {
+        ssize_t got = read(fd, *text + n, capacity - n);
+
+        if (got < 0 && errno == EINTR && !cli_signal_caught())
+            continue;
+        if (got < 0)
+            return fail_errno(err, "cannot be read");
+        n += (size_t)got;
+        if (n > limit)
+            return oriel_fail(err, ORIEL_ERR_INPUT, "has more than %zu bytes",
+                              limit);
+        if (got == 0)
+            break;
+        if (n == capacity) {
+            capacity = capacity < limit / 2 ? 2 * capacity : limit + 1;
+            status = grow(text, capacity, err);
+        }
+    }
+    if (status)
+        return status;
+    (*text)[n] = '\0';
+    *bytes = n;
+    return oriel_ok(err);
+}
+
+oriel_status
+cli_read_file(const char *name, size_t limit, char **text, size_t *bytes,
+              oriel_error *err)
+{
+    int fd = STDIN_FILENO;
+    oriel_status status;
+
+    *text = NULL;
+    *bytes = 0;
+    if (name)
+        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return fail_errno(err, "cannot be opened");
+    status = read_all(fd, limit, text, bytes, err);
+    if (status) {
+        free(*text);
+        *text = NULL;
+    }
+    if (name)
+        close(fd);
+    return status;
+}

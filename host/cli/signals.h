@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * signals.h - INT, TERM and HUP stop the tool at a clean boundary
+ *
+ * The first one only sets a flag, which loops poll; a second one of the same
+ * kind kills at once.
+ */
+#ifndef ORIEL_CLI_SIGNALS_H
+#define ORIEL_CLI_SIGNALS_H
+
+void cli_signals_catch(void);
+
+/* The signal that asked us to stop, or 0. */
+int cli_signal_caught(void);
+
+#endif /* ORIEL_CLI_SIGNALS_H */

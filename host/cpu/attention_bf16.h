@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attention_bf16.h - the two products of attention on bf16 operands
+ *
+ * Included by kernel_attention.c.  vdpbf16ps adds two products to each fp32
+ * lane, so operands travel in pairs, a pair a 32-bit word: a packed key tile is
+ * [group][head_dim / 2][GROUP keys] pairs along the head, a packed value tile
+ * [key / 2][padded head_dim] pairs of keys.  What lies beyond the keys is zero.
+ */
+enum { COLUMNS = 4, VALUE_VECTORS = 5 };
+enum { GROUP = COLUMNS * LANES };
+
+typedef uint16_t operand;
+
+static size_t
+packed_keys_bytes(int32_t head_dim)
+{
+    return (size_t)head_dim * KEY_TILE * sizeof(operand);
+}
+
+static size_t
+packed_values_bytes(int32_t padded_dim)
+{
+    return (size_t)padded_dim * KEY_TILE * sizeof(operand);
+}
+
+static inline __m512i
+join(__m512i a, __m512i b, int upper)
+{
+    return upper ? _mm512_unpackhi_epi64(a, b) : _mm512_unpacklo_epi64(a, b);
+}
+
+/* 16 x 16 words, rows to columns. */
+static inline void
+transpose(__m512i x[16])
+{
+    __m512i t[16];
+
+    for (int i = 0; i < 8; i++) {
+        t[2 * i] = _mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]);
+    }
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++)
+            x[4 * i + j] = join(t[4 * i + j / 2], t[4 * i + 2 + j / 2], j & 1);
+    /* x[4i + j]: column 4b + j of rows 4i .. 4i + 3 in 128-bit block b. */
+    for (int j = 0; j < 4; j++) {
+        __m512i a = _mm512_shuffle_i32x4(x[j], x[4 + j], 0x88);
+        __m512i b = _mm512_shuffle_i32x4(x[j], x[4 + j], 0xdd);
+        __m512i c = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0x88);
+        __m512i d = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0xdd);
+
+        t[j] = _mm512_shuffle_i32x4(a, c, 0x88);
+        t[4 + j] = _mm512_shuffle_i32x4(b, d, 0x88);
+        t[8 + j] = _mm512_shuffle_i32x4(a, c, 0xdd);
+        t[12 + j] = _mm512_shuffle_i32x4(b, d, 0xdd);
+    }
+    memcpy(x, t, sizeof(t));
+}
+
+/* 16 keys, 16 pairs of the head from pair 'd' on. */
+static inline void
+pack_square(uint32_t *to, const operand *k, size_t stride, int32_t pairs,
+            int32_t keys)
+{
+    __mmask16 wanted = (__mmask16)((1u << (pairs < 16 ? pairs : 16)) - 1u);
+    __m512i x[16];
+
+    for (int32_t j = 0; j < 16; j++)
+        x[j] = j < keys
+                   ? _mm512_maskz_loadu_epi32(wanted, k + (size_t)j * stride)
+                   : _mm512_setzero_si512();
+    transpose(x);
+    for (int32_t d = 0; d < pairs && d < 16; d++)
+        _mm512_storeu_si512(to + d * GROUP, x[d]);
+}
+
+static void
+pack_keys(void *packed, const operand *k, size_t stride, int32_t head_dim,
+          int32_t keys)
+{
+    uint32_t *to = packed;
+    int32_t pairs = head_dim / 2;
+
+    for (int32_t j = 0; j < keys; j += LANES) {
+        uint32_t *group = to + j / GROUP * GROUP * pairs + j % GROUP;
+
+        for (int32_t d = 0; d < pairs; d += 16)
+            pack_square(group + d * GROUP, k + (size_t)j * stride + 2 * d,
+                        stride, pairs - d, keys - j);
+    }
+}
+
+static void
+pack_values(void *packed, const operand *v, size_t stride, int32_t head_dim,
+            int32_t padded_dim, int32_t keys)
+{
+    uint32_t *to = packed;
+
+    for (int32_t j = 0; j < keys; j += 2, to += padded_dim)
+        for (int32_t d = 0; d < padded_dim; d += 16) {
+            int32_t n = head_dim - d < 16 ? head_dim - d : 16;
+            __mmask16 wanted = (__mmask16)((1u << n) - 1u);
+            const operand *even = v + (size_t)j * stride + d;
+            __m256i a = _mm256_maskz_loadu_epi16(wanted, even);
+            __m256i b = j + 1 < keys
+                            ? _mm256_maskz_loadu_epi16(wanted, even + stride)
+                            : _mm256_setzero_si256();
+            __m512i high = _mm512_slli_epi32(_mm512_cvtepu16_epi32(b), 16);
+
+            _mm512_storeu_si512(
+                to + d, _mm512_or_si512(_mm512_cvtepu16_epi32(a), high));
+        }
+}
+
+static inline __m512bh
+pair_of(const operand *p)
+{
+    int32_t word;
+
+    memcpy(&word, p, sizeof(word));
+    return (__m512bh)_mm512_set1_epi32(word);
+}
+
+/* s[4][KEY_TILE] of one group, whose first 'columns' vectors are wanted. */
+static inline __attribute__((always_inline)) void
+scores_of_group(float *s, const operand *const q[4], const uint32_t *keys,
+                int32_t head_dim, int columns)
+{
+    __m512 sum[4][COLUMNS];
+
+    for (int r = 0; r < 4; r++)
+        for (int c = 0; c < columns; c++)
+            sum[r][c] = _mm512_setzero_ps();
+    for (int32_t d = 0; d < head_dim; d += 2, keys += GROUP) {
+        __m512bh k[COLUMNS];
+
+        for (int c = 0; c < columns; c++)
+            k[c] = (__m512bh)_mm512_loadu_si512(keys + c * LANES);
+        for (int r = 0; r < 4; r++) {
+            __m512bh query = pair_of(q[r] + d);
+
+            for (int c = 0; c < columns; c++)
+                sum[r][c] = _mm512_dpbf16_ps(sum[r][c], query, k[c]);
+        }
+    }
+    for (int r = 0; r < 4; r++)
+        for (int c = 0; c < columns; c++)
+            _mm512_storeu_ps(s + r * KEY_TILE + c * LANES, sum[r][c]);
+}
+
+static void
+scores(float *s, const operand *const q[4], const void *packed,
+       int32_t head_dim, int32_t keys)
+{
+    const uint32_t *k = packed;
+
+    for (; keys > 0; keys -= GROUP, s += GROUP, k += GROUP * head_dim / 2) {
+        switch (keys >= GROUP ? COLUMNS : (keys + LANES - 1) / LANES) {
+        case 4:
+            scores_of_group(s, q, k, head_dim, 4);
+            break;
+        case 3:
+            scores_of_group(s, q, k, head_dim, 3);
+            break;
+        case 2:
+            scores_of_group(s, q, k, head_dim, 2);
+            break;
+        default:
+            scores_of_group(s, q, k, head_dim, 1);
+        }
+    }
+}
+
+/* Store LANES probabilities; what the product will really use comes back. */
+static inline vf
+keep_probabilities(operand *p, vf x, int rounded)
+{
+    __m256i half = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+
+    (void)rounded;
+    _mm256_storeu_si256((__m256i *)(void *)p, half);
+    return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+}
+
+/* o[4][padded_dim] = o * alpha + p . v, 'vectors' of the width. */
+static inline __attribute__((always_inline)) void
+weigh_part(float *o, const float alpha[4], const operand *p, const uint32_t *v,
+           int32_t padded_dim, int32_t keys, int vectors)
+{
+    __m512 sum[4][VALUE_VECTORS];
+
+    for (int r = 0; r < 4; r++)
+        for (int c = 0; c < vectors; c++)
+            sum[r][c] = _mm512_setzero_ps();
+    for (int32_t j = 0; j < keys; j += 2, v += padded_dim) {
+        __m512bh value[VALUE_VECTORS];
+
+        for (int c = 0; c < vectors; c++)
+            value[c] = (__m512bh)_mm512_loadu_si512(v + c * LANES);
+        for (int r = 0; r < 4; r++) {
+            __m512bh weight = pair_of(p + r * KEY_TILE + j);
+
+            for (int c = 0; c < vectors; c++)
+                sum[r][c] = _mm512_dpbf16_ps(sum[r][c], weight, value[c]);
+        }
+    }
+    for (int r = 0; r < 4; r++)
+        for (int c = 0; c < vectors; c++) {
+            float *to = o + (size_t)r * (size_t)padded_dim + c * LANES;
+
+            save(to, load(to) * alpha[r] + (vf)sum[r][c]);
+        }
+}
+
+static void
+weigh(float *o, const float alpha[4], const operand *p, const void *packed,
+      int32_t padded_dim, int32_t keys)
+{
+    const uint32_t *v = packed;
+    int32_t left = padded_dim / LANES;
+
+    for (; left >= VALUE_VECTORS; left -= VALUE_VECTORS) {
+        weigh_part(o, alpha, p, v, padded_dim, keys, VALUE_VECTORS);
+        o += VALUE_VECTORS * LANES;
+        v += VALUE_VECTORS * LANES;
+    }
+    for (; left > 0; left--, o += LANES, v += LANES)
+        weigh_part(o, alpha, p, v, padded_dim, keys, 1);
+}
+
+static void
+store_row(void *out, size_t at, const float *o, float scale, int32_t head_dim,
+          int rounded)
+{
+    (void)rounded;
+    for (int32_t d = 0; d < head_dim; d += LANES) {
+        int32_t n = head_dim - d < LANES ? head_dim - d : LANES;
+
+        store_lanes((uint16_t *)out + at, d, load(o + d) * scale, n,
+                    ORIEL_STORAGE_BF16);
+    }
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* context.c - threads, their tiles and the compiled products */
+#include "cpu/context.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Helpers of the steps ----------------------------------------------- */
+
+int32_t
+oriel_cpu_tile_rows(int64_t rows, int32_t threads)
+{
+    /* As many tiles as a multiple of the threads, of nearly equal height. */
+    int64_t tiles = (rows + ORIEL_ROW_TILE - 1) / ORIEL_ROW_TILE;
+    int64_t height;
+
+    tiles = (tiles + threads - 1) / threads * threads;
+    height = (rows + tiles - 1) / tiles;
+    height = (height + ORIEL_ROW_STEP - 1) / ORIEL_ROW_STEP * ORIEL_ROW_STEP;
+    return height < ORIEL_ROW_TILE ? (int32_t)height : ORIEL_ROW_TILE;
+}
+
+void
+oriel_cpu_multiply(oriel_backend_context *c, oriel_product product,
+                   int32_t panel, int32_t thread, const void *src, float *dst,
+                   int32_t rows)
+{
+    if (!oriel_gemm_run(c->products[product], thread, src,
+                        oriel_cpu_matrix(c->weights, product, c->block, panel),
+                        dst, rows, c->threads[thread].scratch))
+        atomic_store_explicit(&c->failed, true, memory_order_relaxed);
+}
+
+oriel_status
+oriel_cpu_run(oriel_backend_context *c, oriel_team_task *task, int64_t n_tasks,
+              oriel_error *err)
+{
+    oriel_team_run(c->team, task, c, n_tasks);
+    if (!atomic_load_explicit(&c->failed, memory_order_relaxed))
+        return ORIEL_OK;
+    return oriel_fail(err, ORIEL_ERR_FAULT,
+                      "oneDNN failed to multiply, memory may be out");
+}
+
+/* ---- Create and destroy ------------------------------------------------- */
+
+/* Everything a thread owns, after one another in one allocation. */
+static oriel_status
+allocate_threads(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_shapes *s = &c->weights->shapes;
+    size_t unit = oriel_storage_bytes(c->weights->storage);
+    size_t operand = oriel_round_up(
+        ORIEL_ROW_TILE * (size_t)s->operand_columns * unit, ORIEL_ALIGNMENT);
+    size_t tile =
+        oriel_round_up(ORIEL_ROW_TILE * (size_t)s->tile_columns * sizeof(float),
+                       ORIEL_ALIGNMENT);
+    size_t scratch =
+        c->kernels->attention_scratch(c->weights->network.head_dim);
+    size_t each, all;
+
+    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+        if (oriel_gemm_scratch_bytes(c->products[p]) > scratch)
+            scratch = oriel_gemm_scratch_bytes(c->products[p]);
+    each = 2 * operand + tile + oriel_round_up(scratch, ORIEL_ALIGNMENT);
+    c->threads =
+        oriel_calloc(&c->hooks, (size_t)c->n_threads, sizeof(c->threads[0]));
+    if (!oriel_mul_size(&all, each, (size_t)c->n_threads))
+        all = SIZE_MAX;
+    c->thread_memory = oriel_calloc(&c->hooks, 1, all);
+    if (!c->threads || !c->thread_memory)
+        return oriel_fail_memory(err, all, "tiles of the threads");
+    for (int32_t t = 0; t < c->n_threads; t++) {
+        char *at = c->thread_memory + (size_t)t * each;
+
+        c->threads[t].operand = at;
+        c->threads[t].merged = at + operand;
+        c->threads[t].tile = (float *)(void *)(at + 2 * operand);
+        c->threads[t].scratch = at + 2 * operand + tile;
+    }
+    return ORIEL_OK;
+}
+
+typedef struct compilation {
+    oriel_backend_context *context;
+    oriel_status status[ORIEL_N_PRODUCTS];
+    oriel_error errors[ORIEL_N_PRODUCTS];
+} compilation;
+
+static void
+compile_task(void *argument, int64_t task, int32_t thread)
+{
+    compilation *all = argument;
+
+    (void)thread;
+    all->status[task] =
+        oriel_gemm_compile(all->context->products[task], &all->errors[task]);
+}
+
+static oriel_status
+create_products(oriel_backend_context *c, oriel_error *err)
+{
+    compilation all = {.context = c};
+
+    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
+        oriel_status status =
+            oriel_gemm_create(&c->products[p], &c->weights->packings[p],
+                              c->n_threads, &c->hooks, err);
+
+        if (status)
+            return status;
+    }
+    oriel_team_run(c->team, compile_task, &all, ORIEL_N_PRODUCTS);
+    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+        if (all.status[p]) {
+            if (err)
+                *err = all.errors[p];
+            return all.status[p];
+        }
+    return ORIEL_OK;
+}
+
+static void
+describe(oriel_backend_context *c)
+{
+    char library[32];
+
+    oriel_gemm_library(library, sizeof(library));
+    snprintf(c->description, sizeof(c->description), "cpu %s, %s, %d thread%s",
+             oriel_isa_name(oriel_processor_isa()), library, c->n_threads,
+             c->n_threads == 1 ? "" : "s");
+}
+
+oriel_status
+oriel_cpu_create_context(oriel_backend_context **out,
+                         const oriel_backend_weights *weights,
+                         const oriel_backend_config *config, oriel_error *err)
+{
+    oriel_backend_context *c = oriel_calloc(config->hooks, 1, sizeof(*c));
+    oriel_status status;
+
+    *out = NULL;
+    if (!c)
+        return oriel_fail_memory(err, sizeof(*c), "a cpu context");
+    c->hooks = *config->hooks;
+    c->weights = weights;
+    c->kernels = oriel_kernels_get(oriel_processor_isa());
+    c->n_threads = config->threads;
+    describe(c);
+    status = oriel_team_create(&c->team, config->threads,
+                               oriel_gemm_thread_start, config->hooks, err);
+    if (!status)
+        status = create_products(c, err);
+    if (!status)
+        status = allocate_threads(c, err);
+    if (status) {
+        oriel_cpu_destroy_context(c);
+        return status;
+    }
+    *out = c;
+    return ORIEL_OK;
+}
+
+const char *
+oriel_cpu_description(const oriel_backend_context *context)
+{
+    return context->description;
+}
+
+void
+oriel_cpu_destroy_context(oriel_backend_context *c)
+{
+    if (!c)
+        return;
+    oriel_hooks hooks = c->hooks;
+
+    oriel_team_destroy(c->team);
+    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+        oriel_gemm_destroy(c->products[p]);
+    oriel_free(&hooks, c->threads);
+    oriel_free(&hooks, c->thread_memory);
+    oriel_free(&hooks, c);
+}

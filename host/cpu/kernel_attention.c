@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kernel_attention.c - softmax attention of a tile of queries, one head
+ *
+ * Keys come in tiles of KEY_TILE that start at the segment's first row.  Each
+ * tile is packed once, then four queries at a time pass over it: scores,
+ * probabilities against a running maximum, weighted values into a running sum
+ * that shrinks by alpha when the maximum grows.  No more than a tile of scores
+ * ever exists.
+ *
+ * P is rounded to bf16 when operands are; the denominator then adds the rounded
+ * values, those that the product uses.  fp32: |error| < 2e-6 max |v| for scores
+ * below 100 in magnitude.  bf16: |error| <= 2^-8 max |v| from P, and half a
+ * unit of the result.
+ */
+#include "cpu/kernel_variants.h"
+#include "cpu/vector.h"
+
+#include <math.h>
+
+enum { KEY_TILE = 128 };
+
+#if defined(ORIEL_ATTENTION_BF16)
+#include "cpu/attention_bf16.h"
+#else
+#include "cpu/attention_f32.h"
+#endif
+
+typedef struct scratch {
+    void *keys, *values;
+    float *scores;  /* [4][KEY_TILE] */
+    operand *p;     /* [4][KEY_TILE] */
+    float *o;       /* [ORIEL_QUERY_TILE][padded_dim] */
+    float *largest; /* [ORIEL_QUERY_TILE] running maximum */
+    float *sum;     /* [ORIEL_QUERY_TILE] running denominator */
+} scratch;
+
+static int32_t
+pad_to_lanes(int32_t n)
+{
+    return (n + LANES - 1) / LANES * LANES;
+}
+
+enum { TILE_BYTES = 4 * KEY_TILE * sizeof(float) };
+
+static size_t
+sums_bytes(int32_t head_dim)
+{
+    return (size_t)pad_to_lanes(head_dim) * ORIEL_QUERY_TILE * sizeof(float);
+}
+
+size_t
+ORIEL_KERNEL(attention_scratch)(int32_t head_dim)
+{
+    return packed_keys_bytes(head_dim) +
+           packed_values_bytes(pad_to_lanes(head_dim)) + 2 * TILE_BYTES +
+           sums_bytes(head_dim) + 2 * ORIEL_QUERY_TILE * sizeof(float);
+}
+
+static scratch
+lay_out(char *at, int32_t head_dim)
+{
+    scratch s;
+
+    s.keys = at;
+    at += packed_keys_bytes(head_dim);
+    s.values = at;
+    at += packed_values_bytes(pad_to_lanes(head_dim));
+    s.scores = (void *)at;
+    at += TILE_BYTES;
+    s.p = (void *)at;
+    at += TILE_BYTES;
+    s.o = (void *)at;
+    at += sums_bytes(head_dim);
+    s.largest = (void *)at;
+    s.sum = s.largest + ORIEL_QUERY_TILE;
+    return s;
+}
+
+/*
+ * Scores of one query to probabilities relative to the running maximum; what
+ * the earlier sums must be multiplied by comes back.
+ */
+static inline float
+probabilities(operand *p, float *s, int32_t keys, float scale, int rounded,
+              float *largest, float *sum)
+{
+    int32_t padded = pad_to_lanes(keys);
+    float before = *largest, now;
+    vf best, total = {0};
+    vf alpha;
+
+    for (int32_t j = keys; j < padded; j++)
+        s[j] = -INFINITY;
+    best = load(s);
+    for (int32_t j = LANES; j < padded; j += LANES)
+        best = larger_of(load(s + j), best);
+    now = largest_lane(best);
+    if (before > now)
+        now = before;
+    alpha = exp2_of(splat((before - now) * scale));
+    for (int32_t j = 0; j < padded; j += LANES)
+        total += keep_probabilities(p + j, exp2_of((load(s + j) - now) * scale),
+                                    rounded);
+    *largest = now;
+    *sum = *sum * alpha[0] + sum_lanes(total);
+    return alpha[0];
+}
+
+/* Four queries from row 'r' on against the packed tile. */
+static void
+pass(const oriel_attention *a, const scratch *s, int32_t r, int32_t keys,
+     float scale)
+{
+    const operand *q[4];
+    float alpha[4];
+
+    for (int32_t i = 0; i < 4; i++) { /* rows beyond repeat the last one */
+        int32_t row = r + i < a->queries ? r + i : a->queries - 1;
+
+        q[i] = (const operand *)a->q + (size_t)row * a->stride;
+    }
+    scores(s->scores, q, s->keys, a->head_dim, keys);
+    for (int32_t i = 0; i < 4; i++)
+        alpha[i] = probabilities(s->p + i * KEY_TILE, s->scores + i * KEY_TILE,
+                                 keys, scale, a->rounded, &s->largest[r + i],
+                                 &s->sum[r + i]);
+    weigh(s->o + (size_t)r * (size_t)pad_to_lanes(a->head_dim), alpha, s->p,
+          s->values, pad_to_lanes(a->head_dim), keys);
+}
+
+void
+ORIEL_KERNEL(attention)(const oriel_attention *a)
+{
+    int32_t padded = pad_to_lanes(a->head_dim);
+    float scale = a->scale * 1.4426950408889634f; /* of powers of two */
+    scratch s = lay_out(a->scratch, a->head_dim);
+
+    memset(s.o, 0, sums_bytes(a->head_dim));
+    for (int32_t r = 0; r < ORIEL_QUERY_TILE; r++) {
+        s.largest[r] = -INFINITY;
+        s.sum[r] = 0.0f;
+    }
+    for (int32_t first = 0; first < a->keys; first += KEY_TILE) {
+        int32_t n = a->keys - first < KEY_TILE ? a->keys - first : KEY_TILE;
+        size_t at = (size_t)first * a->stride;
+
+        pack_keys(s.keys, (const operand *)a->k + at, a->stride, a->head_dim,
+                  n);
+        pack_values(s.values, (const operand *)a->v + at, a->stride,
+                    a->head_dim, padded, n);
+        for (int32_t r = 0; r < a->queries; r += 4)
+            pass(a, &s, r, n, scale);
+    }
+    for (int32_t r = 0; r < a->queries; r++)
+        store_row(a->out, (size_t)r * a->stride,
+                  s.o + (size_t)r * (size_t)padded, 1.0f / s.sum[r],
+                  a->head_dim, a->rounded);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kernels.c - the tables, one for each kind of processor */
+#include "cpu/kernels.h"
+
+#include "cpu/kernel_variants.h"
+
+static size_t
+larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+#define TABLE(variant, bf16, scratch) \
+    { \
+        oriel_rms_norm_##variant, oriel_store_##variant, oriel_rope_##variant, \
+            oriel_swiglu_##variant, oriel_gelu_##variant, \
+            oriel_attention_##variant, bf16, scratch \
+    }
+
+static const oriel_kernels baseline =
+    TABLE(baseline, NULL, oriel_attention_scratch_baseline);
+
+#if defined(__x86_64__)
+static size_t
+scratch_of_both(int32_t head_dim)
+{
+    return larger(oriel_attention_scratch_avx512(head_dim),
+                  oriel_attention_scratch_avx512_bf16(head_dim));
+}
+
+static const oriel_kernels avx2 =
+    TABLE(avx2, NULL, oriel_attention_scratch_avx2);
+static const oriel_kernels avx512 =
+    TABLE(avx512, NULL, oriel_attention_scratch_avx512);
+static const oriel_kernels avx512_bf16 =
+    TABLE(avx512, oriel_attention_avx512_bf16, scratch_of_both);
+#endif
+
+const oriel_kernels *
+oriel_kernels_get(oriel_isa isa)
+{
+#if defined(__x86_64__)
+    if (isa >= ORIEL_ISA_AVX512_BF16)
+        return &avx512_bf16;
+    if (isa >= ORIEL_ISA_AVX512)
+        return &avx512;
+    if (isa >= ORIEL_ISA_AVX2)
+        return &avx2;
+#endif
+    (void)isa;
+    return &baseline;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * load.c - tensors out of a checkpoint into packed panels, on all cores
+ *
+ * Blocks come one after another, so that a caller's cancel is seen between
+ * them; within one, each panel is a task: read its rows into the thread's
+ * staging memory, pad, pack.  Beside the packed weights only that staging, one
+ * panel a thread, ever exists.
+ */
+#include "cpu/weights.h"
+
+#include "base/bfloat16.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/team.h"
+
+#include <pthread.h>
+#include <string.h>
+
+enum { CHUNK_ROWS = 16 }; /* read at a time where columns are padded */
+
+typedef struct loader {
+    oriel_backend_weights *weights;
+    const oriel_weight_reader *reader;
+    int32_t block; /* -1: stage 0 */
+    char *staging; /* [threads][staging_bytes] */
+    size_t staging_bytes, rows_bytes;
+
+    pthread_mutex_t lock;
+    int64_t failed_task; /* of the earliest failure in this stage, or -1 */
+    oriel_error failure;
+} loader;
+
+/* A run of a tensor's rows and where they go in a panel. */
+typedef struct piece {
+    oriel_tensor weight, bias;
+    int64_t first, rows, to;
+    int64_t columns; /* of the tensor, before padding */
+} piece;
+
+static int64_t
+clamp_rows(int64_t first, int64_t rows, int64_t all)
+{
+    int64_t left = all - first;
+
+    return left < 0 ? 0 : left < rows ? left : rows;
+}
+
+/* The one or two pieces of a panel; their number. */
+static int
+pieces_of(const oriel_shapes *s, oriel_product product, int32_t panel,
+          piece out[2])
+{
+    static const struct {
+        oriel_tensor weight, bias;
+    } tensors[ORIEL_N_PRODUCTS] = {
+        [ORIEL_PRODUCT_PATCH] = {ORIEL_TENSOR_PATCH_EMBED, ORIEL_N_TENSORS},
+        [ORIEL_PRODUCT_QKV] = {ORIEL_TENSOR_QKV_WEIGHT, ORIEL_TENSOR_QKV_BIAS},
+        [ORIEL_PRODUCT_PROJ] = {ORIEL_TENSOR_PROJ_WEIGHT,
+                                ORIEL_TENSOR_PROJ_BIAS},
+        [ORIEL_PRODUCT_GATE_UP] = {ORIEL_TENSOR_GATE_WEIGHT,
+                                   ORIEL_TENSOR_GATE_BIAS},
+        [ORIEL_PRODUCT_DOWN] = {ORIEL_TENSOR_DOWN_WEIGHT,
+                                ORIEL_TENSOR_DOWN_BIAS},
+        [ORIEL_PRODUCT_FC1] = {ORIEL_TENSOR_MERGER_FC1_WEIGHT,
+                               ORIEL_TENSOR_MERGER_FC1_BIAS},
+        [ORIEL_PRODUCT_FC2] = {ORIEL_TENSOR_MERGER_FC2_WEIGHT,
+                               ORIEL_TENSOR_MERGER_FC2_BIAS},
+    };
+    const struct {
+        int64_t rows, columns;
+    } all[ORIEL_N_PRODUCTS] = {
+        [ORIEL_PRODUCT_PATCH] = {s->hidden, s->patch_columns},
+        [ORIEL_PRODUCT_QKV] = {3 * (int64_t)s->hidden, s->hidden},
+        [ORIEL_PRODUCT_PROJ] = {s->hidden, s->hidden},
+        [ORIEL_PRODUCT_GATE_UP] = {s->intermediate, s->hidden},
+        [ORIEL_PRODUCT_DOWN] = {s->hidden, s->intermediate},
+        [ORIEL_PRODUCT_FC1] = {s->merger_width, s->merger_width},
+        [ORIEL_PRODUCT_FC2] = {s->out_hidden, s->merger_width},
+    };
+    int64_t width = product == ORIEL_PRODUCT_GATE_UP ? s->panel_gates
+                                                     : s->product[product].n;
+    piece *p = &out[0];
+
+    p->weight = tensors[product].weight;
+    p->bias = tensors[product].bias;
+    p->first = panel * width;
+    p->rows = clamp_rows(p->first, width, all[product].rows);
+    p->columns = all[product].columns;
+    p->to = 0;
+    if (product != ORIEL_PRODUCT_GATE_UP)
+        return 1;
+    out[1] = out[0];
+    out[1].weight = ORIEL_TENSOR_UP_WEIGHT;
+    out[1].bias = ORIEL_TENSOR_UP_BIAS;
+    out[1].to = width;
+    return 2;
+}
+
+/* One row of what the reader gave, padded, in the staging's storage. */
+static void
+spread_row(char *to, const char *from, int64_t have, int64_t want,
+           oriel_storage storage)
+{
+    if (storage == ORIEL_STORAGE_ROUNDED) {
+        for (int64_t i = 0; i < have; i++) {
+            uint16_t h;
+            float f;
+
+            memcpy(&h, from + i * 2, sizeof(h));
+            f = oriel_bf16_to_f32(h);
+            memcpy(to + i * 4, &f, sizeof(f));
+        }
+    } else {
+        memcpy(to, from, (size_t)have * oriel_storage_bytes(storage));
+    }
+    memset(to + (size_t)have * oriel_storage_bytes(storage), 0,
+           (size_t)(want - have) * oriel_storage_bytes(storage));
+}
+
+/* Rows of a tensor into the staged panel. */
+static oriel_status
+read_piece(const loader *l, const piece *p, int64_t columns, char *staging,
+           oriel_error *err)
+{
+    const oriel_backend_weights *w = l->weights;
+    const oriel_weight_reader *reader = l->reader;
+    int64_t have = p->columns;
+    int32_t dtype =
+        w->storage == ORIEL_STORAGE_F32 ? ORIEL_DTYPE_F32 : ORIEL_DTYPE_BF16;
+    size_t row_bytes = (size_t)columns * oriel_storage_bytes(w->storage);
+    size_t read_bytes = (size_t)have * (dtype == ORIEL_DTYPE_F32 ? 4 : 2);
+    char *to = staging + (size_t)p->to * row_bytes;
+    char *chunk = staging + l->rows_bytes;
+
+    if (p->rows > 0 && row_bytes == read_bytes)
+        return reader->read(reader->model, p->weight, l->block, p->first,
+                            p->rows, dtype, to, err);
+    for (int64_t r = 0; r < p->rows; r += CHUNK_ROWS) {
+        int64_t n = p->rows - r < CHUNK_ROWS ? p->rows - r : CHUNK_ROWS;
+        oriel_status status = reader->read(reader->model, p->weight, l->block,
+                                           p->first + r, n, dtype, chunk, err);
+
+        if (status)
+            return status;
+        for (int64_t i = 0; i < n; i++)
+            spread_row(to + (size_t)(r + i) * row_bytes,
+                       chunk + (size_t)i * read_bytes, have, columns,
+                       w->storage);
+    }
+    return ORIEL_OK;
+}
+
+static void
+note_failure(loader *l, int64_t task, const oriel_error *err)
+{
+    pthread_mutex_lock(&l->lock); /* the same failure, whoever came first */
+    if (l->failed_task < 0 || task < l->failed_task) {
+        l->failed_task = task;
+        l->failure = *err;
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+static oriel_status
+load_panel(const loader *l, oriel_product product, int32_t panel, char *staging,
+           oriel_error *err)
+{
+    oriel_backend_weights *w = l->weights;
+    const oriel_gemm_packing *packing = &w->packings[product];
+    const oriel_gemm_shape *shape = &packing->shape;
+    float *bias = oriel_cpu_bias_place(w, product, l->block, panel);
+    piece pieces[2];
+    int n = pieces_of(&w->shapes, product, panel, pieces);
+    oriel_gemm_matrix *matrix;
+    oriel_status status = ORIEL_OK;
+
+    memset(staging, 0,
+           (size_t)shape->n * (size_t)shape->k *
+               oriel_storage_bytes(w->storage));
+    for (int i = 0; i < n && !status; i++) {
+        status = read_piece(l, &pieces[i], shape->k, staging, err);
+        if (!status && shape->has_bias && pieces[i].rows > 0)
+            status = l->reader->read(l->reader->model, pieces[i].bias, l->block,
+                                     pieces[i].first, pieces[i].rows,
+                                     ORIEL_DTYPE_F32, bias + pieces[i].to, err);
+    }
+    if (status)
+        return status;
+    matrix = &w->matrices[oriel_cpu_matrix(w, product, l->block, panel) -
+                          w->matrices];
+    status = oriel_gemm_matrix_init(
+        matrix, packing, oriel_cpu_packed_place(w, product, l->block, panel),
+        bias, err);
+    return status ? status
+                  : oriel_gemm_matrix_pack(matrix, packing, staging, err);
+}
+
+static oriel_status
+load_norms(const loader *l, oriel_error *err)
+{
+    static const oriel_tensor outside[] = {ORIEL_TENSOR_MERGER_NORM};
+    static const oriel_tensor inside[] = {ORIEL_TENSOR_NORM1,
+                                          ORIEL_TENSOR_NORM2};
+    const oriel_backend_weights *w = l->weights;
+    const oriel_tensor *tensors = l->block < 0 ? outside : inside;
+    oriel_status status = ORIEL_OK;
+
+    for (int i = 0; i < (l->block < 0 ? 1 : 2) && !status; i++) {
+        const float *norm = oriel_cpu_norm(w, tensors[i], l->block);
+
+        status = l->reader->read(l->reader->model, tensors[i], l->block, 0,
+                                 w->shapes.hidden, ORIEL_DTYPE_F32,
+                                 w->norms + (norm - w->norms), err);
+    }
+    return status;
+}
+
+/* Task 0 reads the norms, task 1 + i panel i of the stage. */
+static void
+load_task(void *context, int64_t task, int32_t thread)
+{
+    loader *l = context;
+    char *staging = l->staging + (size_t)thread * l->staging_bytes;
+    bool in_block = l->block >= 0;
+    oriel_error err;
+    oriel_status status = ORIEL_OK;
+
+    if (task == 0) {
+        status = load_norms(l, &err);
+    } else {
+        for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
+            int64_t panel = task - 1 - l->weights->places[p].panel;
+
+            if (oriel_cpu_product_in_block((oriel_product)p) == in_block &&
+                panel >= 0 && panel < l->weights->shapes.panels[p])
+                status = load_panel(l, (oriel_product)p, (int32_t)panel,
+                                    staging, &err);
+        }
+    }
+    if (status)
+        note_failure(l, task, &err);
+}
+
+/* Task p: how product p's weights are packed. */
+static void
+packing_task(void *context, int64_t task, int32_t thread)
+{
+    loader *l = context;
+    oriel_backend_weights *w = l->weights;
+    oriel_error err;
+
+    (void)thread;
+    if (oriel_gemm_packing_init(&w->packings[task], w->engine,
+                                &w->shapes.product[task], w->storage, &err))
+        note_failure(l, task, &err);
+}
+
+static oriel_status
+take_failure(const loader *l, oriel_error *err)
+{
+    if (l->failed_task < 0)
+        return ORIEL_OK;
+    if (err)
+        *err = l->failure;
+    return l->failure.status;
+}
+
+/* Room for the largest panel, and a chunk of rows as they are read. */
+static oriel_status
+allocate_staging(loader *l, const oriel_backend_config *config,
+                 oriel_error *err)
+{
+    const oriel_shapes *s = &l->weights->shapes;
+    size_t unit = oriel_storage_bytes(l->weights->storage), widest = 0;
+
+    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
+        size_t row = (size_t)s->product[p].k * unit;
+
+        if (row * (size_t)s->product[p].n > l->rows_bytes)
+            l->rows_bytes = row * (size_t)s->product[p].n;
+        if (row > widest)
+            widest = row;
+    }
+    l->staging_bytes = l->rows_bytes + CHUNK_ROWS * widest;
+    l->staging_bytes += (size_t)(-l->staging_bytes) % ORIEL_ALIGNMENT;
+    l->staging =
+        oriel_calloc(config->hooks, (size_t)config->threads, l->staging_bytes);
+    if (!l->staging)
+        return oriel_fail_memory(err,
+                                 (size_t)config->threads * l->staging_bytes,
+                                 "staging of weights");
+    return ORIEL_OK;
+}
+
+static oriel_status
+load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
+            oriel_error *err)
+{
+    const oriel_backend_weights *w = l->weights;
+
+    for (l->block = -1; l->block < w->network.depth; l->block++) {
+        const struct oriel_cpu_stage *stage = &w->stages[l->block >= 0];
+        oriel_status status;
+
+        if (oriel_cancelled(config->call))
+            return oriel_fail(err, ORIEL_ERR_CANCELLED,
+                              "cancelled by the caller's hook");
+        oriel_team_run(team, load_task, l, 1 + stage->panels);
+        status = take_failure(l, err);
+        if (status)
+            return status;
+    }
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_cpu_read_weights(oriel_backend_weights *weights,
+                       const oriel_weight_reader *reader,
+                       const oriel_backend_config *config, oriel_error *err)
+{
+    loader l = {.weights = weights, .reader = reader, .failed_task = -1};
+    oriel_team *team = NULL;
+    oriel_status status;
+
+    pthread_mutex_init(&l.lock, NULL);
+    status = oriel_team_create(&team, config->threads, oriel_gemm_thread_start,
+                               config->hooks, err);
+    if (!status) {
+        oriel_team_run(team, packing_task, &l, ORIEL_N_PRODUCTS);
+        status = take_failure(&l, err);
+    }
+    if (!status)
+        status = oriel_cpu_allocate_weights(weights, err);
+    if (!status)
+        status = allocate_staging(&l, config, err);
+    if (!status)
+        status = load_stages(&l, team, config, err);
+    oriel_free(config->hooks, l.staging);
+    oriel_team_destroy(team);
+    pthread_mutex_destroy(&l.lock);
+    return status;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shapes.h - the seven matrix products of the network, cut into panels
+ *
+ * A matrix of many outputs is kept as panels of equal width, so that a tile of
+ * one panel's results is still in the cache when our own code finishes it.  The
+ * products that add to the residual write it whole.  Widths are padded with
+ * zero weights and biases, which is exact: a padded gate gives silu(0) x 0 = 0.
+ */
+#ifndef ORIEL_CPU_SHAPES_H
+#define ORIEL_CPU_SHAPES_H
+
+#include "base/network.h"
+#include "cpu/gemm.h"
+
+typedef enum oriel_product {
+    ORIEL_PRODUCT_PATCH,   /* patch rows -> hidden */
+    ORIEL_PRODUCT_QKV,     /* panels of whole heads: all of q, then k, then v */
+    ORIEL_PRODUCT_PROJ,    /* += hidden */
+    ORIEL_PRODUCT_GATE_UP, /* a panel: its gates, then the matching ups */
+    ORIEL_PRODUCT_DOWN,    /* += hidden */
+    ORIEL_PRODUCT_FC1,
+    ORIEL_PRODUCT_FC2,
+    ORIEL_N_PRODUCTS
+} oriel_product;
+
+typedef struct oriel_shapes {
+    oriel_gemm_shape product[ORIEL_N_PRODUCTS]; /* of one panel */
+    int32_t panels[ORIEL_N_PRODUCTS];
+    int32_t patch_columns; /* as given; product[PATCH].k is padded */
+    int32_t hidden;        /* = num_heads x head_dim */
+    int32_t intermediate;  /* as given; product[DOWN].k is padded */
+    int32_t panel_heads;   /* heads a panel of QKV */
+    int32_t panel_gates;   /* gates a panel of GATE_UP */
+    int32_t merger_width;  /* hidden x merge^2 */
+    int32_t out_hidden;
+    int32_t tile_columns;    /* widest panel whose results go to a tile */
+    int32_t operand_columns; /* widest operand that is made in a tile */
+} oriel_shapes;
+
+void oriel_shapes_init(oriel_shapes *shapes, const oriel_network *network);
+
+/* Refuse by name what this backend cannot run. */
+oriel_status oriel_shapes_check(const oriel_network *network, oriel_error *err);
+
+#endif /* ORIEL_CPU_SHAPES_H */

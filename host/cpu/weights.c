@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weights.c - memory for all tensors, and finding one */
+#include "cpu/weights.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+bool
+oriel_cpu_product_in_block(oriel_product product)
+{
+    return product != ORIEL_PRODUCT_PATCH && product != ORIEL_PRODUCT_FC1 &&
+           product != ORIEL_PRODUCT_FC2;
+}
+
+oriel_storage
+oriel_cpu_storage(int32_t precision, oriel_isa isa)
+{
+    if (precision != ORIEL_PRECISION_BF16)
+        return ORIEL_STORAGE_F32;
+    return isa >= ORIEL_ISA_AVX512_BF16 ? ORIEL_STORAGE_BF16
+                                        : ORIEL_STORAGE_ROUNDED;
+}
+
+static int64_t
+matrix_index(const oriel_backend_weights *w, oriel_product product,
+             int32_t block, int32_t panel)
+{
+    int64_t index = w->places[product].panel + panel;
+
+    if (oriel_cpu_product_in_block(product))
+        index += w->stages[0].panels + (int64_t)block * w->stages[1].panels;
+    return index;
+}
+
+static size_t
+panel_bytes(const oriel_backend_weights *w, oriel_product product)
+{
+    return oriel_round_up(w->packings[product].weights_bytes, ORIEL_ALIGNMENT);
+}
+
+void *
+oriel_cpu_packed_place(const oriel_backend_weights *w, oriel_product product,
+                       int32_t block, int32_t panel)
+{
+    size_t at =
+        w->places[product].byte + (size_t)panel * panel_bytes(w, product);
+
+    if (oriel_cpu_product_in_block(product))
+        at += w->stages[0].bytes + (size_t)block * w->stages[1].bytes;
+    return w->packed + at;
+}
+
+float *
+oriel_cpu_bias_place(const oriel_backend_weights *w, oriel_product product,
+                     int32_t block, int32_t panel)
+{
+    size_t n = (size_t)w->shapes.product[product].n;
+    size_t at = w->places[product].bias + (size_t)panel * n;
+
+    if (oriel_cpu_product_in_block(product))
+        at += w->stages[0].biases + (size_t)block * w->stages[1].biases;
+    return w->biases + at;
+}
+
+const oriel_gemm_matrix *
+oriel_cpu_matrix(const oriel_backend_weights *weights, oriel_product product,
+                 int32_t block, int32_t panel)
+{
+    return &weights->matrices[matrix_index(weights, product, block, panel)];
+}
+
+const float *
+oriel_cpu_norm(const oriel_backend_weights *weights, oriel_tensor tensor,
+               int32_t block)
+{
+    size_t index = 0;
+
+    if (tensor != ORIEL_TENSOR_MERGER_NORM)
+        index = 1 + 2 * (size_t)block + (tensor == ORIEL_TENSOR_NORM2);
+    return weights->norms + index * (size_t)weights->shapes.hidden;
+}
+
+uint64_t
+oriel_cpu_weight_bytes(const oriel_backend_weights *w)
+{
+    return w->packed_bytes + w->n_biases * sizeof(float) +
+           (2 * (uint64_t)w->network.depth + 1) * (uint64_t)w->shapes.hidden *
+               sizeof(float);
+}
+
+static oriel_status
+copy_network(oriel_backend_weights *w, const oriel_network *network,
+             oriel_error *err)
+{
+    size_t n = (size_t)network->n_full_attention_blocks;
+
+    w->network = *network;
+    w->full_attention_blocks = oriel_calloc(&w->hooks, n ? n : 1, sizeof(int));
+    if (!w->full_attention_blocks)
+        return oriel_fail_memory(err, n * sizeof(int), "the network");
+    if (n)
+        memcpy(w->full_attention_blocks, network->full_attention_blocks,
+               n * sizeof(int));
+    w->network.full_attention_blocks = w->full_attention_blocks;
+    return ORIEL_OK;
+}
+
+/* Give every panel its place within its stage; the bytes of all stages. */
+static bool
+place_panels(oriel_backend_weights *w)
+{
+    size_t blocks = (size_t)w->network.depth, n;
+
+    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
+        const oriel_gemm_shape *shape = &w->shapes.product[p];
+        struct oriel_cpu_stage *stage =
+            &w->stages[oriel_cpu_product_in_block((oriel_product)p)];
+        size_t panels = (size_t)w->shapes.panels[p];
+
+        w->places[p].panel = stage->panels;
+        w->places[p].byte = stage->bytes;
+        w->places[p].bias = stage->biases;
+        stage->panels += w->shapes.panels[p];
+        stage->bytes += panels * panel_bytes(w, (oriel_product)p);
+        if (shape->has_bias)
+            stage->biases += panels * (size_t)shape->n;
+    }
+    w->n_matrices = w->stages[0].panels + (int64_t)blocks * w->stages[1].panels;
+    w->n_biases = w->stages[0].biases + w->stages[1].biases * blocks;
+    return oriel_mul_size(&n, w->stages[1].bytes, blocks) &&
+           oriel_add_size(&w->packed_bytes, n, w->stages[0].bytes);
+}
+
+oriel_status
+oriel_cpu_allocate_weights(oriel_backend_weights *w, oriel_error *err)
+{
+    const oriel_hooks *hooks = &w->hooks;
+    size_t norms = (2 * (size_t)w->network.depth + 1);
+
+    if (!place_panels(w))
+        return oriel_fail(err, ORIEL_ERR_MEMORY,
+                          "the weights exceed the address space");
+    w->matrices =
+        oriel_calloc(hooks, (size_t)w->n_matrices, sizeof(w->matrices[0]));
+    w->biases = oriel_calloc(hooks, w->n_biases, sizeof(float));
+    w->norms =
+        oriel_calloc(hooks, norms * (size_t)w->shapes.hidden, sizeof(float));
+    w->packed = oriel_alloc(hooks, w->packed_bytes);
+    if (!w->matrices || !w->biases || !w->norms || !w->packed)
+        return oriel_fail_memory(err, w->packed_bytes, "packed weights");
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_cpu_load_weights(oriel_backend_weights **out,
+                       const oriel_network *network,
+                       const oriel_weight_reader *reader,
+                       const oriel_backend_config *config, oriel_error *err)
+{
+    oriel_backend_weights *w;
+    oriel_status status = oriel_shapes_check(network, err);
+
+    *out = NULL;
+    if (status)
+        return status;
+    w = oriel_calloc(config->hooks, 1, sizeof(*w));
+    if (!w)
+        return oriel_fail_memory(err, sizeof(*w), "weights");
+    w->hooks = *config->hooks;
+    w->precision = config->precision;
+    w->storage = oriel_cpu_storage(config->precision, oriel_processor_isa());
+    oriel_shapes_init(&w->shapes, network);
+    status = copy_network(w, network, err);
+    if (!status)
+        status = oriel_gemm_engine_create(&w->engine, err);
+    if (!status)
+        status = oriel_cpu_read_weights(w, reader, config, err);
+    if (status) {
+        oriel_cpu_free_weights(w);
+        return status;
+    }
+    *out = w;
+    return ORIEL_OK;
+}
+
+void
+oriel_cpu_free_weights(oriel_backend_weights *w)
+{
+    if (!w)
+        return;
+    oriel_hooks hooks = w->hooks;
+
+    for (int64_t i = 0; w->matrices && i < w->n_matrices; i++)
+        oriel_gemm_matrix_clear(&w->matrices[i]);
+    if (w->engine)
+        dnnl_engine_destroy(w->engine);
+    oriel_free(&hooks, w->matrices);
+    oriel_free(&hooks, w->biases);
+    oriel_free(&hooks, w->norms);
+    oriel_free(&hooks, w->packed);
+    oriel_free(&hooks, w->full_attention_blocks);
+    oriel_free(&hooks, w);
+}

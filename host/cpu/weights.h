@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * weights.h - all tensors of a model in the form the products want
+ *
+ * Matrices lie in one allocation, packed panel by panel; norms and biases are
+ * fp32.  Shared by any number of contexts, immutable once loaded.
+ */
+#ifndef ORIEL_CPU_WEIGHTS_H
+#define ORIEL_CPU_WEIGHTS_H
+
+#include "cpu/shapes.h"
+#include "encode/backend.h"
+
+struct oriel_backend_weights {
+    oriel_hooks hooks;
+    oriel_network network; /* full_attention_blocks: our own copy */
+    int32_t *full_attention_blocks;
+    int32_t precision;
+    oriel_storage storage;
+    oriel_shapes shapes;
+    dnnl_engine_t engine;
+    oriel_gemm_packing packings[ORIEL_N_PRODUCTS];
+
+    /* Stage 0 is what lies outside blocks, then comes a stage a block. */
+    struct oriel_cpu_stage {
+        int32_t panels;
+        size_t bytes, biases;
+    } stages[2]; /* of stage 0, of each block */
+    struct oriel_cpu_place {
+        int32_t panel; /* the first, within its stage */
+        size_t byte, bias;
+    } places[ORIEL_N_PRODUCTS];
+    oriel_gemm_matrix *matrices; /* stage after stage */
+    int64_t n_matrices;
+    char *packed; /* all packed matrices */
+    size_t packed_bytes;
+    float *biases; /* all of them, in the order of the matrices */
+    size_t n_biases;
+    float *norms; /* merger's, then norm1 and norm2 of each block */
+};
+
+/* Where AVX512-BF16 is absent, bf16 is kept as rounded fp32. */
+oriel_storage oriel_cpu_storage(int32_t precision, oriel_isa isa);
+
+const oriel_gemm_matrix *oriel_cpu_matrix(const oriel_backend_weights *weights,
+                                          oriel_product product, int32_t block,
+                                          int32_t panel);
+
+/* tensor: ORIEL_TENSOR_NORM1, _NORM2 or _MERGER_NORM. */
+const float *oriel_cpu_norm(const oriel_backend_weights *weights,
+                            oriel_tensor tensor, int32_t block);
+
+oriel_status oriel_cpu_load_weights(oriel_backend_weights **out,
+                                    const oriel_network *network,
+                                    const oriel_weight_reader *reader,
+                                    const oriel_backend_config *config,
+                                    oriel_error *err);
+uint64_t oriel_cpu_weight_bytes(const oriel_backend_weights *weights);
+void oriel_cpu_free_weights(oriel_backend_weights *weights);
+
+bool oriel_cpu_product_in_block(oriel_product product);
+/* Once the packings are known.  On the caller's thread. */
+oriel_status oriel_cpu_allocate_weights(oriel_backend_weights *weights,
+                                        oriel_error *err);
+/* Where one panel's packed matrix and bias go. */
+void *oriel_cpu_packed_place(const oriel_backend_weights *weights,
+                             oriel_product product, int32_t block,
+                             int32_t panel);
+float *oriel_cpu_bias_place(const oriel_backend_weights *weights,
+                            oriel_product product, int32_t block,
+                            int32_t panel);
+
+/* load.c: read every tensor and pack it, with config->threads threads. */
+oriel_status oriel_cpu_read_weights(oriel_backend_weights *weights,
+                                    const oriel_weight_reader *reader,
+                                    const oriel_backend_config *config,
+                                    oriel_error *err);
+
+#endif /* ORIEL_CPU_WEIGHTS_H */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * format.h - what the public functions ask of a format, and what it gets
+ *
+ * A format reads its header twice for one decode, once to size the result and
+ * once to fill it: headers are cheap, and nothing has to be carried over.
+ */
+#ifndef ORIEL_IMAGE_FORMAT_H
+#define ORIEL_IMAGE_FORMAT_H
+
+#include "image/canvas.h"
+#include "oriel_image.h"
+
+#include <stdbool.h>
+
+/* One call: the file, the caller's wishes, and where errors go. */
+typedef struct oriel_image_job {
+    const uint8_t *bytes;
+    size_t n_bytes;
+    bool white; /* composite on white; else the colour behind the alpha */
+    bool orient;
+    int64_t max_pixels;
+    oriel_hooks hooks;
+    oriel_error *err;
+} oriel_image_job;
+
+/* What a header says.  Sizes are as stored, before rotation. */
+typedef struct oriel_image_header {
+    uint32_t width, height;
+    int32_t orientation; /* 1..8; 1 when the job does not orient */
+    int32_t channels, bit_depth;
+    bool has_alpha;
+} oriel_image_header;
+
+typedef struct oriel_image_format {
+    const char *name;
+    int32_t code; /* ORIEL_IMAGE_* */
+    bool (*accepts)(const uint8_t *bytes, size_t n_bytes);
+    oriel_status (*probe)(const oriel_image_job *job,
+                          oriel_image_header *header);
+    /* 'canvas' has the sizes and orientation that probe gave. */
+    oriel_status (*decode)(const oriel_image_job *job, oriel_canvas *canvas);
+} oriel_image_format;
+
+extern const oriel_image_format oriel_format_png;
+extern const oriel_image_format oriel_format_jpeg;
+extern const oriel_image_format oriel_format_webp;
+extern const oriel_image_format oriel_format_pnm;
+
+/* ORIEL_ERR_INPUT when a side is 0 or over INT32_MAX, or the product over
+   max_pixels.  Every format calls it before it allocates for the picture. */
+oriel_status oriel_image_check_size(const oriel_image_job *job,
+                                    const char *format, uint64_t width,
+                                    uint64_t height);
+
+#endif /* ORIEL_IMAGE_FORMAT_H */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image.c - the public functions: which format, how large, into which buffer */
+#include "oriel_image.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "image/format.h"
+
+#include <string.h>
+
+static const oriel_image_format *const formats[] = {
+    &oriel_format_jpeg,
+    &oriel_format_png,
+    &oriel_format_webp,
+    &oriel_format_pnm,
+};
+
+oriel_status
+oriel_image_check_size(const oriel_image_job *job, const char *format,
+                       uint64_t width, uint64_t height)
+{
+    if (width == 0 || height == 0 || width > INT32_MAX || height > INT32_MAX)
+        return oriel_fail(job->err, ORIEL_ERR_INPUT,
+                          "%s: %llux%llu pixels, expected sides from 1 to %d",
+                          format, (unsigned long long)width,
+                          (unsigned long long)height, INT32_MAX);
+    if (width * height > (uint64_t)job->max_pixels)
+        return oriel_fail(job->err, ORIEL_ERR_INPUT,
+                          "%s: %llux%llu pixels, expected at most %lld in all",
+                          format, (unsigned long long)width,
+                          (unsigned long long)height,
+                          (long long)job->max_pixels);
+    return ORIEL_OK;
+}
+
+static oriel_status
+load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
+         const oriel_image_options *options, oriel_error *err)
+{
+    oriel_image_options opt;
+    oriel_status status =
+        oriel_options_load(&opt, sizeof(opt), sizeof(oriel_image_options),
+                           options, "oriel_image_options", err);
+
+    if (!status)
+        status = oriel_hooks_load(&job->hooks, opt.hooks, err);
+    if (status)
+        return status;
+    if (!bytes && n_bytes > 0)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "bytes: NULL");
+    if (opt.alpha != ORIEL_ALPHA_WHITE && opt.alpha != ORIEL_ALPHA_DROP)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "oriel_image_options.alpha: %d, expected "
+                          "ORIEL_ALPHA_WHITE or ORIEL_ALPHA_DROP",
+                          opt.alpha);
+    if (opt.reserved != 0)
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "oriel_image_options.reserved: %d, expected 0",
+                          opt.reserved);
+    if (opt.max_pixels < 0)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "oriel_image_options.max_pixels: %lld, expected 0 "
+                          "or more",
+                          (long long)opt.max_pixels);
+    job->bytes = bytes;
+    job->n_bytes = n_bytes;
+    job->white = opt.alpha == ORIEL_ALPHA_WHITE;
+    job->orient = !opt.ignore_orientation;
+    job->max_pixels = opt.max_pixels ? opt.max_pixels : ORIEL_IMAGE_MAX_PIXELS;
+    job->err = err;
+    return ORIEL_OK;
+}
+
+static oriel_status
+probe(const oriel_image_job *job, const oriel_image_format **format,
+      oriel_image_header *header)
+{
+    memset(header, 0, sizeof(*header));
+    header->orientation = 1;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+        if (formats[i]->accepts(job->bytes, job->n_bytes)) {
+            *format = formats[i];
+            return formats[i]->probe(job, header);
+        }
+    return oriel_fail(job->err, ORIEL_ERR_INPUT,
+                      "unknown format (%zu bytes), expected PNG, JPEG, WebP "
+                      "or PNM",
+                      job->n_bytes);
+}
+
+/* Sides of the picture that comes out. */
+static void
+turned_size(const oriel_image_header *header, size_t *width, size_t *height)
+{
+    bool turned = header->orientation >= 5;
+
+    *width = turned ? header->height : header->width;
+    *height = turned ? header->width : header->height;
+}
+
+oriel_status
+oriel_image_probe(const void *bytes, size_t n_bytes,
+                  const oriel_image_options *options, oriel_image_info *info,
+                  oriel_error *err)
+{
+    oriel_image_info found = ORIEL_IMAGE_INFO_INIT;
+    const oriel_image_format *format;
+    oriel_image_header header;
+    oriel_image_job job;
+    size_t width, height;
+    oriel_status status = load_job(&job, bytes, n_bytes, options, err);
+
+    if (!status)
+        status = probe(&job, &format, &header);
+    if (status)
+        return status;
+    turned_size(&header, &width, &height);
+    found.format = format->code;
+    found.width = (int32_t)width;
+    found.height = (int32_t)height;
+    found.orientation = header.orientation;
+    found.channels = header.channels;
+    found.bit_depth = header.bit_depth;
+    found.has_alpha = header.has_alpha;
+    status =
+        oriel_info_store(info, &found, sizeof(found), sizeof(oriel_image_info),
+                         "oriel_image_info", err);
+    return status ? status : oriel_ok(err);
+}
+
+/* The buffer holds the picture.  '*pitch' 0 becomes the tight one. */
+static oriel_status
+check_buffer(const void *rgb, size_t rgb_bytes, size_t *pitch, size_t width,
+             size_t height, oriel_error *err)
+{
+    size_t line, needed;
+
+    if (!rgb)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "rgb: NULL");
+    if (!oriel_mul_size(&line, width, 3))
+        return oriel_fail_memory(err, width, "a row of pixels");
+    if (*pitch == 0)
+        *pitch = line;
+    if (*pitch < line)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "pitch: %zu bytes, expected at least %zu for %zu "
+                          "pixels",
+                          *pitch, line, width);
+    if (!oriel_mul_size(&needed, *pitch, height - 1) ||
+        !oriel_add_size(&needed, needed, line) || rgb_bytes < needed)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "rgb_bytes: %zu, expected room for %zux%zu pixels "
+                          "in lines of %zu bytes",
+                          rgb_bytes, width, height, *pitch);
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_image_decode(const void *bytes, size_t n_bytes,
+                   const oriel_image_options *options, void *rgb,
+                   size_t rgb_bytes, size_t pitch, oriel_error *err)
+{
+    const oriel_image_format *format;
+    oriel_image_header header;
+    oriel_image_job job;
+    oriel_canvas canvas;
+    size_t width, height;
+    oriel_status status = load_job(&job, bytes, n_bytes, options, err);
+
+    if (!status)
+        status = probe(&job, &format, &header);
+    if (status)
+        return status;
+    turned_size(&header, &width, &height);
+    status = check_buffer(rgb, rgb_bytes, &pitch, width, height, err);
+    if (status)
+        return status;
+    if (!oriel_canvas_init(&canvas, rgb, pitch, header.width, header.height,
+                           header.orientation, &job.hooks))
+        return oriel_fail_memory(err, width, "rows to be turned");
+    status = format->decode(&job, &canvas);
+    oriel_canvas_end(&canvas);
+    return status ? status : oriel_ok(err);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jpeg.c - JPEG pixels through libjpeg, with the reference's settings
+ *
+ * Accurate integer DCT, fancy upsampling, and data in portions of 64 KiB to a
+ * source that suspends: a file that ends early is then refused rather than
+ * completed in grey, and faults behind the last row are seen exactly as far as
+ * the reference sees them.
+ */
+#include "image/jpeg.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "image/convert.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+enum {
+    PORTION_BYTES = 65536,
+    /* Progressive files have some 10 scans; each costs a pass over the whole
+       picture, however few bytes it has. */
+    MAX_SCANS = 500
+};
+
+/* What libjpeg has to do next: it may suspend in each. */
+typedef enum stage { READ_HEADER, START, READ_ROWS, DONE } stage;
+
+typedef struct decoder {
+    struct jpeg_decompress_struct cinfo;
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    struct jpeg_source_mgr source;
+    jmp_buf failed;
+    char message[JMSG_LENGTH_MAX];
+
+    const oriel_image_job *job;
+    const oriel_jpeg *jpeg;
+    oriel_canvas *canvas;
+    stage stage;
+    size_t skip;  /* bytes that libjpeg wants passed over but has not got */
+    size_t given; /* bytes of the file handed over so far */
+    size_t y;
+    uint8_t *row; /* as libjpeg gives it */
+} decoder;
+
+static void
+on_error(j_common_ptr cinfo)
+{
+    decoder *d = cinfo->client_data;
+
+    cinfo->err->format_message(cinfo, d->message);
+    longjmp(d->failed, 1);
+}
+
+static void
+on_message(j_common_ptr cinfo)
+{
+    (void)cinfo; /* warnings refuse nothing */
+}
+
+static void
+on_progress(j_common_ptr cinfo)
+{
+    decoder *d = cinfo->client_data;
+
+    if (d->cinfo.input_scan_number <= MAX_SCANS)
+        return;
+    snprintf(d->message, sizeof(d->message),
+             "more than %d scans of one picture", MAX_SCANS);
+    longjmp(d->failed, 1);
+}
+
+static void
+source_nothing(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+static boolean
+source_suspend(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
+    return FALSE;
+}
+
+static void
+source_skip(j_decompress_ptr cinfo, long n_bytes)
+{
+    decoder *d = cinfo->client_data;
+    size_t n = n_bytes > 0 ? (size_t)n_bytes : 0;
+    size_t there = d->source.bytes_in_buffer;
+
+    d->skip = n > there ? n - there : 0;
+    n = n > there ? there : n;
+    d->source.next_input_byte += n;
+    d->source.bytes_in_buffer -= n;
+}
+
+/* Hand over the next portion.  False: the file is at its end. */
+static bool
+give_portion(decoder *d)
+{
+    size_t n = d->job->n_bytes - d->given;
+
+    if (n == 0)
+        return false;
+    n = n < PORTION_BYTES ? n : PORTION_BYTES;
+    d->given += n;
+    d->source.bytes_in_buffer += n;
+    if (d->skip > 0)
+        source_skip(&d->cinfo, (long)d->skip);
+    return true;
+}
+
+static void
+set_up(decoder *d)
+{
+    memset(&d->cinfo, 0, sizeof(d->cinfo));
+    d->cinfo.err = jpeg_std_error(&d->errors);
+    d->cinfo.client_data = d;
+    d->errors.error_exit = on_error;
+    d->errors.output_message = on_message;
+    jpeg_create_decompress(&d->cinfo);
+    d->progress.progress_monitor = on_progress;
+    d->cinfo.progress = &d->progress;
+    d->source.init_source = source_nothing;
+    d->source.fill_input_buffer = source_suspend;
+    d->source.skip_input_data = source_skip;
+    d->source.resync_to_restart = jpeg_resync_to_restart;
+    d->source.term_source = source_nothing;
+    d->source.next_input_byte = d->job->bytes;
+    d->cinfo.src = &d->source;
+}
+
+static void
+fail_here(decoder *d, const char *message)
+{
+    snprintf(d->message, sizeof(d->message), "%s", message);
+    longjmp(d->failed, 1);
+}
+
+/* The walk over the markers and libjpeg agree on what the file holds, or the
+   file is none of both. */
+static void
+check_agreement(decoder *d)
+{
+    if (d->cinfo.output_width != d->jpeg->width ||
+        d->cinfo.output_height != d->jpeg->height ||
+        d->cinfo.output_components != d->jpeg->components)
+        fail_here(d, "two frame headers that contradict each other");
+}
+
+/* False: suspended. */
+static bool
+read_rows(decoder *d)
+{
+    size_t width = d->jpeg->width;
+    JSAMPROW row = d->row;
+
+    while (d->y < d->jpeg->height) {
+        if (jpeg_read_scanlines(&d->cinfo, &row, 1) != 1)
+            return false;
+        /* Asked for once a row, so not before there is one. */
+        uint8_t *rgb = oriel_canvas_row(d->canvas, d->y++);
+
+        if (d->jpeg->components == 1)
+            oriel_convert_grey(rgb, d->row, width);
+        else if (d->jpeg->components == 3)
+            oriel_convert_rgb(rgb, d->row, width, 1);
+        else
+            oriel_convert_inverted_cmyk(rgb, d->row, width);
+    }
+    return true;
+}
+
+/* Decode as far as the data go. */
+static void
+advance(decoder *d)
+{
+    static const J_COLOR_SPACE spaces[] = {0, JCS_GRAYSCALE, 0, JCS_RGB,
+                                           JCS_CMYK};
+    int result = JPEG_HEADER_TABLES_ONLY;
+
+    if (d->skip > 0)
+        return;
+    if (d->stage == READ_HEADER) {
+        while (result == JPEG_HEADER_TABLES_ONLY)
+            result = jpeg_read_header(&d->cinfo, FALSE);
+        if (result == JPEG_SUSPENDED)
+            return;
+        d->cinfo.out_color_space = spaces[d->jpeg->components];
+        d->stage = START;
+    }
+    if (d->stage == START) {
+        if (!jpeg_start_decompress(&d->cinfo))
+            return;
+        check_agreement(d);
+        d->stage = READ_ROWS;
+    }
+    if (!read_rows(d))
+        return;
+    /* Suspended or not, the picture is complete; an error still counts. */
+    (void)jpeg_finish_decompress(&d->cinfo);
+    d->stage = DONE;
+}
+
+static oriel_status
+run(decoder *d)
+{
+    oriel_error *err = d->job->err;
+
+    if (setjmp(d->failed))
+        return oriel_fail(err, ORIEL_ERR_INPUT, "JPEG: %s",
+                          ORIEL_QUOTE(d->message));
+    set_up(d);
+    while (d->stage != DONE) {
+        if (!give_portion(d))
+            return oriel_fail(err, ORIEL_ERR_INPUT,
+                              "JPEG: truncated: the file ends in row %zu of "
+                              "%u",
+                              d->y, d->jpeg->height);
+        advance(d);
+    }
+    oriel_canvas_flush(d->canvas);
+    return ORIEL_OK;
+}
+
+static oriel_status
+decode(const oriel_image_job *job, oriel_canvas *canvas)
+{
+    oriel_jpeg jpeg;
+    decoder *d = NULL;
+    oriel_status status = oriel_jpeg_read_markers(&jpeg, job);
+
+    if (status)
+        goto unwind;
+    d = oriel_calloc(&job->hooks, 1, sizeof(*d));
+    if (!d) {
+        status = oriel_fail_memory(job->err, sizeof(*d), "the JPEG decoder");
+        goto unwind;
+    }
+    d->job = job;
+    d->jpeg = &jpeg;
+    d->canvas = canvas;
+    d->row = oriel_alloc(&job->hooks, 4 * (size_t)jpeg.width);
+    if (!d->row) {
+        status = oriel_fail_memory(job->err, 4 * (size_t)jpeg.width,
+                                   "a row of pixels");
+        goto unwind;
+    }
+    status = run(d);
+    jpeg_destroy_decompress(&d->cinfo);
+
+unwind:
+    if (d)
+        oriel_free(&job->hooks, d->row);
+    oriel_free(&job->hooks, d);
+    oriel_metadata_end(&jpeg.metadata);
+    return status;
+}
+
+static bool
+accepts(const uint8_t *bytes, size_t n_bytes)
+{
+    return n_bytes >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
+}
+
+static oriel_status
+probe(const oriel_image_job *job, oriel_image_header *header)
+{
+    oriel_jpeg jpeg;
+    oriel_status status = oriel_jpeg_read_markers(&jpeg, job);
+
+    if (!status && job->orient)
+        status = oriel_metadata_orientation(&jpeg.metadata,
+                                            &header->orientation, job->err);
+    header->width = jpeg.width;
+    header->height = jpeg.height;
+    header->channels = jpeg.components;
+    header->bit_depth = 8;
+    oriel_metadata_end(&jpeg.metadata);
+    return status;
+}
+
+const oriel_image_format oriel_format_jpeg = {
+    .name = "JPEG",
+    .code = ORIEL_IMAGE_JPEG,
+    .accepts = accepts,
+    .probe = probe,
+    .decode = decode,
+};

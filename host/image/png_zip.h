@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* png_zip.h - zlib's memory through the caller's hooks */
+#ifndef ORIEL_IMAGE_PNG_ZIP_H
+#define ORIEL_IMAGE_PNG_ZIP_H
+
+#include "base/memory.h"
+
+#include <zlib.h>
+
+/* 'hooks' is a const oriel_hooks. */
+static inline voidpf
+oriel_zip_alloc(voidpf hooks, uInt count, uInt bytes)
+{
+    return oriel_calloc(hooks, count, bytes);
+}
+
+static inline void
+oriel_zip_free(voidpf hooks, voidpf memory)
+{
+    oriel_free(hooks, memory);
+}
+
+#endif /* ORIEL_IMAGE_PNG_ZIP_H */

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_module.c - which backend is loaded, and what its failures become
+ *
+ * Folders made by the build hold a copy of liboriel.so each, and beside it: a
+ * backend whose devices fail; one of another version; none at all.  The copy
+ * is opened with dlopen, as a binding of another language does.
+ */
+#include "abi/checkpoint.h"
+#include "oriel.h"
+#include "support/suite.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The functions called here, from the copy. */
+static struct library {
+    __typeof__(oriel_device_get_info) *device_get_info;
+    __typeof__(oriel_model_open) *model_open;
+    __typeof__(oriel_model_destroy) *model_destroy;
+    __typeof__(oriel_plan_create) *plan_create;
+    __typeof__(oriel_plan_destroy) *plan_destroy;
+    __typeof__(oriel_plan_workspace) *plan_workspace;
+    __typeof__(oriel_encoder_create) *encoder_create;
+    __typeof__(oriel_encoder_destroy) *encoder_destroy;
+    __typeof__(oriel_encode) *encode;
+} lib;
+
+static void *
+symbol(void *handle, const char *name)
+{
+    void *found = dlsym(handle, name);
+
+    ck_assert_msg(found != NULL, "%s", name);
+    return found;
+}
+
+static void
+load(const char *folder)
+{
+    char path[4096];
+    void *handle;
+
+    snprintf(path, sizeof(path), "%s/liboriel.so.%d", folder,
+             ORIEL_ABI_VERSION);
+    handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    ck_assert_msg(handle != NULL, "%s", dlerror());
+    lib.device_get_info = symbol(handle, "oriel_device_get_info");
+    lib.model_open = symbol(handle, "oriel_model_open");
+    lib.model_destroy = symbol(handle, "oriel_model_destroy");
+    lib.plan_create = symbol(handle, "oriel_plan_create");
+    lib.plan_destroy = symbol(handle, "oriel_plan_destroy");
+    lib.plan_workspace = symbol(handle, "oriel_plan_workspace");
+    lib.encoder_create = symbol(handle, "oriel_encoder_create");
+    lib.encoder_destroy = symbol(handle, "oriel_encoder_destroy");
+    lib.encode = symbol(handle, "oriel_encode");
+}
+
+/* ---- Which module ------------------------------------------------------- */
+
+static oriel_status
+ask(int32_t device, int32_t index, oriel_device_info *info, oriel_error *err)
+{
+    *info = (oriel_device_info)ORIEL_DEVICE_INFO_INIT;
+    return lib.device_get_info(device, index, info, err);
+}
+
+START_TEST(module_beside_the_library)
+{
+    oriel_device_info info;
+    oriel_error err;
+
+    load(FAILING_FOLDER);
+    ck_assert_msg(!ask(ORIEL_DEVICE_CUDA, 1, &info, &err), "%s", err.message);
+    ck_assert_str_eq(info.description, "a device that fails");
+    ck_assert_int_eq(info.device, ORIEL_DEVICE_CUDA);
+    ck_assert_int_eq(info.device_index, 1);
+
+    ck_assert_int_eq(ask(ORIEL_DEVICE_AUTO, 0, &info, &err), ORIEL_OK);
+    ck_assert_int_eq(info.device, ORIEL_DEVICE_CUDA);
+    ck_assert_uint_gt(strlen(info.reason), 0);
+
+    ck_assert_int_eq(ask(ORIEL_DEVICE_CUDA, 4, &info, &err), ORIEL_ERR_DEVICE);
+    ck_assert_int_eq(err.cause, 700);
+    ck_assert_str_eq(err.message, "no such failing device");
+    ck_assert_int_eq(ask(ORIEL_DEVICE_CPU, 0, &info, &err), ORIEL_ERR_DEVICE);
+    ck_assert_msg(strstr(err.message, "liboriel-cpu.so"), "%s", err.message);
+}
+END_TEST
+
+START_TEST(module_of_another_version)
+{
+    oriel_device_info info;
+    oriel_error err;
+
+    load(STALE_FOLDER);
+    ck_assert_int_eq(ask(ORIEL_DEVICE_CUDA, 0, &info, &err),
+                     ORIEL_ERR_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, "version"), "%s", err.message);
+}
+END_TEST
+
+/* Neither the working folder nor the environment leads to a module. */
+START_TEST(module_from_nowhere_else)
+{
+    oriel_device_info info;
+    oriel_error err;
+
+    ck_assert_int_eq(chdir(FAILING_FOLDER), 0);
+    ck_assert_int_eq(setenv("LD_LIBRARY_PATH", FAILING_FOLDER, 1), 0);
+    load(ALONE_FOLDER);
+    ck_assert_int_eq(ask(ORIEL_DEVICE_CUDA, 0, &info, &err), ORIEL_ERR_DEVICE);
+    ck_assert_int_eq(ask(ORIEL_DEVICE_AUTO, 0, &info, &err), ORIEL_ERR_DEVICE);
+    ck_assert_msg(strstr(err.message, "liboriel-cpu.so"), "%s", err.message);
+}
+END_TEST
+
+/* ---- What failures become ----------------------------------------------- */
+
+static _Alignas(16) unsigned char pixels[16 * 16 * 3];
+static _Alignas(16) float embeddings[4][32];
+
+typedef struct session {
+    char *folder;
+    oriel_model *model;
+    oriel_plan *plan;
+    oriel_encoder *encoder;
+} session;
+
+static session
+start(int32_t device_index)
+{
+    static const oriel_item item = {16, 16, 1, 16, 16, 0};
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    session s = {.folder = checkpoint_folder()};
+    oriel_error err;
+
+    load(FAILING_FOLDER);
+    ck_assert_msg(!lib.model_open(&s.model, s.folder, NULL, &err), "%s",
+                  err.message);
+    ck_assert_int_eq(lib.plan_create(&s.plan, s.model, &item, 1, NULL, &err),
+                     ORIEL_OK);
+    options.device = ORIEL_DEVICE_CUDA;
+    options.device_index = device_index;
+    ck_assert_int_eq(
+        lib.plan_workspace(s.plan, &options, &options.workspace_bytes, &err),
+        ORIEL_OK);
+    ck_assert_msg(!lib.encoder_create(&s.encoder, s.model, &options, &err),
+                  "%s", err.message);
+    return s;
+}
+
+static oriel_status
+encode(const session *s, oriel_error *err)
+{
+    const void *frames[] = {pixels};
+    oriel_input input = ORIEL_INPUT_INIT;
+    oriel_output output = ORIEL_OUTPUT_INIT;
+
+    input.frames = frames;
+    output.embeddings = embeddings;
+    output.row_bytes = sizeof(embeddings[0]);
+    output.embeddings_bytes = sizeof(embeddings);
+    memset(err, 0xee, sizeof(*err));
+    return lib.encode(s->encoder, s->plan, &input, &output, NULL, err);
+}
+
+static void
+stop(session *s)
+{
+    lib.encoder_destroy(s->encoder);
+    lib.plan_destroy(s->plan);
+    lib.model_destroy(s->model);
+    checkpoint_remove(s->folder);
+}
+
+static const struct failure {
+    oriel_status first, second;
+    int32_t cause;
+    const char *message;
+} failures[] = {
+    {ORIEL_OK, ORIEL_OK, 0, ""},
+    {ORIEL_ERR_FAULT, ORIEL_ERR_FAULT, 700, "the device fell off the bus"},
+    {ORIEL_ERR_INTERNAL, ORIEL_ERR_INTERNAL, 700, "this cannot happen"},
+    {ORIEL_ERR_MEMORY, ORIEL_ERR_MEMORY, 700, "the device is full"},
+};
+
+START_TEST(failure_of_a_device)
+{
+    const struct failure *f = &failures[_i];
+    session s = start(_i);
+    oriel_error err;
+
+    ck_assert_int_eq(encode(&s, &err), f->first);
+    ck_assert_int_eq(err.status, f->first);
+    ck_assert_int_eq(err.item, -1);
+    ck_assert_int_eq(err.cause, f->cause);
+    ck_assert_str_eq(err.message, f->message);
+    ck_assert_int_eq(encode(&s, &err), f->second);
+    if (f->second == ORIEL_ERR_FAULT) /* the encoder is lost, and says so */
+        ck_assert_msg(strstr(err.message, "destroy"), "%s", err.message);
+    stop(&s);
+}
+END_TEST
+
+/* What is asked for is refused, never replaced. */
+START_TEST(precision_that_is_lacking)
+{
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    session s = start(0);
+    oriel_encoder *encoder = s.encoder;
+    oriel_error err;
+
+    options.device = ORIEL_DEVICE_CUDA;
+    options.precision = ORIEL_PRECISION_FP32;
+    ck_assert_int_eq(lib.encoder_create(&encoder, s.model, &options, &err),
+                     ORIEL_ERR_UNSUPPORTED);
+    ck_assert_ptr_null(encoder);
+    ck_assert_str_eq(err.message, "bf16 only");
+    stop(&s);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("abi_module");
+    TCase *tc = tcase_create("module");
+
+    tcase_add_test(tc, module_beside_the_library);
+    tcase_add_test(tc, module_of_another_version);
+    tcase_add_test(tc, module_from_nowhere_else);
+    tcase_add_loop_test(tc, failure_of_a_device, 0, COUNT(failures));
+    tcase_add_test(tc, precision_that_is_lacking);
+    suite_add_tcase(s, tc);
+    return run_suite(s);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fixture.h - models of any shape in memory, and encoders on the cpu backend
+ *
+ * Weights are fp32 from a seed, scaled so that activations stay near one, with
+ * a few outlier channels.  The oracle gets the very same numbers.
+ */
+#ifndef TESTS_CPU_FIXTURE_H
+#define TESTS_CPU_FIXTURE_H
+
+#include "encode/backend.h"
+#include "oracle/oracle.h"
+
+/* The spec's tiny network: hidden 32, 2 heads, depth 4, full in 1 and 3. */
+extern const oriel_network fixture_tiny;
+/* head_dim 80, hidden 160, an intermediate that is no multiple of anything. */
+extern const oriel_network fixture_wide;
+
+typedef struct fixture_model {
+    oriel_model *model;
+    oracle_weights *oracle;
+    char *config;
+    unsigned char *bytes;
+} fixture_model;
+
+/* Fails the test when the model does not open. */
+fixture_model fixture_model_make(const oriel_network *network, uint64_t seed);
+void fixture_model_free(fixture_model *model);
+
+/* An encoder with its own workspace for 'plan'. */
+oriel_encoder *fixture_encoder(const fixture_model *model,
+                               const oriel_plan *plan, int32_t precision,
+                               int32_t threads);
+
+/* What one encode gives: hidden states 0 .. depth, then the embeddings. */
+typedef struct fixture_result {
+    int32_t n_hidden;
+    int64_t patches, tokens, hidden, out_hidden;
+    float **states; /* [n_hidden][patches, hidden] */
+    float *embeddings;
+} fixture_result;
+
+/* fp32 pixel_values of a plan from grids, -2 .. 2 from a seed. */
+float *fixture_pixels(const oriel_plan *plan, uint64_t seed);
+fixture_result fixture_encode(const fixture_model *model,
+                              oriel_encoder *encoder, const oriel_plan *plan,
+                              const oriel_input *input);
+void fixture_result_free(fixture_result *result);
+
+/* The oracle on the same pixels. */
+oracle_result *fixture_oracle(const fixture_model *model,
+                              const oriel_plan *plan, const float *pixels);
+
+oriel_plan *fixture_plan(const fixture_model *model, const int64_t (*grids)[3],
+                         size_t n);
+
+/* The cpu backend's table. */
+const oriel_backend *fixture_backend(void);
+
+#endif /* TESTS_CPU_FIXTURE_H */

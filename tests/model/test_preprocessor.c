@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_preprocessor.c - limits, mean, std and flags of the image processor */
+#include "model/preprocessor.h"
+#include "support/suite.h"
+
+#include <string.h>
+
+static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
+static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
+
+static oriel_network
+geometry(void)
+{
+    oriel_network net;
+
+    memset(&net, 0, sizeof(net));
+    net.patch_size = 14;
+    net.temporal_patch_size = 2;
+    net.spatial_merge_size = 2;
+    return net;
+}
+
+static oriel_status
+parse(oriel_network *net, const char *json, bool nested, bool *found,
+      oriel_error *err)
+{
+    *net = geometry();
+    return oriel_preprocessor_parse(net, json, strlen(json), "p.json", nested,
+                                    found, err);
+}
+
+static const struct {
+    const char *json;
+    int64_t min, max;
+} limits[] = {
+    /* Official. */
+    {"{\"min_pixels\": 3136, \"max_pixels\": 12845056, \"patch_size\": 14,"
+     "\"temporal_patch_size\": 2, \"merge_size\": 2, \"image_mean\": "
+     "[0.48145466, 0.4578275, 0.40821073], \"image_std\": [0.26862954,"
+     "0.26130258, 0.27577711], \"image_processor_type\": "
+     "\"Qwen2VLImageProcessor\", \"processor_class\": "
+     "\"Qwen2_5_VLProcessor\"}",
+     3136, 12845056},
+    /* Re-saved by 4.5x: both, and everything else. */
+    {"{\"do_convert_rgb\": true, \"do_normalize\": true, \"do_rescale\": true,"
+     "\"do_resize\": true, \"image_mean\": [0.48145466, 0.4578275, 0.40821073],"
+     "\"image_processor_type\": \"Qwen2VLImageProcessor\", \"image_std\": "
+     "[0.26862954, 0.26130258, 0.27577711], \"max_pixels\": 12845056,"
+     "\"merge_size\": 2, \"min_pixels\": 3136, \"patch_size\": 14,"
+     "\"resample\": 3, \"rescale_factor\": 0.00392156862745098, \"size\": "
+     "{\"longest_edge\": 12845056, \"shortest_edge\": 3136},"
+     "\"temporal_patch_size\": 2}",
+     3136, 12845056},
+    /* Re-saved by 5.23: only size; nulls of unused options. */
+    {"{\"crop_size\": null, \"data_format\": \"channels_first\","
+     "\"default_to_square\": true, \"device\": null, \"do_center_crop\": null,"
+     "\"do_pad\": null, \"do_resize\": true, \"resample\": null, \"size\": "
+     "{\"longest_edge\": 12845056, \"shortest_edge\": 3136}}",
+     3136, 12845056},
+    /* Nothing: the class default, not the checkpoints'. */
+    {"{}", 3136, 1003520},
+    /* Each overrides its half on its own. */
+    {"{\"max_pixels\": 401408}", 3136, 401408},
+    {"{\"min_pixels\": 6272}", 6272, 1003520},
+    {"{\"min_pixels\": 6272, \"size\": {\"longest_edge\": 50176,"
+     "\"shortest_edge\": 1}}",
+     6272, 50176},
+    {"{\"max_pixels\": 6272, \"size\": {\"shortest_edge\": 100}}", 100, 6272},
+    {"{\"min_pixels\": null, \"size\": {\"longest_edge\": 784,"
+     "\"shortest_edge\": 784}}",
+     784, 784},
+    {"{\"max_pixels\": 9007199254740992}", 3136, 9007199254740992},
+};
+
+START_TEST(reads_limits)
+{
+    oriel_network net;
+    oriel_error err;
+    bool found;
+
+    ck_assert_msg(parse(&net, limits[_i].json, false, &found, &err) == ORIEL_OK,
+                  "%s", err.message);
+    ck_assert(found);
+    ck_assert_int_eq(net.min_pixels, limits[_i].min);
+    ck_assert_int_eq(net.max_pixels, limits[_i].max);
+    ck_assert_mem_eq(net.image_mean, clip_mean, sizeof(clip_mean));
+    ck_assert_mem_eq(net.image_std, clip_std, sizeof(clip_std));
+    ck_assert_double_eq(net.rescale_factor, 1.0 / 255.0);
+    ck_assert_int_eq(net.do_rescale, 1);
+    ck_assert_int_eq(net.do_normalize, 1);
+}
+END_TEST
+
+START_TEST(reads_normalisation)
+{
+    oriel_network net;
+    oriel_error err;
+    bool found;
+
+    ck_assert_int_eq(parse(&net,
+                           "{\"image_mean\":[0,0.25,1],\"image_std\":0.5,"
+                           "\"rescale_factor\":0.0625,\"do_rescale\":false,"
+                           "\"do_normalize\":false}",
+                           false, &found, &err),
+                     ORIEL_OK);
+    ck_assert_double_eq(net.image_mean[0], 0.0);
+    ck_assert_double_eq(net.image_mean[1], 0.25);
+    ck_assert_double_eq(net.image_mean[2], 1.0);
+    for (int c = 0; c < 3; c++)
+        ck_assert_double_eq(net.image_std[c], 0.5);
+    ck_assert_double_eq(net.rescale_factor, 0.0625);
+    ck_assert_int_eq(net.do_rescale, 0);
+    ck_assert_int_eq(net.do_normalize, 0);
+}
+END_TEST
+
+START_TEST(reads_the_nested_form)
+{
+    oriel_network net;
+    oriel_error err;
+    bool found;
+
+    ck_assert_int_eq(parse(&net,
+                           "{\"image_processor\":{\"max_pixels\":5000},"
+                           "\"max_pixels\":7000,\"video_processor\":{}}",
+                           true, &found, &err),
+                     ORIEL_OK);
+    ck_assert(found);
+    ck_assert_int_eq(net.max_pixels, 5000);
+
+    ck_assert_int_eq(
+        parse(&net, "{\"processor_class\":\"x\"}", true, &found, &err),
+        ORIEL_OK);
+    ck_assert(!found);
+    ck_assert_int_eq(net.max_pixels, 0);
+
+    ck_assert_int_eq(parse(&net, "{\"image_processor\":{\"resample\":2}}", true,
+                           &found, &err),
+                     ORIEL_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.message, "image_processor.resample: 2"));
+    ck_assert_int_eq(
+        parse(&net, "{\"image_processor\":[]}", true, &found, &err),
+        ORIEL_ERR_MODEL);
+}
+END_TEST
+
+static const struct {
+    const char *json;
+    oriel_status status;
+    const char *says;
+} bad[] = {
+    {"", ORIEL_ERR_MODEL, "malformed JSON"},
+    {"{\"do_resize\":false}", ORIEL_ERR_UNSUPPORTED, "do_resize: false"},
+    {"{\"do_convert_rgb\":false}", ORIEL_ERR_UNSUPPORTED, "do_convert_rgb"},
+    {"{\"do_center_crop\":true}", ORIEL_ERR_UNSUPPORTED,
+     "do_center_crop: true"},
+    {"{\"do_pad\":true}", ORIEL_ERR_UNSUPPORTED, "do_pad: true"},
+    {"{\"do_rescale\":1}", ORIEL_ERR_MODEL,
+     "do_rescale: expected true or false, found 1"},
+    {"{\"resample\":2}", ORIEL_ERR_UNSUPPORTED,
+     "resample: 2 is not supported, only 3 (bicubic)"},
+    {"{\"resample\":\"bicubic\"}", ORIEL_ERR_MODEL,
+     "resample: expected an integer from 0 to 5, found \"bicubic\""},
+    {"{\"min_pixels\":0}", ORIEL_ERR_MODEL, "min_pixels: expected"},
+    {"{\"min_pixels\":-1}", ORIEL_ERR_MODEL, "min_pixels: expected"},
+    {"{\"max_pixels\":1e6}", ORIEL_ERR_MODEL,
+     "max_pixels: expected an integer from 1 to 9007199254740992"},
+    {"{\"max_pixels\":9007199254740993}", ORIEL_ERR_MODEL, "max_pixels"},
+    {"{\"max_pixels\":3135}", ORIEL_ERR_MODEL,
+     "min_pixels: expected at most max_pixels, 3135, found 3136"},
+    {"{\"size\":448}", ORIEL_ERR_MODEL, "size: expected an object, found 448"},
+    {"{\"size\":{\"height\":448,\"width\":448}}", ORIEL_ERR_MODEL,
+     "size: expected shortest_edge"},
+    {"{\"size\":{\"shortest_edge\":448}}", ORIEL_ERR_MODEL,
+     "size: expected longest_edge"},
+    {"{\"size\":{\"shortest_edge\":0,\"longest_edge\":9}}", ORIEL_ERR_MODEL,
+     "size.shortest_edge: expected an integer"},
+    {"{\"image_mean\":[0.5,0.5]}", ORIEL_ERR_MODEL,
+     "image_mean: expected a number or three, found an array of 2"},
+    {"{\"image_mean\":[0.5,0.5,\"x\"]}", ORIEL_ERR_MODEL, "image_mean"},
+    {"{\"image_mean\":[0.5,0.5,0.5,0.5]}", ORIEL_ERR_MODEL, "image_mean"},
+    {"{\"image_mean\":[1e300,0,0]}", ORIEL_ERR_MODEL, "within 1e6"},
+    {"{\"image_std\":0}", ORIEL_ERR_MODEL, "image_std: expected numbers from"},
+    {"{\"image_std\":[1,1,-1]}", ORIEL_ERR_MODEL, "image_std"},
+    {"{\"rescale_factor\":0}", ORIEL_ERR_MODEL, "rescale_factor: expected"},
+    {"{\"rescale_factor\":1e308}", ORIEL_ERR_MODEL, "rescale_factor: expected"},
+    {"{\"patch_size\":16}", ORIEL_ERR_MODEL,
+     "patch_size is 16, but vision_config.patch_size is 14"},
+    {"{\"merge_size\":4}", ORIEL_ERR_MODEL,
+     "merge_size is 4, but vision_config.spatial_merge_size is 2"},
+    {"{\"temporal_patch_size\":1}", ORIEL_ERR_MODEL,
+     "temporal_patch_size is 1, but vision_config.temporal_patch_size is 2"},
+    {"{\"patch_size\":\"14\"}", ORIEL_ERR_MODEL, "patch_size: expected"},
+};
+
+START_TEST(refuses_by_name)
+{
+    oriel_network net;
+    oriel_error err;
+    bool found;
+
+    ck_assert_msg(parse(&net, bad[_i].json, false, &found, &err) ==
+                      bad[_i].status,
+                  "case %d: %d %s", _i, err.status, err.message);
+    ck_assert_msg(strncmp(err.message, "p.json: ", 8) == 0, "%s", err.message);
+    ck_assert_msg(strstr(err.message, bad[_i].says) != NULL,
+                  "case %d: %s lacks %s", _i, err.message, bad[_i].says);
+}
+END_TEST
+
+START_TEST(an_absent_size_is_the_class_default)
+{
+    oriel_network net = geometry();
+    oriel_error err;
+    bool found;
+
+    net.patch_size = 4;
+    ck_assert_int_eq(
+        oriel_preprocessor_parse(&net, "{}", 2, "p.json", false, &found, &err),
+        ORIEL_ERR_MODEL);
+    ck_assert_ptr_nonnull(
+        strstr(err.message,
+               "patch_size is 14 (absent), but vision_config.patch_size is 4"));
+}
+END_TEST
+
+START_TEST(knows_what_is_published)
+{
+    oriel_network net = geometry();
+
+    oriel_preprocessor_published(&net);
+    ck_assert_int_eq(net.min_pixels, 3136);
+    ck_assert_int_eq(net.max_pixels, 12845056);
+    ck_assert_mem_eq(net.image_mean, clip_mean, sizeof(clip_mean));
+    ck_assert_mem_eq(net.image_std, clip_std, sizeof(clip_std));
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("preprocessor");
+    TCase *tc = tcase_create("preprocessor");
+
+    tcase_add_loop_test(tc, reads_limits, 0, (int)COUNT(limits));
+    tcase_add_test(tc, reads_normalisation);
+    tcase_add_test(tc, reads_the_nested_form);
+    tcase_add_loop_test(tc, refuses_by_name, 0, (int)COUNT(bad));
+    tcase_add_test(tc, an_absent_size_is_the_class_default);
+    tcase_add_test(tc, knows_what_is_published);
+    suite_add_tcase(s, tc);
+    return run_suite(s);
+}
