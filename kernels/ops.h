@@ -30,6 +30,98 @@ cudaError_t oriel_cuda_rms_norm_prepare(void);
 cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
 
+/* linear.cu */
+typedef struct oriel_linear_args {
+    const uint16_t *x;      /* bf16 [rows, depth] */
+    const uint16_t *weight; /* bf16 [columns, depth] */
+    const uint16_t *bias;   /* bf16 [columns]; NULL: none */
+    uint16_t *out;          /* bf16 [rows, columns]; the residual, in place */
+    int64_t rows;
+    int32_t columns; /* a multiple of 16 */
+    int32_t depth;   /* a multiple of 8 */
+} oriel_linear_args;
+cudaError_t oriel_cuda_linear_prepare(void);
+cudaError_t oriel_cuda_linear(const oriel_linear_args *args,
+                              cudaStream_t stream);
+cudaError_t oriel_cuda_linear_residual(const oriel_linear_args *args,
+                                       cudaStream_t stream);
+
+/* linear_swiglu.cu */
+typedef struct oriel_linear_swiglu_args {
+    const uint16_t *x;      /* bf16 [rows, depth] */
+    const uint16_t *weight; /* bf16 [2 columns, depth]: 8 rows of gate, then the
+                               same 8 of up, and so on */
+    const uint16_t *bias;   /* bf16 [2 columns], in the same order */
+    uint16_t *out;          /* bf16 [rows, columns] */
+    int64_t rows;
+    int32_t columns; /* a multiple of 8 */
+    int32_t depth;   /* a multiple of 8 */
+} oriel_linear_swiglu_args;
+cudaError_t oriel_cuda_linear_swiglu_prepare(void);
+cudaError_t oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
+                                     cudaStream_t stream);
+
+/* linear_gelu.cu */
+cudaError_t oriel_cuda_linear_gelu_prepare(void);
+cudaError_t oriel_cuda_linear_gelu(const oriel_linear_args *args,
+                                   cudaStream_t stream);
+
+/* linear_rows.cu */
+enum { ORIEL_CUDA_F32 = 1, ORIEL_CUDA_BF16 = 2, ORIEL_CUDA_F16 = 3 };
+typedef struct oriel_linear_rows_args {
+    const uint16_t *x;      /* bf16 [rows, depth] */
+    const uint16_t *weight; /* bf16 [columns, depth] */
+    const uint16_t *bias;   /* bf16 [columns] */
+    const int32_t *places;  /* [rows]: row r is stored as row places[r] */
+    void *out;              /* of 'dtype', [rows, columns] */
+    int64_t row_bytes;      /* from row to row of out, a multiple of 16 */
+    int64_t rows;
+    int32_t columns; /* a multiple of 16 */
+    int32_t depth;   /* a multiple of 8 */
+    int32_t dtype;   /* ORIEL_CUDA_* */
+} oriel_linear_rows_args;
+cudaError_t oriel_cuda_linear_rows_prepare(void);
+cudaError_t oriel_cuda_linear_rows(const oriel_linear_rows_args *args,
+                                   cudaStream_t stream);
+
+/* rope.cu */
+typedef struct oriel_rope_args {
+    uint16_t *qkv;            /* bf16 [rows, 3, heads, head_dim] */
+    const float *rope;        /* (cos, sin) [positions, head_dim / 4] */
+    const int32_t *positions; /* [rows, 2] */
+    int64_t rows;
+    int32_t heads, head_dim;
+} oriel_rope_args;
+cudaError_t oriel_cuda_rope_prepare(void);
+cudaError_t oriel_cuda_rope(const oriel_rope_args *args, cudaStream_t stream);
+
+/* window_attention.cu */
+typedef struct oriel_window_attention_args {
+    const uint16_t *qkv;      /* bf16 [rows, 3, heads, head_dim] */
+    uint16_t *out;            /* bf16 [rows, heads, head_dim] */
+    const int32_t *cu_window; /* [n_windows + 1] */
+    const int32_t *packs;     /* [n_packs, 4] */
+    const float *rope;        /* (cos, sin) [positions, head_dim / 4] */
+    const int32_t *positions; /* [rows, 2] */
+    int32_t n_packs, heads, head_dim;
+    float scale_log2; /* head_dim^-1/2 log2 e */
+} oriel_window_attention_args;
+cudaError_t oriel_cuda_window_attention_prepare(int32_t head_dim);
+cudaError_t oriel_cuda_window_attention(const oriel_window_attention_args *args,
+                                        cudaStream_t stream);
+
+/* full_attention.cu */
+typedef struct oriel_full_attention_args {
+    const uint16_t *qkv;  /* bf16 [rows, 3, heads, head_dim], q and k turned */
+    uint16_t *out;        /* bf16 [rows, heads, head_dim] */
+    const int32_t *tiles; /* [n_tiles, 3]: frame's row, patches, first query */
+    int32_t n_tiles, heads, head_dim;
+    float scale_log2; /* head_dim^-1/2 log2 e */
+} oriel_full_attention_args;
+cudaError_t oriel_cuda_full_attention_prepare(int32_t head_dim);
+cudaError_t oriel_cuda_full_attention(const oriel_full_attention_args *args,
+                                      cudaStream_t stream);
+
 #ifdef __cplusplus
 }
 #endif

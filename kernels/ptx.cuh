@@ -12,7 +12,8 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
-namespace ptx {
+namespace ptx
+{
 
 /* ---- Who am I ---------------------------------------------------------- */
 
@@ -155,8 +156,7 @@ ldmatrix_x2_trans(uint32_t (&r)[2], uint32_t address)
  *   d  (g, t)  (g, t + 1)  (g + 8, t)  (g + 8, t + 1)    rows x columns
  */
 __device__ __forceinline__ void
-mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4],
-                  const uint32_t (&b)[2])
+mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2])
 {
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
                  "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
@@ -211,6 +211,14 @@ pack_bf16(float low, float high)
 {
     uint32_t pair;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+    return pair;
+}
+
+__device__ __forceinline__ uint32_t
+pack_f16(float low, float high)
+{
+    uint32_t pair;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
     return pair;
 }
 

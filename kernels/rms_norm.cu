@@ -28,7 +28,8 @@
 #include <launch.cuh>
 #include <ptx.cuh>
 
-namespace {
+namespace
+{
 
 constexpr int WARPS = 4;
 constexpr int VALUES = 8; /* of one 16-byte access */
@@ -65,12 +66,12 @@ scaled(uint32_t x, uint32_t weight, float scale)
                           high_half(x) * scale * high_half(weight));
 }
 
-__global__ void
-__launch_bounds__(WARPS * 32, 8) rms_norm(oriel_rms_norm_args args)
+__global__ void __launch_bounds__(WARPS * 32, 8)
+    rms_norm(oriel_rms_norm_args args)
 {
     const uint32_t lane = ptx::thread_index() % 32;
-    const int64_t row = (int64_t)ptx::block_index() * WARPS +
-                        ptx::thread_index() / 32;
+    const int64_t row =
+        (int64_t)ptx::block_index() * WARPS + ptx::thread_index() / 32;
     if (row >= args.rows)
         return;
     const int n = args.columns / VALUES;
@@ -84,8 +85,7 @@ __launch_bounds__(WARPS * 32, 8) rms_norm(oriel_rms_norm_args args)
 #pragma unroll
     for (uint32_t distance = 16; distance > 0; distance /= 2)
         sum += ptx::shuffle_xor(sum, distance);
-    const float scale =
-        ptx::rsqrt_approx(sum / (float)args.columns + EPSILON);
+    const float scale = ptx::rsqrt_approx(sum / (float)args.columns + EPSILON);
 
     for (int i = (int)lane; i < n; i += 32) {
         const uint4 v = x[i], w = weight[i];
@@ -105,10 +105,10 @@ oriel_cuda_rms_norm_prepare(void)
 extern "C" cudaError_t
 oriel_cuda_rms_norm(const oriel_rms_norm_args *args, cudaStream_t stream)
 {
-    if (args->columns <= 0 || args->columns % VALUES ||
-        args->columns > 8192 || args->rows < 0 ||
-        ((uintptr_t)args->x | (uintptr_t)args->weight |
-         (uintptr_t)args->out) % 16)
+    if (args->columns <= 0 || args->columns % VALUES || args->columns > 8192 ||
+        args->rows < 0 ||
+        ((uintptr_t)args->x | (uintptr_t)args->weight | (uintptr_t)args->out) %
+            16)
         return cudaErrorInvalidValue;
     return launch(rms_norm, (args->rows + WARPS - 1) / WARPS, WARPS * 32, 0,
                   stream, *args);

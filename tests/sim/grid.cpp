@@ -20,10 +20,33 @@ constexpr uint32_t RESIDENT_MOST = 3;
 Schedule schedule;
 DeviceLimits limits = {90, 227 * 1024, 132};
 
+/* splitmix64: drawn from at every meeting, so it must be quick. */
+struct Random {
+    using result_type = uint64_t;
+    uint64_t state;
+
+    static constexpr uint64_t min()
+    {
+        return 0;
+    }
+    static constexpr uint64_t max()
+    {
+        return UINT64_MAX;
+    }
+    uint64_t operator()()
+    {
+        uint64_t x = state += 0x9E3779B97F4A7C15u;
+
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+        return x ^ (x >> 31);
+    }
+};
+
 /* The state of one run(). */
 struct Machine {
     Launch &launch;
-    std::mt19937_64 random;
+    Random random;
     std::vector<std::unique_ptr<Block>> resident;
     bool failed = false;
 };
@@ -51,14 +74,14 @@ land(Block &block, AsyncCopy &copy)
 void
 land_some(Thread &thread)
 {
-    if (schedule.landing != Landing::RANDOM)
+    if (schedule.landing != Landing::RANDOM || machine->random() % 4)
         return;
     for (auto &group : thread.copy_groups)
         for (AsyncCopy &copy : group)
-            if (machine->random() % 4 == 0)
+            if (machine->random() % 2 == 0)
                 land(*thread.block, copy);
     for (AsyncCopy &copy : thread.open_copies)
-        if (machine->random() % 8 == 0)
+        if (machine->random() % 4 == 0)
             land(*thread.block, copy);
 }
 
@@ -215,7 +238,7 @@ bool
 run(Launch &launch)
 {
     static uint32_t launches;
-    Machine m{launch, std::mt19937_64(schedule.seed), {}, false};
+    Machine m{launch, {schedule.seed}, {}, false};
     DeviceMemoryAccess access;
     uint32_t next = 0;
 

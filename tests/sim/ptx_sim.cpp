@@ -315,6 +315,34 @@ pack_bf16(float low, float high)
     return round_bf16(low) | round_bf16(high) << 16;
 }
 
+/* Nearest even; too large becomes infinite, any NaN 0x7fff. */
+static uint32_t
+round_f16(float value)
+{
+    double magnitude = std::fabs(static_cast<double>(value));
+    uint32_t sign = float_to_bits(value) >> 31 << 15;
+    int exponent;
+
+    if (std::isnan(value))
+        return 0x7fff;
+    if (magnitude >= 65520)
+        return sign | 0x7c00;
+    std::frexp(magnitude, &exponent);
+    double unit = std::ldexp(1.0, exponent > -13 ? exponent - 11 : -24);
+    double steps = std::nearbyint(magnitude / unit);
+    if (exponent <= -14)
+        return sign | static_cast<uint32_t>(steps); /* subnormal, or the first
+                                                       normal by carry */
+    return sign | (static_cast<uint32_t>(exponent + 14) * 1024 +
+                   static_cast<uint32_t>(steps) - 1024);
+}
+
+uint32_t
+pack_f16(float low, float high)
+{
+    return round_f16(low) | round_f16(high) << 16;
+}
+
 static float
 flush(float x)
 {
