@@ -107,10 +107,12 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     Stack stack = thread->fiber.stack();
     if (p >= stack.base && p < stack.base + stack.bytes)
         return; /* the thread's own registers */
+    /* Before shared memory, whose guards reach into the heap around it. */
+    if (!write && in_arguments(thread->block->launch, p, bytes))
+        return;
     if (shared_access(*thread, address, bytes, write, where))
         return;
-    if (!write && (in_program(reinterpret_cast<uintptr_t>(address)) ||
-                   in_arguments(thread->block->launch, p, bytes)))
+    if (!write && in_program(reinterpret_cast<uintptr_t>(address)))
         return;
     GlobalTouch who{thread->block->launch.number, thread->block->index,
                     thread->index};
