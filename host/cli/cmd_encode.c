@@ -157,7 +157,7 @@ write_output(cli_encode_job *job)
 static void
 report_done(const cli_encode_job *job, int exit_status)
 {
-    size_t n_failed = json_array_size(job->packed.failed);
+    size_t n_failed = job->packed.n_failed;
     double seconds = cli_progress_seconds();
 
     if (job->packed.n == 0)
@@ -220,26 +220,32 @@ const cli_command cli_cmd_encode = {
         "offsets[i+1]]\n"
         "  image_grid_thw  I64 [n, 3]\n"
         "\n"
-        "Its metadata lists the images in \"sources\" and those that could not "
-        "be\n"
-        "read in \"failed\". A file of pixel_values, as oriel preprocess "
-        "writes it,\n"
-        "is taken in place of images. Names may also come from lists: @FILE, "
-        "or -\n"
-        "for standard input. Memory stays the same for three images and for\n"
-        "three million.\n"
+        "Its metadata lists the images in \"sources\" and those that could "
+        "not be\n"
+        "read in \"failed\", both as JSON; in names a backslash is doubled "
+        "and a byte\n"
+        "that is not UTF-8 is written \\xNN. A file of pixel_values, as oriel\n"
+        "preprocess writes it, is taken in place of images. Names may also "
+        "come from\n"
+        "lists: @FILE, or - for standard input. Memory does not grow with the "
+        "number\n"
+        "of images; one file holds some 300,000 of them.\n"
         "\n"
         "The checkpoint is any Qwen2.5-VL model from Hugging Face, such as\n"
         "Qwen/Qwen2.5-VL-7B-Instruct; of its files only config.json,\n"
         "preprocessor_config.json and the shards with vision tensors are "
-        "read.\n",
+        "read.\n"
+        "\n"
+        "Events of --json: device, progress, encoded (a batch), failed (an "
+        "input),\n"
+        "done, error.\n",
     .examples =
         "Encode photographs.\n"
         "oriel encode *.jpg --model Qwen2.5-VL-7B-Instruct -o out.safetensors\n"
         "No weights at hand? Random ones show that everything works.\n"
         "oriel synth --config 7b model && oriel encode a.jpg --model model -o "
         "a.safetensors\n"
-        "A million images, from a list of names.\n"
+        "A folder of any size, from a list of names.\n"
         "find photos -name '*.jpg' -print0 | oriel encode -0 --model DIR -o "
         "out.safetensors\n"
         "Nothing but 32-bit arithmetic, result included.\n"

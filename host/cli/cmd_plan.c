@@ -113,7 +113,8 @@ measure(plan_job *job, const char *name, planned *out, oriel_error *err)
 static json_t *
 item_json(const plan_job *job, const char *name, const planned *p)
 {
-    int64_t patch = job->model.patch_size;
+    int64_t width = p->grid[2] * job->model.patch_size;
+    int64_t height = p->grid[1] * job->model.patch_size;
     json_t *workspace = job->workspace_known
                             ? json_integer((json_int_t)p->workspace)
                             : json_null();
@@ -123,11 +124,10 @@ item_json(const plan_job *job, const char *name, const planned *p)
         "s:o}",
         "source", cli_text_name(name), "width", p->item.width, "height",
         p->item.height, "frames", p->item.frames, "resized_width",
-        (json_int_t)(p->grid[2] * patch), "resized_height",
-        (json_int_t)(p->grid[1] * patch), "grid_thw", (json_int_t)p->grid[0],
-        (json_int_t)p->grid[1], (json_int_t)p->grid[2], "patches",
-        (json_int_t)p->patches, "tokens", (json_int_t)p->tokens, "windows",
-        p->n_windows, "full_segments", p->n_frames, "flops",
+        (json_int_t)width, "resized_height", (json_int_t)height, "grid_thw",
+        (json_int_t)p->grid[0], (json_int_t)p->grid[1], (json_int_t)p->grid[2],
+        "patches", (json_int_t)p->patches, "tokens", (json_int_t)p->tokens,
+        "windows", p->n_windows, "full_segments", p->n_frames, "flops",
         (json_int_t)p->flops, "workspace_bytes", workspace);
 }
 

@@ -220,7 +220,7 @@ write_output(preprocess_job *job)
 static void
 report_done(const preprocess_job *job, int exit_status)
 {
-    size_t n_failed = json_array_size(job->packed.failed);
+    size_t n_failed = job->packed.n_failed;
     double seconds = cli_progress_seconds();
 
     if (job->packed.n == 0)

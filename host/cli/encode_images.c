@@ -15,28 +15,30 @@ plan_batch(const cli_encode_job *job, const cli_batch *batch, oriel_plan **plan,
            const void ***frames)
 {
     oriel_item *items = calloc(batch->n, sizeof(*items));
+    const void **pixels = calloc(batch->n, sizeof(*pixels));
     size_t n = 0;
     oriel_error err;
     int failed = CLI_DONE;
 
     *plan = NULL;
-    *frames = calloc(batch->n, sizeof(**frames));
-    if (!items || !*frames)
-        failed = cli_report_memory("a batch");
-    for (size_t i = 0; !failed && i < batch->n; i++)
+    *frames = pixels;
+    if (!items || !pixels) {
+        free(items);
+        return cli_report_memory("a batch");
+    }
+    for (size_t i = 0; i < batch->n; i++)
         if (!batch->photos[i].err.status) {
             items[n] = batch->photos[i].item;
-            (*frames)[n++] = batch->photos[i].rgb;
+            pixels[n++] = batch->photos[i].rgb;
         }
-    if (!failed && n > 0 &&
-        oriel_plan_create(plan, job->settings.model, items, n,
-                          &job->settings.plan, &err))
+    if (n > 0 && oriel_plan_create(plan, job->settings.model, items, n,
+                                   &job->settings.plan, &err))
         failed = cli_report_failure(&err, NULL);
     free(items);
     return failed;
 }
 
-/* The photos' entries, in the order of the inputs. */
+/* The photos' entries, in the order of the inputs; no offsets: all failed. */
 static int
 list_batch(cli_encode_job *job, const cli_batch *batch,
            const oriel_plan_info *info)
@@ -47,7 +49,7 @@ list_batch(cli_encode_job *job, const cli_batch *batch,
     for (size_t i = 0; !failed && i < batch->n; i++) {
         const cli_photo *photo = &batch->photos[i];
 
-        if (photo->err.status) {
+        if (photo->err.status || !info->offsets) {
             failed =
                 cli_packed_add_failed(&job->packed, photo->name, &photo->err);
             continue;

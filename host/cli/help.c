@@ -180,7 +180,7 @@ cli_help_man(void)
     for (const cli_command *const *c = cli_commands; *c; c++) {
         printf("*oriel %s* ", (*c)->name);
         print_man_text((*c)->usage);
-        puts((*c)[0].name && c[1] ? "++" : "");
+        puts(c[1] ? "++" : "");
     }
     puts("\n# DESCRIPTION\n");
     print_man_text(tool_text);

@@ -41,12 +41,15 @@ read_line(const char *folder, const char *file, char *line, int bytes)
     return good;
 }
 
+/* Quota and period in microseconds; "max" and -1 are no limit. */
 static void
-lower_quota(cli_limits *limits, double quota, double period)
+lower_quota(cli_limits *limits, const char *quota, const char *period)
 {
-    double cores = period > 0 ? quota / period : 0;
+    double microseconds = strtod(period, NULL);
+    double cores = strtod(quota, NULL) / microseconds;
 
-    if (cores > 0 && (limits->quota_cores == 0 || cores < limits->quota_cores))
+    if (microseconds > 0 && cores > 0 && isfinite(cores) &&
+        (limits->quota_cores == 0 || cores < limits->quota_cores))
         limits->quota_cores = cores;
 }
 
@@ -67,21 +70,17 @@ lower_memory(cli_limits *limits, const char *text)
 static void
 read_folder(cli_limits *limits, const char *folder)
 {
-    char line[128];
-    double quota, period;
+    char line[128], period[128];
 
-    if (read_line(folder, "cpu.max", line, sizeof(line)) &&
-        sscanf(line, "%lf %lf", &quota, &period) == 2)
-        lower_quota(limits, quota, period);
+    if (read_line(folder, "cpu.max", line, sizeof(line)))
+        lower_quota(limits, line, line + strcspn(line, " "));
+    if (read_line(folder, "cpu.cfs_quota_us", line, sizeof(line)) &&
+        read_line(folder, "cpu.cfs_period_us", period, sizeof(period)))
+        lower_quota(limits, line, period);
     if (read_line(folder, "memory.max", line, sizeof(line)))
         lower_memory(limits, line);
     if (read_line(folder, "memory.limit_in_bytes", line, sizeof(line)))
         lower_memory(limits, line);
-    if (read_line(folder, "cpu.cfs_quota_us", line, sizeof(line)) &&
-        sscanf(line, "%lf", &quota) == 1 &&
-        read_line(folder, "cpu.cfs_period_us", line, sizeof(line)) &&
-        sscanf(line, "%lf", &period) == 1)
-        lower_quota(limits, quota, period);
 }
 
 /* The group's folder and all above it, up to and including the mount. */

@@ -21,7 +21,7 @@
  */
 enum {
     TABLE_BYTES = 1024,  /* the tensors, and our own two keys */
-    ENTRY_BYTES = 64,    /* of an input, beside its name and reason */
+    ENTRY_BYTES = 36,    /* of an input, beside its name and reason */
     REASON_BYTES = 8192, /* of all reasons */
     STATUS_BYTES = 24    /* the longest name of a status */
 };
@@ -162,6 +162,7 @@ cli_packed_add_failed(cli_packed *packed, const char *name,
                                                         cli_text_name(name),
                                                         "error", reason)) != 0)
         return cli_report_memory("the list of failures");
+    packed->n_failed++;
     return CLI_DONE;
 }
 
@@ -249,7 +250,7 @@ cli_packed_finish(cli_packed *packed, const cli_packed_table *table)
                  : cli_report_memory("the output's header");
     free(sources);
     free(failures);
-    if (!failed && json_array_size(packed->failed) > 0)
+    if (!failed && packed->n_failed > 0)
         failed = CLI_INPUTS;
     return failed;
 }

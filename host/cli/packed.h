@@ -27,6 +27,7 @@ typedef struct cli_packed {
     int64_t *grids, *offsets; /* [n, 3], [n + 1] */
     size_t n, capacity;
     json_t *sources, *failed;
+    size_t n_failed;         /* in this run; 'failed' may list others too */
     size_t failed_text_left; /* room for reasons in the header */
 } cli_packed;
 

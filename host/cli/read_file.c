@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -50,15 +51,15 @@ first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
     return ORIEL_OK;
 }
 
-static oriel_status
-grow(char **text, size_t capacity, oriel_error *err)
+/* With room for a NUL behind the capacity. */
+static bool
+grow(char **text, size_t capacity)
 {
     char *larger = realloc(*text, capacity + 1);
 
-    if (!larger)
-        return oriel_fail_memory(err, capacity + 1, "a file");
-    *text = larger;
-    return ORIEL_OK;
+    if (larger)
+        *text = larger;
+    return larger != NULL;
 }
 
 static oriel_status
@@ -67,28 +68,29 @@ read_all(int fd, size_t limit, char **text, size_t *bytes, oriel_error *err)
     size_t capacity, n = 0;
     oriel_status status = first_capacity(fd, limit, &capacity, err);
 
-    if (!status)
-        status = grow(text, capacity, err);
-    while (!status) {
+    if (status)
+        return status;
+    if (!grow(text, capacity))
+        return oriel_fail_memory(err, capacity + 1, "a file");
+    for (;;) {
         ssize_t got = read(fd, *text + n, capacity - n);
 
         if (got < 0 && errno == EINTR && !cli_signal_caught())
             continue;
         if (got < 0)
             return fail_errno(err, "cannot be read");
+        if (got == 0)
+            break;
         n += (size_t)got;
         if (n > limit)
             return oriel_fail(err, ORIEL_ERR_INPUT, "has more than %zu bytes",
                               limit);
-        if (got == 0)
-            break;
-        if (n == capacity) {
-            capacity = capacity < limit / 2 ? 2 * capacity : limit + 1;
-            status = grow(text, capacity, err);
-        }
+        if (n < capacity)
+            continue;
+        capacity = capacity < limit / 2 ? 2 * capacity : limit + 1;
+        if (!grow(text, capacity))
+            return oriel_fail_memory(err, capacity + 1, "a file");
     }
-    if (status)
-        return status;
     (*text)[n] = '\0';
     *bytes = n;
     return oriel_ok(err);

@@ -4,12 +4,6 @@
 
 #include "cpu/kernel_variants.h"
 
-static size_t
-larger(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 #define TABLE(variant, bf16, scratch) \
     { \
         oriel_rms_norm_##variant, oriel_store_##variant, oriel_rope_##variant, \
@@ -24,8 +18,10 @@ static const oriel_kernels baseline =
 static size_t
 scratch_of_both(int32_t head_dim)
 {
-    return larger(oriel_attention_scratch_avx512(head_dim),
-                  oriel_attention_scratch_avx512_bf16(head_dim));
+    size_t a = oriel_attention_scratch_avx512(head_dim);
+    size_t b = oriel_attention_scratch_avx512_bf16(head_dim);
+
+    return a > b ? a : b;
 }
 
 static const oriel_kernels avx2 =

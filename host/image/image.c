@@ -106,7 +106,7 @@ oriel_image_probe(const void *bytes, size_t n_bytes,
                   oriel_error *err)
 {
     oriel_image_info found = ORIEL_IMAGE_INFO_INIT;
-    const oriel_image_format *format;
+    const oriel_image_format *format = NULL;
     oriel_image_header header;
     oriel_image_job job;
     size_t width, height;
@@ -162,7 +162,7 @@ oriel_image_decode(const void *bytes, size_t n_bytes,
                    const oriel_image_options *options, void *rgb,
                    size_t rgb_bytes, size_t pitch, oriel_error *err)
 {
-    const oriel_image_format *format;
+    const oriel_image_format *format = NULL;
     oriel_image_header header;
     oriel_image_job job;
     oriel_canvas canvas;

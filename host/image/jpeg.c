@@ -177,6 +177,17 @@ read_rows(decoder *d)
     return true;
 }
 
+/* libjpeg-turbo refuses a second frame header as soon as its marker is there
+   since version 3, before that only when all of it is. */
+static void
+check_second_frame(decoder *d)
+{
+    int marker = d->cinfo.unread_marker;
+
+    if ((marker >= 0xc0 && marker <= 0xc2) || marker == 0xc9 || marker == 0xca)
+        fail_here(d, "a second frame header behind the pixels");
+}
+
 /* Decode as far as the data go. */
 static void
 advance(decoder *d)
@@ -204,7 +215,8 @@ advance(decoder *d)
     if (!read_rows(d))
         return;
     /* Suspended or not, the picture is complete; an error still counts. */
-    (void)jpeg_finish_decompress(&d->cinfo);
+    if (!jpeg_finish_decompress(&d->cinfo))
+        check_second_frame(d);
     d->stage = DONE;
 }
 

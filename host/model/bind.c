@@ -11,7 +11,7 @@
 #include <string.h>
 
 typedef struct binder {
-    oriel_checkpoint *c;
+    oriel_checkpoint *checkpoint;
     const oriel_config *config;
     const char *config_name;
     oriel_error *err;
@@ -107,14 +107,14 @@ typedef oriel_status visit(binder *b, const oriel_stored_tensor *tensor,
 static oriel_status
 for_each(binder *b, visit *with)
 {
-    for (size_t i = 0; i < b->c->n_files; i++) {
+    for (size_t i = 0; i < b->checkpoint->n_files; i++) {
         size_t n;
         const oriel_stored_tensor *tensors =
-            oriel_safetensors_tensors(b->c->files[i], &n);
+            oriel_safetensors_tensors(b->checkpoint->files[i], &n);
 
         for (size_t k = 0; k < n; k++) {
             const char *rest =
-                oriel_prefix_strip(b->c->prefix, tensors[k].name);
+                oriel_prefix_strip(b->checkpoint->prefix, tensors[k].name);
             oriel_status status = ORIEL_OK;
 
             /* A table that some dumps keep; we compute it ourselves. */
@@ -167,20 +167,20 @@ dtype_of(const oriel_stored_tensor *tensor)
 static oriel_status
 check_name(binder *b, const oriel_stored_tensor *tensor, const char *rest)
 {
-    oriel_checkpoint *c = b->c;
+    oriel_checkpoint *checkpoint = b->checkpoint;
     place at;
 
     if (!parse_name(rest, &at))
         return fail_tensor(b, ORIEL_ERR_UNSUPPORTED, tensor,
                            "not a tensor of this network");
-    if (at.block >= c->network.depth) /* so far: blocks seen */
-        c->network.depth = at.block + 1;
-    c->n_tensors++;
-    c->weight_bytes += tensor->bytes;
-    if (c->weight_dtype == 0)
-        c->weight_dtype = dtype_of(tensor);
-    else if (c->weight_dtype != dtype_of(tensor))
-        c->weight_dtype = ORIEL_DTYPE_F32;
+    if (at.block >= checkpoint->network.depth) /* so far: blocks seen */
+        checkpoint->network.depth = at.block + 1;
+    checkpoint->n_tensors++;
+    checkpoint->weight_bytes += tensor->bytes;
+    if (checkpoint->weight_dtype == 0)
+        checkpoint->weight_dtype = dtype_of(tensor);
+    else if (checkpoint->weight_dtype != dtype_of(tensor))
+        checkpoint->weight_dtype = ORIEL_DTYPE_F32;
     return ORIEL_OK;
 }
 
@@ -193,8 +193,8 @@ place_tensor(binder *b, const oriel_stored_tensor *tensor, const char *rest)
 
     if (!parse_name(rest, &at))
         return ORIEL_ERR_INTERNAL; /* check_name saw to it */
-    binding = &b->c->bindings[oriel_manifest_position(b->c->network.depth,
-                                                      at.tensor, at.block)];
+    binding = &b->checkpoint->bindings[oriel_manifest_position(
+        b->checkpoint->network.depth, at.tensor, at.block)];
     n_parts = at.part < 0 ? 1 : 3;
     slot = at.part < 0 ? 0 : at.part;
     if (binding->n_parts != 0 && binding->n_parts != n_parts)
@@ -217,12 +217,13 @@ fail_missing(const binder *b, oriel_tensor tensor, int32_t block)
 {
     char name[256];
 
-    oriel_tensor_full_name(name, sizeof(name), b->c->prefix, tensor, block);
+    oriel_tensor_full_name(name, sizeof(name), b->checkpoint->prefix, tensor,
+                           block);
     return oriel_fail(b->err, ORIEL_ERR_MODEL,
                       "%s: tensor %s: missing, expected as vision_config.depth "
                       "is %d",
-                      ORIEL_QUOTE(b->c->name), ORIEL_QUOTE(name),
-                      b->c->network.depth);
+                      ORIEL_QUOTE(b->checkpoint->name), ORIEL_QUOTE(name),
+                      b->checkpoint->network.depth);
 }
 
 /* A configured number against what a tensor's shape tells. */
@@ -245,7 +246,7 @@ agree(const binder *b, const char *field, int64_t configured, int64_t derived,
 static oriel_status
 check_depth(const binder *b)
 {
-    const int32_t seen = b->c->network.depth;
+    const int32_t seen = b->checkpoint->network.depth;
 
     if (seen == b->config->depth)
         return ORIEL_OK;
@@ -254,7 +255,7 @@ check_depth(const binder *b)
                       "end with block %d",
                       ORIEL_QUOTE(b->config_name), b->config->depth,
                       b->config->depth_given ? "" : " (absent)",
-                      ORIEL_QUOTE(b->c->name), seen - 1);
+                      ORIEL_QUOTE(b->checkpoint->name), seen - 1);
 }
 
 /* The rows of a matrix that decide a width, 'field' of the configuration. */
@@ -263,9 +264,9 @@ width_from(const binder *b, oriel_tensor tensor, const char *field,
            int32_t configured, int32_t *out)
 {
     const oriel_stored_tensor *stored =
-        oriel_checkpoint_find(b->c, tensor, 0)->parts[0];
+        oriel_checkpoint_find(b->checkpoint, tensor, 0)->parts[0];
     const int64_t columns =
-        oriel_tensor_get_shape(&b->c->network, tensor).columns;
+        oriel_tensor_get_shape(&b->checkpoint->network, tensor).columns;
     char shape[ORIEL_SHAPE_TEXT];
     int64_t rows;
 
@@ -286,8 +287,8 @@ width_from(const binder *b, oriel_tensor tensor, const char *field,
 static oriel_status
 bind_patch_embed(binder *b)
 {
-    oriel_network *net = &b->c->network;
-    oriel_binding *binding = &b->c->bindings[oriel_manifest_position(
+    oriel_network *net = &b->checkpoint->network;
+    oriel_binding *binding = &b->checkpoint->bindings[oriel_manifest_position(
         net->depth, ORIEL_TENSOR_PATCH_EMBED, 0)];
     const oriel_stored_tensor *stored = binding->parts[0];
     const int64_t ch = net->in_channels;
@@ -324,7 +325,7 @@ bind_patch_embed(binder *b)
 static oriel_status
 check_heads(const binder *b)
 {
-    oriel_network *net = &b->c->network;
+    oriel_network *net = &b->checkpoint->network;
 
     if (net->hidden_size % net->num_heads != 0)
         return oriel_fail(b->err, ORIEL_ERR_MODEL,
@@ -345,7 +346,7 @@ check_heads(const binder *b)
 static oriel_status
 settle_network(binder *b)
 {
-    oriel_network *net = &b->c->network;
+    oriel_network *net = &b->checkpoint->network;
     const oriel_config *config = b->config;
     oriel_status status;
 
@@ -357,7 +358,7 @@ settle_network(binder *b)
     net->num_heads = config->num_heads;
     net->rope_theta = config->rope_theta;
     net->n_full_attention_blocks = config->n_full_attention_blocks;
-    net->full_attention_blocks = b->c->full_attention_blocks;
+    net->full_attention_blocks = b->checkpoint->full_attention_blocks;
 
     status = bind_patch_embed(b);
     if (!status)
@@ -376,12 +377,11 @@ settle_network(binder *b)
 
 static oriel_status
 check_shape(const binder *b, const oriel_stored_tensor *stored,
-            oriel_tensor_shape want)
+            oriel_tensor_shape want, int32_t n_dims)
 {
     char found[ORIEL_SHAPE_TEXT];
     char expected[ORIEL_SHAPE_TEXT];
     const int64_t dims[2] = {want.rows, want.columns};
-    const int32_t n_dims = want.columns == 1 ? 1 : 2;
 
     if (stored->n_dims == n_dims && stored->shape[0] == dims[0] &&
         (n_dims == 1 || stored->shape[1] == dims[1]))
@@ -395,11 +395,11 @@ check_shape(const binder *b, const oriel_stored_tensor *stored,
 static oriel_status
 check_shapes(const binder *b)
 {
-    const oriel_network *net = &b->c->network;
+    const oriel_network *net = &b->checkpoint->network;
     const int32_t count = oriel_manifest_count(net->depth);
 
     for (int32_t i = 0; i < count; i++) {
-        const oriel_binding *binding = &b->c->bindings[i];
+        const oriel_binding *binding = &b->checkpoint->bindings[i];
         oriel_tensor tensor;
         int32_t block;
         oriel_tensor_shape want;
@@ -415,7 +415,8 @@ check_shapes(const binder *b)
             if (!binding->parts[part])
                 return fail_missing(b, tensor, block);
             if (tensor != ORIEL_TENSOR_PATCH_EMBED)
-                status = check_shape(b, binding->parts[part], want);
+                status = check_shape(b, binding->parts[part], want,
+                                     oriel_tensor_is_vector(tensor) ? 1 : 2);
             if (status)
                 return status;
         }
@@ -424,14 +425,14 @@ check_shapes(const binder *b)
 }
 
 oriel_status
-oriel_checkpoint_bind(oriel_checkpoint *c, const oriel_config *config,
+oriel_checkpoint_bind(oriel_checkpoint *checkpoint, const oriel_config *config,
                       const char *config_name, oriel_error *err)
 {
-    binder b = {c, config, config_name, err};
+    binder b = {checkpoint, config, config_name, err};
     size_t count;
     oriel_status status;
 
-    c->network.depth = 0;
+    checkpoint->network.depth = 0;
     status = for_each(&b, check_dtype);
     if (!status)
         status = for_each(&b, check_name);
@@ -439,10 +440,11 @@ oriel_checkpoint_bind(oriel_checkpoint *c, const oriel_config *config,
         status = check_depth(&b);
     if (status)
         return status;
-    count = (size_t)oriel_manifest_count(c->network.depth);
-    c->bindings = oriel_calloc(&c->hooks, count, sizeof(*c->bindings));
-    if (!c->bindings)
-        return oriel_fail_memory(err, count * sizeof(*c->bindings),
+    count = (size_t)oriel_manifest_count(checkpoint->network.depth);
+    checkpoint->bindings =
+        oriel_calloc(&checkpoint->hooks, count, sizeof(*checkpoint->bindings));
+    if (!checkpoint->bindings)
+        return oriel_fail_memory(err, count * sizeof(*checkpoint->bindings),
                                  "a table of weights");
     status = for_each(&b, place_tensor);
     if (!status)

@@ -12,24 +12,25 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static oriel_status
-create(oriel_checkpoint **out, const char *name, const oriel_hooks *hooks,
-       oriel_error *err)
+/* NULL, and said so, when memory is out. */
+static oriel_checkpoint *
+create(const char *name, const oriel_hooks *hooks, oriel_error *err)
 {
-    oriel_checkpoint *c = oriel_calloc(hooks, 1, sizeof(*c));
+    oriel_checkpoint *checkpoint = oriel_calloc(hooks, 1, sizeof(*checkpoint));
 
-    *out = NULL;
-    if (!c)
-        return oriel_fail_memory(err, sizeof(*c), "a checkpoint");
-    if (hooks)
-        c->hooks = *hooks;
-    c->name = oriel_strdup(hooks, name);
-    if (!c->name) {
-        oriel_checkpoint_close(c);
-        return oriel_fail_memory(err, strlen(name) + 1, "a path");
+    if (!checkpoint) {
+        oriel_fail_memory(err, sizeof(*checkpoint), "a checkpoint");
+        return NULL;
     }
-    *out = c;
-    return ORIEL_OK;
+    if (hooks)
+        checkpoint->hooks = *hooks;
+    checkpoint->name = oriel_strdup(hooks, name);
+    if (!checkpoint->name) {
+        oriel_checkpoint_close(checkpoint);
+        oriel_fail_memory(err, strlen(name) + 1, "a path");
+        return NULL;
+    }
+    return checkpoint;
 }
 
 /* "DIR" of "DIR/NAME", "." of "NAME"; ours to free. */
@@ -71,42 +72,43 @@ load_text(const char *path, bool optional, const oriel_hooks *hooks,
 
 /* Bind the open files by the text of a config.json, and keep its list. */
 static oriel_status
-apply_config(oriel_checkpoint *c, const char *text, size_t bytes,
+apply_config(oriel_checkpoint *checkpoint, const char *text, size_t bytes,
              const char *name, oriel_error *err)
 {
     oriel_config config;
     oriel_status status =
-        oriel_config_parse(&config, text, bytes, name, &c->hooks, err);
+        oriel_config_parse(&config, text, bytes, name, &checkpoint->hooks, err);
 
     if (status)
         return status;
-    c->full_attention_blocks = config.full_attention_blocks;
+    checkpoint->full_attention_blocks = config.full_attention_blocks;
     config.full_attention_blocks = NULL;
-    status = oriel_checkpoint_bind(c, &config, name, err);
-    oriel_config_free(&config, &c->hooks);
+    status = oriel_checkpoint_bind(checkpoint, &config, name, err);
+    oriel_config_free(&config, &checkpoint->hooks);
     if (!status)
-        oriel_preprocessor_published(&c->network);
+        oriel_preprocessor_published(&checkpoint->network);
     return status;
 }
 
 static oriel_status
-read_config(oriel_checkpoint *c, const char *path, oriel_error *err)
+read_config(oriel_checkpoint *checkpoint, const char *path, oriel_error *err)
 {
     char *text;
     size_t bytes;
-    oriel_status status = load_text(path, false, &c->hooks, &text, &bytes, err);
+    oriel_status status =
+        load_text(path, false, &checkpoint->hooks, &text, &bytes, err);
 
     if (!status)
-        status = apply_config(c, text, bytes, path, err);
-    oriel_free(&c->hooks, text);
+        status = apply_config(checkpoint, text, bytes, path, err);
+    oriel_free(&checkpoint->hooks, text);
     return status;
 }
 
 static oriel_status
-read_preprocessor(oriel_checkpoint *c, const char *folder, const char *name,
-                  bool nested, bool *found, oriel_error *err)
+read_preprocessor(oriel_checkpoint *checkpoint, const char *folder,
+                  const char *name, bool nested, bool *found, oriel_error *err)
 {
-    char *path = oriel_path_join(&c->hooks, folder, name);
+    char *path = oriel_path_join(&checkpoint->hooks, folder, name);
     char *text = NULL;
     size_t bytes = 0;
     oriel_status status;
@@ -114,61 +116,62 @@ read_preprocessor(oriel_checkpoint *c, const char *folder, const char *name,
     *found = false;
     if (!path)
         return oriel_fail_memory(err, strlen(folder), "a path");
-    status = load_text(path, true, &c->hooks, &text, &bytes, err);
+    status = load_text(path, true, &checkpoint->hooks, &text, &bytes, err);
     if (!status && text)
-        status = oriel_preprocessor_parse(&c->network, text, bytes, path,
-                                          nested, found, err);
-    oriel_free(&c->hooks, text);
-    oriel_free(&c->hooks, path);
+        status = oriel_preprocessor_parse(&checkpoint->network, text, bytes,
+                                          path, nested, found, err);
+    oriel_free(&checkpoint->hooks, text);
+    oriel_free(&checkpoint->hooks, path);
     return status;
 }
 
 static oriel_status
-read_preprocessors(oriel_checkpoint *c, const char *folder, oriel_error *err)
+read_preprocessors(oriel_checkpoint *checkpoint, const char *folder,
+                   oriel_error *err)
 {
     bool found;
-    oriel_status status = read_preprocessor(c, folder, "processor_config.json",
-                                            true, &found, err);
+    oriel_status status = read_preprocessor(
+        checkpoint, folder, "processor_config.json", true, &found, err);
 
     if (!status && !found)
-        status = read_preprocessor(c, folder, "preprocessor_config.json", false,
-                                   &found, err);
+        status = read_preprocessor(
+            checkpoint, folder, "preprocessor_config.json", false, &found, err);
     if (!status && !found)
-        oriel_log(&c->hooks, ORIEL_LOG_INFO,
+        oriel_log(&checkpoint->hooks, ORIEL_LOG_INFO,
                   "no preprocessor_config.json: limits, mean and std of the "
                   "published checkpoints");
     return status;
 }
 
 static oriel_status
-open_at(oriel_checkpoint *c, const char *path, bool is_folder,
+open_at(oriel_checkpoint *checkpoint, const char *path, bool is_folder,
         const char *config_path, oriel_error *err)
 {
-    char *folder =
-        is_folder ? oriel_strdup(&c->hooks, path) : folder_of(&c->hooks, path);
+    char *folder = is_folder ? oriel_strdup(&checkpoint->hooks, path)
+                             : folder_of(&checkpoint->hooks, path);
     char *config = NULL;
     char *beside = NULL; /* the folder of config.json */
     oriel_status status = ORIEL_ERR_MEMORY;
 
     if (folder)
-        config = config_path
-                     ? oriel_strdup(&c->hooks, config_path)
-                     : oriel_path_join(&c->hooks, folder, "config.json");
+        config = config_path ? oriel_strdup(&checkpoint->hooks, config_path)
+                             : oriel_path_join(&checkpoint->hooks, folder,
+                                               "config.json");
     if (config)
-        beside = folder_of(&c->hooks, config);
+        beside = folder_of(&checkpoint->hooks, config);
     if (!beside)
         oriel_fail_memory(err, strlen(path), "a path");
     else if (is_folder)
-        status = oriel_shards_open_folder(c, path, err);
+        status = oriel_shards_open_folder(checkpoint, path, err);
     else
-        status = oriel_shards_open_file(c, path, err);
+        status = oriel_shards_open_file(checkpoint, path, err);
     if (!status)
-        status = read_config(c, config, err);
+        status = read_config(checkpoint, config, err);
     if (!status)
-        status = read_preprocessors(c, beside, err);
-    oriel_free(&c->hooks, folder);
-    oriel_free(&c->hooks, config);
-    oriel_free(&c->hooks, beside);
+        status = read_preprocessors(checkpoint, beside, err);
+    oriel_free(&checkpoint->hooks, folder);
+    oriel_free(&checkpoint->hooks, config);
+    oriel_free(&checkpoint->hooks, beside);
     return status;
 }
 
@@ -178,7 +181,7 @@ oriel_checkpoint_open(oriel_checkpoint **out, const char *path,
                       oriel_error *err)
 {
     struct stat info;
-    oriel_checkpoint *c;
+    oriel_checkpoint *checkpoint;
     oriel_status status;
 
     *out = NULL;
@@ -192,14 +195,15 @@ oriel_checkpoint_open(oriel_checkpoint **out, const char *path,
             cause, "%s: cannot find it, expected a folder or .safetensors file",
             ORIEL_QUOTE(path));
     }
-    status = create(&c, path, hooks, err);
-    if (!status)
-        status = open_at(c, path, S_ISDIR(info.st_mode), config_path, err);
+    checkpoint = create(path, hooks, err);
+    if (!checkpoint)
+        return ORIEL_ERR_MEMORY;
+    status = open_at(checkpoint, path, S_ISDIR(info.st_mode), config_path, err);
     if (status) {
-        oriel_checkpoint_close(c);
+        oriel_checkpoint_close(checkpoint);
         return status;
     }
-    *out = c;
+    *out = checkpoint;
     return ORIEL_OK;
 }
 
@@ -209,53 +213,56 @@ oriel_checkpoint_open_memory(oriel_checkpoint **out, const char *config_json,
                              size_t weights_bytes, const oriel_hooks *hooks,
                              oriel_error *err)
 {
-    oriel_checkpoint *c;
-    oriel_status status = create(&c, "weights in memory", hooks, err);
+    oriel_checkpoint *checkpoint = create("weights in memory", hooks, err);
+    oriel_status status;
 
     *out = NULL;
+    if (!checkpoint)
+        return ORIEL_ERR_MEMORY;
+    status = oriel_shards_open_memory(checkpoint, weights, weights_bytes, err);
     if (!status)
-        status = oriel_shards_open_memory(c, weights, weights_bytes, err);
-    if (!status)
-        status = apply_config(c, config_json, config_bytes, "config_json", err);
+        status = apply_config(checkpoint, config_json, config_bytes,
+                              "config_json", err);
     if (status) {
-        oriel_checkpoint_close(c);
+        oriel_checkpoint_close(checkpoint);
         return status;
     }
-    *out = c;
+    *out = checkpoint;
     return ORIEL_OK;
 }
 
 const oriel_binding *
-oriel_checkpoint_find(const oriel_checkpoint *c, oriel_tensor tensor,
+oriel_checkpoint_find(const oriel_checkpoint *checkpoint, oriel_tensor tensor,
                       int32_t block)
 {
-    return &c->bindings[oriel_manifest_position(c->network.depth, tensor,
-                                                block)];
+    return &checkpoint->bindings[oriel_manifest_position(
+        checkpoint->network.depth, tensor, block)];
 }
 
 uint64_t
-oriel_checkpoint_bytes_read(const oriel_checkpoint *c)
+oriel_checkpoint_bytes_read(const oriel_checkpoint *checkpoint)
 {
     uint64_t bytes = 0;
 
-    for (size_t i = 0; i < c->n_files; i++)
-        bytes += oriel_file_bytes_read(oriel_safetensors_file(c->files[i]));
+    for (size_t i = 0; i < checkpoint->n_files; i++)
+        bytes +=
+            oriel_file_bytes_read(oriel_safetensors_file(checkpoint->files[i]));
     return bytes;
 }
 
 void
-oriel_checkpoint_close(oriel_checkpoint *c)
+oriel_checkpoint_close(oriel_checkpoint *checkpoint)
 {
-    if (!c)
+    if (!checkpoint)
         return;
-    const oriel_hooks hooks = c->hooks;
+    const oriel_hooks hooks = checkpoint->hooks;
 
-    for (size_t i = 0; i < c->n_files; i++)
-        oriel_safetensors_close(c->files[i]);
-    oriel_free(&hooks, c->files);
-    oriel_free(&hooks, c->prefix);
-    oriel_free(&hooks, c->bindings);
-    oriel_free(&hooks, c->full_attention_blocks);
-    oriel_free(&hooks, c->name);
-    oriel_free(&hooks, c);
+    for (size_t i = 0; i < checkpoint->n_files; i++)
+        oriel_safetensors_close(checkpoint->files[i]);
+    oriel_free(&hooks, checkpoint->files);
+    oriel_free(&hooks, checkpoint->prefix);
+    oriel_free(&hooks, checkpoint->bindings);
+    oriel_free(&hooks, checkpoint->full_attention_blocks);
+    oriel_free(&hooks, checkpoint->name);
+    oriel_free(&hooks, checkpoint);
 }

@@ -107,41 +107,42 @@ read_kinds(oriel_fields *fields)
 }
 
 static void
-read_numbers(oriel_config *c, oriel_fields *fields)
+read_numbers(oriel_config *config, oriel_fields *fields)
 {
-    c->depth_given =
-        oriel_field_i32(fields, "depth", 1, ORIEL_CONFIG_MAX_DEPTH, &c->depth);
-    oriel_field_i32(fields, "hidden_size", 4, MAX_WIDTH, &c->hidden_size);
+    config->depth_given = oriel_field_i32(
+        fields, "depth", 1, ORIEL_CONFIG_MAX_DEPTH, &config->depth);
+    oriel_field_i32(fields, "hidden_size", 4, MAX_WIDTH, &config->hidden_size);
     oriel_field_i32(fields, "intermediate_size", 1, MAX_WIDTH,
-                    &c->intermediate_size);
+                    &config->intermediate_size);
     oriel_field_i32(fields, "out_hidden_size", 1, MAX_WIDTH,
-                    &c->out_hidden_size);
-    oriel_field_i32(fields, "num_heads", 1, MAX_HEADS, &c->num_heads);
-    oriel_field_i32(fields, "in_channels", 3, 3, &c->in_channels);
-    oriel_field_i32(fields, "patch_size", 1, MAX_PATCH, &c->patch_size);
+                    &config->out_hidden_size);
+    oriel_field_i32(fields, "num_heads", 1, MAX_HEADS, &config->num_heads);
+    oriel_field_i32(fields, "in_channels", 3, 3, &config->in_channels);
+    oriel_field_i32(fields, "patch_size", 1, MAX_PATCH, &config->patch_size);
     oriel_field_i32(fields, "temporal_patch_size", 1, MAX_TEMPORAL,
-                    &c->temporal_patch_size);
+                    &config->temporal_patch_size);
     oriel_field_i32(fields, "spatial_merge_size", 1, MAX_MERGE,
-                    &c->spatial_merge_size);
-    oriel_field_i32(fields, "window_size", 1, MAX_WINDOW, &c->window_size);
+                    &config->spatial_merge_size);
+    oriel_field_i32(fields, "window_size", 1, MAX_WINDOW, &config->window_size);
 }
 
 static void
-check_numbers(const oriel_config *c, oriel_fields *fields)
+check_numbers(const oriel_config *config, oriel_fields *fields)
 {
-    const int32_t token = c->patch_size * c->spatial_merge_size;
+    const int32_t token = config->patch_size * config->spatial_merge_size;
 
-    if (!fields->status && c->window_size % token != 0)
-        fields->status = oriel_fail(
-            fields->err, ORIEL_ERR_MODEL,
-            "%s: %swindow_size: expected a multiple of patch_size x "
-            "spatial_merge_size, %d, found %d",
-            ORIEL_QUOTE(fields->file), fields->path, token, c->window_size);
+    if (!fields->status && config->window_size % token != 0)
+        fields->status =
+            oriel_fail(fields->err, ORIEL_ERR_MODEL,
+                       "%s: %swindow_size: expected a multiple of patch_size x "
+                       "spatial_merge_size, %d, found %d",
+                       ORIEL_QUOTE(fields->file), fields->path, token,
+                       config->window_size);
 }
 
 /* Absent in old files; "default" is what some wrote before "axial". */
 static void
-read_rope(oriel_config *c, oriel_fields *fields)
+read_rope(oriel_config *config, oriel_fields *fields)
 {
     static const char *const types[] = {"axial", "default", NULL};
     oriel_fields rope = *fields;
@@ -156,8 +157,8 @@ read_rope(oriel_config *c, oriel_fields *fields)
     type = oriel_field_text(&rope, "rope_type");
     if (type && !is_one_of(type, types))
         refuse(&rope, "rope_type", type, "\"axial\" is supported");
-    if (oriel_field_double(&rope, "rope_theta", &c->rope_theta) &&
-        (c->rope_theta < 1.0 || c->rope_theta > 1e12))
+    if (oriel_field_double(&rope, "rope_theta", &config->rope_theta) &&
+        (config->rope_theta < 1.0 || config->rope_theta > 1e12))
         oriel_field_fail(&rope, "rope_theta", oriel_field(&rope, "rope_theta"),
                          "a number from 1 to 1e12");
     fields->status = rope.status;
@@ -175,28 +176,29 @@ compare_blocks(const void *a, const void *b)
 /* Add a block, unless the tower has no such block: as in the reference, an
    index that is never reached has no effect. */
 static void
-add_full_attention(oriel_config *c, int64_t block)
+add_full_attention(oriel_config *config, int64_t block)
 {
-    if (block < c->depth)
-        c->full_attention_blocks[c->n_full_attention_blocks++] = (int32_t)block;
+    if (block < config->depth)
+        config->full_attention_blocks[config->n_full_attention_blocks++] =
+            (int32_t)block;
 }
 
 static void
-sort_full_attention(oriel_config *c)
+sort_full_attention(oriel_config *config)
 {
-    int32_t *blocks = c->full_attention_blocks;
+    int32_t *blocks = config->full_attention_blocks;
     int32_t n = 0;
 
-    qsort(blocks, (size_t)c->n_full_attention_blocks, sizeof(*blocks),
+    qsort(blocks, (size_t)config->n_full_attention_blocks, sizeof(*blocks),
           compare_blocks);
-    for (int32_t i = 0; i < c->n_full_attention_blocks; i++)
+    for (int32_t i = 0; i < config->n_full_attention_blocks; i++)
         if (n == 0 || blocks[n - 1] != blocks[i])
             blocks[n++] = blocks[i];
-    c->n_full_attention_blocks = n;
+    config->n_full_attention_blocks = n;
 }
 
 static void
-read_full_attention(oriel_config *c, oriel_fields *fields,
+read_full_attention(oriel_config *config, oriel_fields *fields,
                     const oriel_hooks *hooks)
 {
     static const char name[] = "fullatt_block_indexes";
@@ -209,26 +211,26 @@ read_full_attention(oriel_config *c, oriel_fields *fields,
         oriel_field_fail(fields, name, list, "an array of at most 1024");
         return;
     }
-    c->full_attention_blocks =
-        oriel_calloc(hooks, n, sizeof(*c->full_attention_blocks));
-    if (!c->full_attention_blocks) {
+    config->full_attention_blocks =
+        oriel_calloc(hooks, n, sizeof(*config->full_attention_blocks));
+    if (!config->full_attention_blocks) {
         fields->status = oriel_fail_memory(
-            fields->err, n * sizeof(*c->full_attention_blocks), name);
+            fields->err, n * sizeof(*config->full_attention_blocks), name);
         return;
     }
     for (size_t i = 0; i < n; i++) {
         const json_t *value = list ? json_array_get(list, i) : NULL;
 
         if (!list) {
-            add_full_attention(c, default_full_attention[i]);
+            add_full_attention(config, default_full_attention[i]);
         } else if (!json_is_integer(value) || json_integer_value(value) < 0) {
             oriel_field_fail(fields, name, value, "block numbers from 0");
             return;
         } else {
-            add_full_attention(c, json_integer_value(value));
+            add_full_attention(config, json_integer_value(value));
         }
     }
-    sort_full_attention(c);
+    sort_full_attention(config);
 }
 
 oriel_status

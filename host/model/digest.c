@@ -62,11 +62,11 @@ hash_network(XXH3_state_t *state, const oriel_network *net)
 }
 
 static oriel_status
-hash_tensor(XXH3_state_t *state, const oriel_checkpoint *c, oriel_tensor tensor,
-            int32_t block, float *chunk, oriel_error *err)
+hash_tensor(XXH3_state_t *state, const oriel_checkpoint *checkpoint,
+            oriel_tensor tensor, int32_t block, float *chunk, oriel_error *err)
 {
     const oriel_tensor_shape shape =
-        oriel_tensor_get_shape(&c->network, tensor);
+        oriel_tensor_get_shape(&checkpoint->network, tensor);
     const int64_t row_bytes = shape.columns * (int64_t)sizeof(float);
     const int64_t at_once =
         row_bytes < CHUNK_BYTES ? CHUNK_BYTES / row_bytes : 1;
@@ -75,9 +75,9 @@ hash_tensor(XXH3_state_t *state, const oriel_checkpoint *c, oriel_tensor tensor,
         const int64_t rows =
             shape.rows - row < at_once ? shape.rows - row : at_once;
         oriel_status status =
-            oriel_cancelled(&c->hooks)
+            oriel_cancelled(&checkpoint->hooks)
                 ? oriel_fail(err, ORIEL_ERR_CANCELLED, "digest: cancelled")
-                : oriel_checkpoint_read(c, tensor, block, row, rows,
+                : oriel_checkpoint_read(checkpoint, tensor, block, row, rows,
                                         ORIEL_DTYPE_F32, chunk, err);
 
         if (status)
@@ -105,13 +105,13 @@ chunk_bytes(const oriel_network *net)
 }
 
 oriel_status
-oriel_checkpoint_digest(const oriel_checkpoint *c, char digest[33],
+oriel_checkpoint_digest(const oriel_checkpoint *checkpoint, char digest[33],
                         oriel_error *err)
 {
-    const size_t bytes = chunk_bytes(&c->network);
-    const int32_t count = oriel_manifest_count(c->network.depth);
-    XXH3_state_t *state = oriel_alloc(&c->hooks, sizeof(*state));
-    float *chunk = oriel_alloc(&c->hooks, bytes);
+    const size_t bytes = chunk_bytes(&checkpoint->network);
+    const int32_t count = oriel_manifest_count(checkpoint->network.depth);
+    XXH3_state_t *state = oriel_alloc(&checkpoint->hooks, sizeof(*state));
+    float *chunk = oriel_alloc(&checkpoint->hooks, bytes);
     oriel_status status = ORIEL_OK;
 
     if (!state || !chunk) {
@@ -119,13 +119,13 @@ oriel_checkpoint_digest(const oriel_checkpoint *c, char digest[33],
         goto unwind;
     }
     XXH3_128bits_reset(state);
-    hash_network(state, &c->network);
+    hash_network(state, &checkpoint->network);
     for (int32_t i = 0; i < count && !status; i++) {
         oriel_tensor tensor;
         int32_t block;
 
-        oriel_manifest_at(c->network.depth, i, &tensor, &block);
-        status = hash_tensor(state, c, tensor, block, chunk, err);
+        oriel_manifest_at(checkpoint->network.depth, i, &tensor, &block);
+        status = hash_tensor(state, checkpoint, tensor, block, chunk, err);
     }
     if (!status) {
         const XXH128_hash_t hash = XXH3_128bits_digest(state);
@@ -135,7 +135,7 @@ oriel_checkpoint_digest(const oriel_checkpoint *c, char digest[33],
     }
 
 unwind:
-    oriel_free(&c->hooks, chunk);
-    oriel_free(&c->hooks, state);
+    oriel_free(&checkpoint->hooks, chunk);
+    oriel_free(&checkpoint->hooks, state);
     return status;
 }

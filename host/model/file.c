@@ -22,25 +22,26 @@ struct oriel_file {
     _Atomic uint64_t bytes_read;
 };
 
-static oriel_status
-create(oriel_file **out, const char *name, const oriel_hooks *hooks,
-       oriel_error *err)
+/* NULL, and said so, when memory is out. */
+static oriel_file *
+create(const char *name, const oriel_hooks *hooks, oriel_error *err)
 {
     oriel_file *file = oriel_calloc(hooks, 1, sizeof(*file));
 
-    *out = NULL;
-    if (!file)
-        return oriel_fail_memory(err, sizeof(*file), "a file");
+    if (!file) {
+        oriel_fail_memory(err, sizeof(*file), "a file");
+        return NULL;
+    }
     if (hooks)
         file->hooks = *hooks;
     file->fd = -1;
     file->name = oriel_strdup(hooks, name);
     if (!file->name) {
         oriel_file_close(file);
-        return oriel_fail_memory(err, strlen(name) + 1, "a file name");
+        oriel_fail_memory(err, strlen(name) + 1, "a file name");
+        return NULL;
     }
-    *out = file;
-    return ORIEL_OK;
+    return file;
 }
 
 static oriel_status
@@ -61,12 +62,12 @@ oriel_file_open(oriel_file **out, const char *path, const oriel_hooks *hooks,
                 oriel_error *err)
 {
     struct stat info;
-    oriel_file *file;
-    oriel_status status = create(&file, path, hooks, err);
+    oriel_file *file = create(path, hooks, err);
+    oriel_status status;
 
     *out = NULL;
-    if (status)
-        return status;
+    if (!file)
+        return ORIEL_ERR_MEMORY;
     /* Without O_NONBLOCK a FIFO in a file's place would hang us. */
     file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file->fd < 0 || fstat(file->fd, &info) != 0) {
@@ -91,12 +92,13 @@ oriel_status
 oriel_file_wrap(oriel_file **out, const char *name, const void *memory,
                 size_t bytes, const oriel_hooks *hooks, oriel_error *err)
 {
-    oriel_status status = create(out, name, hooks, err);
+    oriel_file *file = create(name, hooks, err);
 
-    if (status)
-        return status;
-    (*out)->memory = memory;
-    (*out)->bytes = bytes;
+    *out = file;
+    if (!file)
+        return ORIEL_ERR_MEMORY;
+    file->memory = memory;
+    file->bytes = bytes;
     return ORIEL_OK;
 }
 

@@ -47,6 +47,12 @@ oriel_tensor_in_block(oriel_tensor tensor)
     return manifest[tensor].in_block;
 }
 
+int32_t
+oriel_tensor_is_vector(oriel_tensor tensor)
+{
+    return manifest[tensor].columns == WIDTH_1;
+}
+
 static int64_t
 measure(const oriel_network *network, width letter)
 {

@@ -55,6 +55,8 @@ typedef struct oriel_tensor_shape {
 const char *oriel_tensor_name(oriel_tensor tensor);
 /* Whether each block has one. */
 int32_t oriel_tensor_in_block(oriel_tensor tensor);
+/* Whether it is stored with one dimension; a matrix may have 1 column too. */
+int32_t oriel_tensor_is_vector(oriel_tensor tensor);
 oriel_tensor_shape oriel_tensor_get_shape(const oriel_network *network,
                                           oriel_tensor tensor);
 

@@ -19,8 +19,8 @@ static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
 void
 oriel_preprocessor_published(oriel_network *network)
 {
-    network->min_pixels = 56 * 56;
-    network->max_pixels = 16384 * 28 * 28;
+    network->min_pixels = 3136;     /* 56 x 56 */
+    network->max_pixels = 12845056; /* 16384 tokens of 28 x 28 */
     memcpy(network->image_mean, clip_mean, sizeof(clip_mean));
     memcpy(network->image_std, clip_std, sizeof(clip_std));
     network->rescale_factor = 1.0 / 255.0;
@@ -85,8 +85,8 @@ read_limits(oriel_network *net, oriel_fields *fields)
         oriel_field_i64(&size, "shortest_edge", 1, MAX_PIXELS, &low);
         oriel_field_i64(&size, "longest_edge", 1, MAX_PIXELS, &high);
     } else {
-        low = 56 * 56;
-        high = 1280 * 28 * 28;
+        low = 3136;
+        high = 1003520; /* 1280 tokens of 28 x 28 */
     }
     fields->status = size.status;
     oriel_field_i64(fields, "min_pixels", 1, MAX_PIXELS, &low);

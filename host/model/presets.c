@@ -14,13 +14,13 @@ enum {
 };
 
 /* Values of all tensors, counted as the manifest lists them. */
+#define IN_BLOCK(intermediate) \
+    (2 * HIDDEN + (HIDDEN + 1) * 3 * HIDDEN + (HIDDEN + 1) * HIDDEN + \
+     2 * (HIDDEN + 1) * (intermediate) + ((intermediate) + 1) * HIDDEN)
+#define OUTSIDE(out) \
+    (HIDDEN * PATCH + HIDDEN + (MERGED + 1) * MERGED + (MERGED + 1) * (out))
 #define VALUES(intermediate, out) \
-    ((uint64_t)HIDDEN * PATCH + \
-     (uint64_t)DEPTH * \
-         (2 * HIDDEN + (HIDDEN + 1) * 3 * HIDDEN + (HIDDEN + 1) * HIDDEN + \
-          2 * (HIDDEN + 1) * (intermediate) + ((intermediate) + 1) * HIDDEN) + \
-     HIDDEN + (uint64_t)(MERGED + 1) * MERGED + \
-     (uint64_t)(MERGED + 1) * (out))
+    ((uint64_t)DEPTH * IN_BLOCK(intermediate) + OUTSIDE(out))
 
 #define PRESET(intermediate, out) \
     { \
@@ -38,8 +38,8 @@ enum {
                     .n_full_attention_blocks = 4, \
                     .full_attention_blocks = full_attention_blocks, \
                     .rope_theta = 10000.0, \
-                    .min_pixels = 56 * 56, \
-                    .max_pixels = 16384 * 28 * 28, \
+                    .min_pixels = 3136, \
+                    .max_pixels = 12845056, \
                     .image_mean = {0.48145466, 0.4578275, 0.40821073}, \
                     .image_std = {0.26862954, 0.26130258, 0.27577711}, \
                     .rescale_factor = 1.0 / 255.0, \

@@ -53,12 +53,13 @@ read_values(const oriel_stored_tensor *stored, uint64_t first, uint64_t n,
  * stored row is place e / C of channel e mod C.
  */
 static oriel_status
-read_channels_last(const oriel_checkpoint *c, const oriel_stored_tensor *stored,
-                   int64_t first_row, int64_t rows, int32_t dtype, void *out,
-                   oriel_error *err)
+read_channels_last(const oriel_checkpoint *checkpoint,
+                   const oriel_stored_tensor *stored, int64_t first_row,
+                   int64_t rows, int32_t dtype, void *out, oriel_error *err)
 {
-    const uint64_t columns = (uint64_t)oriel_network_patch_columns(&c->network);
-    const uint64_t channels = (uint64_t)c->network.in_channels;
+    const uint64_t columns =
+        (uint64_t)oriel_network_patch_columns(&checkpoint->network);
+    const uint64_t channels = (uint64_t)checkpoint->network.in_channels;
     const uint64_t first = (uint64_t)first_row * columns;
     const uint64_t n = (uint64_t)rows * columns;
     uint32_t some[CHUNK];
@@ -87,20 +88,22 @@ read_channels_last(const oriel_checkpoint *c, const oriel_stored_tensor *stored,
 }
 
 static oriel_status
-check_request(const oriel_checkpoint *c, oriel_tensor tensor, int32_t block,
-              int64_t first_row, int64_t rows, int32_t dtype, oriel_error *err)
+check_request(const oriel_checkpoint *checkpoint, oriel_tensor tensor,
+              int32_t block, int64_t first_row, int64_t rows, int32_t dtype,
+              oriel_error *err)
 {
     oriel_tensor_shape shape;
 
     if ((uint32_t)tensor >= ORIEL_N_TENSORS)
         return oriel_fail(err, ORIEL_ERR_INTERNAL,
                           "weights: no tensor %d in the manifest", (int)tensor);
-    shape = oriel_tensor_get_shape(&c->network, tensor);
+    shape = oriel_tensor_get_shape(&checkpoint->network, tensor);
     if (oriel_tensor_in_block(tensor) &&
-        (block < 0 || block >= c->network.depth))
+        (block < 0 || block >= checkpoint->network.depth))
         return oriel_fail(err, ORIEL_ERR_INTERNAL,
                           "weights: %s of block %d, expected below %d",
-                          oriel_tensor_name(tensor), block, c->network.depth);
+                          oriel_tensor_name(tensor), block,
+                          checkpoint->network.depth);
     if (first_row < 0 || rows < 0 || first_row > shape.rows ||
         rows > shape.rows - first_row)
         return oriel_fail(err, ORIEL_ERR_INTERNAL,
@@ -115,24 +118,25 @@ check_request(const oriel_checkpoint *c, oriel_tensor tensor, int32_t block,
 }
 
 oriel_status
-oriel_checkpoint_read(const oriel_checkpoint *c, oriel_tensor tensor,
+oriel_checkpoint_read(const oriel_checkpoint *checkpoint, oriel_tensor tensor,
                       int32_t block, int64_t first_row, int64_t rows,
                       int32_t dtype, void *out, oriel_error *err)
 {
     oriel_status status =
-        check_request(c, tensor, block, first_row, rows, dtype, err);
+        check_request(checkpoint, tensor, block, first_row, rows, dtype, err);
 
     if (status)
         return status;
-    const oriel_binding *binding = oriel_checkpoint_find(c, tensor, block);
+    const oriel_binding *binding =
+        oriel_checkpoint_find(checkpoint, tensor, block);
     const oriel_tensor_shape shape =
-        oriel_tensor_get_shape(&c->network, tensor);
+        oriel_tensor_get_shape(&checkpoint->network, tensor);
     const int64_t part_rows = shape.rows / binding->n_parts;
     uint8_t *to = out;
 
     if (binding->channels_last)
-        return read_channels_last(c, binding->parts[0], first_row, rows, dtype,
-                                  out, err);
+        return read_channels_last(checkpoint, binding->parts[0], first_row,
+                                  rows, dtype, out, err);
     while (rows > 0 && !status) {
         const int64_t within = first_row % part_rows;
         const int64_t some =

@@ -28,71 +28,15 @@ struct oriel_safetensors {
     char *text;      /* likewise their names, and the metadata */
 };
 
-static const struct {
-    const char *name;
-    oriel_stored dtype;
-    uint32_t bits;
-} stored_dtypes[] = {
-    {"BOOL", ORIEL_STORED_BOOL, 8},       {"F4", ORIEL_STORED_F4, 4},
-    {"F6_E2M3", ORIEL_STORED_F6_E2M3, 6}, {"F6_E3M2", ORIEL_STORED_F6_E3M2, 6},
-    {"U8", ORIEL_STORED_U8, 8},           {"I8", ORIEL_STORED_I8, 8},
-    {"F8_E5M2", ORIEL_STORED_F8_E5M2, 8}, {"F8_E4M3", ORIEL_STORED_F8_E4M3, 8},
-    {"F8_E8M0", ORIEL_STORED_F8_E8M0, 8}, {"I16", ORIEL_STORED_I16, 16},
-    {"U16", ORIEL_STORED_U16, 16},        {"F16", ORIEL_STORED_F16, 16},
-    {"BF16", ORIEL_STORED_BF16, 16},      {"I32", ORIEL_STORED_I32, 32},
-    {"U32", ORIEL_STORED_U32, 32},        {"F32", ORIEL_STORED_F32, 32},
-    {"C64", ORIEL_STORED_C64, 64},        {"F64", ORIEL_STORED_F64, 64},
-    {"I64", ORIEL_STORED_I64, 64},        {"U64", ORIEL_STORED_U64, 64},
-};
-
-uint32_t
-oriel_stored_bits(oriel_stored dtype)
-{
-    for (size_t i = 0; i < sizeof(stored_dtypes) / sizeof(*stored_dtypes); i++)
-        if (stored_dtypes[i].dtype == dtype)
-            return stored_dtypes[i].bits;
-    return 0;
-}
-
-static oriel_stored
-dtype_named(const char *name)
-{
-    for (size_t i = 0; i < sizeof(stored_dtypes) / sizeof(*stored_dtypes); i++)
-        if (strcmp(stored_dtypes[i].name, name) == 0)
-            return stored_dtypes[i].dtype;
-    return ORIEL_STORED_UNKNOWN;
-}
-
-void
-oriel_shape_text(char out[ORIEL_SHAPE_TEXT], const int64_t *shape,
-                 int32_t n_dims)
-{
-    const size_t room = ORIEL_SHAPE_TEXT - sizeof("...]");
-    size_t at = (size_t)snprintf(out, ORIEL_SHAPE_TEXT, "[");
-
-    for (int32_t i = 0; i < n_dims; i++) {
-        char one[24];
-        size_t n = (size_t)snprintf(one, sizeof(one), "%s%" PRId64,
-                                    i ? ", " : "", shape[i]);
-
-        if (at + n > room) {
-            at += (size_t)snprintf(out + at, ORIEL_SHAPE_TEXT - at, "...");
-            break;
-        }
-        memcpy(out + at, one, n);
-        at += n;
-    }
-    snprintf(out + at, ORIEL_SHAPE_TEXT - at, "]");
-}
-
 /* ---- The header ------------------------------------------------------- */
 
 /* Reads the header's text; it has no NUL behind it. */
 static oriel_status
-load_header(oriel_safetensors *st, char **text, size_t *bytes, oriel_error *err)
+load_header(oriel_safetensors *table, char **text, size_t *bytes,
+            oriel_error *err)
 {
-    const uint64_t total = oriel_file_bytes(st->file);
-    const char *name = oriel_file_name(st->file);
+    const uint64_t total = oriel_file_bytes(table->file);
+    const char *name = oriel_file_name(table->file);
     uint8_t prefix[LENGTH_BYTES];
     uint64_t length = 0;
     oriel_status status;
@@ -102,7 +46,7 @@ load_header(oriel_safetensors *st, char **text, size_t *bytes, oriel_error *err)
                           "%s: %" PRIu64 " bytes, expected a safetensors file "
                           "of at least 8",
                           ORIEL_QUOTE(name), total);
-    status = oriel_file_read(st->file, 0, prefix, sizeof(prefix), err);
+    status = oriel_file_read(table->file, 0, prefix, sizeof(prefix), err);
     if (status)
         return status;
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
@@ -119,17 +63,22 @@ load_header(oriel_safetensors *st, char **text, size_t *bytes, oriel_error *err)
                           ", expected at most the %" PRIu64
                           " bytes that follow",
                           ORIEL_QUOTE(name), length, total - LENGTH_BYTES);
-    st->data = LENGTH_BYTES + length;
+    table->data = LENGTH_BYTES + length;
     *bytes = (size_t)length;
-    *text = oriel_alloc(&st->hooks, *bytes);
+    *text = oriel_alloc(&table->hooks, *bytes);
     if (!*text)
         return oriel_fail_memory(err, *bytes, "a safetensors header");
-    return oriel_file_read(st->file, LENGTH_BYTES, *text, *bytes, err);
+    status = oriel_file_read(table->file, LENGTH_BYTES, *text, *bytes, err);
+    if (!status && (*text)[0] != '{')
+        status = oriel_fail(err, ORIEL_ERR_MODEL,
+                            "%s: header: expected it to begin with '{'",
+                            ORIEL_QUOTE(name));
+    return status;
 }
 
 /* One tensor's entry, as it is being read: names it in every complaint. */
 typedef struct entry {
-    oriel_safetensors *st;
+    oriel_safetensors *table;
     const char *name;
     const json_t *fields;
     oriel_stored_tensor *tensor;
@@ -140,7 +89,7 @@ static oriel_status
 fail_entry(const entry *e, const char *what)
 {
     return oriel_fail(e->err, ORIEL_ERR_MODEL, "%s: tensor %s: %s",
-                      ORIEL_QUOTE(oriel_file_name(e->st->file)),
+                      ORIEL_QUOTE(oriel_file_name(e->table->file)),
                       ORIEL_QUOTE(e->name), what);
 }
 
@@ -173,7 +122,7 @@ static oriel_status
 read_offsets(const entry *e)
 {
     const json_t *offsets = json_object_get(e->fields, "data_offsets");
-    const uint64_t room = oriel_file_bytes(e->st->file) - e->st->data;
+    const uint64_t room = oriel_file_bytes(e->table->file) - e->table->data;
     char what[160];
     int64_t begin, end;
 
@@ -189,7 +138,7 @@ read_offsets(const entry *e)
                  begin, end, room);
         return fail_entry(e, what);
     }
-    e->tensor->offset = e->st->data + (uint64_t)begin;
+    e->tensor->offset = e->table->data + (uint64_t)begin;
     e->tensor->bytes = (uint64_t)(end - begin);
     return ORIEL_OK;
 }
@@ -242,11 +191,11 @@ typedef struct sizes {
 
 /* What the table will need; the header's length bounds all of it. */
 static oriel_status
-measure(const oriel_safetensors *st, json_t *root, sizes *need,
+measure(const oriel_safetensors *table, json_t *root, sizes *need,
         oriel_error *err)
 {
     const char *name;
-    const char *file = oriel_file_name(st->file);
+    const char *file = oriel_file_name(table->file);
     json_t *value;
 
     memset(need, 0, sizeof(*need));
@@ -286,16 +235,20 @@ measure(const oriel_safetensors *st, json_t *root, sizes *need,
 }
 
 static oriel_status
-allocate(oriel_safetensors *st, const sizes *need, oriel_error *err)
+allocate(oriel_safetensors *table, const sizes *need, oriel_error *err)
 {
-    st->tensors = oriel_calloc(&st->hooks, need->tensors, sizeof(*st->tensors));
-    st->by_name = oriel_calloc(&st->hooks, need->tensors, sizeof(*st->by_name));
-    st->pairs = oriel_calloc(&st->hooks, need->pairs, sizeof(*st->pairs));
-    st->shapes = oriel_calloc(&st->hooks, need->dims, sizeof(*st->shapes));
-    st->text = oriel_alloc(&st->hooks, need->text);
-    if (!st->tensors || !st->by_name || !st->pairs || !st->shapes || !st->text)
+    table->tensors =
+        oriel_calloc(&table->hooks, need->tensors, sizeof(*table->tensors));
+    table->by_name = oriel_calloc(&table->hooks, need->tensors, sizeof(void *));
+    table->pairs =
+        oriel_calloc(&table->hooks, need->pairs, sizeof(*table->pairs));
+    table->shapes =
+        oriel_calloc(&table->hooks, need->dims, sizeof(*table->shapes));
+    table->text = oriel_alloc(&table->hooks, need->text);
+    if (!table->tensors || !table->by_name || !table->pairs || !table->shapes ||
+        !table->text)
         return oriel_fail_memory(
-            err, need->tensors * sizeof(*st->tensors) + need->text,
+            err, need->tensors * sizeof(*table->tensors) + need->text,
             "a table of tensors");
     return ORIEL_OK;
 }
@@ -313,17 +266,17 @@ keep(char **at, const char *text)
 }
 
 static oriel_status
-fill(oriel_safetensors *st, json_t *root, oriel_error *err)
+fill(oriel_safetensors *table, json_t *root, oriel_error *err)
 {
-    int64_t *shape = st->shapes;
-    char *text = st->text;
+    int64_t *shape = table->shapes;
+    char *text = table->text;
     const char *name;
     json_t *value;
 
     json_object_foreach(root, name, value)
     {
-        oriel_stored_tensor *tensor = &st->tensors[st->n_tensors];
-        const entry e = {st, name, value, tensor, err};
+        oriel_stored_tensor *tensor = &table->tensors[table->n_tensors];
+        const entry e = {table, name, value, tensor, err};
         const char *key;
         json_t *inner;
         oriel_status status;
@@ -331,18 +284,18 @@ fill(oriel_safetensors *st, json_t *root, oriel_error *err)
         if (strcmp(name, METADATA) == 0) {
             json_object_foreach(value, key, inner)
             {
-                st->pairs[st->n_pairs].key = keep(&text, key);
-                st->pairs[st->n_pairs].value =
+                table->pairs[table->n_pairs].key = keep(&text, key);
+                table->pairs[table->n_pairs].value =
                     keep(&text, json_string_value(inner));
-                st->n_pairs++;
+                table->n_pairs++;
             }
             continue;
         }
-        tensor->file = st->file;
+        tensor->file = table->file;
         tensor->name = keep(&text, name);
         tensor->dtype_name =
             keep(&text, json_string_value(json_object_get(value, "dtype")));
-        tensor->dtype = dtype_named(tensor->dtype_name);
+        tensor->dtype = oriel_stored_named(tensor->dtype_name);
         status = read_shape(&e, shape);
         if (!status)
             status = read_offsets(&e);
@@ -351,7 +304,7 @@ fill(oriel_safetensors *st, json_t *root, oriel_error *err)
         if (status)
             return status;
         shape += tensor->n_dims;
-        st->n_tensors++;
+        table->n_tensors++;
     }
     return ORIEL_OK;
 }
@@ -380,13 +333,13 @@ compare_names(const void *a, const void *b)
 
 /* No hole, no overlap, no surplus. */
 static oriel_status
-check_layout(const oriel_safetensors *st, oriel_error *err)
+check_layout(const oriel_safetensors *table, oriel_error *err)
 {
-    const char *file = oriel_file_name(st->file);
-    uint64_t at = st->data;
+    const char *file = oriel_file_name(table->file);
+    uint64_t at = table->data;
 
-    for (size_t i = 0; i < st->n_tensors; i++) {
-        const oriel_stored_tensor *tensor = &st->tensors[i];
+    for (size_t i = 0; i < table->n_tensors; i++) {
+        const oriel_stored_tensor *tensor = &table->tensors[i];
 
         if (tensor->offset != at)
             return oriel_fail(err, ORIEL_ERR_MODEL,
@@ -394,49 +347,47 @@ check_layout(const oriel_safetensors *st, oriel_error *err)
                               ", expected %" PRIu64,
                               ORIEL_QUOTE(file), ORIEL_QUOTE(tensor->name),
                               tensor->offset < at ? "overlap" : "hole",
-                              tensor->offset - st->data, at - st->data);
+                              tensor->offset - table->data, at - table->data);
         at += tensor->bytes;
     }
-    if (at != oriel_file_bytes(st->file))
+    if (at != oriel_file_bytes(table->file))
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: %" PRIu64 " bytes of data, expected %" PRIu64
                           ", the end of the last tensor",
                           ORIEL_QUOTE(file),
-                          oriel_file_bytes(st->file) - st->data, at - st->data);
+                          oriel_file_bytes(table->file) - table->data,
+                          at - table->data);
     return ORIEL_OK;
 }
 
 static oriel_status
-read_table(oriel_safetensors *st, oriel_error *err)
+read_table(oriel_safetensors *table, oriel_error *err)
 {
     char *header = NULL;
     json_t *root = NULL;
     size_t bytes = 0;
     sizes need;
-    oriel_status status = load_header(st, &header, &bytes, err);
+    oriel_status status = load_header(table, &header, &bytes, err);
 
-    if (!status && header[0] != '{')
-        status = oriel_fail(err, ORIEL_ERR_MODEL,
-                            "%s: header: expected it to begin with '{'",
-                            ORIEL_QUOTE(oriel_file_name(st->file)));
     if (!status)
         status = oriel_json_parse(&root, header, bytes,
-                                  oriel_file_name(st->file), err);
-    oriel_free(&st->hooks, header);
+                                  oriel_file_name(table->file), err);
+    oriel_free(&table->hooks, header);
     if (!status)
-        status = measure(st, root, &need, err);
+        status = measure(table, root, &need, err);
     if (!status)
-        status = allocate(st, &need, err);
+        status = allocate(table, &need, err);
     if (!status)
-        status = fill(st, root, err);
+        status = fill(table, root, err);
     json_decref(root);
     if (status)
         return status;
-    qsort(st->tensors, st->n_tensors, sizeof(*st->tensors), compare_offsets);
-    for (size_t i = 0; i < st->n_tensors; i++)
-        st->by_name[i] = &st->tensors[i];
-    qsort(st->by_name, st->n_tensors, sizeof(*st->by_name), compare_names);
-    return check_layout(st, err);
+    qsort(table->tensors, table->n_tensors, sizeof(*table->tensors),
+          compare_offsets);
+    for (size_t i = 0; i < table->n_tensors; i++)
+        table->by_name[i] = &table->tensors[i];
+    qsort(table->by_name, table->n_tensors, sizeof(void *), compare_names);
+    return check_layout(table, err);
 }
 
 /* ---- Opening and asking ----------------------------------------------- */
@@ -446,22 +397,22 @@ static oriel_status
 open_file(oriel_safetensors **out, oriel_file *file, const oriel_hooks *hooks,
           oriel_error *err)
 {
-    oriel_safetensors *st = oriel_calloc(hooks, 1, sizeof(*st));
+    oriel_safetensors *table = oriel_calloc(hooks, 1, sizeof(*table));
     oriel_status status;
 
-    if (!st) {
+    if (!table) {
         oriel_file_close(file);
-        return oriel_fail_memory(err, sizeof(*st), "a safetensors file");
+        return oriel_fail_memory(err, sizeof(*table), "a safetensors file");
     }
     if (hooks)
-        st->hooks = *hooks;
-    st->file = file;
-    status = read_table(st, err);
+        table->hooks = *hooks;
+    table->file = file;
+    status = read_table(table, err);
     if (status) {
-        oriel_safetensors_close(st);
+        oriel_safetensors_close(table);
         return status;
     }
-    *out = st;
+    *out = table;
     return ORIEL_OK;
 }
 
@@ -490,24 +441,24 @@ oriel_safetensors_open_memory(oriel_safetensors **out, const char *name,
 }
 
 const oriel_stored_tensor *
-oriel_safetensors_tensors(const oriel_safetensors *st, size_t *n_tensors)
+oriel_safetensors_tensors(const oriel_safetensors *table, size_t *n_tensors)
 {
-    *n_tensors = st->n_tensors;
-    return st->tensors;
+    *n_tensors = table->n_tensors;
+    return table->tensors;
 }
 
 const oriel_stored_tensor *
-oriel_safetensors_find(const oriel_safetensors *st, const char *name)
+oriel_safetensors_find(const oriel_safetensors *table, const char *name)
 {
     size_t low = 0;
-    size_t high = st->n_tensors;
+    size_t high = table->n_tensors;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = strcmp(name, st->by_name[middle]->name);
+        int order = strcmp(name, table->by_name[middle]->name);
 
         if (order == 0)
-            return st->by_name[middle];
+            return table->by_name[middle];
         if (order < 0)
             high = middle;
         else
@@ -517,44 +468,30 @@ oriel_safetensors_find(const oriel_safetensors *st, const char *name)
 }
 
 const oriel_metadata_pair *
-oriel_safetensors_metadata(const oriel_safetensors *st, size_t *n_pairs)
+oriel_safetensors_metadata(const oriel_safetensors *table, size_t *n_pairs)
 {
-    *n_pairs = st->n_pairs;
-    return st->pairs;
+    *n_pairs = table->n_pairs;
+    return table->pairs;
 }
 
 const oriel_file *
-oriel_safetensors_file(const oriel_safetensors *st)
+oriel_safetensors_file(const oriel_safetensors *table)
 {
-    return st->file;
+    return table->file;
 }
 
 void
-oriel_safetensors_close(oriel_safetensors *st)
+oriel_safetensors_close(oriel_safetensors *table)
 {
-    if (!st)
+    if (!table)
         return;
-    const oriel_hooks hooks = st->hooks;
+    const oriel_hooks hooks = table->hooks;
 
-    oriel_free(&hooks, st->tensors);
-    oriel_free(&hooks, st->by_name);
-    oriel_free(&hooks, st->pairs);
-    oriel_free(&hooks, st->shapes);
-    oriel_free(&hooks, st->text);
-    oriel_file_close(st->file);
-    oriel_free(&hooks, st);
-}
-
-oriel_status
-oriel_stored_read(const oriel_stored_tensor *tensor, uint64_t first, void *out,
-                  size_t bytes, oriel_error *err)
-{
-    if (first > tensor->bytes || bytes > tensor->bytes - first)
-        return oriel_fail(err, ORIEL_ERR_INTERNAL,
-                          "tensor %s: %zu bytes at %" PRIu64
-                          " asked for, expected at most %" PRIu64,
-                          ORIEL_QUOTE(tensor->name), bytes, first,
-                          tensor->bytes);
-    return oriel_file_read(tensor->file, tensor->offset + first, out, bytes,
-                           err);
+    oriel_free(&hooks, table->tensors);
+    oriel_free(&hooks, table->by_name);
+    oriel_free(&hooks, table->pairs);
+    oriel_free(&hooks, table->shapes);
+    oriel_free(&hooks, table->text);
+    oriel_file_close(table->file);
+    oriel_free(&hooks, table);
 }

@@ -73,15 +73,15 @@ oriel_status oriel_safetensors_open_memory(oriel_safetensors **out,
 
 /* In the order of their data. */
 const oriel_stored_tensor *oriel_safetensors_tensors(
-    const oriel_safetensors *file, size_t *n_tensors);
+    const oriel_safetensors *table, size_t *n_tensors);
 /* NULL when there is none. */
-const oriel_stored_tensor *oriel_safetensors_find(const oriel_safetensors *file,
-                                                  const char *name);
+const oriel_stored_tensor *oriel_safetensors_find(
+    const oriel_safetensors *table, const char *name);
 const oriel_metadata_pair *oriel_safetensors_metadata(
-    const oriel_safetensors *file, size_t *n_pairs);
-const oriel_file *oriel_safetensors_file(const oriel_safetensors *file);
+    const oriel_safetensors *table, size_t *n_pairs);
+const oriel_file *oriel_safetensors_file(const oriel_safetensors *table);
 
-void oriel_safetensors_close(oriel_safetensors *file); /* NULL is fine */
+void oriel_safetensors_close(oriel_safetensors *table); /* NULL is fine */
 
 /* Bytes [first, first + bytes) of a tensor's data, as stored. */
 oriel_status oriel_stored_read(const oriel_stored_tensor *tensor,
@@ -93,6 +93,8 @@ oriel_status oriel_stored_read(const oriel_stored_tensor *tensor,
 void oriel_shape_text(char out[ORIEL_SHAPE_TEXT], const int64_t *shape,
                       int32_t n_dims);
 
+/* ORIEL_STORED_UNKNOWN for a name that is not in the format. */
+oriel_stored oriel_stored_named(const char *name);
 /* Bits of one element; 0 for ORIEL_STORED_UNKNOWN. */
 uint32_t oriel_stored_bits(oriel_stored dtype);
 

@@ -28,59 +28,64 @@ oriel_path_join(const oriel_hooks *hooks, const char *folder, const char *name)
 
 /* Settle on the prefix that the names of all open files tell. */
 static oriel_status
-settle_prefix(oriel_checkpoint *c, oriel_error *err)
+settle_prefix(oriel_checkpoint *checkpoint, oriel_error *err)
 {
     oriel_prefix seen = {NULL, NULL};
 
-    for (size_t i = 0; i < c->n_files; i++) {
+    for (size_t i = 0; i < checkpoint->n_files; i++) {
         size_t n;
         const oriel_stored_tensor *tensors =
-            oriel_safetensors_tensors(c->files[i], &n);
+            oriel_safetensors_tensors(checkpoint->files[i], &n);
 
         for (size_t k = 0; k < n; k++)
             oriel_prefix_consider(&seen, tensors[k].name);
     }
-    oriel_free(&c->hooks, c->prefix);
-    c->prefix = NULL;
-    return oriel_prefix_settle(&c->prefix, &seen, c->name, &c->hooks, err);
+    oriel_free(&checkpoint->hooks, checkpoint->prefix);
+    checkpoint->prefix = NULL;
+    return oriel_prefix_settle(&checkpoint->prefix, &seen, checkpoint->name,
+                               &checkpoint->hooks, err);
 }
 
 static oriel_status
-reserve(oriel_checkpoint *c, size_t n_files, oriel_error *err)
+reserve(oriel_checkpoint *checkpoint, size_t n_files, oriel_error *err)
 {
-    c->files = oriel_calloc(&c->hooks, n_files, sizeof(oriel_safetensors *));
-    if (!c->files)
+    checkpoint->files =
+        oriel_calloc(&checkpoint->hooks, n_files, sizeof(oriel_safetensors *));
+    if (!checkpoint->files)
         return oriel_fail_memory(err, n_files * sizeof(oriel_safetensors *),
                                  "a list of shards");
     return ORIEL_OK;
 }
 
 oriel_status
-oriel_shards_open_file(oriel_checkpoint *c, const char *path, oriel_error *err)
+oriel_shards_open_file(oriel_checkpoint *checkpoint, const char *path,
+                       oriel_error *err)
 {
-    oriel_status status = reserve(c, 1, err);
+    oriel_status status = reserve(checkpoint, 1, err);
 
     if (!status)
-        status = oriel_safetensors_open(&c->files[0], path, &c->hooks, err);
+        status = oriel_safetensors_open(&checkpoint->files[0], path,
+                                        &checkpoint->hooks, err);
     if (status)
         return status;
-    c->n_files = 1;
-    return settle_prefix(c, err);
+    checkpoint->n_files = 1;
+    return settle_prefix(checkpoint, err);
 }
 
 oriel_status
-oriel_shards_open_memory(oriel_checkpoint *c, const void *weights, size_t bytes,
-                         oriel_error *err)
+oriel_shards_open_memory(oriel_checkpoint *checkpoint, const void *weights,
+                         size_t bytes, oriel_error *err)
 {
-    oriel_status status = reserve(c, 1, err);
+    oriel_status status = reserve(checkpoint, 1, err);
 
     if (!status)
-        status = oriel_safetensors_open_memory(&c->files[0], c->name, weights,
-                                               bytes, &c->hooks, err);
+        status = oriel_safetensors_open_memory(&checkpoint->files[0],
+                                               checkpoint->name, weights, bytes,
+                                               &checkpoint->hooks, err);
     if (status)
         return status;
-    c->n_files = 1;
-    return settle_prefix(c, err);
+    checkpoint->n_files = 1;
+    return settle_prefix(checkpoint, err);
 }
 
 /* ---- The index -------------------------------------------------------- */
@@ -139,31 +144,31 @@ is_plain_name(const char *name)
 static oriel_status
 open_shard(shard_index *index, const char *tensor, const char *name)
 {
-    oriel_checkpoint *c = index->checkpoint;
+    oriel_checkpoint *checkpoint = index->checkpoint;
     oriel_status status;
     char *path;
 
-    for (size_t i = 0; i < c->n_files; i++)
+    for (size_t i = 0; i < checkpoint->n_files; i++)
         if (strcmp(index->names[i], name) == 0)
             return ORIEL_OK;
-    if (c->n_files == MAX_SHARDS)
+    if (checkpoint->n_files == MAX_SHARDS)
         return oriel_fail(index->err, ORIEL_ERR_MODEL,
                           "%s: weight_map: vision tensors in more shards than "
                           "the %d expected",
                           ORIEL_QUOTE(index->path), MAX_SHARDS);
-    path = oriel_path_join(&c->hooks, index->folder, name);
+    path = oriel_path_join(&checkpoint->hooks, index->folder, name);
     if (!path)
         return oriel_fail_memory(index->err, strlen(name), "a path");
-    status = oriel_safetensors_open(&c->files[c->n_files], path, &c->hooks,
-                                    index->err);
+    status = oriel_safetensors_open(&checkpoint->files[checkpoint->n_files],
+                                    path, &checkpoint->hooks, index->err);
     if (status == ORIEL_ERR_NOT_FOUND)
         oriel_fail(index->err, status,
                    "%s: no such shard, expected it to hold %s",
                    ORIEL_QUOTE(path), ORIEL_QUOTE(tensor));
-    oriel_free(&c->hooks, path);
+    oriel_free(&checkpoint->hooks, path);
     if (status)
         return status;
-    index->names[c->n_files++] = name;
+    index->names[checkpoint->n_files++] = name;
     return ORIEL_OK;
 }
 
@@ -171,7 +176,7 @@ open_shard(shard_index *index, const char *tensor, const char *name)
 static oriel_status
 open_shards(shard_index *index)
 {
-    oriel_checkpoint *c = index->checkpoint;
+    oriel_checkpoint *checkpoint = index->checkpoint;
     const char *tensor;
     json_t *value;
 
@@ -180,7 +185,7 @@ open_shards(shard_index *index)
         const char *name = json_string_value(value);
         oriel_status status;
 
-        if (!oriel_prefix_strip(c->prefix, tensor))
+        if (!oriel_prefix_strip(checkpoint->prefix, tensor))
             continue;
         if (!is_plain_name(name))
             return oriel_fail(index->err, ORIEL_ERR_MODEL,
@@ -199,22 +204,23 @@ open_shards(shard_index *index)
 static oriel_status
 check_shards(const shard_index *index)
 {
-    const oriel_checkpoint *c = index->checkpoint;
+    const oriel_checkpoint *checkpoint = index->checkpoint;
     const char *tensor;
     json_t *value;
 
     json_object_foreach(index->weight_map, tensor, value)
     {
-        if (!oriel_prefix_strip(c->prefix, tensor))
+        if (!oriel_prefix_strip(checkpoint->prefix, tensor))
             continue;
-        for (size_t i = 0; i < c->n_files; i++)
+        for (size_t i = 0; i < checkpoint->n_files; i++)
             if (strcmp(index->names[i], json_string_value(value)) == 0 &&
-                !oriel_safetensors_find(c->files[i], tensor))
-                return oriel_fail(index->err, ORIEL_ERR_MODEL,
-                                  "%s: expected tensor %s, as " INDEX " says",
-                                  ORIEL_QUOTE(oriel_file_name(
-                                      oriel_safetensors_file(c->files[i]))),
-                                  ORIEL_QUOTE(tensor));
+                !oriel_safetensors_find(checkpoint->files[i], tensor))
+                return oriel_fail(
+                    index->err, ORIEL_ERR_MODEL,
+                    "%s: expected tensor %s, as " INDEX " says",
+                    ORIEL_QUOTE(oriel_file_name(
+                        oriel_safetensors_file(checkpoint->files[i]))),
+                    ORIEL_QUOTE(tensor));
     }
     return ORIEL_OK;
 }
@@ -222,7 +228,7 @@ check_shards(const shard_index *index)
 static oriel_status
 open_indexed(shard_index *index)
 {
-    oriel_checkpoint *c = index->checkpoint;
+    oriel_checkpoint *checkpoint = index->checkpoint;
     oriel_prefix seen = {NULL, NULL};
     const char *tensor;
     json_t *value;
@@ -232,13 +238,13 @@ open_indexed(shard_index *index)
         return status;
     json_object_foreach(index->weight_map, tensor, value)
         oriel_prefix_consider(&seen, tensor);
-    status = oriel_prefix_settle(&c->prefix, &seen, index->path, &c->hooks,
-                                 index->err);
+    status = oriel_prefix_settle(&checkpoint->prefix, &seen, index->path,
+                                 &checkpoint->hooks, index->err);
     if (!status)
-        status = reserve(c, MAX_SHARDS, index->err);
+        status = reserve(checkpoint, MAX_SHARDS, index->err);
     if (status)
         return status;
-    index->names = oriel_calloc(&c->hooks, MAX_SHARDS, sizeof(char *));
+    index->names = oriel_calloc(&checkpoint->hooks, MAX_SHARDS, sizeof(char *));
     if (!index->names)
         return oriel_fail_memory(index->err, MAX_SHARDS * sizeof(char *),
                                  "a list of shards");
@@ -246,30 +252,31 @@ open_indexed(shard_index *index)
     if (!status)
         status = check_shards(index);
     /* Again: a shard may hold more than the index admits. */
-    return status ? status : settle_prefix(c, index->err);
+    return status ? status : settle_prefix(checkpoint, index->err);
 }
 
 oriel_status
-oriel_shards_open_folder(oriel_checkpoint *c, const char *folder,
+oriel_shards_open_folder(oriel_checkpoint *checkpoint, const char *folder,
                          oriel_error *err)
 {
-    shard_index index = {.checkpoint = c, .folder = folder, .err = err};
-    char *single = oriel_path_join(&c->hooks, folder, SINGLE);
+    shard_index index = {
+        .checkpoint = checkpoint, .folder = folder, .err = err};
+    char *single = oriel_path_join(&checkpoint->hooks, folder, SINGLE);
     oriel_status status = ORIEL_ERR_MEMORY;
 
-    index.path = oriel_path_join(&c->hooks, folder, INDEX);
+    index.path = oriel_path_join(&checkpoint->hooks, folder, INDEX);
     if (single && index.path)
-        status = oriel_shards_open_file(c, single, err);
+        status = oriel_shards_open_file(checkpoint, single, err);
     else
         oriel_fail_memory(err, strlen(folder), "a path");
     if (status == ORIEL_ERR_NOT_FOUND) {
-        oriel_free(&c->hooks, c->files);
-        c->files = NULL;
+        oriel_free(&checkpoint->hooks, checkpoint->files);
+        checkpoint->files = NULL;
         status = open_indexed(&index);
     }
     json_decref(index.root);
-    oriel_free(&c->hooks, index.names);
-    oriel_free(&c->hooks, index.path);
-    oriel_free(&c->hooks, single);
+    oriel_free(&checkpoint->hooks, index.names);
+    oriel_free(&checkpoint->hooks, index.path);
+    oriel_free(&checkpoint->hooks, single);
     return status;
 }

@@ -14,10 +14,10 @@ struct oriel_model {
     uint64_t weight_bytes;
     oriel_checkpoint *checkpoint; /* NULL: a preset; nothing below counts */
     oriel_hooks hooks;
-    atomic_int references;
     oriel_model_shared shared;
     pthread_mutex_t digest_lock;
     char digest[33]; /* empty until somebody asked */
+    atomic_int references;
 };
 
 #endif /* ORIEL_MODEL_STATE_H */

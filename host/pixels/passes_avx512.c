@@ -233,11 +233,14 @@ across_group(const wide_pass *p, const int8_t *from, int32_t window,
     pixel = p->source + (size_t)head.first * 3;
     left = p->bytes - (int64_t)head.first * 3;
     for (int32_t k = 0; k < head.chunks; k++, pixel += 12, left -= 12) {
-        __m512i low = _mm512_maskz_loadu_epi8(inside(left), pixel);
+        __m512i low = left >= 64 ? _mm512_loadu_si512(pixel)
+                                 : _mm512_maskz_loadu_epi8(inside(left), pixel);
         __m512i high = low;
 
         if (window == 128 && left > 64)
-            high = _mm512_maskz_loadu_epi8(inside(left - 64), pixel + 64);
+            high = left >= 128
+                       ? _mm512_loadu_si512(pixel + 64)
+                       : _mm512_maskz_loadu_epi8(inside(left - 64), pixel + 64);
         for (int32_t c = 0; c < 3; c++) {
             __m512i taps = window == 128
                                ? _mm512_permutex2var_epi8(low, order[c], high)
@@ -277,9 +280,9 @@ across_wide(const wide_pass *p, const int8_t *from, int32_t window,
 
 /* ---- Across: deep ------------------------------------------------------- */
 
-/* One output.  Lane l of a step holds taps 4l to 4l + 3: four reds, four
-   greens, four blues, nothing. */
-AVX512 INLINE __m128i
+/* The sums of one output, in four lanes that are still to be added up.  Lane l
+   of a step holds taps 4l to 4l + 3: four reds, greens, blues, nothing. */
+AVX512 INLINE __m512i
 deep_output(const wide_pass *p, int32_t i, const int8_t **from, int32_t digits)
 {
     const __m512i order = _mm512_set_epi8(
@@ -294,11 +297,11 @@ deep_output(const wide_pass *p, int32_t i, const int8_t **from, int32_t digits)
     const uint8_t *pixel = p->source + (size_t)p->axis->first[i] * 3;
     int64_t left = p->bytes - (int64_t)p->axis->first[i] * 3;
     __m512i sums[MAX_DIGITS] = {0};
-    __m256i sum;
 
     for (int32_t s = 0; s < p->axis->count[i]; s += 16) {
         __m512i taps = _mm512_permutexvar_epi8(
-            order, _mm512_maskz_loadu_epi8(inside(left), pixel));
+            order, left >= 64 ? _mm512_loadu_si512(pixel)
+                              : _mm512_maskz_loadu_epi8(inside(left), pixel));
 
         for (int32_t d = 0; d < digits; d++, *from += 16)
             sums[d] = _mm512_dpbusd_epi32(
@@ -309,27 +312,48 @@ deep_output(const wide_pass *p, int32_t i, const int8_t **from, int32_t digits)
         pixel += 48;
         left -= 48;
     }
-    sums[0] = join_digits(sums, digits, _mm_setzero_si128());
-    sum = _mm256_add_epi32(_mm512_castsi512_si256(sums[0]),
-                           _mm512_extracti64x4_epi64(sums[0], 1));
-    return _mm_add_epi32(_mm256_castsi256_si128(sum),
-                         _mm256_extracti128_si256(sum, 1));
+    return join_digits(sums, digits, _mm_setzero_si128());
+}
+
+/* Lanes of a and b added up in pairs: a02 a13 b02 b13. */
+AVX512 INLINE __m512i
+add_lanes(__m512i a, __m512i b)
+{
+    return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x44),
+                            _mm512_shuffle_i32x4(a, b, 0xEE));
+}
+
+/* Four outputs, or the fewer that are left, a dword each. */
+AVX512 INLINE __m128i
+deep_four(const wide_pass *p, int32_t i, const int8_t **from, int32_t digits)
+{
+    __m512i sums[4] = {0}, ab, cd;
+
+    for (int32_t k = 0; k < 4 && i + k < p->axis->size; k++)
+        sums[k] = deep_output(p, i + k, from, digits);
+    ab = add_lanes(sums[0], sums[1]);
+    cd = add_lanes(sums[2], sums[3]);
+    ab = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88),
+                          _mm512_shuffle_i32x4(ab, cd, 0xDD));
+    ab = _mm512_sra_epi32(_mm512_add_epi32(ab, p->half), p->shift);
+    ab = _mm512_max_epi32(ab, _mm512_setzero_si512());
+    return _mm512_cvtusepi32_epi8(ab);
 }
 
 AVX512 INLINE void
 across_deep(const wide_pass *p, const int8_t *from, int32_t digits,
             uint8_t *out)
 {
-    __m128i half = _mm512_castsi512_si128(p->half);
+    const __m128i drop =
+        _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
 
-    for (int32_t i = 0; i < p->axis->size; i++, out += 3) {
-        __m128i rgb = deep_output(p, i, &from, digits);
-        int32_t bytes;
+    for (int32_t i = 0; i < p->axis->size; i += 4, out += 12) {
+        __m128i rgb = _mm_shuffle_epi8(deep_four(p, i, &from, digits), drop);
+        int32_t outputs = p->axis->size - i;
 
-        rgb = _mm_sra_epi32(_mm_add_epi32(rgb, half), p->shift);
-        rgb = _mm_packs_epi32(rgb, rgb);
-        bytes = _mm_cvtsi128_si32(_mm_packus_epi16(rgb, rgb));
-        memcpy(out, &bytes, 3);
+        _mm_mask_storeu_epi8(
+            out, (__mmask16)(outputs >= 4 ? 0xFFF : (1 << 3 * outputs) - 1),
+            rgb);
     }
 }
 

@@ -2,95 +2,93 @@
 /*
  * patchify.c - a band of pixels to rows of patches
  *
- * Column ((channel x T + frame) x P + y) x P + x of a row holds that sample of
- * its patch, so a row is written from front to back, in runs of P samples.
+ * Tokens from left to right, the merge x merge patches of each row by row; where
+ * a token's rows go is the caller's choice.
  */
+#include "pixels/patchify.h"
+
 #include "base/bfloat16.h"
-#include "pixels/pixels.h"
+#include "pixels/cut.h"
 
-#include <string.h>
-
-/* Where the patches of token x, counted from the left, begin. */
-typedef struct cutter {
-    int32_t merge, patch, frames;
-    size_t pitch, row_stride;
-    const uint8_t *const *band;
+typedef struct cutting {
+    const oriel_network *net;
     const int32_t *place;
-} cutter;
+    size_t row_stride;
+    oriel_patch patch; /* all but its offset */
+} cutting;
 
-static cutter
-make_cutter(const oriel_network *net, const uint8_t *const *frames,
-            size_t pitch, const int32_t *place, size_t row_stride)
+static cutting
+start(const oriel_network *net, const uint8_t *const *frames, size_t pitch,
+      const int32_t *place, size_t row_stride)
 {
-    return (cutter){net->spatial_merge_size,
-                    net->patch_size,
-                    net->temporal_patch_size,
-                    pitch,
-                    row_stride,
-                    frames,
-                    place};
+    oriel_patch patch = {frames, 0, pitch, net->patch_size,
+                         net->temporal_patch_size};
+
+    return (cutting){net, place, row_stride, patch};
 }
 
+/* Patch 'part' of token 'token': where it lies, and where its row begins. */
 static size_t
-row_of(const cutter *cut, int32_t token, int32_t part)
+turn_to(cutting *cut, int32_t token, int32_t part)
 {
-    size_t parts = (size_t)cut->merge * (size_t)cut->merge;
-    size_t at = (size_t)(cut->place ? cut->place[token] : token);
+    int32_t merge = cut->net->spatial_merge_size;
+    size_t side = (size_t)cut->net->patch_size;
+    size_t y = (size_t)(part / merge) * side;
+    size_t x = (size_t)(token * merge + part % merge) * side;
+    size_t to = (size_t)(cut->place ? cut->place[token] : token);
 
-    return (at * parts + (size_t)part) * cut->row_stride;
+    cut->patch.offset = y * cut->patch.pitch + x * 3;
+    return (to * (size_t)(merge * merge) + (size_t)part) * cut->row_stride;
 }
 
-/* The first pixel of a patch in one frame of the band. */
-static const uint8_t *
-corner(const cutter *cut, int32_t frame, int32_t token, int32_t part)
+void
+oriel_patchify_band_f32_isa(oriel_isa isa, const oriel_network *network,
+                            const float table[3][256],
+                            const uint8_t *const *frames, size_t pitch,
+                            int32_t grid_w, const int32_t *place, float *rows,
+                            size_t row_stride)
 {
-    size_t y = (size_t)(part / cut->merge) * (size_t)cut->patch;
-    size_t x =
-        (size_t)(token * cut->merge + part % cut->merge) * (size_t)cut->patch;
+    const oriel_cutter *cutter = oriel_cutter_choose(isa, network->patch_size);
+    cutting cut = start(network, frames, pitch, place, row_stride);
+    int32_t merge = network->spatial_merge_size;
+    oriel_levels levels;
 
-    return cut->band[frame] + y * cut->pitch + x * 3;
-}
+    levels.f32 = table;
+    levels.bf16 = NULL;
+    cutter->prepare(&levels);
+    for (int32_t t = 0; t < grid_w / merge; t++)
+        for (int32_t part = 0; part < merge * merge; part++) {
+            float *row = rows + turn_to(&cut, t, part);
 
-static void
-cut_f32(const cutter *cut, const float table[3][256], int32_t token,
-        int32_t part, float *row)
-{
-    size_t side = (size_t)cut->patch, plane = side * side;
-
-    for (int32_t c = 0; c < 3; c++) {
-        for (int32_t f = 0; f < cut->frames; f++, row += plane) {
-            const uint8_t *pixel = corner(cut, f, token, part) + c;
-
-            if (f > 0 && cut->band[f] == cut->band[f - 1]) {
-                memcpy(row, row - plane, plane * sizeof(*row));
-                continue;
-            }
-            for (size_t y = 0; y < side; y++, pixel += cut->pitch)
-                for (size_t x = 0; x < side; x++)
-                    row[y * side + x] = table[c][pixel[x * 3]];
+            cutter->f32(&cut.patch, &levels, row);
         }
-    }
 }
 
-static void
-cut_bf16(const cutter *cut, uint16_t table[3][256], int32_t token, int32_t part,
-         uint16_t *row)
+void
+oriel_patchify_band_bf16_isa(oriel_isa isa, const oriel_network *network,
+                             const float table[3][256],
+                             const uint8_t *const *frames, size_t pitch,
+                             int32_t grid_w, const int32_t *place,
+                             uint16_t *rows, size_t row_stride)
 {
-    size_t side = (size_t)cut->patch, plane = side * side;
+    const oriel_cutter *cutter = oriel_cutter_choose(isa, network->patch_size);
+    cutting cut = start(network, frames, pitch, place, row_stride);
+    int32_t merge = network->spatial_merge_size;
+    uint16_t rounded[3][256];
+    oriel_levels levels;
 
-    for (int32_t c = 0; c < 3; c++) {
-        for (int32_t f = 0; f < cut->frames; f++, row += plane) {
-            const uint8_t *pixel = corner(cut, f, token, part) + c;
+    for (int32_t c = 0; c < 3; c++)
+        for (int32_t p = 0; p < 256; p++)
+            rounded[c][p] = oriel_f32_to_bf16(table[c][p]);
+    levels.f32 = NULL;
+    levels.bf16 = (const uint16_t(*)[256])rounded;
+    cutter->prepare(&levels);
+    for (int32_t t = 0; t < grid_w / merge; t++)
+        for (int32_t part = 0; part < merge * merge; part++) {
+            uint16_t *row = rows + turn_to(&cut, t, part);
 
-            if (f > 0 && cut->band[f] == cut->band[f - 1]) {
-                memcpy(row, row - plane, plane * sizeof(*row));
-                continue;
-            }
-            for (size_t y = 0; y < side; y++, pixel += cut->pitch)
-                for (size_t x = 0; x < side; x++)
-                    row[y * side + x] = table[c][pixel[x * 3]];
+            cutter->bf16(&cut.patch, &levels, row);
         }
-    }
 }
 
 void
@@ -99,11 +97,8 @@ oriel_patchify_band_f32(const oriel_network *network, const float table[3][256],
                         int32_t grid_w, const int32_t *place, float *rows,
                         size_t row_stride)
 {
-    cutter cut = make_cutter(network, frames, pitch, place, row_stride);
-
-    for (int32_t t = 0; t < grid_w / cut.merge; t++)
-        for (int32_t part = 0; part < cut.merge * cut.merge; part++)
-            cut_f32(&cut, table, t, part, rows + row_of(&cut, t, part));
+    oriel_patchify_band_f32_isa(oriel_processor_isa(), network, table, frames,
+                                pitch, grid_w, place, rows, row_stride);
 }
 
 void
@@ -113,13 +108,6 @@ oriel_patchify_band_bf16(const oriel_network *network,
                          int32_t grid_w, const int32_t *place, uint16_t *rows,
                          size_t row_stride)
 {
-    cutter cut = make_cutter(network, frames, pitch, place, row_stride);
-    uint16_t rounded[3][256];
-
-    for (int32_t c = 0; c < 3; c++)
-        for (int32_t p = 0; p < 256; p++)
-            rounded[c][p] = oriel_f32_to_bf16(table[c][p]);
-    for (int32_t t = 0; t < grid_w / cut.merge; t++)
-        for (int32_t part = 0; part < cut.merge * cut.merge; part++)
-            cut_bf16(&cut, rounded, t, part, rows + row_of(&cut, t, part));
+    oriel_patchify_band_bf16_isa(oriel_processor_isa(), network, table, frames,
+                                 pitch, grid_w, place, rows, row_stride);
 }

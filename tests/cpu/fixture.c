@@ -56,6 +56,24 @@ const oriel_network fixture_wide = {
     .rope_theta = 10000.0,
 };
 
+static const int32_t broad_full[] = {0};
+const oriel_network fixture_broad = {
+    .depth = 2,
+    .hidden_size = 48,
+    .intermediate_size = 64,
+    .num_heads = 2,
+    .head_dim = 24,
+    .out_hidden_size = 700,
+    .in_channels = 3,
+    .patch_size = 4,
+    .temporal_patch_size = 2,
+    .spatial_merge_size = 2,
+    .window_size = 48,
+    .n_full_attention_blocks = 1,
+    .full_attention_blocks = broad_full,
+    .rope_theta = 10000.0,
+};
+
 /* ---- A checkpoint in memory --------------------------------------------- */
 
 static char *
@@ -234,6 +252,23 @@ fixture_plan(const fixture_model *model, const int64_t (*grids)[3], size_t n)
     return plan;
 }
 
+size_t
+fixture_workspace(const oriel_plan *plan, int32_t precision, int32_t threads)
+{
+    static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    oriel_backend_config config = {.precision = precision,
+                                   .threads = threads,
+                                   .hooks = &hooks,
+                                   .call = &hooks};
+    oriel_error err;
+    size_t bytes;
+
+    ck_assert_msg(fixture_backend()->workspace_bytes(plan, &config, &bytes,
+                                                     &err) == ORIEL_OK,
+                  "%s", err.message);
+    return bytes;
+}
+
 oriel_encoder *
 fixture_encoder(const fixture_model *model, const oriel_plan *plan,
                 int32_t precision, int32_t threads)
@@ -245,12 +280,9 @@ fixture_encoder(const fixture_model *model, const oriel_plan *plan,
                                    .call = &hooks};
     const oriel_backend *backend = fixture_backend();
     oriel_encoder *encoder;
+    size_t bytes = fixture_workspace(plan, precision, threads);
     oriel_error err;
-    size_t bytes;
 
-    ck_assert_msg(backend->workspace_bytes(plan, &config, &bytes, &err) ==
-                      ORIEL_OK,
-                  "%s", err.message);
     ck_assert_msg(oriel_encoder_create_on(&encoder, model->model, backend,
                                           ORIEL_DEVICE_CPU, &config, &hooks,
                                           bytes, &err) == ORIEL_OK,
@@ -272,6 +304,35 @@ fixture_pixels(const oriel_plan *plan, uint64_t seed)
     for (size_t i = 0; i < n; i++)
         pixels[i] = (float)(2.0 * random_unit(&stream));
     return pixels;
+}
+
+oriel_input
+fixture_input(const oriel_plan *plan, const float *pixels)
+{
+    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+    oriel_input input = ORIEL_INPUT_INIT;
+
+    ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
+    input.pixel_values = pixels;
+    input.pixel_values_bytes =
+        (size_t)info.patches * (size_t)info.patch_columns * sizeof(*pixels);
+    return input;
+}
+
+void
+fixture_same(const fixture_result *a, const fixture_result *b)
+{
+    ck_assert_int_eq(a->n_hidden, b->n_hidden);
+    ck_assert_int_eq(a->patches, b->patches);
+    for (int32_t k = 0; k < a->n_hidden; k++)
+        ck_assert_msg(
+            memcmp(a->states[k], b->states[k],
+                   (size_t)(a->patches * a->hidden) * sizeof(float)) == 0,
+            "hidden state %d differs", k);
+    ck_assert_msg(memcmp(a->embeddings, b->embeddings,
+                         (size_t)(a->tokens * a->out_hidden) * sizeof(float)) ==
+                      0,
+                  "embeddings differ");
 }
 
 fixture_result

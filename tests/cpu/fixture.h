@@ -15,6 +15,8 @@
 extern const oriel_network fixture_tiny;
 /* head_dim 80, hidden 160, an intermediate that is no multiple of anything. */
 extern const oriel_network fixture_wide;
+/* Windows of 6 x 6 tokens: 144 patches, more than a tile of keys. */
+extern const oriel_network fixture_broad;
 
 typedef struct fixture_model {
     oriel_model *model;
@@ -27,6 +29,8 @@ typedef struct fixture_model {
 fixture_model fixture_model_make(const oriel_network *network, uint64_t seed);
 void fixture_model_free(fixture_model *model);
 
+size_t fixture_workspace(const oriel_plan *plan, int32_t precision,
+                         int32_t threads);
 /* An encoder with its own workspace for 'plan'. */
 oriel_encoder *fixture_encoder(const fixture_model *model,
                                const oriel_plan *plan, int32_t precision,
@@ -46,6 +50,10 @@ fixture_result fixture_encode(const fixture_model *model,
                               oriel_encoder *encoder, const oriel_plan *plan,
                               const oriel_input *input);
 void fixture_result_free(fixture_result *result);
+
+oriel_input fixture_input(const oriel_plan *plan, const float *pixels);
+/* Fails the test when any byte differs. */
+void fixture_same(const fixture_result *a, const fixture_result *b);
 
 /* The oracle on the same pixels. */
 oracle_result *fixture_oracle(const fixture_model *model,

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# plan.sh - oriel plan: sizes, files, videos, JSON
+. "$(dirname "$0")/lib.sh"
+
+picture photo.ppm 640 480
+run 0 plan photo.ppm 1280x960 640x480x7 1x1
+check test ! -s err
+check test "$(grep -c x out)" -ge 4
+
+# Worked by hand from the reference's rule; a video of 7 frames has 4 slices.
+run 0 plan --json photo.ppm 1280x960 640x480x7 1x1
+json values out items.0.source '"photo.ppm"' \
+    items.0.grid_thw '[1, 34, 46]' \
+    items.0.tokens 391 \
+    items.1.grid_thw '[1, 68, 92]' \
+    items.1.resized_width 1288 \
+    items.1.resized_height 952 \
+    items.1.patches 6256 \
+    items.1.tokens 1564 \
+    items.2.grid_thw '[4, 34, 46]' \
+    items.2.full_segments 4 \
+    items.3.grid_thw '[1, 4, 4]' \
+    total.inputs 4 \
+    total.tokens 3523 \
+    preprocessing.max_pixels 12845056 \
+    failed '[]'
+
+# The published sizes differ in width alone; limits shrink.
+for size in 3b:2048 7b:3584 32b:5120 72b:8192; do
+    run 0 plan --json 448x448 --model "${size%:*}"
+    json values out total.out_hidden_size "${size#*:}" \
+        total.tokens 256
+done
+run 0 plan --json 4000x3000 --max-pixels 1003520
+json values out items.0.grid_thw '[1, 60, 82]' \
+    preprocessing.max_pixels 1003520
+
+# Some inputs fail: the others are shown, the status says so.
+echo "no picture" >text.txt
+run 1 plan --json 448x448 1000x2 missing.png text.txt .
+json values out total.inputs 1 \
+    failed.0.source '"1000x2"' \
+    failed.1.error '"cannot be opened: No such file or directory"' \
+    failed.3.error '"is a folder, expected a file"'
+says "1000x2: "
+says "aspect ratio"
+says "missing.png: cannot be opened"
+says "text.txt: "
+run 1 plan 0x5
+run 1 plan 99999999999x5
+run 1 plan 9999999999x9999999999
+run 1 plan 10x10x0
+
+# A file may be called like a size.
+picture 640x480 28 28
+run 0 plan --json ./640x480 640x480
+json values out items.0.width 28 \
+    items.1.width 640
+
+# Names from lists.
+printf '100x100\n\n200x200\n' >list
+run 0 plan --json @list
+json values out total.inputs 2
+printf '%s\0' 100x100 200x200 | "$oriel" plan -0 --json >out 2>err
+json values out total.inputs 2
+printf '100x100\n' | "$oriel" plan 300x300 - --json >out 2>err
+json values out total.inputs 2
+
+# What --device cannot be is refused; asking for nothing never is.
+run 3 plan 28x28 --model missing-folder
+one_line
+finish

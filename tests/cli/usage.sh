@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+# usage.sh - help, flags and their mistakes, completion, man page
+. "$(dirname "$0")/lib.sh"
+
+commands="encode preprocess plan inspect synth doctor completion version help"
+run 0 --help
+for command in $commands; do
+    prints "$command "
+done
+for later in bench compare verify; do
+    ! grep -qw "  $later" out || fail "advertises $later, which does not exist"
+done
+
+# Every help teaches: what for, flags, examples; no line is too long.
+for command in $commands; do
+    run 0 help "$command"
+    cp out help
+    run 0 "$command" --help
+    check cmp -s out help
+    prints "usage: oriel $command"
+    prints "Examples:"
+    prints "--help"
+    check awk 'length($0) > 80 && !/^  [a-z]/ { exit 1 }' out
+    run 0 "$command" -h
+done
+
+# Mistakes: one line, exit status 2, and the way out.
+mistake()
+{
+    run 2 "${@:2}"
+    one_line
+    says "$1"
+}
+mistake "no command given"
+mistake "unknown command encod, did you mean oriel encode?" encod
+mistake "unknown command prepocess, did you mean oriel preprocess?" prepocess
+mistake "unknown command xyzzy" xyzzy
+mistake "unknown command xyzzy" help xyzzy
+mistake "unknown flag --foo, did you mean --force?" encode --foo
+mistake "unknown flag --presicion, did you mean --precision?" encode --presicion x
+mistake "unknown flag --device-name" encode --device-name=cpu
+mistake "unknown flag --xyzzyxyzzy (oriel" encode --xyzzyxyzzy
+mistake "unknown flag -z" encode -z
+mistake "unknown flag -z" encode -qz
+mistake "unknown flag --digest" encode --digest
+# Beginnings of flags would stop working with the next flag.
+mistake "unknown flag --dev, did you mean --device?" encode --dev cpu
+mistake "unknown flag --dev, did you mean --device?" encode --dev=cpu
+mistake "unknown flag --forc, did you mean --force?" encode --forc a.png
+mistake "--output needs a value" encode a.png -o
+mistake "--output needs a value" encode a.png --output
+mistake "--force takes no value" encode --force=yes
+mistake "--output \"\": expected a name" encode a.png -o ""
+mistake "--threads 0: expected a whole number from 1 to 4096" encode --threads 0
+mistake "--threads 2x: expected" encode --threads 2x
+mistake "--threads  2: expected" encode --threads " 2"
+mistake "--max-pixels -5: expected" plan --max-pixels -5
+mistake "--min-pixels 99999999999999999999: expected" plan \
+    --min-pixels 99999999999999999999
+mistake "--precision fp8: expected auto, bf16 or fp32" encode --precision fp8
+mistake "--resample bilinear: expected torchvision" plan --resample bilinear
+for device in gpu cuda: cuda:x cuda:-1 cuda:12345 cudax; do
+    mistake "--device $device: expected auto, cpu, cuda or cuda:N" encode \
+        --device $device
+done
+mistake "needs -o FILE" encode a.png --model x
+mistake "needs -o FILE" preprocess a.png
+mistake "needs images" encode -o x.safetensors --model x
+mistake "needs images" preprocess -o x.safetensors
+mistake "oriel synth --config 7b DIR" encode a.png -o x.safetensors
+mistake "needs images or sizes" plan
+mistake "takes none" plan 10x10 --model 7b --config config.json
+mistake "above max_pixels" plan 10x10 --sizing qwen-vl-utils \
+    --min-pixels 5000 --max-pixels 4000
+mistake "inspect needs one folder or file" inspect
+mistake "inspect needs one folder or file" inspect a b
+mistake "synth needs --config" synth folder
+mistake "synth needs one folder" synth --config tiny
+mistake "expected bash or man" completion
+mistake "expected bash or man" completion csh
+mistake "takes no argument" version x
+mistake "takes no argument" doctor x
+mistake "takes one command" help a b
+# What a shell or a name can hold does not reach the terminal as it is.
+mistake '\x1b[31m' encode --$'\e'"[31m"
+absent x.safetensors
+
+# The words behind -- are names.
+picture ./--force 28 28
+run 0 plan -- --force
+prints "56x56"
+
+# One version everywhere.
+version=$(sed -n 's/^#define ORIEL_VERSION_[A-Z]* //p' \
+    "$project/include/oriel.h" | paste -sd.)
+run 0 version
+prints "oriel $version (liboriel $version"
+run 0 --version
+prints "oriel $version"
+run 0 version --json
+json values out tool "\"$version\"" \
+    library "\"$version\""
+
+# Standard output that cannot be written is an error.
+for arguments in version "plan 28x28" "plan --json 28x28" "help encode"; do
+    # shellcheck disable=SC2086
+    "$oriel" $arguments >/dev/full 2>err
+    status=$?
+    [ $status -eq 4 ] || fail "$arguments >/dev/full: exit status $status"
+    command_line=$arguments
+    says "standard output: cannot write: No space left on device"
+done
+
+# The committed man page is the tool's own.
+run 0 completion man
+check cmp out "$project/docs/oriel.1.scd"
+if command -v scdoc >/dev/null; then
+    scdoc <out >oriel.1 || fail "scdoc refuses the man page"
+else
+    echo "skipped: scdoc is not installed, the man page was not compiled"
+fi
+
+# Completion, as bash would ask for it.
+run 0 completion bash
+complete_words()
+{
+    bash -c '. ./out
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _oriel
+        echo "${COMPREPLY[*]}"' bash "$@"
+}
+check test "$(complete_words oriel enc)" = encode
+check test "$(complete_words oriel encode a.png --prec)" = --precision
+check test "$(complete_words oriel encode --precision "")" = "auto bf16 fp32"
+check test "$(complete_words oriel encode --device "")" = "auto cpu cuda"
+check test "$(complete_words oriel synth --config 3)" = "3b 32b"
+check test "$(complete_words oriel encode --model "")" = ""
+check test "$(complete_words oriel completion "")" = "bash man"
+finish

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every block against Hugging Face's own implementation.
+ *
+ *     test_golden [CONFIG...] [--json FILE]
+ *
+ * For each case of each golden file, and each device and precision present:
+ * the patch embedding, the state behind each block, and the embeddings.  The
+ * first one that is wrong is named.  A table goes to stdout, and as JSON to
+ * FILE.
+ */
+#include "golden/golden.h"
+#include "golden/subject.h"
+#include "support/suite.h"
+#include "weights/folder.h"
+#include "weights/synth.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* fp32 is held to the promise of the library (relative, at every state). */
+#define FP32_LIMIT 1e-5
+/* The oracle in doubles differs by the fp32 of the reference alone. */
+#define ORACLE_LIMIT 5e-6
+/*
+ * bf16 may not be worse than the reference's own bf16: by the same vectors on
+ * the same rows; and no whole row worse than the reference's worst row.  With
+ * fewer rows than FEW the measure scatters too much: then the reference's error
+ * over all cases of the file counts.
+ */
+#define BF16_FACTOR 1.0
+#define FEW 64
+#define BF16_COSINE 0.999
+
+static const char *configs[] = {"tiny", "7b", "72b"};
+static bool wanted[COUNT(configs)];
+static FILE *json;
+static int json_rows;
+static oriel_synth_config config; /* of the checkpoint at hand */
+
+static golden_error
+limit_of(const subject_kind *kind, const golden_state *s)
+{
+    double same = kind->device == ORIEL_DEVICE_AUTO ? ORACLE_LIMIT : FP32_LIMIT;
+    golden_error limit = {same, same, same};
+
+    if (kind->precision == ORIEL_PRECISION_BF16) {
+        golden_error own = s->rows < FEW ? s->pooled : s->reference;
+
+        limit.calm = own.calm * BF16_FACTOR;
+        limit.every = own.every * BF16_FACTOR;
+        limit.row = own.row * BF16_FACTOR;
+    }
+    return limit;
+}
+
+/* A NaN is outside of every limit. */
+static bool
+within(golden_error error, golden_error limit)
+{
+    return error.calm <= limit.calm && error.every <= limit.every &&
+           error.row <= limit.row;
+}
+
+static void
+state_name(char out[64], const golden_file *file, int32_t state)
+{
+    const char *kind = "window";
+
+    for (int32_t i = 0; i < file->n_full_blocks; i++)
+        if (file->full_blocks[i] == state - 1)
+            kind = "full";
+    if (state == 0)
+        snprintf(out, 64, "the patch embedding");
+    else if (state <= file->depth)
+        snprintf(out, 64, "block %d (%s attention)", state - 1, kind);
+    else
+        snprintf(out, 64, "the merger");
+}
+
+static void
+print_row(const golden_file *file, const golden_case *c,
+          const subject_kind *kind, const golden_error *errors, double cosine)
+{
+    const golden_state *out = &c->states[c->n_states - 1];
+    double worst = 0;
+
+    for (int32_t k = 0; k < c->n_states; k++)
+        if (!(errors[k].calm <= worst))
+            worst = errors[k].calm;
+    printf("%-5s %-16s %6lld  %-11s %9.2e %9.2e %9.2e %9.6f\n", file->config,
+           c->name, (long long)c->states[0].rows, kind->name,
+           errors[c->n_states - 1].calm, worst,
+           kind->precision == ORIEL_PRECISION_BF16 ? out->reference.calm
+                                                   : out->exact[0],
+           cosine);
+    fflush(stdout);
+    if (!json)
+        return;
+    fprintf(json,
+            "%s\n  {\"config\": \"%s\", \"case\": \"%s\", \"patches\": %lld, "
+            "\"subject\": \"%s\", \"error\": %.3e, \"worst_state_error\": "
+            "%.3e, \"least_cosine\": %.7f, \"reference_bf16_error\": %.3e, "
+            "\"reference_fp32_error_to_fp64\": %.3e, "
+            "\"reference_bf16_error_to_fp64\": %.3e, "
+            "\"reference_bf16_least_cosine\": %.7f, \"states\": [",
+            json_rows++ ? "," : "", file->config, c->name,
+            (long long)c->states[0].rows, kind->name,
+            errors[c->n_states - 1].calm, worst, cosine, out->reference.calm,
+            out->exact[0], out->exact[1], c->cosine);
+    for (int32_t k = 0; k < c->n_states; k++)
+        fprintf(json, "%s[%.3e, %.3e, %.3e]", k ? ", " : "", errors[k].calm,
+                errors[k].every, errors[k].row);
+    fprintf(json, "]}");
+}
+
+/* Measure a case; append what is wrong to 'wrong'. */
+static void
+judge(const golden_file *file, const golden_case *c, subject *s,
+      const subject_kind *kind, char *wrong, size_t room)
+{
+    subject_result result = subject_run(s, c);
+    golden_error errors[GOLDEN_MAX_STATES];
+    size_t used = strlen(wrong);
+    int32_t first = -1;
+    double cosine;
+    char name[64];
+
+    for (int32_t k = 0; k < c->n_states; k++) {
+        errors[k] = golden_measure(file, c, k, result.states[k]);
+        if (first < 0 && !within(errors[k], limit_of(kind, &c->states[k])))
+            first = k;
+    }
+    cosine = golden_least_cosine(file, c, result.states[c->n_states - 1]);
+    print_row(file, c, kind, errors, cosine);
+    if (first >= 0) {
+        golden_error limit = limit_of(kind, &c->states[first]);
+
+        state_name(name, file, first);
+        snprintf(wrong + used, room - used,
+                 "\n%s %s on %s: first wrong is %s: errors %.2e (calm channels)"
+                 " %.2e (all) %.2e (a row); limits %.2e %.2e %.2e",
+                 file->config, c->name, kind->name, name, errors[first].calm,
+                 errors[first].every, errors[first].row, limit.calm,
+                 limit.every, limit.row);
+    } else if (!(cosine >= BF16_COSINE)) {
+        snprintf(wrong + used, room - used,
+                 "\n%s %s on %s: least cosine of a token %.6f", file->config,
+                 c->name, kind->name, cosine);
+    }
+    subject_free_result(&result);
+}
+
+static void
+make_checkpoint(const folder *home, const golden_file *file)
+{
+    oriel_synth_options options = {.seed = GOLDEN_SEED};
+    oriel_error err;
+
+    ck_assert_msg(oriel_synth_config_init_blocks(
+                      &config, file->config, file->depth, file->full_blocks,
+                      file->n_full_blocks, &err) == ORIEL_OK,
+                  "%s", err.message);
+    ck_assert_msg(oriel_synth_write(folder_path(home, "checkpoint"), &config,
+                                    &options, &err) == ORIEL_OK,
+                  "%s", err.message);
+}
+
+START_TEST(agrees_with_the_reference)
+{
+    golden_file *file;
+    folder home;
+    char wrong[4096] = "";
+
+    if (!wanted[_i])
+        return;
+    file = golden_load(configs[_i]);
+    home = folder_make();
+    make_checkpoint(&home, file);
+    printf("%s, %d blocks; golden values by %s\n", file->config, file->depth,
+           file->versions);
+    for (int32_t j = 0; j < n_subject_kinds; j++) {
+        const subject_kind *kind = &subject_kinds[j];
+        subject *s;
+
+        /* In doubles by simple loops: for the small tower only. */
+        if (kind->device == ORIEL_DEVICE_AUTO &&
+            strcmp(file->config, "tiny") != 0)
+            continue;
+        if (!subject_is_present(kind)) {
+            printf("%s: not here, not measured\n", kind->name);
+            continue;
+        }
+        s = subject_create(kind, file, &config,
+                           folder_path(&home, "checkpoint"));
+        printf("%s: %s\n", kind->name, subject_description(s));
+        for (int32_t i = 0; i < file->n_cases; i++)
+            judge(file, &file->cases[i], s, kind, wrong, sizeof(wrong));
+        subject_destroy(s);
+    }
+    folder_remove(&home);
+    golden_free(file);
+    ck_assert_msg(*wrong == '\0', "%s", wrong);
+}
+END_TEST
+
+/* The measure itself must see what it is there for. */
+START_TEST(notices_a_small_mistake)
+{
+    golden_file *file = golden_load("tiny");
+    const golden_case *c = &file->cases[1];
+    folder home = folder_make();
+    subject_result result;
+    golden_error error;
+    subject *s;
+
+    make_checkpoint(&home, file);
+    s = subject_create(&subject_kinds[0], file, &config,
+                       folder_path(&home, "checkpoint"));
+    result = subject_run(s, c);
+    /* All values off by 2e-5 of themselves, in turn up and down. */
+    for (int64_t i = 0; i < c->states[2].rows * c->states[2].width; i++)
+        result.states[2][i] *= i % 3 ? 1 + 2e-5f : 1 - 2e-5f;
+    error = golden_measure(file, c, 2, result.states[2]);
+    ck_assert_double_gt(error.calm, 1.5e-5);
+    ck_assert_double_lt(error.calm, 2.5e-5);
+    ck_assert_double_gt(error.every, 1e-5);
+    ck_assert_double_gt(error.row, 1.5e-5);
+    /* Two tokens exchanged, a NaN. */
+    for (int64_t i = 0; i < c->states[5].width; i++) {
+        float first = result.states[5][i];
+
+        result.states[5][i] = result.states[5][i + c->states[5].width];
+        result.states[5][i + c->states[5].width] = first;
+    }
+    ck_assert_double_lt(golden_least_cosine(file, c, result.states[5]), 0.9);
+    ck_assert_double_gt(golden_measure(file, c, 5, result.states[5]).calm, 0.1);
+    result.states[1][7] = NAN;
+    error = golden_measure(file, c, 1, result.states[1]);
+    ck_assert(isnan(error.calm));
+    ck_assert(!within(error, (golden_error){1, 1, 1}));
+    subject_free_result(&result);
+    subject_destroy(s);
+    folder_remove(&home);
+    golden_free(file);
+}
+END_TEST
+
+static int
+parse(int argc, char **argv)
+{
+    bool any = false;
+
+    for (int i = 1; i < argc; i++) {
+        bool known = false;
+
+        if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+            json = fopen(argv[++i], "w");
+            if (json)
+                continue;
+            perror(argv[i]);
+            return 2;
+        }
+        for (size_t k = 0; k < COUNT(configs); k++)
+            if (strcmp(argv[i], configs[k]) == 0)
+                wanted[k] = known = any = true;
+        if (!known) {
+            fprintf(stderr, "usage: %s [tiny] [7b] [72b] [--json FILE]\n",
+                    argv[0]);
+            return 2;
+        }
+    }
+    for (size_t k = 0; k < COUNT(configs) && !any; k++)
+        wanted[k] = true;
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    Suite *s = suite_create("golden");
+    TCase *tc = tcase_create("golden");
+    SRunner *runner;
+    int failed;
+
+    if (parse(argc, argv) != 0)
+        return 2;
+    if (json)
+        fprintf(json, "[");
+    printf("%-5s %-16s %6s  %-11s %9s %9s %9s %9s\n", "", "case", "rows",
+           "subject", "error", "worst", "reference", "cosine");
+    tcase_set_timeout(tc, 0); /* ctest has one */
+    tcase_add_test(tc, notices_a_small_mistake);
+    tcase_add_loop_test(tc, agrees_with_the_reference, 0, COUNT(configs));
+    suite_add_tcase(s, tc);
+    runner = srunner_create(s);
+    srunner_set_fork_status(runner, CK_NOFORK); /* the table is kept here */
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    if (json) {
+        fprintf(json, "\n]\n");
+        failed += fclose(json) != 0;
+    }
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

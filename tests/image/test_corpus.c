@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_corpus.c - every file of the corpus against what Pillow made of it
+ *
+ * Accepted or refused, size and pixels, in all four combinations of alpha and
+ * orientation; lines with a gap between them, and nothing written beyond.
+ */
+#include "image/corpus.h"
+#include "oriel_image.h"
+#include "support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum { GAP = 5, GUARD = 0xa5 };
+
+static corpus files;
+
+static oriel_image_options
+options_of(int combination)
+{
+    oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
+
+    options.alpha = combination & 2 ? ORIEL_ALPHA_WHITE : ORIEL_ALPHA_DROP;
+    options.ignore_orientation = !(combination & 1);
+    return options;
+}
+
+/* CRC of the pixels alone; the gaps must still be what they were. */
+static uint32_t
+crc_of_pixels(const uint8_t *rgb, size_t pitch, size_t line, size_t height,
+              int *overrun)
+{
+    uint32_t crc = 0;
+
+    for (size_t y = 0; y < height; y++, rgb += pitch) {
+        crc = (uint32_t)crc32(crc, rgb, (uInt)line);
+        for (size_t i = line; i < pitch; i++)
+            *overrun |= rgb[i] != GUARD;
+    }
+    return crc;
+}
+
+/* What Oriel makes of a file.  'message' says why it was refused. */
+static corpus_result
+decode(const corpus_file *file, int combination, char *message, int *overrun)
+{
+    oriel_image_options options = options_of(combination);
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    corpus_result result = {0, 0, 0};
+    oriel_error err;
+
+    message[0] = '\0';
+    if (oriel_image_probe(file->bytes, file->n_bytes, &options, &info, &err)) {
+        strcpy(message, err.message);
+        return result;
+    }
+    size_t line = 3 * (size_t)info.width;
+    size_t pitch = line + GAP;
+    size_t rgb_bytes = pitch * (size_t)info.height;
+    uint8_t *rgb = malloc(rgb_bytes);
+    if (!rgb) {
+        strcpy(message, "the test is out of memory");
+        return result;
+    }
+    memset(rgb, GUARD, rgb_bytes);
+    if (oriel_image_decode(file->bytes, file->n_bytes, &options, rgb,
+                           rgb_bytes - GAP, pitch, &err)) {
+        strcpy(message, err.message);
+    } else {
+        result.width = (uint32_t)info.width;
+        result.height = (uint32_t)info.height;
+        result.crc = crc_of_pixels(rgb, pitch, line, result.height, overrun);
+    }
+    free(rgb);
+    return result;
+}
+
+static int
+is_unbuilt(const corpus_file *file)
+{
+#ifdef ORIEL_WEBP
+    (void)file;
+    return 0;
+#else
+    return strstr(file->name, "WebP") != NULL;
+#endif
+}
+
+/* The number of combinations in which a file differs, each told on stderr. */
+static int
+count_differences(const corpus_file *file)
+{
+    int n = 0;
+
+    for (int combination = 0; combination < 4; combination++) {
+        char message[sizeof(((oriel_error *)0)->message)];
+        int overrun = 0;
+        corpus_result found = decode(file, combination, message, &overrun);
+        const corpus_result *wanted = &file->results[combination];
+
+        if (found.width == wanted->width && found.height == wanted->height &&
+            found.crc == wanted->crc && !overrun)
+            continue;
+        n++;
+        fprintf(
+            stderr,
+            "%s, white %d, turned %d: %ux%u %08x, expected %ux%u %08x%s%s\n",
+            file->name, combination >> 1, combination & 1, found.width,
+            found.height, found.crc, wanted->width, wanted->height, wanted->crc,
+            overrun ? ", wrote between lines" : "", message);
+    }
+    return n;
+}
+
+static void
+check_files(const char *prefix)
+{
+    int n = 0, differ = 0;
+
+    for (size_t i = 0; i < files.n_files; i++) {
+        const corpus_file *file = &files.files[i];
+
+        if (strncmp(file->name, prefix, strlen(prefix)) != 0 ||
+            is_unbuilt(file))
+            continue;
+        n++;
+        differ += count_differences(file);
+    }
+    ck_assert_int_gt(n, 0);
+    ck_assert_int_eq(differ, 0);
+}
+
+START_TEST(png_files)
+{
+    check_files("PNG, ");
+}
+END_TEST
+
+START_TEST(jpeg_files)
+{
+    check_files("JPEG, ");
+}
+END_TEST
+
+#ifdef ORIEL_WEBP
+START_TEST(webp_files)
+{
+    check_files("WebP, ");
+}
+END_TEST
+#else
+START_TEST(webp_is_unsupported)
+{
+    const corpus_file *file = corpus_find(&files, "WebP, EXIF 6");
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    oriel_error err;
+
+    ck_assert_int_eq(
+        oriel_image_probe(file->bytes, file->n_bytes, NULL, &info, &err),
+        ORIEL_ERR_UNSUPPORTED);
+}
+END_TEST
+#endif
+
+START_TEST(pnm_files)
+{
+    check_files("PNM, ");
+}
+END_TEST
+
+START_TEST(damaged_files)
+{
+    check_files("mutation ");
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("image_corpus");
+    TCase *tcase = tcase_create("pillow");
+    int result;
+
+    files = corpus_load();
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase, png_files);
+    tcase_add_test(tcase, jpeg_files);
+#ifdef ORIEL_WEBP
+    tcase_add_test(tcase, webp_files);
+#else
+    tcase_add_test(tcase, webp_is_unsupported);
+#endif
+    tcase_add_test(tcase, pnm_files);
+    tcase_add_test(tcase, damaged_files);
+    suite_add_tcase(suite, tcase);
+    result = run_suite(suite);
+    corpus_free(&files);
+    return result;
+}
