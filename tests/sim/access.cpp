@@ -10,6 +10,9 @@
 #include "memory.hpp"
 #include "report.hpp"
 
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <link.h>
 
 namespace sim
@@ -157,4 +160,53 @@ void
 __asan_handle_no_return(void)
 {
 }
+}
+
+/* ---- Undefined behaviour ------------------------------------------------ */
+
+/*
+ * Kernels are compiled with -fsanitize=alignment,signed-integer-overflow too.
+ * These are the calls it makes; 'data' begins with the place.  A misaligned
+ * vector access may be taken apart by g++, but traps on a GPU.
+ */
+namespace sim
+{
+namespace
+{
+
+struct UbPlace {
+    const char *file;
+    uint32_t line, column;
+};
+
+void
+undefined(const void *data, const char *what)
+{
+    const UbPlace *place = static_cast<const UbPlace *>(data);
+    const char *slash = strrchr(place->file, '/');
+
+    if (current())
+        violation("%s, at %s:%u", what, slash ? slash + 1 : place->file,
+                  place->line);
+    fprintf(stderr, "%s:%u: %s\n", place->file, place->line, what);
+    abort();
+}
+
+} // namespace
+} // namespace sim
+
+#define UNDEFINED(name, what, ...) \
+    void __ubsan_handle_##name(void *data, ##__VA_ARGS__) \
+    { \
+        sim::undefined(data, what); \
+    }
+
+extern "C" {
+UNDEFINED(type_mismatch_v1, "an access through a pointer that is not aligned",
+          void *)
+UNDEFINED(add_overflow, "a sum overflows", void *, void *)
+UNDEFINED(sub_overflow, "a difference overflows", void *, void *)
+UNDEFINED(mul_overflow, "a product overflows", void *, void *)
+UNDEFINED(negate_overflow, "a negation overflows", void *)
+UNDEFINED(divrem_overflow, "a quotient overflows", void *, void *)
 }

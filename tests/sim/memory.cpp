@@ -4,6 +4,7 @@
 #include "report.hpp"
 
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <sys/mman.h>
 
@@ -64,14 +65,30 @@ protect(const Allocation &a, bool open)
              open ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
+/* No allocation at all; most often the one just before ends too early. */
+[[noreturn]] void
+report_wild(const void *address, size_t bytes, const char *verb,
+            const void *where)
+{
+    uintptr_t at = reinterpret_cast<uintptr_t>(address);
+    auto it = allocations.upper_bound(at);
+
+    if (it != allocations.begin() && at - std::prev(it)->first < 64 * PAGE)
+        violation("%s %zu bytes at %zu bytes behind the end of an allocation "
+                  "of %zu bytes, at %s",
+                  verb, bytes, static_cast<size_t>(at - std::prev(it)->first),
+                  std::prev(it)->second.bytes, source_line(where).c_str());
+    violation("%s %zu bytes at %p, which is no device memory, at %s", verb,
+              bytes, address, source_line(where).c_str());
+}
+
 Allocation &
 checked(const void *address, size_t bytes, const char *verb, const void *where)
 {
     Allocation *a = find(address);
 
     if (!a)
-        violation("%s %zu bytes at %p, which is no device memory, at %s", verb,
-                  bytes, address, source_line(where).c_str());
+        report_wild(address, bytes, verb, where);
     size_t offset =
         static_cast<size_t>(static_cast<const char *>(address) - a->base);
     if (!a->alive)
