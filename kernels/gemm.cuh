@@ -105,10 +105,25 @@ load_operand(uint32_t shared, const uint16_t *from, int64_t first_row,
     }
 }
 
+/* Where the rows of a come from: memory as it is.  patch_embed.cu has others. */
+struct CopyRows {
+    __device__ __forceinline__ void load(char *, uint32_t shared,
+                                         const Operands &op, int64_t row,
+                                         int32_t k) const
+    {
+        load_operand(shared, op.a, row, op.rows, op.depth, k);
+    }
+};
+
+template <class Loader>
 __device__ __forceinline__ void
-load_stage(uint32_t shared, const Operands &op, Tile at, int32_t k)
+load_stage(int stage, const Loader &loader, const Operands &op, Tile at,
+           int32_t k)
 {
-    load_operand(shared, op.a, at.row, op.rows, op.depth, k);
+    char *const memory = ptx::dynamic_shared() + stage * STAGE_BYTES;
+    const uint32_t shared = ptx::shared_address(memory);
+
+    loader.load(memory, shared, op, at.row, k);
     load_operand(shared + A_BYTES, op.b, at.column, op.columns, op.depth, k);
 }
 
@@ -166,9 +181,11 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
         }
 }
 
-template <class Epilogue>
+/* 'loader' puts 128 rows x 64 of a, swizzled, into a stage: by asynchronous
+   copies, or by plain stores, which the next barriers order as well. */
+template <class Loader, class Epilogue>
 __device__ __forceinline__ void
-run(const Operands &op, const Epilogue &epilogue)
+run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
 {
     const uint32_t shared = ptx::shared_address(ptx::dynamic_shared());
     const int lane = (int)ptx::thread_index() % 32;
@@ -181,7 +198,7 @@ run(const Operands &op, const Epilogue &epilogue)
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++) {
         if (s < n_stages)
-            load_stage(shared + s * STAGE_BYTES, op, at, s * DEPTH);
+            load_stage(s, loader, op, at, s * DEPTH);
         ptx::copy_commit();
     }
     for (int s = 0; s < n_stages; s++) {
@@ -192,13 +209,19 @@ run(const Operands &op, const Epilogue &epilogue)
            place the next load takes. */
         ptx::sync_block();
         if (ahead < n_stages)
-            load_stage(shared + ahead % STAGES * STAGE_BYTES, op, at,
-                       ahead * DEPTH);
+            load_stage(ahead % STAGES, loader, op, at, ahead * DEPTH);
         ptx::copy_commit();
         multiply_stage(c, shared + s % STAGES * STAGE_BYTES, row, column, lane);
     }
     ptx::copy_wait<0>();
     finish(c, op, epilogue, at.row + row, at.column + column, lane);
+}
+
+template <class Epilogue>
+__device__ __forceinline__ void
+run(const Operands &op, const Epilogue &epilogue)
+{
+    run(op, CopyRows{}, epilogue);
 }
 
 } // namespace gemm

@@ -18,6 +18,8 @@
 extern "C" {
 #endif
 
+enum { ORIEL_CUDA_F32 = 1, ORIEL_CUDA_BF16 = 2, ORIEL_CUDA_F16 = 3 };
+
 /* rms_norm.cu */
 typedef struct oriel_rms_norm_args {
     const uint16_t *x;      /* bf16 [rows, columns] */
@@ -29,6 +31,41 @@ typedef struct oriel_rms_norm_args {
 cudaError_t oriel_cuda_rms_norm_prepare(void);
 cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
+
+/* patch_embed.cu */
+typedef struct oriel_patch_embed_args {
+    const uint16_t *weight; /* bf16 [hidden, depth], order below, zero-padded */
+    uint16_t *out;          /* bf16 [rows, hidden], window order */
+    int64_t rows;
+    int32_t hidden;     /* a multiple of 16 */
+    int32_t patch_size; /* at most 32 */
+    int32_t slices;     /* temporal_patch_size, 1 or 2 */
+
+    /* Exactly one of the two: pixels of patches, as resample.cu stores them ... */
+    const uint8_t *pixels;   /* [rows, slices, patch_size, line] */
+    const uint8_t *is_still; /* [rows]: only slice 0 was stored */
+    const uint16_t *table;   /* bf16 [3, 256]: what a level becomes */
+    /* ... or pixel_values, in image order. */
+    const void *pixel_values; /* [rows, 3, slices, patch_size, patch_size] */
+    const int32_t *tokens;    /* [rows / merge2]: image-order place of each */
+    int32_t merge2;           /* patches a token */
+    int32_t dtype;            /* ORIEL_CUDA_* of pixel_values */
+} oriel_patch_embed_args;
+/* Bytes, and values, of a line of pixels: 3 x patch_size up to 16s. */
+static inline int32_t
+oriel_cuda_patch_line(int32_t patch_size)
+{
+    return (3 * patch_size + 15) / 16 * 16;
+}
+/* Columns of the weight: (y, slice, x and channel within the line). */
+static inline int32_t
+oriel_cuda_patch_depth(int32_t patch_size, int32_t slices)
+{
+    return patch_size * slices * oriel_cuda_patch_line(patch_size);
+}
+cudaError_t oriel_cuda_patch_embed_prepare(void);
+cudaError_t oriel_cuda_patch_embed(const oriel_patch_embed_args *args,
+                                   cudaStream_t stream);
 
 /* linear.cu */
 typedef struct oriel_linear_args {
@@ -67,7 +104,6 @@ cudaError_t oriel_cuda_linear_gelu(const oriel_linear_args *args,
                                    cudaStream_t stream);
 
 /* linear_rows.cu */
-enum { ORIEL_CUDA_F32 = 1, ORIEL_CUDA_BF16 = 2, ORIEL_CUDA_F16 = 3 };
 typedef struct oriel_linear_rows_args {
     const uint16_t *x;      /* bf16 [rows, depth] */
     const uint16_t *weight; /* bf16 [columns, depth] */

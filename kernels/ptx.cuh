@@ -222,6 +222,14 @@ pack_f16(float low, float high)
     return pair;
 }
 
+__device__ __forceinline__ float
+f16_to_float(uint32_t half)
+{
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"((uint16_t)half));
+    return value;
+}
+
 /* 2^x, relative error below 2^-22; subnormals are flushed in all three. */
 __device__ __forceinline__ float
 ex2_approx(float x)

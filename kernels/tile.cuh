@@ -32,6 +32,13 @@ high_half(uint32_t pair)
     return ptx::bits_to_float(pair & 0xffff0000u);
 }
 
+/* The same as an offset in bytes. */
+__device__ __forceinline__ int
+chunk_offset(int row, int chunk)
+{
+    return row * ROW_BYTES + (chunk ^ (row & 7)) * CHUNK_BYTES;
+}
+
 /* Address of a chunk of the swizzled tile that starts at 'base'. */
 __device__ __forceinline__ uint32_t
 chunk_address(uint32_t base, int row, int chunk)

@@ -343,6 +343,20 @@ pack_f16(float low, float high)
     return round_f16(low) | round_f16(high) << 16;
 }
 
+float
+f16_to_float(uint32_t half)
+{
+    float sign = half & 0x8000 ? -1.0f : 1.0f;
+    int exponent = half >> 10 & 31;
+    float mantissa = static_cast<float>(half & 1023);
+
+    if (exponent == 31)
+        return mantissa != 0 ? NAN : sign * INFINITY;
+    if (exponent == 0)
+        return sign * std::ldexp(mantissa, -24);
+    return sign * std::ldexp(1024.0f + mantissa, exponent - 25);
+}
+
 static float
 flush(float x)
 {

@@ -105,6 +105,7 @@ float_to_bits(float value)
 /* cvt.rn.bf16x2.f32: nearest even; any NaN becomes 0x7fff. */
 uint32_t pack_bf16(float low, float high);
 uint32_t pack_f16(float low, float high);
+float f16_to_float(uint32_t half);
 
 /* The approximations, here correctly rounded; subnormals flushed as there. */
 float ex2_approx(float x);
