@@ -31,7 +31,8 @@
  *   callers at once; "exclusive": one call at a time, from any thread.  After
  *   fork() the child may use plans only.
  * Process The library never prints, exits, aborts, reads the environment, or
- *   changes locale, signals or the caller's current CUDA device.
+ *   changes locale, signals or the caller's current CUDA device.  oneDNN and
+ *   OpenMP's runtime, beneath the CPU backend, do read the environment.
  * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
  *   thread count, direct or replayed: for one library version, model,
  *   precision, and processor or GPU kind (oriel_encoder_info.description).
@@ -140,7 +141,9 @@ typedef struct oriel_model_options {
  * Open a Hugging Face folder or one .safetensors file: check configuration and
  * tensor table (milliseconds) and keep the files, which must not change, open.
  * The first encoder of a device and precision reads the vision tensors, and
- * only them, straight to where they are used; later ones share them.
+ * only them, straight to where they are used; later ones share them.  Limits,
+ * mean and std are those of processor_config.json or preprocessor_config.json
+ * beside config.json; without either, those of the published checkpoints.
  * Threads: any; the model: shared.
  * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY
  */
@@ -185,9 +188,12 @@ ORIEL_API oriel_status oriel_model_get_info(const oriel_model *model,
                                             oriel_error *err);
 
 /*
- * Identity of the vision weights, for cache keys: 32 hexadecimal digits.
- * XXH3-128 of the tensors in canonical order and layout, whatever the sharding
- * or prefix; not cryptographic.  Reads the weights.  Threads: shared.
+ * Identity of the network, for cache keys: 32 hexadecimal digits.  XXH3-128 of
+ * its geometry and of every tensor's values, in canonical order and layout,
+ * whatever the sharding, prefix or stored dtype (the same values stored wider
+ * are the same model); limits, mean and std are not in it.  Not cryptographic.
+ * Reads the weights, once.  Threads: shared.
+ * ORIEL_ERR_ARGUMENT (a preset), _IO, _MEMORY, _CANCELLED
  */
 ORIEL_API oriel_status oriel_model_digest(const oriel_model *model,
                                           char digest[33], oriel_error *err);
@@ -254,7 +260,7 @@ typedef struct oriel_plan_info {
     int32_t patch_columns;                 /* 1176: width of pixel_values */
     int32_t out_hidden_size;               /* width of embeddings */
     int64_t patches, tokens;          /* rows of pixel_values, embeddings */
-    int64_t flops; /* of one encode; INT64_MAX if more */
+    int64_t flops;                    /* of one encode; INT64_MAX if more */
     const int64_t *grid_thw;          /* [n_items, 3] in patches */
     const int64_t *offsets;           /* [n_items + 1] first token of each */
     const int64_t *flops_per_item;    /* [n_items] a scheduler's cost */

@@ -5,8 +5,13 @@
  * Its own library, liboriel-image, so that a server which decodes elsewhere
  * links no decoder.  Formats are told by content: PNG (APNG: the default
  * image), JPEG (MPO: the first picture), WebP (animated: the first composited
- * frame), PPM and PGM.  Every pixel is the one that Pillow's open, EXIF
- * transpose and convert("RGB") give; what Pillow refuses is refused.
+ * frame), PBM, PGM and PPM.  Every pixel is the one that Pillow's open, EXIF
+ * transpose and convert("RGB") give; what Pillow refuses is refused, and what
+ * it accepts accepted.  Five differences are meant: broken EXIF and XMP refuse
+ * nothing; a PNG's compression method other than 0 does, and so do more than
+ * 500 scans of one JPEG; lossless JPEG, float PNM and Pillow's private kinds of
+ * PNM are not decoded; and where scans of a progressive JPEG are missing, how
+ * libjpeg smooths over them depends on its version.
  *
  * Conventions of status, error, structs and hooks are those of oriel.h.
  */
@@ -78,7 +83,8 @@ ORIEL_API oriel_status oriel_image_probe(const void *bytes, size_t n_bytes,
  * Decode into RGB8: 'rgb' is the caller's, [height, width, 3] as probed with
  * the same options, lines 'pitch' bytes apart (0: tight), 'rgb_bytes' in all.
  * After an error the contents of 'rgb' are undefined.  Threads: any.
- * ORIEL_ERR_INPUT as above, or damage further in; _ARGUMENT; _MEMORY
+ * ORIEL_ERR_INPUT as above, or damage further in; _UNSUPPORTED, _ARGUMENT,
+ * _MEMORY
  */
 ORIEL_API oriel_status oriel_image_decode(const void *bytes, size_t n_bytes,
                                           const oriel_image_options *options,

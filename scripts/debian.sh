@@ -2,9 +2,10 @@
 # debian.sh - sourced by demo.sh, test.sh and .ci/run: the packages of Debian 12
 # that Oriel is built with, installed when missing.
 
-# What building and running needs.
+# What building and running needs.  (oneDNN's CMake package asks for OpenCL.)
 ORIEL_BUILD_PACKAGES="gcc g++ cmake ninja-build pkg-config libdnnl-dev \
-libjansson-dev libpng-dev libjpeg62-turbo-dev libwebp-dev libxxhash-dev"
+libjansson-dev libpng-dev libjpeg62-turbo-dev libwebp-dev libxxhash-dev \
+ocl-icd-opencl-dev"
 # What the tests need besides.
 ORIEL_TEST_PACKAGES="$ORIEL_BUILD_PACKAGES check binutils python3"
 # What the checks of .ci/run need besides.

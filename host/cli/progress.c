@@ -19,6 +19,7 @@
 static struct {
     const char *what;
     uint64_t total, done;
+    double items, steps, step; /* at work together; step of steps is done */
     double began, shown;
     bool active, on_terminal, drawn;
 } state;
@@ -49,18 +50,26 @@ cli_progress_seconds(void)
     return now() - state.began;
 }
 
+/* Done, and what of the items at work may be counted as done. */
+static double
+reached(void)
+{
+    double part = state.steps > 0 ? state.step / state.steps : 0;
+
+    return (double)state.done + state.items * (part < 1 ? part : 1);
+}
+
 static void
 describe(char *line, size_t bytes, double seconds)
 {
+    double done = reached();
     int n =
         snprintf(line, bytes, "%" PRIu64 " of %" PRIu64 " %s, %s", state.done,
                  state.total, state.what, cli_text_seconds(seconds).text);
 
-    if (state.done > 0 && state.done < state.total && n > 0 &&
-        (size_t)n < bytes)
+    if (done > 0 && done < (double)state.total && n > 0 && (size_t)n < bytes)
         snprintf(line + n, bytes - (size_t)n, ", about %s left",
-                 cli_text_seconds(seconds / (double)state.done *
-                                  (double)(state.total - state.done))
+                 cli_text_seconds(seconds / done * ((double)state.total - done))
                      .text);
 }
 
@@ -69,8 +78,8 @@ draw_bar(const char *line)
 {
     enum { WIDTH = 24 };
     char bar[WIDTH + 1];
-    uint64_t total = state.total ? state.total : 1;
-    size_t full = (size_t)((double)state.done / (double)total * WIDTH);
+    double total = state.total ? (double)state.total : 1;
+    size_t full = (size_t)(reached() / total * WIDTH);
 
     full = full < WIDTH ? full : WIDTH;
     memset(bar, '.', WIDTH);
@@ -81,8 +90,8 @@ draw_bar(const char *line)
     state.drawn = true;
 }
 
-void
-cli_progress_update(int64_t done)
+static void
+show(void)
 {
     double t = now();
     double pause = cli_report_json()   ? EVENT_SECONDS
@@ -90,8 +99,6 @@ cli_progress_update(int64_t done)
                                        : LINE_SECONDS;
     char line[160];
 
-    if (done >= 0)
-        state.done = (uint64_t)done;
     if (!state.active || t - state.shown < pause)
         return;
     state.shown = t;
@@ -106,6 +113,29 @@ cli_progress_update(int64_t done)
         draw_bar(line);
     else
         cli_report_note("%s", line);
+}
+
+void
+cli_progress_update(int64_t done)
+{
+    state.done = (uint64_t)done;
+    state.items = 0;
+    show();
+}
+
+void
+cli_progress_expect(int64_t items, int64_t steps)
+{
+    state.items = (double)items;
+    state.steps = (double)steps;
+    state.step = 0;
+}
+
+void
+cli_progress_step(void)
+{
+    state.step++;
+    show();
 }
 
 void

@@ -13,8 +13,16 @@
 /* 'what' names the units, "images"; it must outlive the progress. */
 void cli_progress_begin(const char *what, uint64_t total);
 
-/* So many are done; -1 leaves the number and only lets time pass. */
+/* So many are done. */
 void cli_progress_update(int64_t done);
+
+/*
+ * The next 'items' are now worked on together, in about 'steps' steps: the bar
+ * moves with them.  Each step calls cli_progress_step; so may anything else
+ * that only lets time pass.
+ */
+void cli_progress_expect(int64_t items, int64_t steps);
+void cli_progress_step(void);
 
 /* Take the line off the terminal, so that something else can be printed. */
 void cli_progress_clear(void);

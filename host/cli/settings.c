@@ -15,7 +15,7 @@ static int32_t
 cancel(void *user)
 {
     (void)user;
-    cli_progress_update(-1);
+    cli_progress_step();
     return cli_signal_caught();
 }
 

@@ -9,6 +9,7 @@
  */
 enum { COLUMNS = 4, VALUE_VECTORS = 5 };
 enum { GROUP = COLUMNS * LANES };
+enum { P_UNIT = 2 * LANES }; /* keys that 'exponentials' takes at a time */
 
 typedef uint16_t operand;
 
@@ -24,57 +25,6 @@ packed_values_bytes(int32_t padded_dim)
     return (size_t)padded_dim * KEY_TILE * sizeof(operand);
 }
 
-static inline __m512i
-join(__m512i a, __m512i b, int upper)
-{
-    return upper ? _mm512_unpackhi_epi64(a, b) : _mm512_unpacklo_epi64(a, b);
-}
-
-/* 16 x 16 words, rows to columns. */
-static inline void
-transpose(__m512i x[16])
-{
-    __m512i t[16];
-
-    for (int i = 0; i < 8; i++) {
-        t[2 * i] = _mm512_unpacklo_epi32(x[2 * i], x[2 * i + 1]);
-        t[2 * i + 1] = _mm512_unpackhi_epi32(x[2 * i], x[2 * i + 1]);
-    }
-    for (int i = 0; i < 4; i++)
-        for (int j = 0; j < 4; j++)
-            x[4 * i + j] = join(t[4 * i + j / 2], t[4 * i + 2 + j / 2], j & 1);
-    /* x[4i + j]: column 4b + j of rows 4i .. 4i + 3 in 128-bit block b. */
-    for (int j = 0; j < 4; j++) {
-        __m512i a = _mm512_shuffle_i32x4(x[j], x[4 + j], 0x88);
-        __m512i b = _mm512_shuffle_i32x4(x[j], x[4 + j], 0xdd);
-        __m512i c = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0x88);
-        __m512i d = _mm512_shuffle_i32x4(x[8 + j], x[12 + j], 0xdd);
-
-        t[j] = _mm512_shuffle_i32x4(a, c, 0x88);
-        t[4 + j] = _mm512_shuffle_i32x4(b, d, 0x88);
-        t[8 + j] = _mm512_shuffle_i32x4(a, c, 0xdd);
-        t[12 + j] = _mm512_shuffle_i32x4(b, d, 0xdd);
-    }
-    memcpy(x, t, sizeof(t));
-}
-
-/* 16 keys, 16 pairs of the head from pair 'd' on. */
-static inline void
-pack_square(uint32_t *to, const operand *k, size_t stride, int32_t pairs,
-            int32_t keys)
-{
-    __mmask16 wanted = (__mmask16)((1u << (pairs < 16 ? pairs : 16)) - 1u);
-    __m512i x[16];
-
-    for (int32_t j = 0; j < 16; j++)
-        x[j] = j < keys
-                   ? _mm512_maskz_loadu_epi32(wanted, k + (size_t)j * stride)
-                   : _mm512_setzero_si512();
-    transpose(x);
-    for (int32_t d = 0; d < pairs && d < 16; d++)
-        _mm512_storeu_si512(to + d * GROUP, x[d]);
-}
-
 static void
 pack_keys(void *packed, const operand *k, size_t stride, int32_t head_dim,
           int32_t keys)
@@ -86,8 +36,9 @@ pack_keys(void *packed, const operand *k, size_t stride, int32_t head_dim,
         uint32_t *group = to + j / GROUP * GROUP * pairs + j % GROUP;
 
         for (int32_t d = 0; d < pairs; d += 16)
-            pack_square(group + d * GROUP, k + (size_t)j * stride + 2 * d,
-                        stride, pairs - d, keys - j);
+            pack_square(group + d * GROUP, GROUP,
+                        k + (size_t)j * stride + 2 * d,
+                        stride * sizeof(operand), pairs - d, keys - j);
     }
 }
 
@@ -172,15 +123,28 @@ scores(float *s, const operand *const q[4], const void *packed,
     }
 }
 
-/* Store LANES probabilities; what the product will really use comes back. */
-static inline vf
-keep_probabilities(operand *p, vf x, int rounded)
+/*
+ * p = 2^(scale (s - largest)); the sum of what the product will use: pairs of
+ * the rounded values times one, added by the same instruction.
+ */
+static inline float
+exponentials(operand *p, const float *s, int32_t padded, float scale,
+             float largest, int rounded)
 {
-    __m256i half = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3f80);
+    __m512 total = _mm512_setzero_ps();
+    float shift = largest * scale;
 
     (void)rounded;
-    _mm256_storeu_si256((__m256i *)(void *)p, half);
-    return (vf)_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16);
+    for (int32_t j = 0; j < padded; j += 2 * LANES) {
+        vf low = exp2_of(load(s + j) * scale - shift);
+        vf high = exp2_of(load(s + j + LANES) * scale - shift);
+        __m512bh both = _mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+
+        _mm512_storeu_si512(p + j, (__m512i)both);
+        total = _mm512_dpbf16_ps(total, both, ones);
+    }
+    return sum_lanes((vf)total);
 }
 
 /* o[4][padded_dim] = o * alpha + p . v, 'vectors' of the width. */

@@ -12,6 +12,7 @@ enum { COLUMNS = 4, VALUE_VECTORS = 5 }; /* 4 x 5 sums in 32 registers */
 enum { COLUMNS = 2, VALUE_VECTORS = 2 }; /* 4 x 2 in 16 */
 #endif
 enum { GROUP = COLUMNS * LANES };
+enum { P_UNIT = LANES }; /* keys that 'exponentials' takes at a time */
 
 typedef float operand;
 
@@ -27,6 +28,22 @@ packed_values_bytes(int32_t padded_dim)
     return (size_t)padded_dim * KEY_TILE * sizeof(operand);
 }
 
+#if LANES == 16
+static void
+pack_keys(void *packed, const operand *k, size_t stride, int32_t head_dim,
+          int32_t keys)
+{
+    uint32_t *to = packed;
+
+    for (int32_t j = 0; j < keys; j += LANES) {
+        uint32_t *group = to + j / GROUP * GROUP * head_dim + j % GROUP;
+
+        for (int32_t d = 0; d < head_dim; d += 16)
+            pack_square(group + d * GROUP, GROUP, k + (size_t)j * stride + d,
+                        stride * sizeof(operand), head_dim - d, keys - j);
+    }
+}
+#else
 static void
 pack_keys(void *packed, const operand *k, size_t stride, int32_t head_dim,
           int32_t keys)
@@ -41,6 +58,7 @@ pack_keys(void *packed, const operand *k, size_t stride, int32_t head_dim,
                 to[d * GROUP + j] = g + j < keys ? from[d] : 0.0f;
         }
 }
+#endif
 
 static void
 pack_values(void *packed, const operand *v, size_t stride, int32_t head_dim,
@@ -100,14 +118,22 @@ scores(float *s, const operand *const q[4], const void *packed,
     }
 }
 
-/* Store LANES probabilities; what the product will really use comes back. */
-static inline vf
-keep_probabilities(operand *p, vf x, int rounded)
+/* p = 2^(scale (s - largest)); the sum of what the product will use. */
+static inline float
+exponentials(operand *p, const float *s, int32_t padded, float scale,
+             float largest, int rounded)
 {
-    if (rounded)
-        x = round_to_bf16(x);
-    save(p, x);
-    return x;
+    vf total = {0};
+
+    for (int32_t j = 0; j < padded; j += LANES) {
+        vf x = exp2_of((load(s + j) - largest) * scale);
+
+        if (rounded)
+            x = round_to_bf16(x);
+        save(p + j, x);
+        total += x;
+    }
+    return sum_lanes(total);
 }
 
 /* o[4][padded_dim] = o * alpha + p . v, 'vectors' of the width. */

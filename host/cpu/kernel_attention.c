@@ -16,9 +16,12 @@
 #include "cpu/kernel_variants.h"
 #include "cpu/vector.h"
 
-#include <math.h>
+#if defined(__AVX512F__)
+#include "cpu/transpose.h"
+#endif
 
-enum { KEY_TILE = 128 };
+enum { KEY_TILE = 256 };
+#define LEAST (-1e30f) /* no score: its exponential is nothing, and finite */
 
 #if defined(ORIEL_ATTENTION_BF16)
 #include "cpu/attention_bf16.h"
@@ -85,13 +88,12 @@ static inline float
 probabilities(operand *p, float *s, int32_t keys, float scale, int rounded,
               float *largest, float *sum)
 {
-    int32_t padded = pad_to_lanes(keys);
+    int32_t padded = (keys + P_UNIT - 1) / P_UNIT * P_UNIT;
     float before = *largest, now;
-    vf best, total = {0};
-    vf alpha;
+    vf best, alpha;
 
     for (int32_t j = keys; j < padded; j++)
-        s[j] = -INFINITY;
+        s[j] = LEAST;
     best = load(s);
     for (int32_t j = LANES; j < padded; j += LANES)
         best = larger_of(load(s + j), best);
@@ -99,11 +101,8 @@ probabilities(operand *p, float *s, int32_t keys, float scale, int rounded,
     if (before > now)
         now = before;
     alpha = exp2_of(splat((before - now) * scale));
-    for (int32_t j = 0; j < padded; j += LANES)
-        total += keep_probabilities(p + j, exp2_of((load(s + j) - now) * scale),
-                                    rounded);
     *largest = now;
-    *sum = *sum * alpha[0] + sum_lanes(total);
+    *sum = *sum * alpha[0] + exponentials(p, s, padded, scale, now, rounded);
     return alpha[0];
 }
 
@@ -138,7 +137,7 @@ ORIEL_KERNEL(attention)(const oriel_attention *a)
 
     memset(s.o, 0, sums_bytes(a->head_dim));
     for (int32_t r = 0; r < ORIEL_QUERY_TILE; r++) {
-        s.largest[r] = -INFINITY;
+        s.largest[r] = LEAST;
         s.sum[r] = 0.0f;
     }
     for (int32_t first = 0; first < a->keys; first += KEY_TILE) {

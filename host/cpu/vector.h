@@ -112,10 +112,13 @@ larger_of(vf a, vf b)
 #endif
 }
 
-/* Halves are folded onto each other: one fixed order for every width. */
+/* One fixed order for every width. */
 static inline float
 sum_lanes(vf v)
 {
+#if defined(__AVX512F__)
+    return _mm512_reduce_add_ps((__m512)v);
+#else
     float x[LANES];
 
     memcpy(x, &v, sizeof(x));
@@ -123,11 +126,15 @@ sum_lanes(vf v)
         for (int i = 0; i < n; i++)
             x[i] += x[i + n];
     return x[0];
+#endif
 }
 
 static inline float
 largest_lane(vf v)
 {
+#if defined(__AVX512F__)
+    return _mm512_reduce_max_ps((__m512)v);
+#else
     float x[LANES];
 
     memcpy(x, &v, sizeof(x));
@@ -135,30 +142,45 @@ largest_lane(vf v)
         for (int i = 0; i < n; i++)
             x[i] = x[i] > x[i + n] ? x[i] : x[i + n];
     return x[0];
+#endif
 }
 
-/*
- * 2^t.  Relative error below 2e-7 for -126 <= t <= 127; t is held to that range
- * first (2^-126 stands for all that is smaller).  NaN stays NaN.
- */
+/* 2^f, minimax for |f| <= 0.5 with the constant held at 1: 1.9e-9. */
 static inline vf
-exp2_of(vf t)
+exp2_fraction(vf f)
 {
-    const float magic = 12582912.0f; /* 1.5 x 2^23: adding it rounds to int */
-    vf shifted, f, p;
+    vf p = f * 0.00015345813881140202f + 0.001339993323199451f;
 
-    t = at_most(at_least(t, -126.0f), 127.0f);
-    shifted = t + magic;
-    f = t - (shifted - magic); /* exact, in [-0.5, 0.5] */
-    /* Minimax on that interval with the constant held at 1: 1.9e-9. */
-    p = f * 0.00015345813881140202f + 0.001339993323199451f;
     p = p * f + 0.009618489071726799f;
     p = p * f + 0.05550328642129898f;
     p = p * f + 0.24022646248340607f;
     p = p * f + 0.6931471824645996f;
-    p = p * f + 1.0f;
+    return p * f + 1.0f;
+}
+
+/*
+ * 2^t for finite t.  Relative error below 2e-7 where the result is a normal
+ * number; beyond, something between zero and 2^-126, or 2^127 and infinity.
+ * NaN stays NaN.
+ */
+static inline vf
+exp2_of(vf t)
+{
+#if defined(__AVX512F__)
+    __m512 whole = _mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT |
+                                                       _MM_FROUND_NO_EXC);
+
+    return (vf)_mm512_scalef_ps((__m512)exp2_fraction(t - (vf)whole), whole);
+#else
+    const float magic = 12582912.0f; /* 1.5 x 2^23: adding it rounds to int */
+    vf shifted;
+
+    t = at_most(at_least(t, -126.0f), 127.0f);
+    shifted = t + magic;
     /* The integer sits in the low bits of 'shifted': add it to the exponent. */
-    return (vf)((vi)p + (vi)((vu)shifted << 23));
+    return (vf)((vi)exp2_fraction(t - (shifted - magic)) +
+                (vi)((vu)shifted << 23));
+#endif
 }
 
 /* Rounded to bf16, nearest even; a NaN stays one, quiet. */

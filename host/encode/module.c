@@ -23,14 +23,17 @@ static const char *const names[] = {
     [ORIEL_DEVICE_CUDA] = "cuda",
 };
 
-/* The folder of this very code, symbolic links resolved. */
+/*
+ * The folder of this very code, symbolic links resolved.  Asked of a hidden
+ * function: the address of a public one may be a stub in the program.
+ */
 static oriel_status
 own_folder(char folder[PATH_MAX], oriel_error *err)
 {
     Dl_info info;
     char *slash;
 
-    if (!dladdr((const void *)oriel_version, &info) || !info.dli_fname ||
+    if (!dladdr((const void *)oriel_module_get, &info) || !info.dli_fname ||
         info.dli_fname[0] != '/' || !realpath(info.dli_fname, folder))
         return oriel_fail(err, ORIEL_ERR_DEVICE,
                           "cannot tell which folder liboriel.so was loaded "

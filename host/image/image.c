@@ -179,7 +179,9 @@ oriel_image_decode(const void *bytes, size_t n_bytes,
         return status;
     if (!oriel_canvas_init(&canvas, rgb, pitch, header.width, header.height,
                            header.orientation, &job.hooks))
-        return oriel_fail_memory(err, width, "rows to be turned");
+        return oriel_fail(err, ORIEL_ERR_MEMORY,
+                          "out of memory for rows of %u pixels to be turned",
+                          header.width);
     status = format->decode(&job, &canvas);
     oriel_canvas_end(&canvas);
     return status ? status : oriel_ok(err);

@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/version.h"
 #include "image/convert.h"
 
 #include <setjmp.h>
@@ -19,12 +20,13 @@
 
 #include <jpeglib.h>
 
-enum {
-    PORTION_BYTES = 65536,
-    /* Progressive files have some 10 scans; each costs a pass over the whole
-       picture, however few bytes it has. */
-    MAX_SCANS = 500
-};
+#include <jerror.h>
+
+enum { PORTION_BYTES = 65536 };
+
+/* Progressive files have some 10 scans; each costs a pass over the whole
+   picture, however few bytes it has. */
+#define MAX_SCANS 500
 
 /* What libjpeg has to do next: it may suspend in each. */
 typedef enum stage { READ_HEADER, START, READ_ROWS, DONE } stage;
@@ -63,15 +65,21 @@ on_message(j_common_ptr cinfo)
 }
 
 static void
+fail_here(decoder *d, const char *message)
+{
+    snprintf(d->message, sizeof(d->message), "%s", message);
+    d->errors.msg_code = 0; /* the last warning's, else */
+    longjmp(d->failed, 1);
+}
+
+static void
 on_progress(j_common_ptr cinfo)
 {
     decoder *d = cinfo->client_data;
 
-    if (d->cinfo.input_scan_number <= MAX_SCANS)
-        return;
-    snprintf(d->message, sizeof(d->message),
-             "more than %d scans of one picture", MAX_SCANS);
-    longjmp(d->failed, 1);
+    if (d->cinfo.input_scan_number > MAX_SCANS)
+        fail_here(
+            d, "more than " ORIEL_STRINGIFY(MAX_SCANS) " scans of one picture");
 }
 
 static void
@@ -134,13 +142,6 @@ set_up(decoder *d)
     d->source.term_source = source_nothing;
     d->source.next_input_byte = d->job->bytes;
     d->cinfo.src = &d->source;
-}
-
-static void
-fail_here(decoder *d, const char *message)
-{
-    snprintf(d->message, sizeof(d->message), "%s", message);
-    longjmp(d->failed, 1);
 }
 
 /* The walk over the markers and libjpeg agree on what the file holds, or the
@@ -221,12 +222,25 @@ advance(decoder *d)
 }
 
 static oriel_status
+status_of(int message_code)
+{
+    switch (message_code) {
+    case JERR_OUT_OF_MEMORY:
+        return ORIEL_ERR_MEMORY;
+    case JERR_SOF_UNSUPPORTED: /* lossless, before libjpeg-turbo 3 */
+        return ORIEL_ERR_UNSUPPORTED;
+    default:
+        return ORIEL_ERR_INPUT;
+    }
+}
+
+static oriel_status
 run(decoder *d)
 {
     oriel_error *err = d->job->err;
 
     if (setjmp(d->failed))
-        return oriel_fail(err, ORIEL_ERR_INPUT, "JPEG: %s",
+        return oriel_fail(err, status_of(d->errors.msg_code), "JPEG: %s",
                           ORIEL_QUOTE(d->message));
     set_up(d);
     while (d->stage != DONE) {

@@ -3,6 +3,7 @@
 #include "image/png.h"
 
 #include "base/fail.h"
+#include "base/memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -360,6 +361,7 @@ void
 oriel_png_close(oriel_png *png)
 {
     oriel_metadata_end(&png->metadata);
+    oriel_free(&png->job->hooks, png->inflated);
 }
 
 static bool

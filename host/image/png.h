@@ -67,7 +67,8 @@ typedef struct oriel_png {
     size_t cut_data_start;
 
     oriel_metadata metadata;
-    uint64_t text_size;
+    uint64_t text_size; /* characters of all texts so far */
+    uint8_t *inflated;  /* the last compressed text */
 } oriel_png;
 
 /* Read the chunks on both sides of the pixels. */
@@ -77,7 +78,8 @@ void oriel_png_close(oriel_png *png);
 /* False: the file ends, or this is no chunk. */
 bool oriel_png_next_chunk(const oriel_image_job *job, size_t at,
                           oriel_png_chunk *chunk);
-/* An fdAT's number continues 'sequence'; the file holds its first 4 bytes. */
+/* An fdAT's number continues 'sequence', which is then moved on; and the file
+   holds those 4 bytes. */
 bool oriel_png_frame_follows(const oriel_image_job *job,
                              const oriel_png_chunk *chunk, int64_t *sequence);
 static inline uint32_t

@@ -214,7 +214,7 @@ inflate_portion(pixels *p, bool *done)
         p->zip.avail_out = (uInt)(p->row_bytes + 1 - p->filled);
         int result = inflate(&p->zip, Z_NO_FLUSH);
         if (result == Z_MEM_ERROR)
-            return oriel_fail_memory(err, 0, "zlib");
+            return oriel_zip_fail_memory(err);
         if (result < 0 || result == Z_NEED_DICT)
             return oriel_fail(err, ORIEL_ERR_INPUT,
                               "PNG: pixels: not a valid zlib stream: %s",
@@ -234,6 +234,36 @@ inflate_portion(pixels *p, bool *done)
     return ORIEL_OK;
 }
 
+/* The whole picture, or the frame that an fcTL before the pixels names. */
+static oriel_status
+find_extent(pixels *p, const oriel_png *png)
+{
+    static const uint32_t none[4];
+    const uint32_t *box = png->has_box ? png->box : none;
+    uint32_t right = png->has_box ? box[2] : png->width;
+    uint32_t bottom = png->has_box ? box[3] : png->height;
+    uint32_t bits = (uint32_t)oriel_png_row_bits(&p->row);
+
+    /* A second header may have made the picture smaller than its frame. */
+    if (right <= box[0] || bottom <= box[1] || right > png->width ||
+        bottom > png->height)
+        return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
+                          "PNG: chunk fcTL: expected a frame within the "
+                          "picture");
+    p->left = box[0];
+    p->top = box[1];
+    p->width = right - p->left;
+    p->height = bottom - p->top;
+    p->plain =
+        !png->interlaced && p->width == png->width && p->height == png->height;
+    p->pixel_bytes = (bits + 7) / 8;
+    if (p->width > INT_MAX / bits - 7)
+        return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
+                          "PNG: rows of %u pixels, expected at most %u",
+                          p->width, INT_MAX / bits - 7);
+    return ORIEL_OK;
+}
+
 static oriel_status
 pixels_init(pixels *p, const oriel_png *png, oriel_canvas *canvas)
 {
@@ -243,33 +273,16 @@ pixels_init(pixels *p, const oriel_png *png, oriel_canvas *canvas)
     p->png = png;
     p->canvas = canvas;
     status = oriel_png_row_init(&p->row, png);
+    if (!status)
+        status = find_extent(p, png);
     if (status)
         return status;
-    uint32_t right = png->has_box ? png->box[2] : png->width;
-    uint32_t bottom = png->has_box ? png->box[3] : png->height;
-    p->left = png->has_box ? png->box[0] : 0;
-    p->top = png->has_box ? png->box[1] : 0;
-    /* A second header may have made the picture smaller than its frame. */
-    if (right <= p->left || bottom <= p->top || right > png->width ||
-        bottom > png->height)
-        return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
-                          "PNG: chunk fcTL: expected a frame within the "
-                          "picture");
-    p->width = right - p->left;
-    p->height = bottom - p->top;
-    p->plain =
-        !png->interlaced && p->width == png->width && p->height == png->height;
-    uint32_t bits = (uint32_t)oriel_png_row_bits(&p->row);
-    if (p->width > INT_MAX / bits - 7)
-        return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
-                          "PNG: rows of %u pixels, expected at most %u",
-                          p->width, INT_MAX / bits - 7);
-    p->pixel_bytes = (bits + 7) / 8;
     p->pass = png->interlaced ? adam7 : &whole;
     p->n_passes = png->interlaced ? 7 : 1;
     begin_pass(p);
 
-    size_t line = ((size_t)p->width * bits + 7) / 8 + 1;
+    size_t line =
+        ((size_t)p->width * (size_t)oriel_png_row_bits(&p->row) + 7) / 8 + 1;
     p->line = oriel_calloc(hooks, line, 1);
     p->previous = oriel_calloc(hooks, line, 1);
     p->rgb = oriel_alloc(hooks, 3 * (size_t)p->width);
@@ -280,7 +293,7 @@ pixels_init(pixels *p, const oriel_png *png, oriel_canvas *canvas)
     p->zip.zfree = oriel_zip_free;
     p->zip.opaque = (voidpf)(uintptr_t)hooks;
     p->zip_live = inflateInit(&p->zip) == Z_OK;
-    return p->zip_live ? ORIEL_OK : oriel_fail_memory(png->job->err, 0, "zlib");
+    return p->zip_live ? ORIEL_OK : oriel_zip_fail_memory(png->job->err);
 }
 
 static void

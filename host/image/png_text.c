@@ -5,6 +5,8 @@
  * Of texts only those that can hold an orientation are kept, but all are
  * measured: what inflates over 1 MiB, or over 64 MiB together, refuses the
  * file.  A broken zlib stream is an empty text, and a cut one a shorter text.
+ * (The reference keeps texts and its own facts in one table, where a keyword
+ * "transparency" or "interlace" overwrites them; here it is a text.)
  */
 #include "image/png.h"
 #include "image/png_zip.h"
@@ -16,11 +18,10 @@
 
 enum { TEXT_LIMIT = 1024 * 1024, TEXTS_LIMIT = 64 * TEXT_LIMIT };
 
-/* A text inside a chunk, or inflated into memory of ours. */
+/* A text inside a chunk, or inflated. */
 typedef struct text {
     const uint8_t *bytes;
     size_t n_bytes;
-    void *owned;
 } text;
 
 /* Fill 'out'; the stream's end need not be there.  '*n_out' SIZE_MAX: not a
@@ -38,13 +39,13 @@ inflate_into(const oriel_png *png, const oriel_png_chunk *chunk,
                     .avail_out = TEXT_LIMIT};
 
     if (inflateInit(&zip) != Z_OK)
-        return oriel_fail_memory(png->job->err, 0, "zlib");
+        return oriel_zip_fail_memory(png->job->err);
     int result = inflate(&zip, Z_SYNC_FLUSH);
     size_t left = zip.avail_in;
     *n_out = TEXT_LIMIT - zip.avail_out;
     inflateEnd(&zip);
     if (result == Z_MEM_ERROR)
-        return oriel_fail_memory(png->job->err, 0, "zlib");
+        return oriel_zip_fail_memory(png->job->err);
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
         *n_out = SIZE_MAX;
     else if (result != Z_STREAM_END && left > 0)
@@ -54,22 +55,23 @@ inflate_into(const oriel_png *png, const oriel_png_chunk *chunk,
     return ORIEL_OK;
 }
 
-/* A compressed body; 'valid' false and the text empty if it is broken. */
+/* A compressed body, good until the next one; '*valid' false and the text
+   empty if it is broken. */
 static oriel_status
-inflate_text(const oriel_png *png, const oriel_png_chunk *chunk,
-             const uint8_t *bytes, size_t n_bytes, text *result, bool *valid)
+inflate_text(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *bytes,
+             size_t n_bytes, text *result, bool *valid)
 {
-    uint8_t *out = oriel_alloc(&png->job->hooks, TEXT_LIMIT);
     size_t n_out = 0;
     oriel_status status;
 
-    if (!out)
+    if (!png->inflated)
+        png->inflated = oriel_alloc(&png->job->hooks, TEXT_LIMIT);
+    if (!png->inflated)
         return oriel_fail_memory(png->job->err, TEXT_LIMIT, "a text of a PNG");
-    status = inflate_into(png, chunk, bytes, n_bytes, out, &n_out);
+    status = inflate_into(png, chunk, bytes, n_bytes, png->inflated, &n_out);
     *valid = n_out != SIZE_MAX;
-    result->bytes = out;
+    result->bytes = png->inflated;
     result->n_bytes = *valid ? n_out : 0;
-    result->owned = out;
     return status;
 }
 
@@ -109,14 +111,15 @@ measure(oriel_png *png, size_t n_characters)
     return ORIEL_OK;
 }
 
-/* Keep a text if its keyword is one that orients; takes over 'owned'. */
-static void
+/* Keep a text if its keyword is one that orients. */
+static oriel_status
 keep(oriel_png *png, const uint8_t *keyword, size_t n_keyword, bool plain,
      const text *t)
 {
     static const char raw_profile[] = "Raw profile type exif";
     static const char xmp[] = "XML:com.adobe.xmp";
-    oriel_blob *blob = NULL;
+    oriel_blob *blob;
+    void *owned = NULL;
 
     if (n_keyword == sizeof(raw_profile) - 1 &&
         memcmp(keyword, raw_profile, n_keyword) == 0)
@@ -126,11 +129,18 @@ keep(oriel_png *png, const uint8_t *keyword, size_t n_keyword, bool plain,
         blob = &png->metadata.xmp;
     else if (plain && n_keyword == 4 && memcmp(keyword, "exif", 4) == 0)
         blob = &png->metadata.exif;
-    if (blob)
-        oriel_metadata_set(&png->metadata, blob, t->bytes, t->n_bytes,
-                           t->owned);
     else
-        oriel_free(&png->job->hooks, t->owned);
+        return ORIEL_OK;
+    if (t->bytes == png->inflated) {
+        owned = oriel_alloc(&png->job->hooks, t->n_bytes);
+        if (!owned)
+            return oriel_fail_memory(png->job->err, t->n_bytes,
+                                     "a text of a PNG");
+        memcpy(owned, t->bytes, t->n_bytes);
+    }
+    oriel_metadata_set(&png->metadata, blob, owned ? owned : t->bytes,
+                       t->n_bytes, owned);
+    return ORIEL_OK;
 }
 
 static oriel_status
@@ -149,7 +159,7 @@ read_latin1(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data,
     const uint8_t *end = data + chunk->n_data;
     const uint8_t *zero = memchr(data, 0, chunk->n_data);
     size_t n_keyword = (size_t)((zero ? zero : end) - data);
-    text t = {zero ? zero + 1 : end, 0, NULL};
+    text t = {zero ? zero + 1 : end, 0};
     oriel_status status = ORIEL_OK;
     bool valid = true;
 
@@ -163,9 +173,7 @@ read_latin1(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data,
     if (!status && n_keyword > 0)
         status = measure(png, t.n_bytes);
     if (!status && n_keyword > 0)
-        keep(png, data, n_keyword, !compressed, &t);
-    else
-        oriel_free(&png->job->hooks, t.owned);
+        status = keep(png, data, n_keyword, !compressed, &t);
     return status;
 }
 
@@ -217,7 +225,7 @@ read_itxt(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
     if (!split_itxt(&parts, data, chunk->n_data) ||
         (parts.compressed && parts.method != 0))
         return ORIEL_OK;
-    text t = {parts.body, parts.n_body, NULL};
+    text t = {parts.body, parts.n_body};
     if (parts.compressed)
         status = inflate_text(png, chunk, parts.body, parts.n_body, &t, &valid);
     size_t n = utf8_length(t.bytes, t.n_bytes);
@@ -226,32 +234,26 @@ read_itxt(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
         utf8_length(parts.translated, parts.n_translated) != SIZE_MAX)
         status = measure(png, n);
     if (!status && valid)
-        keep(png, data, parts.n_keyword, false, &t);
-    else
-        oriel_free(&png->job->hooks, t.owned);
+        status = keep(png, data, parts.n_keyword, false, &t);
     return status;
 }
 
 /* name, 0, method, compressed profile: ignored once it is known to be small. */
 static oriel_status
-read_iccp(const oriel_png *png, const oriel_png_chunk *chunk,
-          const uint8_t *data)
+read_iccp(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
 {
     const uint8_t *zero = memchr(data, 0, chunk->n_data);
     size_t at = zero ? (size_t)(zero - data) + 1 : 0;
-    text t = {NULL, 0, NULL};
-    oriel_status status;
     bool valid;
+    text t;
 
     if (at >= chunk->n_data)
         return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
                           "PNG: chunk iCCP: expected a compression method");
     if (data[at] != 0)
         return bad_method(png, chunk, data[at]);
-    status = inflate_text(png, chunk, data + at + 1, chunk->n_data - at - 1, &t,
-                          &valid);
-    oriel_free(&png->job->hooks, t.owned);
-    return status;
+    return inflate_text(png, chunk, data + at + 1, chunk->n_data - at - 1, &t,
+                        &valid);
 }
 
 oriel_status

@@ -3,6 +3,7 @@
 #ifndef ORIEL_IMAGE_PNG_ZIP_H
 #define ORIEL_IMAGE_PNG_ZIP_H
 
+#include "base/fail.h"
 #include "base/memory.h"
 
 #include <zlib.h>
@@ -18,6 +19,13 @@ static inline void
 oriel_zip_free(voidpf hooks, voidpf memory)
 {
     oriel_free(hooks, memory);
+}
+
+/* zlib does not say how much it wanted. */
+static inline oriel_status
+oriel_zip_fail_memory(oriel_error *err)
+{
+    return oriel_fail(err, ORIEL_ERR_MEMORY, "out of memory: zlib wanted more");
 }
 
 #endif /* ORIEL_IMAGE_PNG_ZIP_H */

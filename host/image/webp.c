@@ -90,11 +90,17 @@ decode(const oriel_image_job *job, oriel_canvas *canvas)
     WebPAnimInfo info;
     int timestamp;
 
-    if (!decoder || !WebPAnimDecoderGetInfo(decoder, &info) ||
+    /* The file has been parsed once already: only its canvas can be missing. */
+    if (!decoder) {
+        status = oriel_fail_memory(job->err, canvas->width * canvas->height * 8,
+                                   "the canvas of a WebP");
+        goto unwind;
+    }
+    if (!WebPAnimDecoderGetInfo(decoder, &info) ||
         info.canvas_width != canvas->width ||
         info.canvas_height != canvas->height) {
-        status = oriel_fail(job->err, ORIEL_ERR_INPUT,
-                            "WebP: truncated or malformed");
+        status = oriel_fail(job->err, ORIEL_ERR_INTERNAL,
+                            "WebP: the decoder's canvas is not the header's");
         goto unwind;
     }
     if (!WebPAnimDecoderGetNext(decoder, &rgba, &timestamp)) {

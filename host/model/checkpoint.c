@@ -185,16 +185,10 @@ oriel_checkpoint_open(oriel_checkpoint **out, const char *path,
     oriel_status status;
 
     *out = NULL;
-    if (stat(path, &info) != 0) {
-        const int cause = errno;
-
-        return oriel_fail_cause(
-            err,
-            cause == ENOENT || cause == ENOTDIR ? ORIEL_ERR_NOT_FOUND
-                                                : ORIEL_ERR_IO,
-            cause, "%s: cannot find it, expected a folder or .safetensors file",
-            ORIEL_QUOTE(path));
-    }
+    if (stat(path, &info) != 0)
+        return oriel_file_fail(
+            err, path, "cannot find a folder or .safetensors file there",
+            errno);
     checkpoint = create(path, hooks, err);
     if (!checkpoint)
         return ORIEL_ERR_MEMORY;

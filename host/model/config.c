@@ -45,12 +45,36 @@ is_one_of(const char *text, const char *const *list)
 static const char *const tower_types[] = {"qwen2_5_vl", "qwen2_5_vl_vision",
                                           "qwen2_5_omni_vision_encoder", NULL};
 
+/* What may stand around a vision_config: Omni, and retrieval wrappers. */
+static const struct {
+    const char *name, *path, *vision_path;
+} wrappers[] = {
+    {"thinker_config", "thinker_config.", "thinker_config.vision_config."},
+    {"vlm_config", "vlm_config.", "vlm_config.vision_config."},
+};
+
+/* Point 'fields' at the vision_config of one wrapper, if that is there. */
+static bool
+enter_wrapper(oriel_fields *fields, size_t which)
+{
+    oriel_fields inner = *fields;
+
+    inner.object = oriel_field_object(fields, wrappers[which].name);
+    inner.path = wrappers[which].path;
+    if (!inner.object)
+        return false;
+    fields->object = oriel_field_object(&inner, "vision_config");
+    if (!fields->object)
+        oriel_field_fail(&inner, "vision_config", NULL, "an object");
+    fields->status = inner.status;
+    fields->path = wrappers[which].vision_path;
+    return true;
+}
+
 /* Point 'fields' at the vision configuration. */
 static void
 find_vision(oriel_fields *fields)
 {
-    oriel_fields thinker = *fields;
-    const json_t *root = fields->object;
     const json_t *vision = oriel_field_object(fields, "vision_config");
     const char *type;
 
@@ -59,18 +83,11 @@ find_vision(oriel_fields *fields)
         fields->path = "vision_config.";
         return;
     }
-    thinker.object = oriel_field_object(fields, "thinker_config");
-    thinker.path = "thinker_config.";
-    if (thinker.object) {
-        fields->object = oriel_field_object(&thinker, "vision_config");
-        if (!fields->object)
-            oriel_field_fail(&thinker, "vision_config", NULL, "an object");
-        fields->status = thinker.status;
-        fields->path = "thinker_config.vision_config.";
-        return;
-    }
+    for (size_t i = 0; i < sizeof(wrappers) / sizeof(*wrappers); i++)
+        if (enter_wrapper(fields, i))
+            return;
     /* A tower saved alone; "qwen2_5_vl" here would be a whole model. */
-    type = json_string_value(json_object_get(root, "model_type"));
+    type = json_string_value(json_object_get(fields->object, "model_type"));
     if (type && is_one_of(type, tower_types + 1)) {
         fields->path = "";
         return;

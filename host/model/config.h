@@ -3,9 +3,10 @@
  * config.h - the vision part of config.json
  *
  * Every layout in use: vision_config at the top (old and new files alike), in
- * thinker_config (Omni), or the whole file (a tower saved alone).  Re-saved
- * files drop fields that equal the reference's class defaults, so absent
- * fields take them; widths that tensor shapes tell are left 0 instead.
+ * thinker_config (Omni) or vlm_config (retrieval wrappers), or the whole file
+ * (a tower saved alone).  Re-saved files drop fields that equal the reference's
+ * class defaults, so absent fields take them; widths that tensor shapes tell
+ * are left 0 instead.
  */
 #ifndef ORIEL_MODEL_CONFIG_H
 #define ORIEL_MODEL_CONFIG_H

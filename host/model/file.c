@@ -44,8 +44,9 @@ create(const char *name, const oriel_hooks *hooks, oriel_error *err)
     return file;
 }
 
-static oriel_status
-fail_errno(oriel_error *err, const char *path, const char *doing, int cause)
+oriel_status
+oriel_file_fail(oriel_error *err, const char *path, const char *doing,
+                int cause)
 {
     char text[128];
     oriel_status status = cause == ENOENT || cause == ENOTDIR
@@ -71,7 +72,7 @@ oriel_file_open(oriel_file **out, const char *path, const oriel_hooks *hooks,
     /* Without O_NONBLOCK a FIFO in a file's place would hang us. */
     file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (file->fd < 0 || fstat(file->fd, &info) != 0) {
-        status = fail_errno(err, path, "cannot open", errno);
+        status = oriel_file_fail(err, path, "cannot open", errno);
         goto unwind;
     }
     if (!S_ISREG(info.st_mode)) {
@@ -125,7 +126,7 @@ read_fd(const oriel_file *file, uint64_t offset, uint8_t *out, size_t bytes,
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return fail_errno(err, file->name, "cannot read", errno);
+            return oriel_file_fail(err, file->name, "cannot read", errno);
         if (n == 0)
             return fail_short(err, file, offset, bytes);
         done += (size_t)n;

@@ -15,6 +15,10 @@
 
 typedef struct oriel_file oriel_file;
 
+/* "PATH: DOING: <strerror>" with the status that errno 'cause' amounts to. */
+oriel_status oriel_file_fail(oriel_error *err, const char *path,
+                             const char *doing, int cause);
+
 /* A regular file, kept open.  ORIEL_ERR_NOT_FOUND, _IO, _MEMORY */
 oriel_status oriel_file_open(oriel_file **out, const char *path,
                              const oriel_hooks *hooks, oriel_error *err);

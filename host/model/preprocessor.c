@@ -37,21 +37,38 @@ refuse(oriel_fields *fields, const char *name, const char *why)
                        ORIEL_QUOTE(fields->file), fields->path, name, why);
 }
 
-/* Steps that we always do, and steps that we never do. */
+/* Flags of the steps that we do; all but two of them we always do. */
+static const char *const steps[] = {"do_resize", "do_convert_rgb", "do_rescale",
+                                    "do_normalize"};
+
+static bool
+is_our_step(const char *name)
+{
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+        if (strcmp(name, steps[i]) == 0)
+            return true;
+    return false;
+}
+
 static void
 read_flags(oriel_network *net, oriel_fields *fields)
 {
-    static const char *const always[] = {"do_resize", "do_convert_rgb"};
-    static const char *const never[] = {"do_center_crop", "do_pad"};
+    const char *name;
+    json_t *value;
     int32_t flag;
 
     oriel_field_bool(fields, "do_rescale", &net->do_rescale);
     oriel_field_bool(fields, "do_normalize", &net->do_normalize);
-    for (size_t i = 0; i < 2; i++) {
-        if (oriel_field_bool(fields, always[i], &flag) && !flag)
-            refuse(fields, always[i], "false is not supported, only true");
-        if (oriel_field_bool(fields, never[i], &flag) && flag)
-            refuse(fields, never[i], "true is not supported, only false");
+    for (size_t i = 0; i < 2; i++)
+        if (oriel_field_bool(fields, steps[i], &flag) && !flag)
+            refuse(fields, steps[i], "false is not supported, only true");
+    /* Cropping, padding and whatever else somebody's processor does. */
+    json_object_foreach((json_t *)fields->object, name, value)
+    {
+        if (strncmp(name, "do_", 3) == 0 && !is_our_step(name) &&
+            json_is_true(value))
+            refuse(fields, ORIEL_QUOTE(name),
+                   "true is not supported, only false");
     }
 }
 

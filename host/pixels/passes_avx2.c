@@ -65,7 +65,7 @@ weight_at(const oriel_axis *axis, int32_t i, int32_t j)
                                                 : 0;
 }
 
-/* ---- Across: [group][chunks of 4 taps][GROUP][digits][4] int16 ---------- */
+/* ---- Across: [group][GROUP][chunks of 4 taps][digits][4] int16 ---------- */
 
 static bool
 across_bytes(int32_t source, int32_t size, size_t *bytes)
@@ -115,8 +115,8 @@ pack_across(const oriel_axis *axis, void *packed)
         head.safe = i + GROUP;
         *(int32_t *)(void *)to = chunks;
         to += 4;
-        for (int32_t c = 0; c < chunks; c++)
-            for (int32_t k = i; k < i + GROUP; k++)
+        for (int32_t k = i; k < i + GROUP; k++)
+            for (int32_t c = 0; c < chunks; c++)
                 for (int32_t d = 0; d < head.digits; d++)
                     for (int32_t j = 4 * c; j < 4 * c + 4; j++)
                         *to++ = digit(weight_at(axis, k, j), head.digits, d);
@@ -124,28 +124,46 @@ pack_across(const oriel_axis *axis, void *packed)
     memcpy(packed, &head, sizeof(head));
 }
 
-/* Sums of one output's chunk 'c': the layout of the head comment. */
-AVX2 INLINE void
-add_chunk(__m256i *low, __m256i *high, const uint8_t *pixels,
-          const int16_t *weights, int32_t digits)
+/* Sums of one output: the layout of the head comment. */
+AVX2 INLINE __m256i
+sum_output(const uint8_t *pixels, const int16_t *weights, int32_t chunks,
+           int32_t digits)
 {
     const __m256i spread = _mm256_setr_epi8(
         0, -1, 3, -1, 6, -1, 9, -1, 1, -1, 4, -1, 7, -1, 10, -1, 2, -1, 5, -1,
         8, -1, 11, -1, -1, -1, -1, -1, -1, -1, -1, -1);
-    __m256i taps =
-        _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(
-                                (const __m128i *)(const void *)pixels)),
-                            spread);
-    int64_t w;
+    __m256i low = _mm256_setzero_si256(), high = low;
 
-    memcpy(&w, weights, 8);
-    *low =
-        _mm256_add_epi32(*low, _mm256_madd_epi16(taps, _mm256_set1_epi64x(w)));
-    if (digits == 2) {
-        memcpy(&w, weights + 4, 8);
-        *high = _mm256_add_epi32(
-            *high, _mm256_madd_epi16(taps, _mm256_set1_epi64x(w)));
+    for (int32_t c = 0; c < chunks; c++, pixels += 12, weights += 4 * digits) {
+        __m256i taps =
+            _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128(
+                                    (const __m128i *)(const void *)pixels)),
+                                spread);
+        int64_t w;
+
+        memcpy(&w, weights, 8);
+        low = _mm256_add_epi32(low,
+                               _mm256_madd_epi16(taps, _mm256_set1_epi64x(w)));
+        if (digits == 2) {
+            memcpy(&w, weights + 4, 8);
+            high = _mm256_add_epi32(
+                high, _mm256_madd_epi16(taps, _mm256_set1_epi64x(w)));
+        }
     }
+    return digits == 1
+               ? low
+               : _mm256_add_epi32(low, _mm256_slli_epi32(high, DIGIT_BITS));
+}
+
+/* Inlined with few chunks as a constant, the loops over them vanish. */
+AVX2 INLINE void
+sum_group(__m256i sums[GROUP], const int32_t *first, const uint8_t *source,
+          const int16_t *weights, int32_t chunks, int32_t digits)
+{
+    for (int32_t k = 0; k < GROUP;
+         k++, weights += (size_t)chunks * (size_t)(4 * digits))
+        sums[k] =
+            sum_output(source + (size_t)first[k] * 3, weights, chunks, digits);
 }
 
 /* 8 outputs as bytes: lane 0 their reds and greens, lane 1 blue and nothing,
@@ -180,24 +198,22 @@ across_groups(const oriel_axis *axis, const int16_t *from, int32_t safe,
     const __m128i shift = _mm_cvtsi32_si128(axis->shift);
 
     for (int32_t i = 0; i < safe; i += GROUP, out += 3 * GROUP) {
-        __m256i low[GROUP] = {0}, high[GROUP] = {0}, pairs[GROUP / 2];
+        __m256i sums[GROUP], pairs[GROUP / 2];
         int32_t chunks;
 
         memcpy(&chunks, from, 4);
         from += 4;
-        for (int32_t c = 0; c < chunks; c++)
-            for (int32_t k = 0; k < GROUP; k++, from += 4 * digits)
-                add_chunk(&low[k], &high[k],
-                          source + (size_t)(axis->first[i + k] + 4 * c) * 3,
-                          from, digits);
-        for (int32_t k = 0; k < GROUP; k++)
-            if (digits == 2)
-                low[k] = _mm256_add_epi32(
-                    low[k], _mm256_slli_epi32(high[k], DIGIT_BITS));
+        if (chunks == 1)
+            sum_group(sums, axis->first + i, source, from, 1, digits);
+        else if (chunks == 2)
+            sum_group(sums, axis->first + i, source, from, 2, digits);
+        else
+            sum_group(sums, axis->first + i, source, from, chunks, digits);
+        from += (size_t)chunks * (size_t)(GROUP * 4 * digits);
         for (int32_t k = 0; k < GROUP / 2; k++)
             pairs[k] = _mm256_sra_epi32(
-                _mm256_add_epi32(_mm256_hadd_epi32(low[2 * k], low[2 * k + 1]),
-                                 half),
+                _mm256_add_epi32(
+                    _mm256_hadd_epi32(sums[2 * k], sums[2 * k + 1]), half),
                 shift);
         store_group(_mm256_packus_epi16(_mm256_packs_epi32(pairs[0], pairs[1]),
                                         _mm256_packs_epi32(pairs[2], pairs[3])),
@@ -348,13 +364,33 @@ down(const oriel_axis *axis, const void *packed, int32_t y,
 
 /* ---- Float -------------------------------------------------------------- */
 
-/* Three levels, without reading a fourth. */
+/* Three levels and a byte more; 'last' where there is no byte more. */
 AVX2 INLINE __m128
-load_pixel(const uint8_t *pixel)
+load_pixel(const uint8_t *pixel, bool last)
 {
-    int32_t levels = pixel[0] | pixel[1] << 8 | pixel[2] << 16;
+    int32_t levels = 0;
 
+    if (last)
+        levels = pixel[0] | pixel[1] << 8 | pixel[2] << 16;
+    else
+        memcpy(&levels, pixel, 4);
     return _mm_cvtepi32_ps(_mm_cvtepu8_epi32(_mm_cvtsi32_si128(levels)));
+}
+
+/* 'last' where the taps may reach the row's last pixel. */
+AVX2 INLINE __m128
+sum_float(const float *w, int32_t count, const uint8_t *pixel, bool last)
+{
+    int32_t apart = oriel_taps_apart(count);
+    __m128 sum = _mm_mul_ps(_mm_set1_ps(w[0]), load_pixel(pixel, last));
+
+    for (int32_t j = 1; j < apart; j++)
+        sum = _mm_add_ps(sum, _mm_mul_ps(_mm_set1_ps(w[j]),
+                                         load_pixel(pixel + 3 * j, last)));
+    for (int32_t j = apart; j < count; j++)
+        sum = _mm_fmadd_ps(_mm_set1_ps(w[j]), load_pixel(pixel + 3 * j, last),
+                           sum);
+    return sum;
 }
 
 AVX2 void
@@ -364,17 +400,12 @@ oriel_across_float_avx2(const oriel_axis *axis, const uint8_t *source,
     for (int32_t i = 0; i < axis->size; i++, out += 3) {
         const float *w = oriel_axis_real(axis, i);
         const uint8_t *pixel = source + (size_t)axis->first[i] * 3;
-        int32_t count = axis->count[i], apart = oriel_taps_apart(count);
-        __m128 sum = _mm_mul_ps(_mm_set1_ps(w[0]), load_pixel(pixel));
+        int32_t count = axis->count[i];
+        bool last = axis->first[i] + count == axis->source;
         float rgb[4];
 
-        for (int32_t j = 1; j < apart; j++)
-            sum = _mm_add_ps(
-                sum, _mm_mul_ps(_mm_set1_ps(w[j]), load_pixel(pixel + 3 * j)));
-        for (int32_t j = apart; j < count; j++)
-            sum =
-                _mm_fmadd_ps(_mm_set1_ps(w[j]), load_pixel(pixel + 3 * j), sum);
-        _mm_storeu_ps(rgb, sum);
+        _mm_storeu_ps(rgb, last ? sum_float(w, count, pixel, true)
+                                : sum_float(w, count, pixel, false));
         memcpy(out, rgb, 12);
     }
 }

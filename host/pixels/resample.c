@@ -136,13 +136,15 @@ oriel_resampler_init(void *memory, int32_t resample, int32_t source_width,
                                     source_width, source_height, width, height);
 }
 
-/* Rows that wait between the passes. */
+/* Rows that wait between the passes: a ring, unless the pass down reads the
+   source itself. */
 static size_t
 waiting_rows(const oriel_resampler *r)
 {
-    if (!r->down.size || (r->vertical_first && r->across.size))
-        return 1;
-    return (size_t)r->down.max_taps;
+    bool ring = r->resample == ORIEL_RESAMPLE_FLOAT ||
+                (r->across.size && !r->vertical_first);
+
+    return r->down.size && ring ? (size_t)r->down.max_taps : 1;
 }
 
 /* Bytes of such a row, a multiple of the alignment. */

@@ -18,7 +18,7 @@ read_all(size_t *n_bytes)
 {
     FILE *file = fopen(ORIEL_CORPUS, "rb");
     uint8_t *bytes;
-    long n;
+    long n = 0;
 
     if (!file)
         give_up("cannot be opened");

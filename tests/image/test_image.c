@@ -8,8 +8,11 @@
 #include "oriel_image.h"
 #include "support/suite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <jpeglib.h>
 #include <zlib.h>
 
 static corpus files;
@@ -177,6 +180,23 @@ START_TEST(unfit_files)
 }
 END_TEST
 
+#if LIBJPEG_TURBO_VERSION_NUMBER < 3000000
+START_TEST(lossless_jpeg_is_unsupported)
+{
+    static const uint8_t jpeg[] = {
+        0xff, 0xd8, 0xff, 0xc3, 0, 11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0,
+        0xff, 0xda, 0,    8,    1, 1,  0, 1, 0, 0, 0, 0, 0, 0xff, 0xd9};
+    uint8_t rgb[3];
+    oriel_error err;
+
+    ck_assert_int_eq(
+        oriel_image_decode(jpeg, sizeof(jpeg), NULL, rgb, sizeof(rgb), 0, &err),
+        ORIEL_ERR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(err.message, "SOF type 0xc3"));
+}
+END_TEST
+#endif
+
 static oriel_status
 probe_with(const oriel_image_options *options)
 {
@@ -308,6 +328,41 @@ START_TEST(bombs_allocate_nothing)
 }
 END_TEST
 
+/* A progressive JPEG whose last scan comes again and again. */
+static oriel_status
+decode_scans(const corpus_file *file, size_t again, oriel_error *err)
+{
+    static uint8_t rgb[3 * 64 * 64];
+    size_t scan = file->n_bytes - 2;
+
+    while (scan > 0 && memcmp(file->bytes + scan, "\377\332", 2) != 0)
+        scan--;
+    size_t n = file->n_bytes - 2 - scan;
+    uint8_t *bytes = malloc(scan + n * again + 2);
+    ck_assert_ptr_nonnull(bytes);
+    memcpy(bytes, file->bytes, scan);
+    for (size_t i = 0; i < again; i++)
+        memcpy(bytes + scan + i * n, file->bytes + scan, n);
+    memcpy(bytes + scan + again * n, "\377\331", 2);
+    oriel_status status = oriel_image_decode(bytes, scan + n * again + 2, NULL,
+                                             rgb, sizeof(rgb), 0, err);
+    free(bytes);
+    return status;
+}
+
+START_TEST(scans_are_limited)
+{
+    const corpus_file *file = corpus_find(
+        &files, "JPEG, 3 bands, 40x33, progressive 1, subsampling 2");
+    oriel_error err;
+
+    ck_assert_int_eq(decode_scans(file, 1, &err), ORIEL_OK);
+    ck_assert_int_eq(decode_scans(file, 480, &err), ORIEL_OK);
+    ck_assert_int_eq(decode_scans(file, 501, &err), ORIEL_ERR_INPUT);
+    ck_assert_ptr_nonnull(strstr(err.message, "more than 500 scans"));
+}
+END_TEST
+
 /* ---- Memory ------------------------------------------------------------- */
 
 static const char *const allocating[] = {
@@ -373,10 +428,14 @@ main(void)
     tcase_add_loop_test(tcase, probe_tells, 0, COUNT(probed));
     tcase_add_test(tcase, ignored_orientation_is_1);
     tcase_add_loop_test(tcase, unfit_files, 0, COUNT(unfit));
+#if LIBJPEG_TURBO_VERSION_NUMBER < 3000000
+    tcase_add_test(tcase, lossless_jpeg_is_unsupported);
+#endif
     tcase_add_test(tcase, options_are_checked);
     tcase_add_test(tcase, arguments_are_checked);
     tcase_add_test(tcase, pixels_are_limited);
     tcase_add_loop_test(tcase, bombs_allocate_nothing, 0, COUNT(bombs));
+    tcase_add_test(tcase, scans_are_limited);
     tcase_add_loop_test(tcase, allocations_may_fail, 0, COUNT(allocating));
     suite_add_tcase(suite, tcase);
     result = run_suite(suite);

@@ -119,7 +119,7 @@ START_TEST(opens_every_form)
     ck_assert_int_eq(c->weight_dtype, width == 4           ? ORIEL_DTYPE_F32
                                       : f->dtype[0] == 'B' ? ORIEL_DTYPE_BF16
                                                            : ORIEL_DTYPE_F16);
-    ck_assert_uint_eq(c->weight_bytes, (uint64_t)TINY_VALUES * width);
+    ck_assert_uint_eq(c->weight_bytes, (uint64_t)TINY_VALUES * (uint64_t)width);
     check_values(c);
     oriel_checkpoint_close(c);
     temp_remove(folder);

@@ -75,6 +75,11 @@ static const expected good[] = {
      "\"model_type\":\"qwen2_5_omni_vision_encoder\"}},"
      "\"talker_config\":{\"vision_start_token_id\":151652}}",
      32, 1280, 3420, 16, 3584, 14, 2, 2, 112, SEVEN, 10000.0, true},
+    /* A wrapper for retrieval. */
+    {"{\"model_type\":\"colqwen2\",\"vlm_config\":{\"model_type\":"
+     "\"qwen2_5_vl\",\"vision_config\":{\"hidden_size\":1280,"
+     "\"out_hidden_size\":2048}}}",
+     32, 1280, 0, 16, 2048, 14, 2, 2, 112, SEVEN, 10000.0, false},
     /* A tower saved alone. */
     {"{\"model_type\":\"qwen2_5_vl_vision\",\"hidden_size\":1280}", 32, 1280, 0,
      16, 0, 14, 2, 2, 112, SEVEN, 10000.0, false},
@@ -187,6 +192,9 @@ static const struct {
     {"{\"thinker_config\":{}}",
      ORIEL_ERR_MODEL,
      {"thinker_config.vision_config: expected an object", "found nothing"}},
+    {"{\"vlm_config\":{\"vision_config\":{\"depth\":0}}}",
+     ORIEL_ERR_MODEL,
+     {"vlm_config.vision_config.depth: expected"}},
     {"{\"thinker_config\":3}",
      ORIEL_ERR_MODEL,
      {"thinker_config: expected an object, found 3"}},
@@ -211,6 +219,8 @@ static const struct {
     {VISION("\"depth\":1025"), ORIEL_ERR_MODEL, {"depth", "found 1025"}},
     {VISION("\"depth\":-32"), ORIEL_ERR_MODEL, {"depth", "found -32"}},
     {VISION("\"depth\":32.0"), ORIEL_ERR_MODEL, {"depth", "an integer"}},
+    {VISION("\"depth\":{}"), ORIEL_ERR_MODEL, {"depth", "found an object"}},
+    {VISION("\"depth\":false"), ORIEL_ERR_MODEL, {"depth", "found false"}},
     {VISION("\"depth\":\"32\""), ORIEL_ERR_MODEL, {"depth", "found \"32\""}},
     {VISION("\"depth\":9223372036854775807"), ORIEL_ERR_MODEL, {"depth"}},
     {VISION("\"depth\":9223372036854775808"),

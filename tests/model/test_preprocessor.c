@@ -54,7 +54,8 @@ static const struct {
     /* Re-saved by 5.23: only size; nulls of unused options. */
     {"{\"crop_size\": null, \"data_format\": \"channels_first\","
      "\"default_to_square\": true, \"device\": null, \"do_center_crop\": null,"
-     "\"do_pad\": null, \"do_resize\": true, \"resample\": null, \"size\": "
+     "\"do_pad\": false, \"do_other\": false, \"do_resize\": true, "
+     "\"resample\": null, \"size\": "
      "{\"longest_edge\": 12845056, \"shortest_edge\": 3136}}",
      3136, 12845056},
     /* Nothing: the class default, not the checkpoints'. */
@@ -155,6 +156,8 @@ static const struct {
     {"{\"do_center_crop\":true}", ORIEL_ERR_UNSUPPORTED,
      "do_center_crop: true"},
     {"{\"do_pad\":true}", ORIEL_ERR_UNSUPPORTED, "do_pad: true"},
+    {"{\"do_flip_channel_order\":true}", ORIEL_ERR_UNSUPPORTED,
+     "do_flip_channel_order: true"},
     {"{\"do_rescale\":1}", ORIEL_ERR_MODEL,
      "do_rescale: expected true or false, found 1"},
     {"{\"resample\":2}", ORIEL_ERR_UNSUPPORTED,

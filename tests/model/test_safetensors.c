@@ -47,18 +47,15 @@ open_good(const char *header, size_t data_bytes, uint8_t **file)
 START_TEST(reads_a_table)
 {
     /* Not in the order of their data; odd begin; escapes in a name. */
-    const char header[] = "{\"b\":" ENTRY(
-        "F32", "[2,1]", "3",
-        "11") ","
-              "\"__metadata__\":{\"format\":\"pt\",\"k\":\"v\"},"
-              "\"a\\u00e9\\n\":" ENTRY("U8", "[3]", "0",
-                                       "3") ","
-                                            "\"empty\":" ENTRY(
-                                                "BF16", "[0,7]", "11",
-                                                "11") ","
-                                                      "\"scalar\":" ENTRY(
-                                                          "I64", "[]", "11",
-                                                          "19") "}   ";
+    /* clang-format off */
+    const char header[] =
+        "{\"b\":" ENTRY("F32", "[2,1]", "3", "11") ","
+        "\"__metadata__\":{\"format\":\"pt\",\"k\":\"v\"},"
+        "\"a\\u00e9\\n\":" ENTRY("U8", "[3]", "0", "3") ","
+        "\"empty\":" ENTRY("BF16", "[0,7]", "11", "11") ","
+        "\"also empty\":" ENTRY("F32", "[3,0]", "11", "11") ","
+        "\"scalar\":" ENTRY("I64", "[]", "11", "19") "}   ";
+    /* clang-format on */
     uint8_t *file;
     oriel_safetensors *st = open_good(header, 19, &file);
     size_t n;
@@ -66,7 +63,7 @@ START_TEST(reads_a_table)
     const oriel_metadata_pair *pairs;
     uint8_t data[8];
 
-    ck_assert_uint_eq(n, 4);
+    ck_assert_uint_eq(n, 5);
     ck_assert_str_eq(t[0].name, "a\xc3\xa9\n");
     ck_assert_str_eq(t[1].name, "b");
     ck_assert_int_eq(t[1].dtype, ORIEL_STORED_F32);
@@ -75,7 +72,7 @@ START_TEST(reads_a_table)
     ck_assert_int_eq(t[1].shape[0], 2);
     ck_assert_uint_eq(t[1].bytes, 8);
     ck_assert_uint_eq(t[1].offset, 8 + strlen(header) + 3);
-    ck_assert_ptr_eq(oriel_safetensors_find(st, "scalar"), &t[3]);
+    ck_assert_ptr_eq(oriel_safetensors_find(st, "scalar"), &t[4]);
     ck_assert_ptr_eq(oriel_safetensors_find(st, "b"), &t[1]);
     ck_assert_ptr_null(oriel_safetensors_find(st, "B"));
     ck_assert_ptr_null(oriel_safetensors_find(st, "__metadata__"));
@@ -91,6 +88,10 @@ START_TEST(reads_a_table)
                      ORIEL_ERR_INTERNAL);
     ck_assert_int_eq(oriel_stored_read(&t[1], UINT64_MAX, data, 1, NULL),
                      ORIEL_ERR_INTERNAL);
+    ck_assert_int_eq(oriel_stored_read(&t[1], 8, data, 0, NULL), ORIEL_OK);
+    ck_assert_int_eq(
+        oriel_file_read(oriel_safetensors_file(st), UINT64_MAX, data, 1, NULL),
+        ORIEL_ERR_IO);
     oriel_safetensors_close(st);
     free(file);
 }
@@ -152,6 +153,8 @@ START_TEST(knows_every_dtype)
     st = open_good(header, dtypes[_i].bytes, &file);
     ck_assert_int_eq(oriel_safetensors_tensors(st, &n)->dtype,
                      dtypes[_i].dtype);
+    ck_assert_uint_eq(oriel_stored_bits(dtypes[_i].dtype),
+                      dtypes[_i].dtype ? dtypes[_i].bytes : 0);
     oriel_safetensors_close(st);
     free(file);
 }
@@ -160,6 +163,7 @@ END_TEST
 enum { N_DTYPES = 21 };
 
 /* What is wrong, and what the complaint must say. */
+/* clang-format off */
 static const struct {
     const char *header;
     size_t data_bytes;
@@ -172,10 +176,7 @@ static const struct {
     {"{}x", 0, {"malformed JSON"}},
     {"{\"a\":1}", 0, {"tensor a", "expected an object"}},
     {"{\"a\\u0000b\":{}}", 0, {"malformed JSON"}},
-    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1"
-     "e999]}}",
-     0,
-     {"malformed JSON"}},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1" "e999]}}", 0, {"malformed JSON"}},
     {"{\"\xff\":1}", 0, {"malformed JSON"}},
     {"{\"__metadata__\":[]}", 0, {"__metadata__", "expected an object"}},
     {"{\"__metadata__\":{\"k\":1}}", 0, {"__metadata__: k: expected a string"}},
@@ -183,57 +184,42 @@ static const struct {
     {"{\"a\":{\"dtype\":7}}", 0, {"tensor a: dtype: expected a string"}},
     {"{\"a\":{\"dtype\":\"U8\"}}", 0, {"tensor a: shape: expected"}},
     {"{\"a\":" ENTRY("U8", "3", "0", "3") "}",
-     3,
-     {"tensor a: shape: expected"}},
+     3, {"tensor a: shape: expected"}},
     {"{\"a\":" ENTRY("U8", "[3.0]", "0", "3") "}", 3, {"shape: expected"}},
     {"{\"a\":" ENTRY("U8", "[-3]", "0", "3") "}", 3, {"shape: expected"}},
     {"{\"a\":" ENTRY("U8", "[99999999999999999999]", "0", "3") "}",
-     3,
-     {"malformed JSON"}},
+     3, {"malformed JSON"}},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[3]}}", 3, {"data_offsets: expected"}},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0]}}",
-     3,
-     {"data_offsets: expected [begin, end]"}},
+     3, {"data_offsets: expected [begin, end]"}},
     {"{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3,3]}}",
-     3,
-     {"data_offsets: expected [begin, end]"}},
+     3, {"data_offsets: expected [begin, end]"}},
     {"{\"a\":" ENTRY("U8", "[3]", "-1", "2") "}", 3, {"[begin, end]"}},
     {"{\"a\":" ENTRY("U8", "[3]", "0", "\"3\"") "}", 3, {"[begin, end]"}},
     {"{\"a\":" ENTRY("U8", "[1]", "3", "2") "}", 3, {"begin <= end <= 3"}},
     {"{\"a\":" ENTRY("U8", "[4]", "0", "4") "}", 3, {"begin <= end <= 3"}},
-    {"{\"a\":" ENTRY("U8", "[3]", "9223372036854775804",
-                     "9223372036854775807") "}",
-     3,
-     {"begin <= end <= 3"}},
+    {"{\"a\":" ENTRY("U8", "[3]", "9223372036854775804", "9223372036854775807") "}",
+     3, {"begin <= end <= 3"}},
     {"{\"a\":" ENTRY("U8", "[4]", "0", "3") "}",
-     3,
-     {"tensor a", "3 bytes, expected 4 for U8 [4]"}},
+     3, {"tensor a", "3 bytes, expected 4 for U8 [4]"}},
     {"{\"a\":" ENTRY("F4", "[3]", "0", "2") "}", 2, {"F4 [3]: expected whole"}},
     {"{\"a\":" ENTRY("F64", "[4611686018427387904,4]", "0", "3") "}",
-     3,
-     {"tensor a", "expected whole bytes"}},
+     3, {"tensor a", "expected whole bytes"}},
     {"{\"a\":" ENTRY("F64", "[4294967296,4294967296,0]", "0", "0") "}",
-     0,
-     {"tensor a", "expected whole bytes"}},
-    {"{\"a\":" ENTRY("U8", "[2]", "0", "2") ",\"b\":" ENTRY("U8", "[2]", "1",
-                                                            "3") "}",
-     3,
-     {"tensor b: overlap", "begins at 1, expected 2"}},
-    {"{\"a\":" ENTRY("U8", "[1]", "0", "1") ",\"b\":" ENTRY("U8", "[1]", "2",
-                                                            "3") "}",
-     3,
-     {"tensor b: hole", "begins at 2, expected 1"}},
+     0, {"tensor a", "expected whole bytes"}},
+    {"{\"a\":" ENTRY("U8", "[2]", "0", "2") ",\"b\":" ENTRY("U8", "[2]", "1", "3") "}",
+     3, {"tensor b: overlap", "begins at 1, expected 2"}},
+    {"{\"a\":" ENTRY("U8", "[1]", "0", "1") ",\"b\":" ENTRY("U8", "[1]", "2", "3") "}",
+     3, {"tensor b: hole", "begins at 2, expected 1"}},
     {"{\"a\":" ENTRY("U8", "[2]", "1", "3") "}", 3, {"tensor a: hole"}},
     {"{\"a\":" ENTRY("U8", "[2]", "0", "2") "}",
-     3,
-     {"3 bytes of data, expected 2"}},
-    {"{\"a\":" ENTRY("U8", "[1]", "0", "1") ",\"a\":" ENTRY("U8", "[1]", "0",
-                                                            "1") "}",
-     1,
-     {"malformed JSON", "duplicate"}},
+     3, {"3 bytes of data, expected 2"}},
+    {"{\"a\":" ENTRY("U8", "[1]", "0", "1") ",\"a\":" ENTRY("U8", "[1]", "0", "1") "}",
+     1, {"malformed JSON", "duplicate"}},
     {"{}", 1, {"1 bytes of data, expected 0"}},
     {"{\"a\\u001b[31m\\u202e\":1}", 0, {"tensor a\\x1b[31m"}},
 };
+/* clang-format on */
 
 START_TEST(refuses_what_is_malformed)
 {

@@ -191,6 +191,8 @@ open_form(int form, char **folder)
     oriel_error err;
 
     b->padding = forms[form].padding;
+    if (forms[form].flags & CHANNELS_LAST)
+        bundle_reverse(b);
     *folder = temp_checkpoint(b);
     bundle_free(b);
     ck_assert_msg(oriel_checkpoint_open(&c, *folder, NULL, NULL, &err) ==

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_refused_tensors.c - towers that are not the one the configuration tells
+ *
+ * Every case is a good folder with one thing spoilt.  The message is one line,
+ * names file and tensor or field, and what was expected.
+ */
+#include "model/bundle.h"
+#include "model/refusal.h"
+#include "support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t four[] = {4};
+
+static void
+rename_tensor(bundle *b, const char *from, const char *to)
+{
+    bundle_tensor *t = bundle_find(b, from);
+
+    snprintf(t->name, sizeof(t->name), "%s", to);
+}
+
+static void
+no_tower(bundle *b)
+{
+    rename_tensor(b, "visual.patch_embed.proj.weight", "visual.patch.weight");
+}
+
+static void
+glued_prefix(bundle *b)
+{
+    for (int i = 0; i < b->n_tensors; i++) {
+        char name[160];
+
+        snprintf(name, sizeof(name), "audio%.150s", b->tensors[i].name);
+        memcpy(b->tensors[i].name, name, sizeof(name));
+    }
+}
+
+static void
+two_towers(bundle *b)
+{
+    bundle_add(b, "teacher.visual.patch_embed.proj.weight", "BF16", 1, four,
+               NULL);
+}
+
+static void
+missing_bias(bundle *b)
+{
+    bundle_remove(b, "visual.blocks.2.mlp.up_proj.bias");
+}
+
+static void
+missing_fc2(bundle *b)
+{
+    bundle_remove(b, "visual.merger.mlp.2.weight");
+}
+
+static void
+missing_gate(bundle *b)
+{
+    bundle_remove(b, "visual.blocks.0.mlp.gate_proj.weight");
+}
+
+/* q and v without k. */
+static void
+missing_part(bundle *b)
+{
+    static const int64_t shape[] = {32, 32};
+
+    bundle_remove(b, "visual.blocks.1.attn.qkv.weight");
+    bundle_add(b, "visual.blocks.1.attn.q.weight", "BF16", 2, shape, NULL);
+    bundle_add(b, "visual.blocks.1.attn.v.weight", "BF16", 2, shape, NULL);
+}
+
+static void
+both_whole_and_parts(bundle *b)
+{
+    static const int64_t bias[] = {32};
+
+    bundle_add(b, "visual.blocks.3.attn.q.bias", "BF16", 1, bias, NULL);
+}
+
+static void
+fewer_blocks(bundle *b)
+{
+    for (int i = b->n_tensors - 1; i >= 0; i--)
+        if (strstr(b->tensors[i].name, "blocks.3."))
+            bundle_remove(b, b->tensors[i].name);
+}
+
+static void
+more_blocks(bundle *b)
+{
+    static const int64_t norm[] = {32};
+
+    bundle_add(b, "visual.blocks.4.norm1.weight", "BF16", 1, norm, NULL);
+}
+
+static void
+hostile_block(bundle *b)
+{
+    bundle_add(b, "visual.blocks.99999999999999.norm1.weight", "BF16", 1, four,
+               NULL);
+}
+
+static void
+padded_block(bundle *b)
+{
+    rename_tensor(b, "visual.blocks.1.norm1.weight",
+                  "visual.blocks.01.norm1.weight");
+}
+
+static void
+lettered_block(bundle *b)
+{
+    rename_tensor(b, "visual.blocks.1.norm1.weight",
+                  "visual.blocks.1x.norm1.weight");
+}
+
+static void
+superfluous(bundle *b)
+{
+    bundle_add(b, "visual.pos_embed.weight", "BF16", 1, four, NULL);
+}
+
+static void
+lora(bundle *b)
+{
+    bundle_add(b, "visual.blocks.0.attn.qkv.lora_A.weight", "F32", 1, four,
+               NULL);
+}
+
+static void
+set_dtype(bundle *b, const char *name, const char *dtype)
+{
+    bundle_tensor *t = bundle_find(b, name);
+
+    snprintf(t->dtype, sizeof(t->dtype), "%s", dtype);
+    /* As many values, of one byte each. */
+    t->bytes /= 2;
+}
+
+static void
+bnb_4bit(bundle *b)
+{
+    set_dtype(b, "visual.blocks.1.attn.proj.weight", "U8");
+}
+
+static void
+int8(bundle *b)
+{
+    set_dtype(b, "visual.blocks.1.attn.proj.weight", "I8");
+}
+
+static void
+fp8(bundle *b)
+{
+    set_dtype(b, "visual.blocks.2.mlp.down_proj.weight", "F8_E4M3");
+}
+
+static void
+awq(bundle *b)
+{
+    bundle_remove(b, "visual.blocks.0.mlp.up_proj.weight");
+    bundle_add(b, "visual.blocks.0.mlp.up_proj.qweight", "I32", 1, four, NULL);
+}
+
+static void
+doubles(bundle *b)
+{
+    bundle_tensor *t = bundle_find(b, "visual.merger.ln_q.weight");
+
+    snprintf(t->dtype, sizeof(t->dtype), "F64");
+    t->shape[0] = 8;
+}
+
+static void
+future_dtype(bundle *b)
+{
+    set_dtype(b, "visual.merger.mlp.0.bias", "F5\\u001b[2J");
+}
+
+static void
+reshape(bundle *b, const char *name, int n_dims, int64_t d0, int64_t d1)
+{
+    bundle_tensor *t = bundle_find(b, name);
+
+    t->n_dims = n_dims;
+    t->shape[0] = d0;
+    t->shape[1] = d1;
+}
+
+static void
+transposed(bundle *b)
+{
+    reshape(b, "visual.blocks.3.mlp.down_proj.weight", 2, 20, 32);
+}
+
+static void
+flat(bundle *b)
+{
+    reshape(b, "visual.blocks.0.attn.proj.weight", 1, 1024, 0);
+}
+
+static void
+scalar(bundle *b)
+{
+    bundle_tensor *t = bundle_find(b, "visual.merger.ln_q.weight");
+
+    t->n_dims = 0;
+    t->bytes = 2;
+}
+
+static void
+patch_embed_2d(bundle *b)
+{
+    reshape(b, "visual.patch_embed.proj.weight", 2, 32, 96);
+}
+
+static void
+patch_embed_other(bundle *b)
+{
+    bundle_tensor *t = bundle_find(b, "visual.patch_embed.proj.weight");
+
+    t->shape[1] = 2;
+    t->shape[2] = 3;
+}
+
+static void
+gate_1d(bundle *b)
+{
+    reshape(b, "visual.blocks.0.mlp.gate_proj.weight", 1, 640, 0);
+}
+
+static void
+empty_out(bundle *b)
+{
+    bundle_tensor *t = bundle_find(b, "visual.merger.mlp.2.weight");
+
+    t->shape[0] = 0;
+    t->bytes = 0;
+}
+
+static void
+uneven_gate(bundle *b)
+{
+    reshape(b, "visual.blocks.0.mlp.gate_proj.weight", 2, 32, 20);
+}
+
+static const struct {
+    int n_shards;
+    void (*spoil)(bundle *b);
+    oriel_status status;
+    const char *says[3];
+} spoilt[] = {
+#define SPOILT(n_shards, spoil, status, ...) \
+    { \
+        n_shards, spoil, ORIEL_ERR_##status, \
+        { \
+            __VA_ARGS__ \
+        } \
+    }
+    SPOILT(0, no_tower, MODEL,
+           "no vision tower: expected a tensor named [...]visual.patch_embed"),
+    SPOILT(2, no_tower, MODEL, "index.json: no vision tower"),
+    SPOILT(0, glued_prefix, MODEL, "no vision tower"),
+    SPOILT(0, two_towers, MODEL, "two vision towers, expected one",
+           "visual.patch_embed.proj.weight",
+           "teacher.visual.patch_embed.proj.weight"),
+    SPOILT(2, two_towers, MODEL, "two vision towers", " visual.patch",
+           "teacher.visual."),
+    SPOILT(0, missing_bias, MODEL,
+           "tensor visual.blocks.2.mlp.up_proj.bias: missing", "depth is 4"),
+    SPOILT(2, missing_bias, MODEL,
+           "tensor visual.blocks.2.mlp.up_proj.bias: missing"),
+    SPOILT(0, missing_fc2, MODEL, "visual.merger.mlp.2.weight: missing"),
+    SPOILT(0, missing_gate, MODEL,
+           "visual.blocks.0.mlp.gate_proj.weight: missing"),
+    SPOILT(0, missing_part, MODEL,
+           "tensor visual.blocks.1.attn.qkv.weight: missing"),
+    SPOILT(0, both_whole_and_parts, MODEL, "visual.blocks.3.attn.q",
+           "expected q, k, v either as one or apart"),
+    SPOILT(0, fewer_blocks, MODEL,
+           "config.json: vision_config.depth is 4, but the tensors of",
+           "end with block 2"),
+    SPOILT(0, more_blocks, MODEL, "vision_config.depth is 4, but",
+           "end with block 4"),
+    SPOILT(0, hostile_block, UNSUPPORTED,
+           "blocks.99999999999999.norm1.weight: not a tensor of this network"),
+    SPOILT(0, padded_block, UNSUPPORTED,
+           "visual.blocks.01.norm1.weight: not a tensor"),
+    SPOILT(0, lettered_block, UNSUPPORTED,
+           "visual.blocks.1x.norm1.weight: not a tensor"),
+    SPOILT(
+        0, superfluous, UNSUPPORTED,
+        "model.safetensors: tensor visual.pos_embed.weight: not a tensor of"),
+    SPOILT(0, lora, UNSUPPORTED,
+           "visual.blocks.0.attn.qkv.lora_A.weight: not a tensor"),
+    SPOILT(0, bnb_4bit, UNSUPPORTED,
+           "tensor visual.blocks.1.attn.proj.weight: quantised",
+           "expected F32, F16 or BF16, found U8"),
+    SPOILT(0, int8, UNSUPPORTED, "found I8"),
+    SPOILT(0, fp8, UNSUPPORTED, "visual.blocks.2.mlp.down_proj.weight",
+           "found F8_E4M3"),
+    SPOILT(0, awq, UNSUPPORTED, "visual.blocks.0.mlp.up_proj.qweight",
+           "found I32"),
+    SPOILT(2, awq, UNSUPPORTED, "qweight", "found I32"),
+    SPOILT(0, doubles, UNSUPPORTED, "visual.merger.ln_q.weight", "found F64"),
+    SPOILT(0, future_dtype, UNSUPPORTED, "visual.merger.mlp.0.bias",
+           "found F5\\x1b[2J"),
+    SPOILT(0, transposed, MODEL,
+           "model.safetensors: tensor visual.blocks.3.mlp.down_proj.weight",
+           "shape [20, 32], expected [32, 20]"),
+    SPOILT(0, flat, MODEL, "shape [1024], expected [32, 32]"),
+    SPOILT(0, scalar, MODEL,
+           "visual.merger.ln_q.weight: shape [], expected [32]"),
+    SPOILT(0, patch_embed_2d, MODEL,
+           "visual.patch_embed.proj.weight: shape [32, 96], expected [hidden, "
+           "3, 2, "
+           "4, 4]"),
+    SPOILT(0, patch_embed_other, MODEL,
+           "config.json: in_channels 3, temporal_patch_size 2, patch_size 4",
+           "shape [32, 2, 3, 4, 4]"),
+    SPOILT(0, gate_1d, MODEL,
+           "gate_proj.weight: shape [640], expected [intermediate_size, 32]"),
+    SPOILT(
+        0, empty_out, MODEL,
+        "merger.mlp.2.weight: shape [0, 128], expected [out_hidden_size, 128]"),
+    SPOILT(0, uneven_gate, MODEL,
+           "config.json: vision_config.intermediate_size is 20",
+           "visual.blocks.0.mlp.gate_proj.weight has shape [32, 20]"),
+#undef SPOILT
+};
+
+START_TEST(refuses_and_says_why)
+{
+    bundle *b = bundle_create("visual.", "BF16", 0, spoilt[_i].n_shards);
+    char *folder;
+
+    spoilt[_i].spoil(b);
+    folder = temp_checkpoint(b);
+    check_refused(folder, _i, spoilt[_i].status, spoilt[_i].says);
+    temp_remove(folder);
+    bundle_free(b);
+}
+END_TEST
+
+/* Configuration against tensors: the text of tiny_config changed. */
+static const struct {
+    const char *from, *to;
+    const char *says[3];
+} contradictions[] = {
+    {"\"hidden_size\": 32",
+     "\"hidden_size\": 64",
+     {"config.json: vision_config.hidden_size is 64", "patch_embed.proj.weight",
+      "[32, 3, 2, 4, 4]"}},
+    {"\"intermediate_size\": 20",
+     "\"intermediate_size\": 3420",
+     {"vision_config.intermediate_size is 3420",
+      "visual.blocks.0.mlp.gate_proj.weight has shape [20, 32]"}},
+    {"\"out_hidden_size\": 24",
+     "\"out_hidden_size\": 3584",
+     {"vision_config.out_hidden_size is 3584",
+      "visual.merger.mlp.2.weight has shape [24, 128]"}},
+    {"\"depth\": 4,",
+     "\"depth\": 3,",
+     {"vision_config.depth is 3, but", "end with block 3"}},
+    {"\"depth\": 4,",
+     "",
+     {"vision_config.depth is 32 (absent), but", "end with block 3"}},
+    {"\"patch_size\": 4",
+     "\"patch_size\": 8",
+     {"patch_size 8 contradict", "[32, 3, 2, 4, 4]"}},
+    {"\"temporal_patch_size\": 2",
+     "\"temporal_patch_size\": 1",
+     {"temporal_patch_size 1", "[32, 3, 2, 4, 4]"}},
+    {"\"spatial_merge_size\": 2",
+     "\"spatial_merge_size\": 1",
+     {"visual.merger.mlp.0.weight: shape [128, 128], expected [32, 32]"}},
+    {"\"num_heads\": 2",
+     "\"num_heads\": 3",
+     {"vision_config.num_heads 3: expected a divisor of hidden_size 32"}},
+    {"\"num_heads\": 2",
+     "\"num_heads\": 16",
+     {"hidden_size 32 / num_heads 16: expected a multiple of 4"}},
+};
+
+START_TEST(configuration_and_shapes_must_agree)
+{
+    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    char *folder = temp_checkpoint(b);
+    char *config =
+        replace(tiny_config, contradictions[_i].from, contradictions[_i].to);
+
+    write_text(folder, "config.json", config);
+    check_refused(folder, _i, ORIEL_ERR_MODEL, contradictions[_i].says);
+    free(config);
+    temp_remove(folder);
+    bundle_free(b);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *s = suite_create("refused_tensors");
+    TCase *tc = tcase_create("refused_tensors");
+
+    tcase_add_loop_test(tc, refuses_and_says_why, 0, (int)COUNT(spoilt));
+    tcase_add_loop_test(tc, configuration_and_shapes_must_agree, 0,
+                        (int)COUNT(contradictions));
+    suite_add_tcase(s, tc);
+    return run_suite(s);
+}
