@@ -158,6 +158,31 @@ cudaError_t oriel_cuda_full_attention_prepare(int32_t head_dim);
 cudaError_t oriel_cuda_full_attention(const oriel_full_attention_args *args,
                                       cudaStream_t stream);
 
+/* store_rows.cu */
+typedef struct oriel_store_rows_args {
+    const uint16_t *x;     /* bf16 [rows, columns], window order */
+    const int32_t *tokens; /* [rows / merge2]: image-order place of each */
+    void *out;             /* of 'dtype', [rows, columns], image order */
+    int64_t rows;          /* a multiple of merge2 */
+    int32_t columns;       /* a multiple of 8 */
+    int32_t merge2;        /* patches a token */
+    int32_t dtype;         /* ORIEL_CUDA_* */
+} oriel_store_rows_args;
+cudaError_t oriel_cuda_store_rows_prepare(void);
+cudaError_t oriel_cuda_store_rows(const oriel_store_rows_args *args,
+                                  cudaStream_t stream);
+
+/* store_bytes.cu */
+enum { ORIEL_CUDA_STORE_BYTES = 3968 };
+typedef struct oriel_store_bytes_args {
+    void *out;         /* 16-byte aligned */
+    const void *bytes; /* on the host; read before the launcher returns */
+    size_t n;          /* a multiple of 16, at most ORIEL_CUDA_STORE_BYTES */
+} oriel_store_bytes_args;
+cudaError_t oriel_cuda_store_bytes_prepare(void);
+cudaError_t oriel_cuda_store_bytes(const oriel_store_bytes_args *args,
+                                   cudaStream_t stream);
+
 #ifdef __cplusplus
 }
 #endif
