@@ -63,9 +63,9 @@ oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
     if (!status)
         status = check_index(device_index, err);
     if (!status)
-        status = oriel_cuda_check(
-            cudaGetDeviceProperties(&properties, device_index),
-            "cudaGetDeviceProperties", err);
+        status =
+            oriel_cuda_check(cudaGetDeviceProperties(&properties, device_index),
+                             "cudaGetDeviceProperties", err);
     if (status)
         return status;
     if (properties.major < CAPABILITY)
@@ -91,8 +91,8 @@ oriel_status
 oriel_cuda_enter(oriel_cuda_scope *scope, int32_t device_index,
                  oriel_error *err)
 {
-    oriel_status status = oriel_cuda_check(cudaGetDevice(&scope->before),
-                                           "cudaGetDevice", err);
+    oriel_status status =
+        oriel_cuda_check(cudaGetDevice(&scope->before), "cudaGetDevice", err);
 
     scope->changed = false;
     if (status || scope->before == device_index)

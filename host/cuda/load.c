@@ -60,8 +60,8 @@ read_rows(loader *l, oriel_tensor tensor, int32_t block, int64_t first,
 static void
 close_tensor(loader *l, const uint16_t *start, int64_t rows, int64_t columns)
 {
-    size_t at = (size_t)((const char *)start -
-                         (const char *)l->weights->memory);
+    size_t at =
+        (size_t)((const char *)start - (const char *)l->weights->memory);
 
     oriel_cuda_upload_pad(&l->upload,
                           (at + tensor_bytes(rows, columns) + 255) / 256 * 256);
@@ -120,8 +120,7 @@ load_patch_embed(loader *l)
 
         status = space(l, &out, 1, s->patch_depth);
         if (!status)
-            status =
-                read_rows(l, ORIEL_TENSOR_PATCH_EMBED, 0, r, 1, l->rows);
+            status = read_rows(l, ORIEL_TENSOR_PATCH_EMBED, 0, r, 1, l->rows);
         if (!status)
             pack_patch_row(out, l->rows, &w->network, s);
     }
@@ -171,8 +170,7 @@ load_down(loader *l, int32_t block)
         int64_t n = s->hidden - r < chunk ? s->hidden - r : chunk;
         uint16_t *out;
 
-        status =
-            read_rows(l, ORIEL_TENSOR_DOWN_WEIGHT, block, r, n, l->rows);
+        status = read_rows(l, ORIEL_TENSOR_DOWN_WEIGHT, block, r, n, l->rows);
         for (int64_t i = 0; i < n && !status; i++) {
             status = space(l, &out, 1, s->intermediate);
             if (status)

@@ -108,9 +108,8 @@ oriel_cuda_tile_segments(const int32_t *cu_seqlens, int32_t n_segments,
     for (int32_t s = 0; s < n_segments; s++)
         present |= UINT32_C(1)
                    << length_class(cu_seqlens[s + 1] - cu_seqlens[s]);
-    for (int32_t class = LENGTH_CLASSES - 1; class >= 0; class--)
+    for (int32_t class = LENGTH_CLASSES - 1; class >= 0; class --)
         if (present >> class & 1)
-            n_tiles +=
-                tile_class(cu_seqlens, n_segments, class, put, context);
+            n_tiles += tile_class(cu_seqlens, n_segments, class, put, context);
     return n_tiles;
 }

@@ -15,12 +15,12 @@
 #include "cuda/shapes.h"
 
 typedef struct oriel_cuda_block {
-    const uint16_t *norm1;                          /* [hidden] */
-    const uint16_t *qkv_weight, *qkv_bias;          /* [3 hidden, hidden] */
-    const uint16_t *proj_weight, *proj_bias;        /* [hidden, hidden] */
-    const uint16_t *norm2;                          /* [hidden] */
-    const uint16_t *gate_up_weight, *gate_up_bias;  /* [2 inter, hidden] */
-    const uint16_t *down_weight, *down_bias;        /* [hidden, inter] */
+    const uint16_t *norm1;                         /* [hidden] */
+    const uint16_t *qkv_weight, *qkv_bias;         /* [3 hidden, hidden] */
+    const uint16_t *proj_weight, *proj_bias;       /* [hidden, hidden] */
+    const uint16_t *norm2;                         /* [hidden] */
+    const uint16_t *gate_up_weight, *gate_up_bias; /* [2 inter, hidden] */
+    const uint16_t *down_weight, *down_bias;       /* [hidden, inter] */
 } oriel_cuda_block;
 
 struct oriel_backend_weights {
@@ -31,11 +31,11 @@ struct oriel_backend_weights {
     oriel_cuda_shapes shapes;
     void *memory;
     size_t bytes;
-    const uint16_t *patch_weight;             /* [hidden, patch_depth] */
-    oriel_cuda_block *blocks;                 /* [depth] */
-    const uint16_t *merger_norm;              /* [hidden] */
-    const uint16_t *fc1_weight, *fc1_bias;    /* [merged, merged] */
-    const uint16_t *fc2_weight, *fc2_bias;    /* [out_hidden, merged] */
+    const uint16_t *patch_weight;          /* [hidden, patch_depth] */
+    oriel_cuda_block *blocks;              /* [depth] */
+    const uint16_t *merger_norm;           /* [hidden] */
+    const uint16_t *fc1_weight, *fc1_bias; /* [merged, merged] */
+    const uint16_t *fc2_weight, *fc2_bias; /* [out_hidden, merged] */
 };
 
 oriel_status oriel_cuda_load_weights(oriel_backend_weights **out,

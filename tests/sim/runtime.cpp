@@ -32,6 +32,7 @@ struct Operation {
 } // namespace
 
 struct CUstream_st {
+    int device = 0;
     std::deque<Operation> queue;
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
     std::vector<Operation> captured;
@@ -416,6 +417,20 @@ cudaSetDevice(int device)
 }
 
 cudaError_t
+cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device)
+{
+    ENTER();
+    if (device < 0 || device >= device_count)
+        return result(cudaErrorInvalidDevice);
+    *properties = {};
+    strcpy(properties->name, "Simulated GPU");
+    properties->totalGlobalMem = static_cast<size_t>(80) << 30;
+    properties->major = sim::device_limits().architecture / 10;
+    properties->minor = sim::device_limits().architecture % 10;
+    return cudaSuccess;
+}
+
+cudaError_t
 cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device)
 {
     const sim::DeviceLimits &limits = sim::device_limits();
@@ -566,6 +581,7 @@ cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int)
     ENTER();
     NOT_IN_CAPTURE();
     *stream = new CUstream_st;
+    (*stream)->device = current_device;
     streams.insert(*stream);
     return cudaSuccess;
 }
@@ -600,6 +616,17 @@ cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int)
     ENTER();
     uint64_t wanted = event->recorded;
     return enqueue(stream, {[=] { return event->reached >= wanted; }, [] {}});
+}
+
+cudaError_t
+cudaStreamGetDevice(cudaStream_t stream, int *device)
+{
+    ENTER();
+    CUstream_st *s = resolve(stream);
+    if (!s)
+        return result(cudaErrorInvalidResourceHandle);
+    *device = stream ? s->device : current_device;
+    return cudaSuccess;
 }
 
 cudaError_t
