@@ -32,6 +32,61 @@ cudaError_t oriel_cuda_rms_norm_prepare(void);
 cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
 
+/* resample.cu */
+enum { /* as ORIEL_RESAMPLE_*; the float flavour is the host's */
+       ORIEL_CUDA_TORCHVISION = 0,
+       ORIEL_CUDA_PILLOW = 1,
+       ORIEL_CUDA_PILLOW12 = 2
+};
+/* One axis: 'source' samples become 'size'.  Equal: it is skipped and the rest
+   is unused.  The arrays are those of host/pixels/axis.h, on the device. */
+typedef struct oriel_resample_axis {
+    const int32_t *first;   /* [size] */
+    const int32_t *count;   /* [size] */
+    const int32_t *weights; /* [size, max_taps] */
+    int32_t source, size, max_taps, shift;
+} oriel_resample_axis;
+/* One source frame. */
+typedef struct oriel_resample_job {
+    const uint8_t *source; /* RGB8 [down.source, across.source, 3] */
+    int64_t pitch;         /* bytes from line to line of it */
+    oriel_resample_axis across, down;
+    int64_t first_token;    /* of its temporal slice, in image order */
+    int32_t slice;          /* which of its patches' slices it fills */
+    int32_t vertical_first; /* oriel_resample_vertical_first(), host/pixels */
+
+    /* Set by oriel_cuda_resample_measure, 'waiting' then by the caller. */
+    uint8_t *waiting;      /* [waiting_rows, waiting_pitch], aligned to 16 */
+    int64_t waiting_pitch; /* 0: one pass, or none, does */
+    int32_t waiting_first, waiting_rows; /* those that the last pass reads */
+
+    int64_t first_block[2]; /* of each pass; set by _number */
+} oriel_resample_job;
+typedef struct oriel_resample_args {
+    const oriel_resample_job *jobs; /* [n_jobs] */
+    const int32_t *places;          /* [tokens] window_inverse of the plan */
+    uint8_t *pixels;                /* [rows, slices, patch_size, line] */
+    int64_t blocks[2];              /* of each pass; set by _number */
+    int32_t n_jobs;
+    int32_t resample;   /* ORIEL_CUDA_TORCHVISION and so on */
+    int32_t patch_size; /* at most 32 */
+    int32_t slices;     /* temporal_patch_size, 1 or 2 */
+    int32_t merge;
+} oriel_resample_args;
+/* On the host: bytes of 'waiting' that the job wants, from its axes' sizes and
+   its pass order.  first and count are down's on the host; NULL: the most that
+   they can ask for. */
+size_t oriel_cuda_resample_measure(oriel_resample_job *job,
+                                   const int32_t *first, const int32_t *count);
+/* On the host: check the jobs and number the blocks of each pass.  The jobs are
+   then uploaded and 'args', whose geometry is set, may point at them. */
+cudaError_t oriel_cuda_resample_number(oriel_resample_args *args,
+                                       oriel_resample_job *jobs,
+                                       int32_t n_jobs);
+cudaError_t oriel_cuda_resample_prepare(void);
+cudaError_t oriel_cuda_resample(const oriel_resample_args *args,
+                                cudaStream_t stream);
+
 /* patch_embed.cu */
 typedef struct oriel_patch_embed_args {
     const uint16_t *weight; /* bf16 [hidden, depth], order below, zero-padded */
