@@ -67,26 +67,40 @@ close_tensor(loader *l, const uint16_t *start, int64_t rows, int64_t columns)
                           (at + tensor_bytes(rows, columns) + 255) / 256 * 256);
 }
 
-/* As it is; padded with rows of zeros by close_tensor's caller. */
+/* As it is. */
 static oriel_status
-load_plain(loader *l, oriel_tensor tensor, int32_t block, const uint16_t *to,
-           int64_t padded_rows)
+load_plain(loader *l, oriel_tensor tensor, int32_t block, int64_t rows,
+           int64_t columns)
 {
-    oriel_tensor_shape shape =
-        oriel_tensor_get_shape(&l->weights->network, tensor);
-    int64_t chunk = SLOT_BYTES / (int64_t)tensor_bytes(1, shape.columns);
+    int64_t chunk = SLOT_BYTES / (int64_t)tensor_bytes(1, columns);
     oriel_status status = ORIEL_OK;
 
-    for (int64_t r = 0; r < shape.rows && !status; r += chunk) {
-        int64_t n = shape.rows - r < chunk ? shape.rows - r : chunk;
+    for (int64_t r = 0; r < rows && !status; r += chunk) {
+        int64_t n = rows - r < chunk ? rows - r : chunk;
         uint16_t *out;
 
-        status = space(l, &out, n, shape.columns);
+        status = space(l, &out, n, columns);
         if (!status)
             status = read_rows(l, tensor, block, r, n, out);
     }
-    close_tensor(l, to, padded_rows, shape.columns);
     return status;
+}
+
+static oriel_status
+load_matrix(loader *l, oriel_tensor tensor, int32_t block, const uint16_t *to,
+            int64_t rows, int64_t columns)
+{
+    oriel_status status = load_plain(l, tensor, block, rows, columns);
+
+    close_tensor(l, to, rows, columns);
+    return status;
+}
+
+static oriel_status
+load_vector(loader *l, oriel_tensor tensor, int32_t block, const uint16_t *to,
+            int64_t rows)
+{
+    return load_matrix(l, tensor, block, to, rows, 1);
 }
 
 /* Columns (channel, slice, y, x) to (y, slice, x, channel), lines padded. */
@@ -131,12 +145,10 @@ load_patch_embed(loader *l)
 /* Group by group: rows that are there, then zeros. */
 static oriel_status
 load_interleaved(loader *l, oriel_tensor gate, oriel_tensor up, int32_t block,
-                 const uint16_t *to)
+                 const uint16_t *to, int64_t columns)
 {
     const oriel_cuda_shapes *s = &l->weights->shapes;
     int64_t have = l->weights->network.intermediate_size;
-    int64_t columns =
-        oriel_tensor_get_shape(&l->weights->network, gate).columns;
     oriel_status status = ORIEL_OK;
 
     for (int64_t r = 0; r < s->intermediate && !status; r += GROUP)
@@ -186,30 +198,41 @@ load_down(loader *l, int32_t block)
 /* ---- All of them, in the order of weights.c ------------------------------ */
 
 static oriel_status
-load_block(loader *l, int32_t i)
+load_attention(loader *l, int32_t i)
 {
     const oriel_cuda_block *b = &l->weights->blocks[i];
-    int32_t hidden = l->weights->shapes.hidden;
+    int64_t hidden = l->weights->shapes.hidden;
     oriel_status s;
 
-    (void)((s = load_plain(l, ORIEL_TENSOR_NORM1, i, b->norm1, hidden)) ||
-           (s = load_plain(l, ORIEL_TENSOR_QKV_WEIGHT, i, b->qkv_weight,
-                           3 * hidden)) ||
-           (s = load_plain(l, ORIEL_TENSOR_QKV_BIAS, i, b->qkv_bias,
-                           3 * hidden)) ||
-           (s = load_plain(l, ORIEL_TENSOR_PROJ_WEIGHT, i, b->proj_weight,
-                           hidden)) ||
-           (s = load_plain(l, ORIEL_TENSOR_PROJ_BIAS, i, b->proj_bias,
-                           hidden)) ||
-           (s = load_plain(l, ORIEL_TENSOR_NORM2, i, b->norm2, hidden)) ||
+    (void)((s = load_vector(l, ORIEL_TENSOR_NORM1, i, b->norm1, hidden)) ||
+           (s = load_matrix(l, ORIEL_TENSOR_QKV_WEIGHT, i, b->qkv_weight,
+                            3 * hidden, hidden)) ||
+           (s = load_vector(l, ORIEL_TENSOR_QKV_BIAS, i, b->qkv_bias,
+                            3 * hidden)) ||
+           (s = load_matrix(l, ORIEL_TENSOR_PROJ_WEIGHT, i, b->proj_weight,
+                            hidden, hidden)) ||
+           (s = load_vector(l, ORIEL_TENSOR_PROJ_BIAS, i, b->proj_bias,
+                            hidden)));
+    return s;
+}
+
+static oriel_status
+load_mlp(loader *l, int32_t i)
+{
+    const oriel_cuda_block *b = &l->weights->blocks[i];
+    int64_t hidden = l->weights->shapes.hidden;
+    oriel_status s;
+
+    (void)((s = load_vector(l, ORIEL_TENSOR_NORM2, i, b->norm2, hidden)) ||
            (s = load_interleaved(l, ORIEL_TENSOR_GATE_WEIGHT,
-                                 ORIEL_TENSOR_UP_WEIGHT, i,
-                                 b->gate_up_weight)) ||
+                                 ORIEL_TENSOR_UP_WEIGHT, i, b->gate_up_weight,
+                                 hidden)) ||
            (s = load_interleaved(l, ORIEL_TENSOR_GATE_BIAS,
-                                 ORIEL_TENSOR_UP_BIAS, i, b->gate_up_bias)) ||
+                                 ORIEL_TENSOR_UP_BIAS, i, b->gate_up_bias,
+                                 1)) ||
            (s = load_down(l, i)) ||
-           (s = load_plain(l, ORIEL_TENSOR_DOWN_BIAS, i, b->down_bias,
-                           hidden)));
+           (s = load_vector(l, ORIEL_TENSOR_DOWN_BIAS, i, b->down_bias,
+                            hidden)));
     return s;
 }
 
@@ -217,19 +240,22 @@ static oriel_status
 load_merger(loader *l)
 {
     const oriel_backend_weights *w = l->weights;
-    const oriel_cuda_shapes *shapes = &w->shapes;
+    int64_t hidden = w->shapes.hidden, merged = w->shapes.merged;
+    int64_t out = w->network.out_hidden_size;
     oriel_status s;
 
-    (void)((s = load_plain(l, ORIEL_TENSOR_MERGER_NORM, 0, w->merger_norm,
-                           shapes->hidden)) ||
-           (s = load_plain(l, ORIEL_TENSOR_MERGER_FC1_WEIGHT, 0, w->fc1_weight,
-                           shapes->merged)) ||
-           (s = load_plain(l, ORIEL_TENSOR_MERGER_FC1_BIAS, 0, w->fc1_bias,
-                           shapes->merged)) ||
-           (s = load_plain(l, ORIEL_TENSOR_MERGER_FC2_WEIGHT, 0, w->fc2_weight,
-                           shapes->out_hidden)) ||
-           (s = load_plain(l, ORIEL_TENSOR_MERGER_FC2_BIAS, 0, w->fc2_bias,
-                           shapes->out_hidden)));
+    (void)((s = load_vector(l, ORIEL_TENSOR_MERGER_NORM, 0, w->merger_norm,
+                            hidden)) ||
+           (s = load_matrix(l, ORIEL_TENSOR_MERGER_FC1_WEIGHT, 0, w->fc1_weight,
+                            merged, merged)) ||
+           (s = load_vector(l, ORIEL_TENSOR_MERGER_FC1_BIAS, 0, w->fc1_bias,
+                            merged)) ||
+           (s = load_plain(l, ORIEL_TENSOR_MERGER_FC2_WEIGHT, 0, out, merged)));
+    if (s)
+        return s;
+    close_tensor(l, w->fc2_weight, w->shapes.out_hidden, merged);
+    s = load_plain(l, ORIEL_TENSOR_MERGER_FC2_BIAS, 0, out, 1);
+    close_tensor(l, w->fc2_bias, w->shapes.out_hidden, 1);
     return s;
 }
 
@@ -242,7 +268,9 @@ load_all(loader *l)
         if (oriel_cancelled(l->config->call))
             return oriel_fail(l->err, ORIEL_ERR_CANCELLED,
                               "cancelled by the caller's hook");
-        status = load_block(l, i);
+        status = load_attention(l, i);
+        if (!status)
+            status = load_mlp(l, i);
     }
     return status ? status : load_merger(l);
 }
