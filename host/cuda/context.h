@@ -41,9 +41,12 @@ oriel_cuda_job_ring(oriel_backend_context *c)
 /* metadata.c: the plan onto the device, into space.metadata. */
 oriel_status oriel_cuda_send_metadata(oriel_backend_context *context,
                                       oriel_error *err);
-/* frames.c: resampled on this thread, then into space.pixels; not in a capture. */
+/* frames.c: frames resampled by the GPU into space.pixels. */
 oriel_status oriel_cuda_send_frames(oriel_backend_context *context,
                                     oriel_error *err);
+/* float_frames.c: resampled on this thread; not in a capture. */
+oriel_status oriel_cuda_send_float_frames(oriel_backend_context *context,
+                                          oriel_error *err);
 /* Whether a temporal slice of an item shows one frame twice: then only its
    first half is sent. */
 bool oriel_cuda_is_still(const oriel_plan *plan, int64_t item, int64_t slice);

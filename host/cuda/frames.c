@@ -1,219 +1,310 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frames.c - RGB8 frames on the host to patch rows of pixels on the device
+ * frames.c - RGB8 frames, of host or device, to patches by resample.cu
  *
- * Band by band, one row of windows each: resampled into host memory, then cut
- * window by window, token by token, straight into pinned slots; so the patches
- * come in window order and are sent as they are made.
+ * Coefficients are made on the host, item by item, and sent with one job a
+ * frame; frames of the host are copied from the caller's memory as they are.
  */
-#include "cuda/context.h"
+#include "cuda/frames.h"
 
-#include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "cuda/context.h"
+#include "cuda/errors.h"
+#include "pixels/axis.h"
 #include "pixels/pixels.h"
 
 #include <string.h>
 
-enum { SLICES_MOST = 2 }; /* shapes.c takes no more */
+_Static_assert((int)ORIEL_CUDA_TORCHVISION == (int)ORIEL_RESAMPLE_TORCHVISION &&
+                   (int)ORIEL_CUDA_PILLOW == (int)ORIEL_RESAMPLE_PILLOW &&
+                   (int)ORIEL_CUDA_PILLOW12 == (int)ORIEL_RESAMPLE_PILLOW12,
+               "flavours of oriel.h and ops.h differ");
 
-/* Host memory for one item at a time; parts are aligned to 64. */
-typedef struct scratch {
-    char *memory;
-    size_t resampler, resampling, band; /* bytes of each part */
-} scratch;
+enum { SOURCE_ALIGNMENT = 16 };
 
-typedef struct item_state {
-    const oriel_backend_context *context;
-    oriel_cuda_upload *upload;
-    const oriel_item *item;
-    int64_t index;
-    const oriel_resampler *resampler;
-    char *resampling;            /* its scratch */
-    uint8_t *bands[SLICES_MOST]; /* [band rows, width, 3] */
-} item_state;
-
-static int32_t
-band_token_rows(const oriel_plan *plan, int64_t item)
-{
-    int64_t rows =
-        plan->info.grid_thw[3 * item + 1] / plan->network.spatial_merge_size;
-    int32_t side = oriel_network_window_tokens(&plan->network);
-
-    return rows < side ? (int32_t)rows : side;
-}
+/* ---- Sizes --------------------------------------------------------------- */
 
 bool
-oriel_cuda_is_still(const oriel_plan *plan, int64_t item, int64_t slice)
+oriel_cuda_resamples(const oriel_plan *plan)
 {
-    int64_t frames = plan->first_frame[item + 1] - plan->first_frame[item];
-    int64_t per_slice = plan->network.temporal_patch_size;
-
-    return per_slice > 1 && slice * per_slice >= frames - 1;
+    return !plan->from_grids && plan->resample != ORIEL_RESAMPLE_FLOAT;
 }
 
-/* ---- Host memory --------------------------------------------------------- */
+static bool
+like_the_one_before(const oriel_plan *plan, int64_t item)
+{
+    const oriel_item *it = &plan->items[item];
 
+    return item > 0 && it[0].width == it[-1].width &&
+           it[0].height == it[-1].height &&
+           it[0].resized_width == it[-1].resized_width &&
+           it[0].resized_height == it[-1].resized_height;
+}
+
+/* Bytes of one axis' coefficients; none when it keeps its size. */
+static size_t
+axis_bytes(int32_t source, int32_t size)
+{
+    size_t bytes = 0;
+
+    if (source != size && !oriel_axis_bytes(source, size, &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+static size_t
+source_bytes(const oriel_item *item)
+{
+    return oriel_round_up((size_t)item->width * 3 * (size_t)item->height,
+                          SOURCE_ALIGNMENT);
+}
+
+/* A job of this item, as far as sizes tell; the most that it leaves waiting. */
+static size_t
+measure_job(oriel_resample_job *job, const oriel_plan *plan, int64_t item)
+{
+    const oriel_item *it = &plan->items[item];
+
+    *job = (oriel_resample_job){
+        .across = {.source = it->width, .size = it->resized_width},
+        .down = {.source = it->height, .size = it->resized_height},
+        .vertical_first = oriel_resample_vertical_first(
+            plan->resample, it->width, it->height, it->resized_width,
+            it->resized_height)};
+    return oriel_round_up(oriel_cuda_resample_measure(job, NULL, NULL),
+                          SOURCE_ALIGNMENT);
+}
+
+static int64_t
+frames_of(const oriel_plan *plan, int64_t item)
+{
+    return plan->first_frame[item + 1] - plan->first_frame[item];
+}
+
+/* Sum of count x bytes over what is there already. */
 static void
-enlarge(size_t *most, size_t bytes)
+add(oriel_cuda_cursor *c, size_t *sum, int64_t count, size_t bytes)
 {
-    if (bytes > *most)
-        *most = bytes;
+    if (!oriel_mul_size(&bytes, bytes, (size_t)count) ||
+        !oriel_add_size(sum, *sum, bytes))
+        c->overflowed = true;
 }
 
-static oriel_status
-allocate(scratch *s, const oriel_backend_context *c, oriel_error *err)
+void
+oriel_cuda_lay_out_frames(oriel_cuda_frames *f, oriel_cuda_cursor *c,
+                          const oriel_plan *plan)
 {
-    const oriel_plan *plan = c->job->plan;
-    size_t all;
+    size_t axes = 0, sources = 0, waiting = 0;
 
-    memset(s, 0, sizeof(*s));
     for (int64_t i = 0; i < plan->info.n_items; i++) {
         const oriel_item *it = &plan->items[i];
-        int32_t rows = band_token_rows(plan, i) *
-                       oriel_network_token_pixels(&plan->network);
+        oriel_resample_job job;
 
-        enlarge(&s->resampler,
-                oriel_resampler_bytes(plan->resample, it->width, it->height,
-                                      it->resized_width, it->resized_height));
-        enlarge(&s->resampling,
-                oriel_resampler_scratch_bytes_for(plan->resample, it->width,
-                                                  it->height, it->resized_width,
-                                                  it->resized_height, rows));
-        enlarge(&s->band, (size_t)rows * (size_t)it->resized_width * 3);
-    }
-    if (s->resampler > SIZE_MAX / 8 || s->resampling > SIZE_MAX / 8 ||
-        s->band > SIZE_MAX / 8)
-        return oriel_fail(err, ORIEL_ERR_CAPACITY,
-                          "resampling these frames exceeds the address space");
-    s->resampler = oriel_round_up(s->resampler, ORIEL_ALIGNMENT);
-    s->resampling = oriel_round_up(s->resampling, ORIEL_ALIGNMENT);
-    s->band = oriel_round_up(s->band, ORIEL_ALIGNMENT);
-    all = s->resampler + s->resampling + SLICES_MOST * s->band;
-    s->memory = oriel_alloc(&c->hooks, all);
-    return s->memory ? ORIEL_OK
-                     : oriel_fail_memory(err, all, "resampling frames");
-}
-
-/* ---- One item ------------------------------------------------------------ */
-
-/* Rows first .. first + rows of pixels, of each frame that the slice shows. */
-static void
-resample_slice(const item_state *s, int64_t slice, int32_t first, int32_t rows)
-{
-    const oriel_plan *plan = s->context->job->plan;
-    const oriel_input *input = s->context->job->input;
-    int32_t per_slice = plan->network.temporal_patch_size;
-    int32_t shown = oriel_cuda_is_still(plan, s->index, slice) ? 1 : per_slice;
-    int64_t frame = plan->first_frame[s->index] + slice * per_slice;
-
-    for (int32_t f = 0; f < shown; f++)
-        oriel_resample_band(s->resampler, input->frames[frame + f],
-                            input->pitches ? input->pitches[frame + f]
-                                           : (size_t)s->item->width * 3,
-                            first, rows, s->bands[f],
-                            (size_t)s->item->resized_width * 3, s->resampling);
-}
-
-/* One patch of each frame that the slice shows; x, y in pixels of the band. */
-static void
-put_patch(const item_state *s, int32_t shown, int32_t y, int32_t x)
-{
-    const oriel_cuda_shapes *shapes = &s->context->weights->shapes;
-    int32_t size = s->context->weights->network.patch_size;
-    size_t line = (size_t)size * 3, pitch = (size_t)s->item->resized_width * 3;
-    size_t padding = (size_t)shapes->line_bytes - line;
-    uint8_t *out = oriel_cuda_upload_space(
-        s->upload, (size_t)shown * (size_t)shapes->slice_bytes);
-
-    for (int32_t f = 0; f < shown && out; f++) {
-        const uint8_t *in = s->bands[f] + (size_t)y * pitch + (size_t)x * 3;
-
-        for (int32_t i = 0; i < size; i++, in += pitch, out += line + padding) {
-            memcpy(out, in, line);
-            memset(out + line, 0, padding);
+        if (!like_the_one_before(plan, i)) {
+            add(c, &axes, 1, axis_bytes(it->width, it->resized_width));
+            add(c, &axes, 1, axis_bytes(it->height, it->resized_height));
         }
+        add(c, &sources, frames_of(plan, i), source_bytes(it));
+        add(c, &waiting, frames_of(plan, i), measure_job(&job, plan, i));
+    }
+    f->places = oriel_cuda_take(c, plan->info.tokens, sizeof(*f->places));
+    f->axes = oriel_cuda_take(c, 1, (int64_t)axes);
+    f->jobs = oriel_cuda_take(c, plan->n_source_frames, sizeof(*f->jobs));
+    f->sources = oriel_cuda_take(c, 1, (int64_t)sources);
+    f->waiting = oriel_cuda_take(c, 1, (int64_t)waiting);
+}
+
+/* ---- Jobs ---------------------------------------------------------------- */
+
+typedef struct maker {
+    oriel_backend_context *context;
+    oriel_cuda_upload upload;
+    oriel_resample_job *jobs; /* on the host, [source frames] */
+    void *axes;               /* on the host, of one item */
+    char *next_axis;          /* on the device */
+    uint8_t *next_source, *next_waiting;
+} maker;
+
+/* Make one axis and send it. */
+static void
+send_axis(maker *m, oriel_resample_axis *out, oriel_axis *axis, void *memory)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    size_t bytes = axis_bytes(out->source, out->size);
+    ptrdiff_t shift = m->next_axis - (char *)memory;
+
+    if (bytes == 0)
+        return;
+    memset(memory, 0, bytes); /* what is unused is sent too */
+    oriel_axis_init(axis, plan->resample, out->source, out->size, memory);
+    oriel_cuda_upload_put(&m->upload, memory, bytes);
+    out->first = (const int32_t *)(void *)((char *)axis->first + shift);
+    out->count = (const int32_t *)(void *)((char *)axis->count + shift);
+    out->weights =
+        (const int32_t *)(void *)((char *)axis->weights.fixed + shift);
+    out->max_taps = axis->max_taps;
+    out->shift = axis->shift;
+    m->next_axis += bytes;
+}
+
+/* What the frames of an item have in common. */
+static oriel_resample_job
+make_job(maker *m, int64_t item)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    const oriel_item *it = &plan->items[item];
+    oriel_axis across = {0}, down = {0};
+    oriel_resample_job job;
+
+    if (like_the_one_before(plan, item))
+        return m->jobs[plan->first_frame[item] - 1];
+    measure_job(&job, plan, item);
+    send_axis(m, &job.across, &across, m->axes);
+    send_axis(m, &job.down, &down,
+              (char *)m->axes + axis_bytes(it->width, it->resized_width));
+    oriel_cuda_resample_measure(&job, down.first, down.count);
+    return job;
+}
+
+static void
+make_item(maker *m, int64_t item)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    const oriel_input *input = m->context->job->input;
+    const oriel_item *it = &plan->items[item];
+    const int64_t *grid = &plan->info.grid_thw[3 * item];
+    int64_t merge2 = m->context->weights->shapes.merge2;
+    int32_t per_slice = plan->network.temporal_patch_size;
+    oriel_resample_job job = make_job(m, item), sizes;
+    size_t waiting = measure_job(&sizes, plan, item);
+
+    for (int64_t f = 0; f < frames_of(plan, item); f++) {
+        int64_t frame = plan->first_frame[item] + f;
+        bool on_device = input->memory == ORIEL_MEMORY_DEVICE;
+
+        job.source = on_device ? input->frames[frame] : m->next_source;
+        job.pitch = on_device && input->pitches ? (int64_t)input->pitches[frame]
+                                                : (int64_t)it->width * 3;
+        job.first_token = plan->info.offsets[item] +
+                          f / per_slice * grid[1] * grid[2] / merge2;
+        job.slice = (int32_t)(f % per_slice);
+        job.waiting = waiting ? m->next_waiting : NULL;
+        m->jobs[frame] = job;
+        m->next_source += source_bytes(it);
+        m->next_waiting += waiting;
     }
 }
 
-/* The tokens of one window; top, left, height and width in tokens, top within
-   the band. */
-static void
-put_window(const item_state *s, int32_t shown, int32_t height, int32_t left,
-           int32_t width)
+/* Everything that the kernel is told; 'args' is then ready to be launched. */
+static oriel_status
+send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
 {
-    const oriel_network *net = &s->context->weights->network;
-    int32_t merge = net->spatial_merge_size, size = net->patch_size;
+    const oriel_backend_context *c = m->context;
+    const oriel_plan *plan = c->job->plan;
+    const oriel_cuda_frames *f = &c->space.frames;
+    cudaError_t error;
 
-    for (int32_t y = 0; y < height; y++)
-        for (int32_t x = left; x < left + width; x++)
-            for (int32_t p = 0; p < merge * merge; p++)
-                put_patch(s, shown, (y * merge + p / merge) * size,
-                          (x * merge + p % merge) * size);
+    oriel_cuda_upload_begin(&m->upload, oriel_cuda_job_ring(m->context),
+                            c->stream, f->places);
+    oriel_cuda_upload_put(&m->upload, plan->info.window_inverse,
+                          (size_t)plan->info.tokens * sizeof(int32_t));
+    oriel_cuda_upload_pad(&m->upload, (size_t)(f->axes - (char *)f->places));
+    for (int64_t i = 0; i < plan->info.n_items; i++)
+        make_item(m, i);
+    error = oriel_cuda_resample_number(args, m->jobs,
+                                       (int32_t)plan->n_source_frames);
+    oriel_cuda_upload_pad(&m->upload,
+                          (size_t)((char *)f->jobs - (char *)f->places));
+    oriel_cuda_upload_put(&m->upload, m->jobs,
+                          (size_t)plan->n_source_frames * sizeof(*m->jobs));
+    oriel_cuda_upload_pad(&m->upload, (m->upload.written + 15) / 16 * 16);
+    if (error == cudaErrorInvalidConfiguration)
+        return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                          "%lld source frames are too many pixels for one call "
+                          "on a GPU",
+                          (long long)plan->n_source_frames);
+    if (error != cudaSuccess)
+        return oriel_cuda_check(error, "resample_number", err);
+    return oriel_cuda_upload_end(&m->upload, err);
 }
 
-static void
-put_slice(const item_state *s, int64_t slice)
-{
-    const oriel_plan *plan = s->context->job->plan;
-    const oriel_cuda_shapes *shapes = &s->context->weights->shapes;
-    const int64_t *grid = &plan->info.grid_thw[3 * s->index];
-    int32_t merge = plan->network.spatial_merge_size;
-    int32_t side = oriel_network_window_tokens(&plan->network);
-    int32_t rows = (int32_t)grid[1] / merge, columns = (int32_t)grid[2] / merge;
-    int32_t pixels = oriel_network_token_pixels(&plan->network);
-    int32_t shown =
-        oriel_cuda_is_still(plan, s->index, slice) ? 1 : shapes->slices;
-    size_t one = (size_t)shapes->slice_bytes;
-
-    oriel_cuda_upload_rows(s->upload, (size_t)shown * one,
-                           (size_t)shapes->slices * one);
-    for (int32_t top = 0; top < rows; top += side) {
-        int32_t height = rows - top < side ? rows - top : side;
-
-        resample_slice(s, slice, top * pixels, height * pixels);
-        for (int32_t left = 0; left < columns; left += side)
-            put_window(s, shown, height, left,
-                       columns - left < side ? columns - left : side);
-    }
-}
-
-static void
-put_item(oriel_backend_context *c, oriel_cuda_upload *upload,
-         const scratch *memory, int64_t index)
+/* Frames of the host to where the jobs look for them. */
+static oriel_status
+send_sources(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_plan *plan = c->job->plan;
-    const oriel_item *it = &plan->items[index];
-    char *bands = memory->memory + memory->resampler + memory->resampling;
-    item_state s = {
-        .context = c,
-        .upload = upload,
-        .item = it,
-        .index = index,
-        .resampler = oriel_resampler_init(
-            memory->memory, plan->resample, it->width, it->height,
-            it->resized_width, it->resized_height),
-        .resampling = memory->memory + memory->resampler,
-        .bands = {(uint8_t *)bands, (uint8_t *)bands + memory->band},
-    };
+    const oriel_input *input = c->job->input;
+    uint8_t *to = c->space.frames.sources;
+    oriel_status status = ORIEL_OK;
 
-    for (int64_t t = 0; t < plan->info.grid_thw[3 * index]; t++)
-        put_slice(&s, t);
+    for (int64_t i = 0; i < plan->info.n_items; i++) {
+        const oriel_item *it = &plan->items[i];
+        size_t line = (size_t)it->width * 3;
+
+        for (int64_t f = plan->first_frame[i];
+             f < plan->first_frame[i + 1] && !status; f++) {
+            status = oriel_cuda_check(
+                cudaMemcpy2DAsync(to, line, input->frames[f],
+                                  input->pitches ? input->pitches[f] : line,
+                                  line, (size_t)it->height,
+                                  cudaMemcpyHostToDevice, c->stream),
+                "cudaMemcpy2DAsync", err);
+            to += source_bytes(it);
+        }
+    }
+    return status;
+}
+
+/* Host memory for the jobs and for the largest pair of axes. */
+static oriel_status
+allocate(maker *m, oriel_error *err)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    size_t jobs = (size_t)plan->n_source_frames * sizeof(*m->jobs), axes = 0;
+
+    for (int64_t i = 0; i < plan->info.n_items; i++) {
+        const oriel_item *it = &plan->items[i];
+        size_t bytes = axis_bytes(it->width, it->resized_width) +
+                       axis_bytes(it->height, it->resized_height);
+
+        axes = bytes > axes ? bytes : axes;
+    }
+    m->jobs = oriel_alloc(&m->context->hooks, jobs);
+    m->axes = oriel_alloc(&m->context->hooks, axes + 1);
+    if (!m->jobs || !m->axes)
+        return oriel_fail_memory(err, jobs + axes, "resampling frames");
+    return ORIEL_OK;
 }
 
 oriel_status
 oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
 {
-    oriel_cuda_upload upload;
-    scratch memory;
-    oriel_status status = allocate(&memory, c, err);
+    const oriel_plan *plan = c->job->plan;
+    const oriel_cuda_frames *f = &c->space.frames;
+    maker m = {.context = c,
+               .next_axis = f->axes,
+               .next_source = f->sources,
+               .next_waiting = f->waiting};
+    oriel_resample_args args = {
+        .jobs = f->jobs,
+        .places = f->places,
+        .pixels = c->space.pixels,
+        .resample = plan->resample,
+        .patch_size = plan->network.patch_size,
+        .slices = plan->network.temporal_patch_size,
+        .merge = plan->network.spatial_merge_size,
+    };
+    oriel_status status = allocate(&m, err);
 
-    if (status)
-        return status;
-    oriel_cuda_upload_begin(&upload, &c->ring, c->stream, c->space.pixels);
-    for (int64_t i = 0; i < c->job->plan->info.n_items; i++)
-        put_item(c, &upload, &memory, i);
-    status = oriel_cuda_upload_end(&upload, err);
-    oriel_free(&c->hooks, memory.memory);
+    if (!status)
+        status = send_jobs(&m, &args, err);
+    if (!status && c->job->input->memory == ORIEL_MEMORY_HOST)
+        status = send_sources(c, err);
+    if (!status)
+        status = oriel_cuda_check(oriel_cuda_resample(&args, c->stream),
+                                  "resample", err);
+    oriel_free(&c->hooks, m.jobs);
+    oriel_free(&c->hooks, m.axes);
     return status;
 }

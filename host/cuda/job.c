@@ -55,6 +55,22 @@ check_pointer(const oriel_backend_context *c, const void *pointer,
 }
 
 static oriel_status
+check_frames(const oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_plan *plan = c->job->plan;
+    oriel_status status = ORIEL_OK;
+
+    if (!oriel_cuda_resamples(plan))
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "input.frames in device memory: the float flavour is "
+                          "resampled on the host; expected ORIEL_MEMORY_HOST");
+    for (int64_t f = 0; f < plan->n_source_frames && !status; f++)
+        status =
+            check_pointer(c, c->job->input->frames[f], "input.frames[]", err);
+    return status;
+}
+
+static oriel_status
 check_input(const oriel_backend_context *c, oriel_error *err)
 {
     const oriel_input *input = c->job->input;
@@ -67,10 +83,7 @@ check_input(const oriel_backend_context *c, oriel_error *err)
                                 "pixel_values in device memory")
                    : ORIEL_OK;
     if (input->frames)
-        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
-                          "input.frames in device memory: the cuda backend "
-                          "resamples frames of the host only; expected "
-                          "ORIEL_MEMORY_HOST, or pixel_values");
+        return check_frames(c, err);
     return check_pointer(c, input->pixel_values, "input.pixel_values", err);
 }
 

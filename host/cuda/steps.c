@@ -2,7 +2,7 @@
 /*
  * steps.c - the eight steps as launches
  *
- *   PATCHIFY  pixels or pixel_values to where EMBED reads them
+ *   PATCHIFY  resample, or a copy of pixel_values to where EMBED reads them
  *   EMBED     patch_embed
  *   ATTN_IN   rms_norm, linear; and rope where attention does not turn itself
  *   ATTEND    window_attention or full_attention
@@ -35,7 +35,9 @@ oriel_cuda_patchify(oriel_backend_context *c, oriel_error *err)
     const oriel_input *input = c->job->input;
 
     if (input->frames)
-        return oriel_cuda_send_frames(c, err);
+        return oriel_cuda_resamples(c->job->plan)
+                   ? oriel_cuda_send_frames(c, err)
+                   : oriel_cuda_send_float_frames(c, err);
     if (input->memory == ORIEL_MEMORY_DEVICE)
         return ORIEL_OK; /* EMBED reads them where they are */
     return oriel_cuda_check(cudaMemcpyAsync(c->space.pixel_values,

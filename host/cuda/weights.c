@@ -2,33 +2,17 @@
 /* weights.c - one allocation for all tensors, and who owns it */
 #include "cuda/weights.h"
 
-#include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
+#include "cuda/cursor.h"
 #include "cuda/device.h"
 
 #include <string.h>
 
-enum { ALIGNMENT = 256 };
-
-/* Tensors take their places one behind another; base NULL only counts. */
-typedef struct cursor {
-    char *base;
-    size_t at;
-    bool overflowed;
-} cursor;
-
 static const uint16_t *
-take(cursor *c, int64_t rows, int64_t columns)
+take(oriel_cuda_cursor *c, int64_t rows, int64_t columns)
 {
-    size_t start = c->at, bytes;
-
-    if (!oriel_mul_size(&bytes, (size_t)rows, (size_t)columns) ||
-        !oriel_mul_size(&bytes, bytes, sizeof(uint16_t)) ||
-        bytes > SIZE_MAX - ALIGNMENT ||
-        !oriel_add_size(&c->at, c->at, oriel_round_up(bytes, ALIGNMENT)))
-        c->overflowed = true;
-    return c->base ? (const uint16_t *)(void *)(c->base + start) : NULL;
+    return oriel_cuda_take(c, rows, columns * (int64_t)sizeof(uint16_t));
 }
 
 /* The order in which load.c writes. */
@@ -36,7 +20,7 @@ static bool
 lay_out(oriel_backend_weights *w)
 {
     const oriel_cuda_shapes *s = &w->shapes;
-    cursor c = {w->memory, 0, false};
+    oriel_cuda_cursor c = {w->memory, 0, false};
 
     w->patch_weight = take(&c, s->hidden, s->patch_depth);
     for (int32_t i = 0; i < w->network.depth; i++) {

@@ -2,31 +2,9 @@
 /* workspace.c - counting and laying out the scratch of one call */
 #include "cuda/workspace.h"
 
-#include "base/checked.h"
 #include "base/fail.h"
 #include "cuda/device.h"
 #include "cuda/segments.h"
-
-enum { ALIGNMENT = 256 };
-
-/* Offsets grow from the base; once a sum overflows it stays overflowed. */
-typedef struct cursor {
-    char *base;
-    size_t at;
-    bool overflowed;
-} cursor;
-
-static void *
-take(cursor *c, int64_t rows, int64_t row_bytes)
-{
-    size_t start = c->at, bytes;
-
-    if (!oriel_mul_size(&bytes, (size_t)rows, (size_t)row_bytes) ||
-        bytes > SIZE_MAX - ALIGNMENT ||
-        !oriel_add_size(&c->at, c->at, oriel_round_up(bytes, ALIGNMENT)))
-        c->overflowed = true;
-    return c->base ? c->base + start : NULL;
-}
 
 static int32_t
 longest_side(const oriel_plan *plan)
@@ -65,26 +43,28 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
 }
 
 static void
-lay_out_metadata(oriel_cuda_metadata *m, cursor *c, const oriel_plan *plan,
-                 const oriel_cuda_shapes *s)
+lay_out_metadata(oriel_cuda_metadata *m, oriel_cuda_cursor *c,
+                 const oriel_plan *plan, const oriel_cuda_shapes *s)
 {
     const oriel_plan_info *info = &plan->info;
     int64_t word = sizeof(int32_t);
 
-    m->tokens = take(c, info->tokens, word);
-    m->positions = take(c, info->patches, 2 * word);
-    m->cu_window = take(c, info->n_windows + 1, word);
-    m->packs = take(c, m->n_packs, ORIEL_PACK_COLUMNS * word);
-    m->window_tiles = take(c, m->n_window_tiles, ORIEL_TILE_COLUMNS * word);
-    m->frame_tiles = take(c, m->n_frame_tiles, ORIEL_TILE_COLUMNS * word);
-    m->rope =
-        take(c, m->n_positions, s->head_dim / 4 * 2 * (int64_t)sizeof(float));
-    m->table = take(c, 3, 256 * (int64_t)sizeof(uint16_t));
-    m->is_still = take(c, info->patches, 1);
+    m->tokens = oriel_cuda_take(c, info->tokens, word);
+    m->positions = oriel_cuda_take(c, info->patches, 2 * word);
+    m->cu_window = oriel_cuda_take(c, info->n_windows + 1, word);
+    m->packs = oriel_cuda_take(c, m->n_packs, ORIEL_PACK_COLUMNS * word);
+    m->window_tiles =
+        oriel_cuda_take(c, m->n_window_tiles, ORIEL_TILE_COLUMNS * word);
+    m->frame_tiles =
+        oriel_cuda_take(c, m->n_frame_tiles, ORIEL_TILE_COLUMNS * word);
+    m->rope = oriel_cuda_take(c, m->n_positions,
+                              s->head_dim / 4 * 2 * (int64_t)sizeof(float));
+    m->table = oriel_cuda_take(c, 3, 256 * (int64_t)sizeof(uint16_t));
+    m->is_still = oriel_cuda_take(c, info->patches, 1);
 }
 
 static void
-extend(cursor *all, const cursor *member)
+extend(oriel_cuda_cursor *all, const oriel_cuda_cursor *member)
 {
     all->at = member->at > all->at ? member->at : all->at;
     all->overflowed = all->overflowed || member->overflowed;
@@ -92,20 +72,24 @@ extend(cursor *all, const cursor *member)
 
 /* What follows one another in the same place. */
 static void
-lay_out_union(oriel_cuda_workspace *w, cursor *c, const oriel_plan *plan,
-              const oriel_cuda_shapes *s)
+lay_out_union(oriel_cuda_workspace *w, oriel_cuda_cursor *c,
+              const oriel_plan *plan, const oriel_cuda_shapes *s)
 {
     int64_t rows = plan->info.patches, tokens = plan->info.tokens;
     int64_t half = sizeof(uint16_t), full = sizeof(float);
-    cursor pixels = *c, values = *c, qkv = *c, inner = *c, tap = *c, merge = *c;
+    oriel_cuda_cursor pixels = *c, values = *c, qkv = *c, inner = *c, tap = *c,
+                      merge = *c;
 
-    w->pixels = take(&pixels, rows, s->slices * (int64_t)s->slice_bytes);
-    w->pixel_values = take(&values, rows, s->patch_values * full);
-    w->qkv = take(&qkv, rows, 3 * s->hidden * half);
-    w->inner = take(&inner, rows, s->intermediate * half);
-    w->tap = take(&tap, rows, s->hidden * full);
-    w->fc1 = take(&merge, tokens, s->merged * half);
-    w->embeddings = take(&merge, tokens, s->out_hidden * full);
+    w->pixels =
+        oriel_cuda_take(&pixels, rows, s->slices * (int64_t)s->slice_bytes);
+    if (oriel_cuda_resamples(plan))
+        oriel_cuda_lay_out_frames(&w->frames, &pixels, plan);
+    w->pixel_values = oriel_cuda_take(&values, rows, s->patch_values * full);
+    w->qkv = oriel_cuda_take(&qkv, rows, 3 * s->hidden * half);
+    w->inner = oriel_cuda_take(&inner, rows, s->intermediate * half);
+    w->tap = oriel_cuda_take(&tap, rows, s->hidden * full);
+    w->fc1 = oriel_cuda_take(&merge, tokens, s->merged * half);
+    w->embeddings = oriel_cuda_take(&merge, tokens, s->out_hidden * full);
     extend(c, &pixels);
     extend(c, &values);
     extend(c, &qkv);
@@ -118,7 +102,7 @@ oriel_status
 oriel_cuda_lay_out(oriel_cuda_workspace *w, void *base, const oriel_plan *plan,
                    const oriel_cuda_shapes *s, oriel_error *err)
 {
-    cursor c = {base, 0, false};
+    oriel_cuda_cursor c = {base, 0, false};
     int64_t row = s->hidden * (int64_t)sizeof(uint16_t);
 
     if (!count_work(&w->metadata, plan, s))
@@ -126,8 +110,8 @@ oriel_cuda_lay_out(oriel_cuda_workspace *w, void *base, const oriel_plan *plan,
                           "%lld patches are too many for one call on a GPU",
                           (long long)plan->info.patches);
     lay_out_metadata(&w->metadata, &c, plan, s);
-    w->residual = take(&c, plan->info.patches, row);
-    w->operand = take(&c, plan->info.patches, row);
+    w->residual = oriel_cuda_take(&c, plan->info.patches, row);
+    w->operand = oriel_cuda_take(&c, plan->info.patches, row);
     lay_out_union(w, &c, plan, s);
     w->bytes = c.at;
     if (c.overflowed)

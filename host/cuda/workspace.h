@@ -6,18 +6,20 @@
  *   residual   [rows, hidden]                  from EMBED on
  *   operand    [rows, hidden]                  normalised rows, then the output
  *                                              of attention
- *   union      pixels, or pixel_values         PATCHIFY .. EMBED
+ *   union      pixels, and frames behind them  PATCHIFY .. EMBED
+ *              pixel_values                    PATCHIFY .. EMBED
  *              qkv [rows, 3 hidden]            ATTN_IN .. ATTEND
  *              inner [rows, intermediate]      MLP_IN .. MLP_OUT
  *              a tap on its way to the host    between blocks
  *              fc1's output, then embeddings on their way     MERGE
  *
  * bf16 but for pixels, taps and embeddings.  Everything starts at a multiple of
- * 256 bytes; the whole is linear in patches.
+ * 256 bytes; the whole is linear in patches and source pixels.
  */
 #ifndef ORIEL_CUDA_WORKSPACE_H
 #define ORIEL_CUDA_WORKSPACE_H
 
+#include "cuda/frames.h"
 #include "cuda/shapes.h"
 
 /* The arrays of 'metadata', in the order in which metadata.c writes them. */
@@ -37,7 +39,8 @@ typedef struct oriel_cuda_metadata {
 typedef struct oriel_cuda_workspace {
     oriel_cuda_metadata metadata; /* from the first byte on */
     uint16_t *residual, *operand;
-    uint8_t *pixels;    /* [rows, slices, slice_bytes] */
+    uint8_t *pixels; /* [rows, slices, slice_bytes] */
+    oriel_cuda_frames frames;
     void *pixel_values; /* [rows, patch_values] of at most 4 bytes */
     uint16_t *qkv, *inner;
     void *tap;        /* [rows, hidden] of at most 4 bytes */
