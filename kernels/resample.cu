@@ -21,6 +21,9 @@
  *          share weights.  Last: 256 neighbouring dozens of bytes of patches,
  *          which are contiguous from patch to patch of a token.
  *
+ * Loads    four pixels by four words, whatever the source's alignment; only the
+ *          ends of a line, whose words it shares with others, byte by byte.
+ *
  * Bound    first: the source moves in, the waiting rows out; last: those in, the
  *          patches out.  Taps of neighbours come from the L1 cache.
  *
@@ -45,15 +48,29 @@ constexpr int TILE_THREADS = THREADS / TILE_ROWS;
 constexpr int TILE_PIXELS = TILE_THREADS * PIXELS;
 constexpr int64_t PITCH_MULTIPLE = 32; /* a sector of the memory */
 
-/* Lines of pixels, from line 'first' on. */
+/* One line of pixels, and nothing outside of it. */
+struct Line {
+    const uint8_t *begin;
+    int64_t bytes;
+
+    /* Whether load_four may read 'fours' times from here on. */
+    __device__ __forceinline__ bool holds_words(const uint8_t *from,
+                                                int64_t fours) const
+    {
+        const int64_t at = from - begin - (int64_t)((uintptr_t)from % 4);
+        return at >= 0 && at + fours * BYTES + 4 <= bytes;
+    }
+};
+
+/* Lines, from line 'first' on. */
 struct Lines {
     const uint8_t *memory;
-    int64_t pitch;
+    int64_t pitch, bytes; /* of a line, and of it what may be read */
     int32_t first;
 
-    __device__ __forceinline__ const uint8_t *pixel(int64_t y, int64_t x) const
+    __device__ __forceinline__ Line line(int64_t y) const
     {
-        return memory + (y - first) * pitch + 3 * x;
+        return {memory + (y - first) * pitch, bytes};
     }
 };
 
@@ -69,26 +86,37 @@ put_byte(uint32_t (&words)[WORDS], int i, uint32_t level)
     words[i / 4] |= level << (8 * (i % 4));
 }
 
-/* 'pixels' pixels, at most 4, wherever they lie; nothing beyond is touched. */
+/* Four pixels from anywhere, out of the four aligned words round them. */
 __device__ __forceinline__ void
-load_pixels(uint32_t (&words)[WORDS], const uint8_t *from, int pixels)
+load_four(uint32_t (&words)[WORDS], const uint8_t *from)
 {
-    words[0] = words[1] = words[2] = 0;
-    if (pixels == PIXELS && (uintptr_t)from % 4 == 0) {
+    const int skew = (int)((uintptr_t)from % 4);
+    const uint32_t *aligned = (const uint32_t *)(from - skew);
+    uint32_t low = aligned[0];
+
 #pragma unroll
-        for (int i = 0; i < WORDS; i++)
-            words[i] = ((const uint32_t *)from)[i];
-    } else if (pixels % 2 == 0 && (uintptr_t)from % 2 == 0) {
-#pragma unroll
-        for (int i = 0; i < BYTES; i += 2)
-            if (i < 3 * pixels)
-                put_byte(words, i, *(const uint16_t *)(from + i));
-    } else {
-#pragma unroll
-        for (int i = 0; i < BYTES; i++)
-            if (i < 3 * pixels)
-                put_byte(words, i, from[i]);
+    for (int i = 0; i < WORDS; i++) {
+        const uint32_t high = aligned[i + 1];
+        words[i] = (uint32_t)(((uint64_t)high << 32 | low) >> (8 * skew));
+        low = high;
     }
+}
+
+/* Pixels x and on, at most 4; what comes behind them is anything. */
+__device__ __forceinline__ void
+load_pixels(uint32_t (&words)[WORDS], const Line &line, int64_t x, int pixels)
+{
+    const uint8_t *from = line.begin + 3 * x;
+
+    if (line.holds_words(from, 1)) {
+        load_four(words, from);
+        return;
+    }
+    words[0] = words[1] = words[2] = 0;
+#pragma unroll
+    for (int i = 0; i < BYTES; i++)
+        if (i < 3 * pixels)
+            put_byte(words, i, from[i]);
 }
 
 __device__ __forceinline__ uint32_t
@@ -99,60 +127,95 @@ clip_shifted(uint32_t sum, int32_t shift)
     return (uint32_t)(level < 0 ? 0 : level > 255 ? 255 : level);
 }
 
-/* Pixels x and on of a line that the pass along the rows makes of 'line'. */
-__device__ __forceinline__ void
-across(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
-       const uint8_t *line, int64_t x, int pixels)
-{
-    const uint32_t half = 1u << (axis.shift - 1);
+/* One pixel of the pass along the rows. */
+struct Mixture {
+    uint32_t r, g, b;
 
-    words[0] = words[1] = words[2] = 0;
-#pragma unroll
-    for (int p = 0; p < PIXELS; p++) {
-        if (p >= pixels)
-            continue;
-        const int32_t *weights = axis.weights + (x + p) * axis.max_taps;
-        const uint8_t *from = line + 3 * (int64_t)axis.first[x + p];
-        const int32_t count = axis.count[x + p];
-        uint32_t r = half, g = half, b = half;
-
-        for (int32_t j = 0; j < count; j++, from += 3) {
-            const uint32_t w = (uint32_t)weights[j];
-            r += w * from[0];
-            g += w * from[1];
-            b += w * from[2];
-        }
-        put_byte(words, 3 * p, clip_shifted(r, axis.shift));
-        put_byte(words, 3 * p + 1, clip_shifted(g, axis.shift));
-        put_byte(words, 3 * p + 2, clip_shifted(b, axis.shift));
+    __device__ __forceinline__ void add(uint32_t weight, uint32_t red,
+                                        uint32_t green, uint32_t blue)
+    {
+        r += weight * red;
+        g += weight * green;
+        b += weight * blue;
     }
+};
+
+/* Output x: whole fours of taps by words while the line holds them. */
+__device__ __forceinline__ Mixture
+mix_across(const oriel_resample_axis &axis, const Line &line, int64_t x)
+{
+    const int32_t *weights = axis.weights + x * axis.max_taps;
+    const uint8_t *from = line.begin + 3 * (int64_t)axis.first[x];
+    const int32_t count = axis.count[x];
+    const uint32_t half = 1u << (axis.shift - 1);
+    Mixture sum = {half, half, half};
+    int32_t j = 0;
+
+    if (line.holds_words(from, count / PIXELS))
+        for (; j < count / PIXELS * PIXELS; j += PIXELS, from += BYTES) {
+            uint32_t taps[WORDS];
+            load_four(taps, from);
+#pragma unroll
+            for (int k = 0; k < PIXELS; k++)
+                sum.add((uint32_t)weights[j + k], byte_of(taps, 3 * k),
+                        byte_of(taps, 3 * k + 1), byte_of(taps, 3 * k + 2));
+        }
+    for (; j < count; j++, from += 3)
+        sum.add((uint32_t)weights[j], from[0], from[1], from[2]);
+    return sum;
 }
 
-/* Pixels x and on of line y that the pass down the columns makes. */
+/* Pixels x and on that the pass along the rows makes of 'line'. */
+__device__ __forceinline__ void
+across(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
+       const Line &line, int64_t x, int pixels)
+{
+    words[0] = words[1] = words[2] = 0;
+#pragma unroll
+    for (int p = 0; p < PIXELS; p++)
+        if (p < pixels) {
+            const Mixture sum = mix_across(axis, line, x + p);
+            put_byte(words, 3 * p, clip_shifted(sum.r, axis.shift));
+            put_byte(words, 3 * p + 1, clip_shifted(sum.g, axis.shift));
+            put_byte(words, 3 * p + 2, clip_shifted(sum.b, axis.shift));
+        }
+}
+
+/* Pixels x and on of line y that the pass down the columns makes; what comes
+   behind them is anything. */
 __device__ __forceinline__ void
 down(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
      const Lines &lines, int64_t y, int64_t x, int pixels)
 {
     const int32_t *weights = axis.weights + y * axis.max_taps;
-    const uint8_t *from = lines.pixel(axis.first[y], x);
+    const int64_t first = axis.first[y];
     const int32_t count = axis.count[y];
-    uint32_t sum[BYTES], tap[WORDS];
+    uint32_t sum[BYTES], taps[WORDS];
 
 #pragma unroll
     for (int i = 0; i < BYTES; i++)
         sum[i] = 1u << (axis.shift - 1);
-    for (int32_t j = 0; j < count; j++, from += lines.pitch) {
-        const uint32_t w = (uint32_t)weights[j];
-        load_pixels(tap, from, pixels);
+    for (int32_t j = 0; j < count; j++) {
+        const uint32_t weight = (uint32_t)weights[j];
+        load_pixels(taps, lines.line(first + j), x, pixels);
 #pragma unroll
         for (int i = 0; i < BYTES; i++)
-            sum[i] += w * byte_of(tap, i);
+            sum[i] += weight * byte_of(taps, i);
     }
     words[0] = words[1] = words[2] = 0;
 #pragma unroll
     for (int i = 0; i < BYTES; i++)
-        if (i < 3 * pixels)
-            put_byte(words, i, clip_shifted(sum[i], axis.shift));
+        put_byte(words, i, clip_shifted(sum[i], axis.shift));
+}
+
+/* Bytes behind 'pixels' pixels become zero. */
+__device__ __forceinline__ void
+clear_behind(uint32_t (&words)[WORDS], int pixels)
+{
+#pragma unroll
+    for (int i = 0; i < BYTES; i++)
+        if (i >= 3 * pixels)
+            words[i / 4] &= ~(255u << (8 * (i % 4)));
 }
 
 __host__ __device__ __forceinline__ bool
@@ -177,6 +240,13 @@ find_job(const oriel_resample_args &args, int64_t block)
             high = middle;
     }
     return args.jobs[low];
+}
+
+/* Pixels of a thread that has so many before it, or fewer than none. */
+__device__ __forceinline__ int
+at_most_four(int64_t left)
+{
+    return left < 0 ? 0 : left < PIXELS ? (int)left : PIXELS;
 }
 
 /* Where the words of a thread go, up to the end of a line. */
@@ -212,17 +282,19 @@ __global__ void __launch_bounds__(THREADS, 4)
     const int64_t x =
         tile % tiles * TILE_PIXELS + thread % TILE_THREADS * PIXELS;
     const int64_t row = tile / tiles * TILE_ROWS + thread / TILE_THREADS;
-    const int pixels = width - x < PIXELS ? (int)(width - x) : PIXELS;
-    const Lines source = {job.source, job.pitch, 0};
-    uint32_t words[WORDS];
+    const int64_t y = job.waiting_first + row;
+    const int pixels = at_most_four(width - x);
+    const Lines source = {job.source, job.pitch, 3 * (int64_t)job.across.source,
+                          0};
+    uint32_t words[WORDS] = {0, 0, 0};
 
-    if (x >= width || row >= job.waiting_rows)
+    if (3 * x >= job.waiting_pitch || row >= job.waiting_rows)
         return;
-    if (job.vertical_first)
-        down(words, job.down, source, job.waiting_first + row, x, pixels);
-    else
-        across(words, job.across, source.pixel(job.waiting_first + row, 0), x,
-               pixels);
+    if (pixels && job.vertical_first)
+        down(words, job.down, source, y, x, pixels);
+    else if (pixels)
+        across(words, job.across, source.line(y), x, pixels);
+    clear_behind(words, pixels);
     store_words(job.waiting + row * job.waiting_pitch, 3 * x, job.waiting_pitch,
                 words);
 }
@@ -233,33 +305,37 @@ finish(uint32_t (&words)[WORDS], const oriel_resample_job &job, int64_t y,
        int64_t x, int pixels)
 {
     const bool waiting = job.waiting_pitch != 0;
-    const Lines lines =
-        waiting ? Lines{job.waiting, job.waiting_pitch, job.waiting_first}
-                : Lines{job.source, job.pitch, 0};
+    const Lines lines = waiting ? Lines{job.waiting, job.waiting_pitch,
+                                        job.waiting_pitch, job.waiting_first}
+                                : Lines{job.source, job.pitch,
+                                        3 * (int64_t)job.across.source, 0};
 
     if (changes(job.down) && !(waiting && job.vertical_first))
         down(words, job.down, lines, y, x, pixels);
     else if (changes(job.across))
-        across(words, job.across, lines.pixel(y, 0), x, pixels);
+        across(words, job.across, lines.line(y), x, pixels);
     else
-        load_pixels(words, lines.pixel(y, x), pixels);
+        load_pixels(words, lines.line(y), x, pixels);
 }
 
+/* How threads share a patch: dozens of bytes, of a line and of a slice. */
 struct Layout {
-    int32_t line, dozens, per_patch; /* dozens of bytes: of a line, a slice */
-
-    __host__ __device__ __forceinline__ Layout(int32_t patch_size)
-        : line((3 * patch_size + 15) / 16 * 16),
-          dozens((line + BYTES - 1) / BYTES), per_patch(dozens * patch_size)
-    {
-    }
+    int32_t line, dozens, per_patch;
 };
 
-__global__ void __launch_bounds__(THREADS, 4)
-    resample_last(oriel_resample_args args)
+Layout
+layout_of(const oriel_resample_args *args)
+{
+    const int32_t line = oriel_cuda_patch_line(args->patch_size);
+    const int32_t dozens = (line + BYTES - 1) / BYTES;
+
+    return {line, dozens, dozens * args->patch_size};
+}
+
+__global__ void __launch_bounds__(THREADS, 3)
+    resample_last(oriel_resample_args args, Layout layout)
 {
     const oriel_resample_job &job = find_job<1>(args, ptx::block_index());
-    const Layout layout(args.patch_size);
     const int64_t dozen = (ptx::block_index() - job.first_block[1]) * THREADS +
                           ptx::thread_index();
     const int64_t patch = dozen / layout.per_patch;
@@ -273,14 +349,15 @@ __global__ void __launch_bounds__(THREADS, 4)
     const int32_t part = (int32_t)(patch % merge2);
     const int64_t patch_y = token / tokens_across * merge + part / merge;
     const int64_t patch_x = token % tokens_across * merge + part % merge;
-    const int32_t left = args.patch_size - x;
+    const int pixels = at_most_four(args.patch_size - x);
     uint32_t words[WORDS] = {0, 0, 0};
 
     if (patch_y * args.patch_size >= job.down.size)
         return;
-    if (left > 0)
+    if (pixels)
         finish(words, job, patch_y * args.patch_size + line,
-               patch_x * args.patch_size + x, left < PIXELS ? left : PIXELS);
+               patch_x * args.patch_size + x, pixels);
+    clear_behind(words, pixels);
     const int64_t row =
         (int64_t)args.places[job.first_token + token] * merge2 + part;
     store_words(args.pixels +
@@ -358,7 +435,7 @@ oriel_cuda_resample_number(oriel_resample_args *args, oriel_resample_job *jobs,
 
     if (!geometry_is_fine(args) || n_jobs < 0)
         return cudaErrorInvalidValue;
-    const Layout layout(args->patch_size);
+    const Layout layout = layout_of(args);
     for (int32_t i = 0; i < n_jobs; i++) {
         oriel_resample_job *job = &jobs[i];
 
@@ -401,7 +478,8 @@ oriel_cuda_resample(const oriel_resample_args *args, cudaStream_t stream)
         args->resample > ORIEL_CUDA_PILLOW12 || (uintptr_t)args->pixels % 16)
         return cudaErrorInvalidValue;
     error = launch(resample_first, args->blocks[0], THREADS, 0, stream, *args);
-    return error != cudaSuccess ? error
-                                : launch(resample_last, args->blocks[1],
-                                         THREADS, 0, stream, *args);
+    if (error != cudaSuccess)
+        return error;
+    return launch(resample_last, args->blocks[1], THREADS, 0, stream, *args,
+                  layout_of(args));
 }

@@ -40,8 +40,8 @@ typedef struct batch {
 } batch;
 
 /* Up, down, either axis kept, both kept, vertical first in Pillow 13, a video
-   whose last frame stands alone; then sides that no group of four pixels and no
-   alignment of two suits, and one side so long that many taps weigh. */
+   whose last frame stands alone; then sides so small that no line holds the
+   words of its taps, and so long that there are hundreds of taps. */
 static const batch batches[] = {
     {&tiny,
      7,
@@ -93,6 +93,7 @@ struct resample_case {
     device_buffer d_jobs, d_places;
     oriel_resample_args args;
     size_t row_bytes, bytes;
+    uintptr_t rows_before; /* of the output, in front of what there is of it */
 };
 
 /* ---- The batch ------------------------------------------------------------ */
@@ -376,7 +377,8 @@ run(void *context, void *out)
         if (c->waiting[k].data)
             cudaMemsetAsync(c->waiting[k].data, UNTOUCHED, c->waiting[k].bytes,
                             NULL);
-    c->args.pixels = out;
+    c->args.pixels =
+        (uint8_t *)((uintptr_t)out - c->rows_before * c->row_bytes);
     return oriel_cuda_resample(&c->args, NULL);
 }
 
@@ -402,6 +404,36 @@ START_TEST(equals_the_host)
     ck_assert_int_eq(oriel_cuda_resample_prepare(), cudaSuccess);
     device_check_schedules(run, &c, out, c.bytes, initial);
     check_bytes(&c, out, expected);
+    free(out);
+    free(initial);
+    free(expected);
+    free_case(&c);
+}
+END_TEST
+
+/* Rows and tokens far beyond 32 bits of bytes and of values: the array of places
+   and the output begin so far before what there is of them. */
+START_TEST(reaches_rows_of_any_number)
+{
+    static const batch one = {&tiny, 1, {{9, 8, 1, 8, 8, 0}}};
+    const int64_t first_token = 3000000000, place = 530000000;
+    struct resample_case c = make_case(&one, ORIEL_RESAMPLE_TORCHVISION);
+    const int32_t places[1] = {(int32_t)place};
+    device_buffer d_places = device_upload(places, sizeof(places));
+    uint8_t *out = malloc(c.bytes), *initial = malloc(c.bytes);
+    uint8_t *expected = expect(&c);
+
+    memset(initial, UNTOUCHED, c.bytes);
+    c.jobs[0].first_token = first_token;
+    ck_assert_int_eq(cudaMemcpy(c.d_jobs.data, c.jobs, c.d_jobs.bytes,
+                                cudaMemcpyHostToDevice),
+                     cudaSuccess);
+    c.args.places = (const int32_t *)((uintptr_t)d_places.data -
+                                      (uintptr_t)first_token * 4);
+    c.rows_before = (uintptr_t)place * 4;
+    device_check_schedules(run, &c, out, c.bytes, initial);
+    check_bytes(&c, out, expected);
+    device_release(d_places);
     free(out);
     free(initial);
     free(expected);
@@ -563,6 +595,7 @@ main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, equals_the_host, 0,
                         COUNT(batches) * COUNT(flavours));
+    tcase_add_test(tcase, reaches_rows_of_any_number);
     tcase_add_test(tcase, the_batches_go_both_ways);
     tcase_add_test(tcase, only_rows_that_are_read_wait);
     tcase_add_test(tcase, refuses_what_it_cannot);
