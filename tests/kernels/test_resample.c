@@ -431,6 +431,7 @@ START_TEST(reaches_rows_of_any_number)
     c.args.places = (const int32_t *)((uintptr_t)d_places.data -
                                       (uintptr_t)first_token * 4);
     c.rows_before = (uintptr_t)place * 4;
+    ck_assert_int_eq(oriel_cuda_resample_prepare(), cudaSuccess);
     device_check_schedules(run, &c, out, c.bytes, initial);
     check_bytes(&c, out, expected);
     device_release(d_places);
