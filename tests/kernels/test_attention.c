@@ -323,7 +323,9 @@ START_TEST(frames_of_every_head_dim)
 }
 END_TEST
 
-/* What a neighbour holds must not reach a segment, not even as 0 x NaN. */
+/* What a neighbour holds must not reach a segment, not even as 0 x NaN: neither
+   the middle one's values nor the first one's, which lie where an index that was
+   not meant to be used would point. */
 START_TEST(neighbours_do_not_reach)
 {
     static const int lengths[] = {20, 12, 36};
@@ -331,22 +333,48 @@ START_TEST(neighbours_do_not_reach)
     struct attention_case c = make_case(1, 80, lengths, 3, 1, 0);
     size_t row = 3 * 80, bytes = (size_t)c.rows * 80 * 2;
     uint16_t *clean = malloc(bytes), *dirty = malloc(bytes);
-    device_run *run = _i ? run_windows : run_full;
+    device_run *run = _i % 2 ? run_windows : run_full;
+    int bad = _i / 2;
 
     ck_assert_int_eq(oriel_cuda_window_attention_prepare(80), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_full_attention_prepare(80), cudaSuccess);
     device_check_schedules(run, &c, clean, bytes, NULL);
-    for (int64_t r = c.cu[1]; r < c.cu[2]; r++)
+    for (int64_t r = c.cu[bad]; r < c.cu[bad + 1]; r++)
         for (size_t d = 0; d < row; d++)
             c.qkv[(size_t)r * row + d] = poison[((size_t)r + d) % 3];
     device_release(c.d_qkv);
     c.d_qkv = device_upload(c.qkv, (size_t)c.rows * row * 2);
     device_check_schedules(run, &c, dirty, bytes, NULL);
     for (int64_t r = 0; r < c.rows; r++)
-        if (r < c.cu[1] || r >= c.cu[2])
+        if (r < c.cu[bad] || r >= c.cu[bad + 1])
             ck_assert_mem_eq(clean + r * 80, dirty + r * 80, 160);
     free(clean);
     free(dirty);
+    free_case(&c);
+}
+END_TEST
+
+/* An infinite value is infinite in every row that sees it: no key that is not
+   there meets it as 0 x Inf. */
+START_TEST(infinity_stays_infinite)
+{
+    static const int lengths[] = {20};
+    struct attention_case c = make_case(1, 80, lengths, 1, 1, 0);
+    size_t row = 3 * 80, bytes = (size_t)c.rows * 80 * 2;
+    uint16_t *out = malloc(bytes);
+
+    c.qkv[160] = 0x7f80; /* v of the first row, column 0 */
+    device_release(c.d_qkv);
+    c.d_qkv = device_upload(c.qkv, (size_t)c.rows * row * 2);
+    ck_assert_int_eq(oriel_cuda_window_attention_prepare(80), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_full_attention_prepare(80), cudaSuccess);
+    device_check_schedules(_i ? run_windows : run_full, &c, out, bytes, NULL);
+    for (int64_t r = 0; r < c.rows; r++)
+        for (int d = 0; d < 80; d++)
+            ck_assert_msg(d ? isfinite(bf16_value(out[r * 80 + d]))
+                            : out[r * 80] == 0x7f80,
+                          "row %d column %d: %#x", (int)r, d, out[r * 80 + d]);
+    free(out);
     free_case(&c);
 }
 END_TEST
@@ -364,7 +392,8 @@ main(void)
                         COUNT(every_window));
     tcase_add_loop_test(windows, windows_of_every_head_dim, 0,
                         COUNT(head_dims));
-    tcase_add_loop_test(windows, neighbours_do_not_reach, 0, 2);
+    tcase_add_loop_test(windows, neighbours_do_not_reach, 0, 4);
+    tcase_add_loop_test(windows, infinity_stays_infinite, 0, 2);
     tcase_add_loop_test(full, frames_of_any_length, 0, COUNT(frames));
     tcase_add_loop_test(full, frames_of_every_head_dim, 0, COUNT(head_dims));
     suite_add_tcase(suite, windows);

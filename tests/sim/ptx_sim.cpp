@@ -327,6 +327,8 @@ round_f16(float value)
         return 0x7fff;
     if (magnitude >= 65520)
         return sign | 0x7c00;
+    if (magnitude == 0)
+        return sign;
     std::frexp(magnitude, &exponent);
     double unit = std::ldexp(1.0, exponent > -13 ? exponent - 11 : -24);
     double steps = std::nearbyint(magnitude / unit);
