@@ -57,7 +57,8 @@ struct Line {
     __device__ __forceinline__ bool holds_words(const uint8_t *from,
                                                 int64_t fours) const
     {
-        const int64_t at = from - begin - (int64_t)((uintptr_t)from % 4);
+        const int64_t at =
+            (int64_t)((uintptr_t)from / 4 * 4 - (uintptr_t)begin);
         return at >= 0 && at + fours * BYTES + 4 <= bytes;
     }
 };
@@ -165,12 +166,11 @@ mix_across(const oriel_resample_axis &axis, const Line &line, int64_t x)
     return sum;
 }
 
-/* Pixels x and on that the pass along the rows makes of 'line'. */
+/* Into zeros, pixels x and on that the pass along the rows makes of 'line'. */
 __device__ __forceinline__ void
 across(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
        const Line &line, int64_t x, int pixels)
 {
-    words[0] = words[1] = words[2] = 0;
 #pragma unroll
     for (int p = 0; p < PIXELS; p++)
         if (p < pixels) {
@@ -181,8 +181,8 @@ across(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
         }
 }
 
-/* Pixels x and on of line y that the pass down the columns makes; what comes
-   behind them is anything. */
+/* Into zeros, pixels x and on of line y that the pass down the columns makes;
+   what comes behind them is anything. */
 __device__ __forceinline__ void
 down(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
      const Lines &lines, int64_t y, int64_t x, int pixels)
@@ -202,7 +202,6 @@ down(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
         for (int i = 0; i < BYTES; i++)
             sum[i] += weight * byte_of(taps, i);
     }
-    words[0] = words[1] = words[2] = 0;
 #pragma unroll
     for (int i = 0; i < BYTES; i++)
         put_byte(words, i, clip_shifted(sum[i], axis.shift));
@@ -242,7 +241,7 @@ find_job(const oriel_resample_args &args, int64_t block)
     return args.jobs[low];
 }
 
-/* Pixels of a thread that has so many before it, or fewer than none. */
+/* Pixels of a thread from whose first one so many are left, or less than none. */
 __device__ __forceinline__ int
 at_most_four(int64_t left)
 {
@@ -288,7 +287,7 @@ __global__ void __launch_bounds__(THREADS, 4)
                           0};
     uint32_t words[WORDS] = {0, 0, 0};
 
-    if (3 * x >= job.waiting_pitch || row >= job.waiting_rows)
+    if (row >= job.waiting_rows)
         return;
     if (pixels && job.vertical_first)
         down(words, job.down, source, y, x, pixels);
@@ -299,7 +298,7 @@ __global__ void __launch_bounds__(THREADS, 4)
                 words);
 }
 
-/* Pixels x and on of line y of the result. */
+/* Into zeros, pixels x and on of line y of the result. */
 __device__ __forceinline__ void
 finish(uint32_t (&words)[WORDS], const oriel_resample_job &job, int64_t y,
        int64_t x, int pixels)

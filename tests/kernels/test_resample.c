@@ -39,6 +39,25 @@ typedef struct batch {
     oriel_item items[MAX_ITEMS]; /* width, height, frames, resized */
 } batch;
 
+/* Lines of patches end within a thread's four pixels, and so do images. */
+static const oriel_network odd = {.depth = 1,
+                                  .hidden_size = 32,
+                                  .intermediate_size = 64,
+                                  .num_heads = 2,
+                                  .head_dim = 16,
+                                  .out_hidden_size = 32,
+                                  .in_channels = 3,
+                                  .patch_size = 5,
+                                  .temporal_patch_size = 1,
+                                  .spatial_merge_size = 1,
+                                  .window_size = 10,
+                                  .rope_theta = 10000.0,
+                                  .min_pixels = 25,
+                                  .max_pixels = 65536,
+                                  .rescale_factor = 1 / 255.0,
+                                  .do_rescale = 1,
+                                  .do_normalize = 1};
+
 /* Up, down, either axis kept, both kept, vertical first in Pillow 13, a video
    whose last frame stands alone; then sides so small that no line holds the
    words of its taps, and so long that there are hundreds of taps. */
@@ -61,6 +80,13 @@ static const batch batches[] = {
     {&tiny,
      3,
      {{1, 1, 1, 8, 8, 0}, {2, 300, 1, 8, 8, 0}, {301, 3, 1, 8, 16, 0}}},
+    {&odd,
+     5,
+     {{9, 12, 1, 15, 5, 0},
+      {16, 43, 1, 15, 10, 0},
+      {15, 21, 1, 15, 20, 0},
+      {37, 10, 2, 35, 10, 0},
+      {25, 5, 1, 25, 5, 0}}},
 };
 
 static const int32_t flavours[] = {
@@ -77,7 +103,7 @@ struct frame {
 struct axis_arrays {
     oriel_axis host;
     void *memory;
-    device_buffer first, count, weights;
+    int32_t *first, *count, *weights; /* on the device */
 };
 
 struct resample_case {
@@ -162,6 +188,18 @@ make_frames(struct resample_case *c)
 
 /* ---- What the host sends -------------------------------------------------- */
 
+/* Not one byte more, so that reading on is seen. */
+static int32_t *
+upload_exactly(const int32_t *host, size_t n)
+{
+    void *data;
+
+    ck_assert_int_eq(cudaMalloc(&data, n * 4), cudaSuccess);
+    ck_assert_int_eq(cudaMemcpy(data, host, n * 4, cudaMemcpyHostToDevice),
+                     cudaSuccess);
+    return data;
+}
+
 static void
 make_axis(struct axis_arrays *a, int32_t resample, int32_t source, int32_t size)
 {
@@ -174,18 +212,18 @@ make_axis(struct axis_arrays *a, int32_t resample, int32_t source, int32_t size)
     ck_assert(oriel_axis_bytes(source, size, &bytes));
     a->memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
     oriel_axis_init(&a->host, resample, source, size, a->memory);
-    a->first = device_upload(a->host.first, n * 4);
-    a->count = device_upload(a->host.count, n * 4);
+    a->first = upload_exactly(a->host.first, n);
+    a->count = upload_exactly(a->host.count, n);
     a->weights =
-        device_upload(a->host.weights.fixed, n * (size_t)a->host.max_taps * 4);
+        upload_exactly(a->host.weights.fixed, n * (size_t)a->host.max_taps);
 }
 
 static oriel_resample_axis
 axis_on_device(const struct axis_arrays *a)
 {
-    return (oriel_resample_axis){
-        a->first.data, a->count.data,    a->weights.data, a->host.source,
-        a->host.size,  a->host.max_taps, a->host.shift};
+    return (oriel_resample_axis){a->first,       a->count,     a->weights,
+                                 a->host.source, a->host.size, a->host.max_taps,
+                                 a->host.shift};
 }
 
 static void
@@ -254,9 +292,9 @@ free_axis(struct axis_arrays *a)
 {
     if (a->memory == NULL)
         return;
-    device_release(a->first);
-    device_release(a->count);
-    device_release(a->weights);
+    cudaFree(a->first);
+    cudaFree(a->count);
+    cudaFree(a->weights);
     free(a->memory);
 }
 
