@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "grid.hpp"
 
+#include "counters.h"
 #include "memory.hpp"
 #include "report.hpp"
 
@@ -270,6 +271,7 @@ run(Launch &launch)
             m.resident.end());
     }
     m.resident.clear();
+    close_requests();
     machine = nullptr;
     return !m.failed;
 }
@@ -430,6 +432,9 @@ copy_issue(size_t offset, const void *source, uint32_t bytes,
                             where);
         memcpy(copy.seen, source, valid_bytes);
     }
+    if (bytes == 16)
+        count_copy(block.index, thread.index, where, offset, source,
+                   valid_bytes > 0);
     block.shadow.copy_begins(block.clocks, thread.index, offset, bytes, where);
     if (schedule.landing == Landing::AT_ISSUE)
         land(block, copy);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ptx_sim.hpp"
 
+#include "counters.h"
 #include "grid.hpp"
 #include "memory.hpp"
 #include "report.hpp"
@@ -166,10 +167,15 @@ load_matrices(sim::Block &block, uint32_t warp, void **brought)
 {
     for (uint32_t m = 0; m < MATRICES; m++) {
         const unsigned char *rows[8];
+        size_t offsets[8];
 
-        for (uint32_t i = 0; i < 8; i++)
-            rows[i] = matrix_row(block, warp, m * 8 + i,
-                                 *static_cast<Brought *>(brought[m * 8 + i]));
+        for (uint32_t i = 0; i < 8; i++) {
+            const Brought &lane = *static_cast<Brought *>(brought[m * 8 + i]);
+
+            rows[i] = matrix_row(block, warp, m * 8 + i, lane);
+            offsets[i] = lane.value - WINDOW;
+        }
+        sim::count_matrix(offsets);
         for (uint32_t l = 0; l < 32; l++) {
             uint16_t low, high;
             uint32_t g = l / 4, t = l % 4;
