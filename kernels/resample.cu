@@ -289,9 +289,9 @@ __global__ void __launch_bounds__(THREADS, 4)
 
     if (row >= job.waiting_rows)
         return;
-    if (pixels && job.vertical_first)
+    if (job.vertical_first)
         down(words, job.down, source, y, x, pixels);
-    else if (pixels)
+    else
         across(words, job.across, source.line(y), x, pixels);
     clear_behind(words, pixels);
     store_words(job.waiting + row * job.waiting_pitch, 3 * x, job.waiting_pitch,
@@ -353,9 +353,8 @@ __global__ void __launch_bounds__(THREADS, 3)
 
     if (patch_y * args.patch_size >= job.down.size)
         return;
-    if (pixels)
-        finish(words, job, patch_y * args.patch_size + line,
-               patch_x * args.patch_size + x, pixels);
+    finish(words, job, patch_y * args.patch_size + line,
+           patch_x * args.patch_size + x, pixels);
     clear_behind(words, pixels);
     const int64_t row =
         (int64_t)args.places[job.first_token + token] * merge2 + part;
