@@ -29,7 +29,7 @@ static const struct {
     const oriel_network *network;
     const int64_t (*grids)[3];
 } cases[] = {
-    {&fixture_tiny, mixed}, {&fixture_wide, few}, {&fixture_broad, few}};
+    {&fixture_tiny, mixed}, {&fixture_broad, few}, {&fixture_wide, few}};
 
 /*
  * Relative L2.  A value is rounded to bf16 with an error of at most 2^-8, in the
