@@ -323,6 +323,18 @@ START_TEST(frames_of_every_head_dim)
 }
 END_TEST
 
+/* Scores of hundreds, either sign: only with the true maximum of every row does
+   no exponential overflow and no sum vanish. */
+START_TEST(scores_beyond_any_exponent)
+{
+    static const int lengths[] = {20, 64, 49};
+    struct attention_case c = make_case(1, 80, lengths, 3, 40, 0);
+
+    check_case(&c, _i);
+    free_case(&c);
+}
+END_TEST
+
 /* What a neighbour holds must not reach a segment, not even as 0 x NaN: neither
    the middle one's values nor the first one's, which lie where an index that was
    not meant to be used would point. */
@@ -394,6 +406,7 @@ main(void)
                         COUNT(head_dims));
     tcase_add_loop_test(windows, neighbours_do_not_reach, 0, 4);
     tcase_add_loop_test(windows, infinity_stays_infinite, 0, 2);
+    tcase_add_loop_test(windows, scores_beyond_any_exponent, 0, 2);
     tcase_add_loop_test(full, frames_of_any_length, 0, COUNT(frames));
     tcase_add_loop_test(full, frames_of_every_head_dim, 0, COUNT(head_dims));
     suite_add_tcase(suite, windows);

@@ -10,6 +10,7 @@
 static const linear_shape shapes[] = {
     {1, 16, 8},      {4, 128, 64},    {16, 144, 72},   {127, 128, 192},
     {128, 112, 256}, {129, 256, 200}, {140, 144, 640}, {2, 64, 3456},
+    {1024, 128, 8}, /* a whole swath: a tile too many divides by zero */
 };
 
 static cudaError_t
