@@ -293,7 +293,6 @@ __global__ void __launch_bounds__(THREADS, 4)
         down(words, job.down, source, y, x, pixels);
     else
         across(words, job.across, source.line(y), x, pixels);
-    clear_behind(words, pixels);
     store_words(job.waiting + row * job.waiting_pitch, 3 * x, job.waiting_pitch,
                 words);
 }

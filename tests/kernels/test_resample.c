@@ -480,6 +480,50 @@ START_TEST(reaches_rows_of_any_number)
 }
 END_TEST
 
+/* The same picture below five lines that nobody reads. */
+START_TEST(skips_lines_that_nobody_reads)
+{
+    enum { SKIPPED = 5 };
+    static const batch one = {&tiny, 1, {{9, 20, 1, 8, 8, 0}}};
+    struct resample_case c = make_case(&one, ORIEL_RESAMPLE_TORCHVISION);
+    oriel_resample_job *job = &c.jobs[0];
+    const struct frame *f = &c.frames[0];
+    const oriel_axis *down = &c.down[0].host;
+    size_t before = SKIPPED * f->pitch;
+    uint8_t *tall = calloc(before + f->bytes, 1);
+    uint8_t *out = malloc(c.bytes), *initial = malloc(c.bytes);
+    uint8_t *expected = expect(&c);
+    int32_t first[8], *d_first;
+    device_buffer source;
+
+    memcpy(tall + before, f->source, f->bytes);
+    source = device_upload(tall, before + f->bytes);
+    for (int32_t y = 0; y < 8; y++)
+        first[y] = down->first[y] + SKIPPED;
+    d_first = upload_exactly(first, 8);
+    job->source = source.data;
+    job->down.source += SKIPPED;
+    job->down.first = d_first;
+    ck_assert_uint_eq(oriel_cuda_resample_measure(job, first, down->count),
+                      c.waiting[0].bytes);
+    ck_assert_int_eq(job->waiting_first, SKIPPED);
+    ck_assert_int_eq(cudaMemcpy(c.d_jobs.data, c.jobs, c.d_jobs.bytes,
+                                cudaMemcpyHostToDevice),
+                     cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_resample_prepare(), cudaSuccess);
+    memset(initial, UNTOUCHED, c.bytes);
+    device_check_schedules(run, &c, out, c.bytes, initial);
+    check_bytes(&c, out, expected);
+    device_release(source);
+    cudaFree(d_first);
+    free(tall);
+    free(initial);
+    free(out);
+    free(expected);
+    free_case(&c);
+}
+END_TEST
+
 /* The pass order of Pillow 13 is in the batches, and matters. */
 START_TEST(the_batches_go_both_ways)
 {
@@ -635,6 +679,7 @@ main(void)
     tcase_add_loop_test(tcase, equals_the_host, 0,
                         COUNT(batches) * COUNT(flavours));
     tcase_add_test(tcase, reaches_rows_of_any_number);
+    tcase_add_test(tcase, skips_lines_that_nobody_reads);
     tcase_add_test(tcase, the_batches_go_both_ways);
     tcase_add_test(tcase, only_rows_that_are_read_wait);
     tcase_add_test(tcase, refuses_what_it_cannot);
