@@ -31,6 +31,12 @@ oriel_resampler *oriel_resampler_init(void *memory, int32_t resample,
                                       int32_t source_height, int32_t width,
                                       int32_t height);
 
+/* Whether the pass down the columns comes before the one along the rows; it
+   matters only where both sizes change. */
+int32_t oriel_resample_vertical_first(int32_t resample, int32_t source_width,
+                                      int32_t source_height, int32_t width,
+                                      int32_t height);
+
 /* Scratch for one call of oriel_resample_band over at most 'rows' rows. */
 size_t oriel_resampler_scratch_bytes(const oriel_resampler *resampler,
                                      int32_t rows);

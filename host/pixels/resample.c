@@ -83,9 +83,10 @@ oriel_resampler_bytes(int32_t resample, int32_t source_width,
 }
 
 /* Pillow 13 takes the pass that loses more pixels first. */
-static bool
-vertical_goes_first(int32_t resample, int32_t source_width,
-                    int32_t source_height, int32_t width, int32_t height)
+int32_t
+oriel_resample_vertical_first(int32_t resample, int32_t source_width,
+                              int32_t source_height, int32_t width,
+                              int32_t height)
 {
     int64_t lost_rows = (int64_t)source_height - height;
     int64_t lost_columns = (int64_t)source_width - width;
@@ -123,8 +124,8 @@ oriel_resampler_init_isa(void *memory, oriel_isa isa, int32_t resample,
         r->passes->pack_across(&r->across, r->packed_across);
     if (r->down.size && resample != ORIEL_RESAMPLE_FLOAT)
         r->passes->pack_down(&r->down, r->packed_down);
-    r->vertical_first = vertical_goes_first(resample, source_width,
-                                            source_height, width, height);
+    r->vertical_first = oriel_resample_vertical_first(
+        resample, source_width, source_height, width, height);
     return r;
 }
 
@@ -187,8 +188,8 @@ oriel_resampler_scratch_bytes_for(int32_t resample, int32_t source_width,
         .resample = resample,
         .source_width = source_width,
         .width = width,
-        .vertical_first = vertical_goes_first(resample, source_width,
-                                              source_height, width, height),
+        .vertical_first = oriel_resample_vertical_first(
+            resample, source_width, source_height, width, height),
     };
 
     if (source_width != width)

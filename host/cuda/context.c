@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* context.c - what an encoder owns besides scratch, and its end */
+#include "cuda/context.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "cuda/errors.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a call sends beyond this while the device lags behind, it waits for. */
+enum { SLOTS = 8, SLOT_BYTES = 256 << 10 };
+
+/* Everything that is lazy: afterwards a launch neither loads nor allocates. */
+static oriel_status
+prepare_kernels(int32_t head_dim, oriel_error *err)
+{
+    cudaError_t e;
+
+    (void)((e = oriel_cuda_rms_norm_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_resample_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_patch_embed_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_linear_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_linear_swiglu_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_linear_gelu_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_linear_rows_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_rope_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_window_attention_prepare(head_dim)) != cudaSuccess ||
+           (e = oriel_cuda_full_attention_prepare(head_dim)) != cudaSuccess ||
+           (e = oriel_cuda_store_rows_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_store_bytes_prepare()) != cudaSuccess);
+    return oriel_cuda_check(e, "loading the kernels", err);
+}
+
+static oriel_status
+fill(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_device_info info = {0};
+    oriel_status status = oriel_cuda_describe(c->device_index, &info, err);
+
+    if (!status)
+        status = prepare_kernels(c->weights->shapes.head_dim, err);
+    if (!status)
+        status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
+    if (!status)
+        status = oriel_cuda_check(
+            cudaEventCreateWithFlags(&c->done, cudaEventDisableTiming),
+            "cudaEventCreateWithFlags", err);
+    c->has_done = !status;
+    snprintf(c->description, sizeof(c->description), "%s", info.description);
+    return status;
+}
+
+oriel_status
+oriel_cuda_create_context(oriel_backend_context **out,
+                          const oriel_backend_weights *weights,
+                          const oriel_backend_config *config, oriel_error *err)
+{
+    oriel_backend_context *c = oriel_calloc(config->hooks, 1, sizeof(*c));
+    oriel_cuda_scope scope;
+    oriel_status status;
+
+    *out = NULL;
+    if (!c)
+        return oriel_fail_memory(err, sizeof(*c), "a cuda context");
+    c->hooks = *config->hooks;
+    c->weights = weights;
+    c->device_index = config->device_index;
+    c->scale_log2 =
+        (float)(1.0 / sqrt(weights->shapes.head_dim) * 1.4426950408889634);
+    status = oriel_cuda_enter(&scope, c->device_index, err);
+    if (!status)
+        status = fill(c, err);
+    oriel_cuda_leave(&scope);
+    if (status) {
+        oriel_cuda_destroy_context(c);
+        return status;
+    }
+    *out = c;
+    return ORIEL_OK;
+}
+
+const char *
+oriel_cuda_description(const oriel_backend_context *context)
+{
+    return context->description;
+}
+
+void
+oriel_cuda_destroy_context(oriel_backend_context *c)
+{
+    if (!c)
+        return;
+    oriel_hooks hooks = c->hooks;
+    oriel_cuda_scope scope;
+    oriel_error ignored;
+
+    (void)oriel_cuda_enter(&scope, c->device_index, &ignored);
+    if (c->ran)
+        (void)cudaEventSynchronize(c->done);
+    oriel_cuda_ring_destroy(&c->ring);
+    if (c->has_done)
+        (void)cudaEventDestroy(c->done);
+    oriel_cuda_leave(&scope);
+    oriel_free(&hooks, c);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * context.h - one encoder on a CUDA device: its pinned ring, its job
+ *
+ * Rows are in window order from the first step to the last.  A job's steps only
+ * enqueue; the context's device is current from start to finish.
+ */
+#ifndef ORIEL_CUDA_CONTEXT_H
+#define ORIEL_CUDA_CONTEXT_H
+
+#include "cuda/device.h"
+#include "cuda/ring.h"
+#include "cuda/weights.h"
+#include "cuda/workspace.h"
+
+struct oriel_backend_context {
+    oriel_hooks hooks;
+    const oriel_backend_weights *weights;
+    int32_t device_index;
+    oriel_cuda_ring ring;
+    cudaEvent_t done; /* behind the last job that was not captured */
+    bool has_done, ran;
+    float scale_log2; /* of attention scores: head_dim^-1/2 log2 e */
+    char description[160];
+
+    oriel_cuda_scope scope;
+    const oriel_backend_job *job;
+    cudaStream_t stream;
+    bool capturing; /* the job's stream is being captured */
+    int64_t rows;   /* patches */
+    oriel_cuda_workspace space;
+};
+
+/* The ring, or NULL in a capture: what uploads of this job go through. */
+static inline oriel_cuda_ring *
+oriel_cuda_job_ring(oriel_backend_context *c)
+{
+    return c->capturing ? NULL : &c->ring;
+}
+
+/* metadata.c: the plan onto the device, into space.metadata. */
+oriel_status oriel_cuda_send_metadata(oriel_backend_context *context,
+                                      oriel_error *err);
+/* frames.c: frames resampled by the GPU into space.pixels. */
+oriel_status oriel_cuda_send_frames(oriel_backend_context *context,
+                                    oriel_error *err);
+/* float_frames.c: resampled on this thread; not in a capture. */
+oriel_status oriel_cuda_send_float_frames(oriel_backend_context *context,
+                                          oriel_error *err);
+/* Whether a temporal slice of an item shows one frame twice: then only its
+   first half is sent. */
+bool oriel_cuda_is_still(const oriel_plan *plan, int64_t item, int64_t slice);
+
+/* ---- The table's functions ---------------------------------------------- */
+
+oriel_status oriel_cuda_create_context(oriel_backend_context **out,
+                                       const oriel_backend_weights *weights,
+                                       const oriel_backend_config *config,
+                                       oriel_error *err);
+const char *oriel_cuda_description(const oriel_backend_context *context);
+void oriel_cuda_destroy_context(oriel_backend_context *context);
+
+oriel_status oriel_cuda_start(oriel_backend_context *context,
+                              const oriel_backend_job *job, oriel_error *err);
+oriel_status oriel_cuda_patchify(oriel_backend_context *context,
+                                 oriel_error *err);
+oriel_status oriel_cuda_embed(oriel_backend_context *context, oriel_error *err);
+oriel_status oriel_cuda_attn_in(oriel_backend_context *context, int32_t block,
+                                oriel_error *err);
+oriel_status oriel_cuda_attend(oriel_backend_context *context, int32_t block,
+                               oriel_error *err);
+oriel_status oriel_cuda_attn_out(oriel_backend_context *context, int32_t block,
+                                 oriel_error *err);
+oriel_status oriel_cuda_mlp_in(oriel_backend_context *context, int32_t block,
+                               oriel_error *err);
+oriel_status oriel_cuda_mlp_out(oriel_backend_context *context, int32_t block,
+                                oriel_error *err);
+oriel_status oriel_cuda_merge(oriel_backend_context *context, oriel_error *err);
+oriel_status oriel_cuda_tap(oriel_backend_context *context,
+                            const oriel_tap *tap, oriel_error *err);
+oriel_status oriel_cuda_finish(oriel_backend_context *context,
+                               oriel_error *err);
+
+#endif /* ORIEL_CUDA_CONTEXT_H */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device.h - a CUDA device: what it is, being on it, and its memory */
+#ifndef ORIEL_CUDA_DEVICE_H
+#define ORIEL_CUDA_DEVICE_H
+
+#include "encode/backend.h"
+
+#include <cuda_runtime.h>
+#include <stdbool.h>
+
+/* ORIEL_ERR_DEVICE with one clear line where there is none that we can use. */
+oriel_status oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
+                                 oriel_error *err);
+
+/* The caller's current device, while ours is current. */
+typedef struct oriel_cuda_scope {
+    int before;
+    bool changed;
+} oriel_cuda_scope;
+
+oriel_status oriel_cuda_enter(oriel_cuda_scope *scope, int32_t device_index,
+                              oriel_error *err);
+/* Also after a failed enter. */
+void oriel_cuda_leave(const oriel_cuda_scope *scope);
+
+/* On the current device, lent by the hooks or by cudaMalloc; aligned to 256. */
+oriel_status oriel_cuda_alloc(void **out, size_t bytes,
+                              const oriel_hooks *hooks, int32_t device_index,
+                              const char *what, oriel_error *err);
+void oriel_cuda_free(void *memory, const oriel_hooks *hooks,
+                     int32_t device_index); /* NULL is fine */
+
+#endif /* ORIEL_CUDA_DEVICE_H */

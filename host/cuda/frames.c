@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * frames.c - RGB8 frames, of host or device, to patches by resample.cu
+ *
+ * Coefficients are made on the host, item by item, and sent with one job a
+ * frame; frames of the host are copied from the caller's memory as they are.
+ */
+#include "cuda/frames.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "cuda/context.h"
+#include "cuda/errors.h"
+#include "pixels/axis.h"
+#include "pixels/pixels.h"
+
+#include <string.h>
+
+_Static_assert((int)ORIEL_CUDA_TORCHVISION == (int)ORIEL_RESAMPLE_TORCHVISION &&
+                   (int)ORIEL_CUDA_PILLOW == (int)ORIEL_RESAMPLE_PILLOW &&
+                   (int)ORIEL_CUDA_PILLOW12 == (int)ORIEL_RESAMPLE_PILLOW12,
+               "flavours of oriel.h and ops.h differ");
+
+enum { SOURCE_ALIGNMENT = 16 };
+
+/* ---- Sizes --------------------------------------------------------------- */
+
+bool
+oriel_cuda_resamples(const oriel_plan *plan)
+{
+    return !plan->from_grids && plan->resample != ORIEL_RESAMPLE_FLOAT;
+}
+
+static bool
+like_the_one_before(const oriel_plan *plan, int64_t item)
+{
+    const oriel_item *it = &plan->items[item];
+
+    return item > 0 && it[0].width == it[-1].width &&
+           it[0].height == it[-1].height &&
+           it[0].resized_width == it[-1].resized_width &&
+           it[0].resized_height == it[-1].resized_height;
+}
+
+/* Bytes of one axis' coefficients; none when it keeps its size. */
+static size_t
+axis_bytes(int32_t source, int32_t size)
+{
+    size_t bytes = 0;
+
+    if (source != size && !oriel_axis_bytes(source, size, &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+static size_t
+source_bytes(const oriel_item *item)
+{
+    return oriel_round_up((size_t)item->width * 3 * (size_t)item->height,
+                          SOURCE_ALIGNMENT);
+}
+
+/* A job of this item, as far as sizes tell; the most that it leaves waiting. */
+static size_t
+measure_job(oriel_resample_job *job, const oriel_plan *plan, int64_t item)
+{
+    const oriel_item *it = &plan->items[item];
+
+    *job = (oriel_resample_job){
+        .across = {.source = it->width, .size = it->resized_width},
+        .down = {.source = it->height, .size = it->resized_height},
+        .vertical_first = oriel_resample_vertical_first(
+            plan->resample, it->width, it->height, it->resized_width,
+            it->resized_height)};
+    return oriel_round_up(oriel_cuda_resample_measure(job, NULL, NULL),
+                          SOURCE_ALIGNMENT);
+}
+
+static int64_t
+frames_of(const oriel_plan *plan, int64_t item)
+{
+    return plan->first_frame[item + 1] - plan->first_frame[item];
+}
+
+/* Sum of count x bytes over what is there already. */
+static void
+add(oriel_cuda_cursor *c, size_t *sum, int64_t count, size_t bytes)
+{
+    if (!oriel_mul_size(&bytes, bytes, (size_t)count) ||
+        !oriel_add_size(sum, *sum, bytes))
+        c->overflowed = true;
+}
+
+void
+oriel_cuda_lay_out_frames(oriel_cuda_frames *f, oriel_cuda_cursor *c,
+                          const oriel_plan *plan)
+{
+    size_t axes = 0, sources = 0, waiting = 0;
+
+    for (int64_t i = 0; i < plan->info.n_items; i++) {
+        const oriel_item *it = &plan->items[i];
+        oriel_resample_job job;
+
+        if (!like_the_one_before(plan, i)) {
+            add(c, &axes, 1, axis_bytes(it->width, it->resized_width));
+            add(c, &axes, 1, axis_bytes(it->height, it->resized_height));
+        }
+        add(c, &sources, frames_of(plan, i), source_bytes(it));
+        add(c, &waiting, frames_of(plan, i), measure_job(&job, plan, i));
+    }
+    f->places = oriel_cuda_take(c, plan->info.tokens, sizeof(*f->places));
+    f->axes = oriel_cuda_take(c, 1, (int64_t)axes);
+    f->jobs = oriel_cuda_take(c, plan->n_source_frames, sizeof(*f->jobs));
+    f->sources = oriel_cuda_take(c, 1, (int64_t)sources);
+    f->waiting = oriel_cuda_take(c, 1, (int64_t)waiting);
+}
+
+/* ---- Jobs ---------------------------------------------------------------- */
+
+typedef struct maker {
+    oriel_backend_context *context;
+    oriel_cuda_upload upload;
+    oriel_resample_job *jobs; /* on the host, [source frames] */
+    void *axes;               /* on the host, of one item */
+    char *next_axis;          /* on the device */
+    uint8_t *next_source, *next_waiting;
+} maker;
+
+/* Make one axis and send it. */
+static void
+send_axis(maker *m, oriel_resample_axis *out, oriel_axis *axis, void *memory)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    size_t bytes = axis_bytes(out->source, out->size);
+    ptrdiff_t shift = m->next_axis - (char *)memory;
+
+    if (bytes == 0)
+        return;
+    memset(memory, 0, bytes); /* what is unused is sent too */
+    oriel_axis_init(axis, plan->resample, out->source, out->size, memory);
+    oriel_cuda_upload_put(&m->upload, memory, bytes);
+    out->first = (const int32_t *)(void *)((char *)axis->first + shift);
+    out->count = (const int32_t *)(void *)((char *)axis->count + shift);
+    out->weights =
+        (const int32_t *)(void *)((char *)axis->weights.fixed + shift);
+    out->max_taps = axis->max_taps;
+    out->shift = axis->shift;
+    m->next_axis += bytes;
+}
+
+/* What the frames of an item have in common. */
+static oriel_resample_job
+make_job(maker *m, int64_t item)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    const oriel_item *it = &plan->items[item];
+    oriel_axis across = {0}, down = {0};
+    oriel_resample_job job;
+
+    if (like_the_one_before(plan, item))
+        return m->jobs[plan->first_frame[item] - 1];
+    measure_job(&job, plan, item);
+    send_axis(m, &job.across, &across, m->axes);
+    send_axis(m, &job.down, &down,
+              (char *)m->axes + axis_bytes(it->width, it->resized_width));
+    oriel_cuda_resample_measure(&job, down.first, down.count);
+    return job;
+}
+
+static void
+make_item(maker *m, int64_t item)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    const oriel_input *input = m->context->job->input;
+    const oriel_item *it = &plan->items[item];
+    const int64_t *grid = &plan->info.grid_thw[3 * item];
+    int64_t merge2 = m->context->weights->shapes.merge2;
+    int32_t per_slice = plan->network.temporal_patch_size;
+    oriel_resample_job job = make_job(m, item), sizes;
+    size_t waiting = measure_job(&sizes, plan, item);
+
+    for (int64_t f = 0; f < frames_of(plan, item); f++) {
+        int64_t frame = plan->first_frame[item] + f;
+        bool on_device = input->memory == ORIEL_MEMORY_DEVICE;
+
+        job.source = on_device ? input->frames[frame] : m->next_source;
+        job.pitch = on_device && input->pitches ? (int64_t)input->pitches[frame]
+                                                : (int64_t)it->width * 3;
+        job.first_token = plan->info.offsets[item] +
+                          f / per_slice * grid[1] * grid[2] / merge2;
+        job.slice = (int32_t)(f % per_slice);
+        job.waiting = waiting ? m->next_waiting : NULL;
+        m->jobs[frame] = job;
+        m->next_source += source_bytes(it);
+        m->next_waiting += waiting;
+    }
+}
+
+/* Everything that the kernel is told; 'args' is then ready to be launched. */
+static oriel_status
+send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
+{
+    const oriel_backend_context *c = m->context;
+    const oriel_plan *plan = c->job->plan;
+    const oriel_cuda_frames *f = &c->space.frames;
+    cudaError_t error;
+
+    oriel_cuda_upload_begin(&m->upload, oriel_cuda_job_ring(m->context),
+                            c->stream, f->places);
+    oriel_cuda_upload_put(&m->upload, plan->info.window_inverse,
+                          (size_t)plan->info.tokens * sizeof(int32_t));
+    oriel_cuda_upload_pad(&m->upload, (size_t)(f->axes - (char *)f->places));
+    for (int64_t i = 0; i < plan->info.n_items; i++)
+        make_item(m, i);
+    error = oriel_cuda_resample_number(args, m->jobs,
+                                       (int32_t)plan->n_source_frames);
+    oriel_cuda_upload_pad(&m->upload,
+                          (size_t)((char *)f->jobs - (char *)f->places));
+    oriel_cuda_upload_put(&m->upload, m->jobs,
+                          (size_t)plan->n_source_frames * sizeof(*m->jobs));
+    oriel_cuda_upload_pad(&m->upload, (m->upload.written + 15) / 16 * 16);
+    if (error == cudaErrorInvalidConfiguration)
+        return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                          "%lld source frames are too many pixels for one call "
+                          "on a GPU",
+                          (long long)plan->n_source_frames);
+    if (error != cudaSuccess)
+        return oriel_cuda_check(error, "resample_number", err);
+    return oriel_cuda_upload_end(&m->upload, err);
+}
+
+/* Frames of the host to where the jobs look for them. */
+static oriel_status
+send_sources(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_plan *plan = c->job->plan;
+    const oriel_input *input = c->job->input;
+    uint8_t *to = c->space.frames.sources;
+    oriel_status status = ORIEL_OK;
+
+    for (int64_t i = 0; i < plan->info.n_items; i++) {
+        const oriel_item *it = &plan->items[i];
+        size_t line = (size_t)it->width * 3;
+
+        for (int64_t f = plan->first_frame[i];
+             f < plan->first_frame[i + 1] && !status; f++) {
+            status = oriel_cuda_check(
+                cudaMemcpy2DAsync(to, line, input->frames[f],
+                                  input->pitches ? input->pitches[f] : line,
+                                  line, (size_t)it->height,
+                                  cudaMemcpyHostToDevice, c->stream),
+                "cudaMemcpy2DAsync", err);
+            to += source_bytes(it);
+        }
+    }
+    return status;
+}
+
+/* Host memory for the jobs and for the largest pair of axes. */
+static oriel_status
+allocate(maker *m, oriel_error *err)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    size_t jobs = (size_t)plan->n_source_frames * sizeof(*m->jobs), axes = 0;
+
+    for (int64_t i = 0; i < plan->info.n_items; i++) {
+        const oriel_item *it = &plan->items[i];
+        size_t bytes = axis_bytes(it->width, it->resized_width) +
+                       axis_bytes(it->height, it->resized_height);
+
+        axes = bytes > axes ? bytes : axes;
+    }
+    m->jobs = oriel_alloc(&m->context->hooks, jobs);
+    m->axes = oriel_alloc(&m->context->hooks, axes + 1);
+    if (!m->jobs || !m->axes)
+        return oriel_fail_memory(err, jobs + axes, "resampling frames");
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_plan *plan = c->job->plan;
+    const oriel_cuda_frames *f = &c->space.frames;
+    maker m = {.context = c,
+               .next_axis = f->axes,
+               .next_source = f->sources,
+               .next_waiting = f->waiting};
+    oriel_resample_args args = {
+        .jobs = f->jobs,
+        .places = f->places,
+        .pixels = c->space.pixels,
+        .resample = plan->resample,
+        .patch_size = plan->network.patch_size,
+        .slices = plan->network.temporal_patch_size,
+        .merge = plan->network.spatial_merge_size,
+    };
+    oriel_status status = allocate(&m, err);
+
+    if (!status)
+        status = send_jobs(&m, &args, err);
+    if (!status && c->job->input->memory == ORIEL_MEMORY_HOST)
+        status = send_sources(c, err);
+    if (!status)
+        status = oriel_cuda_check(oriel_cuda_resample(&args, c->stream),
+                                  "resample", err);
+    oriel_free(&c->hooks, m.jobs);
+    oriel_free(&c->hooks, m.axes);
+    return status;
+}

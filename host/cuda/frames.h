@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * frames.h - what resample.cu reads and writes besides patches
+ *
+ * Plans of frames in an integer flavour have it; neighbouring items of the same
+ * sizes share their coefficients.
+ */
+#ifndef ORIEL_CUDA_FRAMES_H
+#define ORIEL_CUDA_FRAMES_H
+
+#include "cuda/cursor.h"
+#include "plan/plan.h"
+
+#include "ops.h"
+
+typedef struct oriel_cuda_frames {
+    int32_t *places;          /* [tokens] the plan's window_inverse */
+    char *axes;               /* coefficients, pair of sizes after pair */
+    oriel_resample_job *jobs; /* [source frames] */
+    uint8_t *sources;         /* frames of the host, tight, each at a multiple
+                                 of 16 */
+    uint8_t *waiting;         /* between the passes, frame after frame */
+} oriel_cuda_frames;
+
+/* Whether the GPU resamples what this plan is made of. */
+bool oriel_cuda_resamples(const oriel_plan *plan);
+
+void oriel_cuda_lay_out_frames(oriel_cuda_frames *frames,
+                               oriel_cuda_cursor *cursor,
+                               const oriel_plan *plan);
+
+#endif /* ORIEL_CUDA_FRAMES_H */

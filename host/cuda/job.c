@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job.c - a job begins: its memory and stream checked, its plan sent; and ends */
+#include "cuda/context.h"
+
+#include "base/fail.h"
+#include "cuda/errors.h"
+
+/* ---- What only the device can tell of the caller's arguments ------------- */
+
+static oriel_status
+check_stream(oriel_backend_context *c, oriel_error *err)
+{
+    enum cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    int device = c->device_index;
+    oriel_status status = ORIEL_OK;
+
+    if (c->stream)
+        status = oriel_cuda_check(cudaStreamGetDevice(c->stream, &device),
+                                  "cudaStreamGetDevice", err);
+    if (!status && device != c->device_index)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "the stream is of device %d, expected %d, the "
+                          "encoder's",
+                          device, c->device_index);
+    if (!status)
+        status = oriel_cuda_check(cudaStreamIsCapturing(c->stream, &capture),
+                                  "cudaStreamIsCapturing", err);
+    if (!status && capture == cudaStreamCaptureStatusInvalidated)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "the stream's capture was invalidated before");
+    c->capturing = capture == cudaStreamCaptureStatusActive;
+    return status;
+}
+
+static oriel_status
+check_pointer(const oriel_backend_context *c, const void *pointer,
+              const char *field, oriel_error *err)
+{
+    struct cudaPointerAttributes at;
+    oriel_status status =
+        oriel_cuda_check(cudaPointerGetAttributes(&at, pointer),
+                         "cudaPointerGetAttributes", err);
+
+    if (status)
+        return status;
+    if (at.type != cudaMemoryTypeDevice && at.type != cudaMemoryTypeManaged)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is not in device memory",
+                          field);
+    if (at.type == cudaMemoryTypeDevice && at.device != c->device_index)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "%s is in memory of device %d, expected %d, the "
+                          "encoder's",
+                          field, at.device, c->device_index);
+    return ORIEL_OK;
+}
+
+static oriel_status
+check_frames(const oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_plan *plan = c->job->plan;
+    oriel_status status = ORIEL_OK;
+
+    if (!oriel_cuda_resamples(plan))
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "input.frames in device memory: the float flavour is "
+                          "resampled on the host; expected ORIEL_MEMORY_HOST");
+    for (int64_t f = 0; f < plan->n_source_frames && !status; f++)
+        status =
+            check_pointer(c, c->job->input->frames[f], "input.frames[]", err);
+    return status;
+}
+
+static oriel_status
+check_input(const oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_input *input = c->job->input;
+
+    if (input->memory == ORIEL_MEMORY_HOST)
+        return c->capturing
+                   ? oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                                "input.memory is ORIEL_MEMORY_HOST, but the "
+                                "stream is being captured: expected "
+                                "pixel_values in device memory")
+                   : ORIEL_OK;
+    if (input->frames)
+        return check_frames(c, err);
+    return check_pointer(c, input->pixel_values, "input.pixel_values", err);
+}
+
+static oriel_status
+check_output(const oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_output *output = c->job->output;
+    oriel_status status = ORIEL_OK;
+
+    if (output->memory == ORIEL_MEMORY_HOST)
+        return c->capturing
+                   ? oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                                "output.memory is ORIEL_MEMORY_HOST, but the "
+                                "stream is being captured: expected device "
+                                "memory")
+                   : ORIEL_OK;
+    if (output->embeddings)
+        status = check_pointer(c, output->embeddings, "output.embeddings", err);
+    for (int32_t i = 0; i < output->n_taps && !status; i++)
+        status = check_pointer(c, output->taps[i].data, "taps[].data", err);
+    return status;
+}
+
+/* ---- Start and finish ---------------------------------------------------- */
+
+static oriel_status
+check_job(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status = check_stream(c, err);
+
+    if (!status)
+        status = check_input(c, err);
+    if (!status)
+        status = check_output(c, err);
+    if (!status)
+        status = check_pointer(c, c->job->workspace, "workspace", err);
+    return status;
+}
+
+static void
+leave(oriel_backend_context *c)
+{
+    c->job = NULL;
+    c->capturing = false;
+    oriel_cuda_leave(&c->scope);
+}
+
+oriel_status
+oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
+                 oriel_error *err)
+{
+    oriel_status status = oriel_cuda_enter(&c->scope, c->device_index, err);
+
+    c->job = job;
+    c->stream = job->stream;
+    c->rows = job->plan->info.patches;
+    if (!status)
+        status = check_job(c, err);
+    if (!status)
+        status = oriel_cuda_lay_out(&c->space, job->workspace, job->plan,
+                                    &c->weights->shapes, err);
+    if (!status)
+        status = oriel_cuda_send_metadata(c, err);
+    if (status)
+        leave(c); /* copies that were enqueued are guarded by the ring */
+    return status;
+}
+
+oriel_status
+oriel_cuda_finish(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status = ORIEL_OK;
+
+    /* A captured event is the graph's; in a capture nobody waits for us. */
+    if (!c->capturing)
+        status = oriel_cuda_check(cudaEventRecord(c->done, c->stream),
+                                  "cudaEventRecord", err);
+    c->ran = c->ran || (!c->capturing && !status);
+    leave(c);
+    return status;
+}

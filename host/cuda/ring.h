@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ring.h - bytes on their way from the host to the device
+ *
+ * A ring of slots of pinned memory, each guarded by an event: a slot is filled,
+ * its copy enqueued, its event recorded behind the copy.  When all slots are on
+ * their way, whoever wants the next waits for the oldest.
+ *
+ * In a capture no slot may be used, as a replay would read it again; there the
+ * bytes travel as arguments of a kernel (store_bytes.cu), which a graph keeps.
+ */
+#ifndef ORIEL_CUDA_RING_H
+#define ORIEL_CUDA_RING_H
+
+#include "oriel.h"
+
+#include "ops.h"
+
+#include <stdbool.h>
+
+enum { ORIEL_RING_SLOTS_MOST = 8 };
+
+typedef struct oriel_cuda_ring {
+    char *memory; /* [n_slots, slot_bytes], pinned */
+    size_t slot_bytes;
+    int32_t n_slots, next;
+    cudaEvent_t events[ORIEL_RING_SLOTS_MOST];
+    bool sent[ORIEL_RING_SLOTS_MOST]; /* the event has been recorded */
+} oriel_cuda_ring;
+
+/* On the current device.  'slot_bytes' is a multiple of 256. */
+oriel_status oriel_cuda_ring_create(oriel_cuda_ring *ring, int32_t n_slots,
+                                    size_t slot_bytes, oriel_error *err);
+/* Waits for copies on their way; a zeroed or half-made ring is fine. */
+void oriel_cuda_ring_destroy(oriel_cuda_ring *ring);
+
+/* One stretch of device memory, written from front to back. */
+typedef struct oriel_cuda_upload {
+    oriel_cuda_ring *ring; /* NULL: in a capture */
+    cudaStream_t stream;
+    char *to;            /* where the slot's first byte goes */
+    size_t width, pitch; /* rows of the destination; 0: tight */
+    char *slot;          /* being filled; NULL: none */
+    size_t filled, written;
+    cudaError_t error; /* the first failure; nothing is done behind it */
+    const char *call;
+    char carried[ORIEL_CUDA_STORE_BYTES];
+} oriel_cuda_upload;
+
+/* 'ring' NULL: in a capture. */
+void oriel_cuda_upload_begin(oriel_cuda_upload *upload, oriel_cuda_ring *ring,
+                             cudaStream_t stream, void *to);
+
+/*
+ * From here on what is written comes in rows of 'width' bytes that lie 'pitch'
+ * apart on the device; what is between them stays as it is.
+ */
+void oriel_cuda_upload_rows(oriel_cuda_upload *upload, size_t width,
+                            size_t pitch);
+
+/* Room for 'bytes' more, whole rows and at most a slot; NULL after a failure. */
+void *oriel_cuda_upload_space(oriel_cuda_upload *upload, size_t bytes);
+
+/* Any number of bytes, tight. */
+void oriel_cuda_upload_put(oriel_cuda_upload *upload, const void *from,
+                           size_t bytes);
+
+/* Zeros up to 'written' bytes in all. */
+void oriel_cuda_upload_pad(oriel_cuda_upload *upload, size_t written);
+
+/* Send what is left.  The status of all of it. */
+oriel_status oriel_cuda_upload_end(oriel_cuda_upload *upload, oriel_error *err);
+
+#endif /* ORIEL_CUDA_RING_H */

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * steps.c - the eight steps as launches
+ *
+ *   PATCHIFY  resample, or a copy of pixel_values to where EMBED reads them
+ *   EMBED     patch_embed
+ *   ATTN_IN   rms_norm, linear; and rope where attention does not turn itself
+ *   ATTEND    window_attention or full_attention
+ *   ATTN_OUT  linear_residual
+ *   MLP_IN    rms_norm, linear_swiglu
+ *   MLP_OUT   linear_residual
+ *   MERGE     rms_norm, linear_gelu, linear_rows
+ *
+ * Where values are rounded is written at the head of each kernel.
+ */
+#include "cuda/context.h"
+
+#include "base/fail.h"
+#include "cuda/errors.h"
+
+#define LAUNCH(op, args) \
+    oriel_cuda_check(oriel_cuda_##op(&(args), c->stream), #op, err)
+
+/* ---- Pixels -------------------------------------------------------------- */
+
+static size_t
+dtype_bytes(int32_t dtype)
+{
+    return dtype == ORIEL_DTYPE_F32 ? 4 : 2;
+}
+
+oriel_status
+oriel_cuda_patchify(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_input *input = c->job->input;
+
+    if (input->frames)
+        return oriel_cuda_resamples(c->job->plan)
+                   ? oriel_cuda_send_frames(c, err)
+                   : oriel_cuda_send_float_frames(c, err);
+    if (input->memory == ORIEL_MEMORY_DEVICE)
+        return ORIEL_OK; /* EMBED reads them where they are */
+    return oriel_cuda_check(cudaMemcpyAsync(c->space.pixel_values,
+                                            input->pixel_values,
+                                            input->pixel_values_bytes,
+                                            cudaMemcpyHostToDevice, c->stream),
+                            "cudaMemcpyAsync", err);
+}
+
+oriel_status
+oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_cuda_shapes *s = &c->weights->shapes;
+    const oriel_cuda_metadata *m = &c->space.metadata;
+    const oriel_input *input = c->job->input;
+    oriel_patch_embed_args args = {
+        .weight = c->weights->patch_weight,
+        .out = c->space.residual,
+        .rows = c->rows,
+        .hidden = s->hidden,
+        .patch_size = c->weights->network.patch_size,
+        .slices = s->slices,
+        .merge2 = s->merge2,
+        .dtype = input->dtype,
+    };
+
+    if (input->frames) {
+        args.pixels = c->space.pixels;
+        args.is_still = m->is_still;
+        args.table = m->table;
+    } else {
+        args.pixel_values = input->memory == ORIEL_MEMORY_DEVICE
+                                ? input->pixel_values
+                                : c->space.pixel_values;
+        args.tokens = m->tokens;
+    }
+    return LAUNCH(patch_embed, args);
+}
+
+/* ---- Blocks -------------------------------------------------------------- */
+
+static oriel_status
+normalise(oriel_backend_context *c, const uint16_t *weight, oriel_error *err)
+{
+    oriel_rms_norm_args args = {
+        .x = c->space.residual,
+        .weight = weight,
+        .out = c->space.operand,
+        .rows = c->rows,
+        .columns = c->weights->shapes.hidden,
+    };
+
+    return LAUNCH(rms_norm, args);
+}
+
+static bool
+attends_frames(const oriel_backend_context *c, int32_t block)
+{
+    return oriel_network_is_full_attention(&c->weights->network, block);
+}
+
+/* The window kernel turns q and k while it loads them; the other does not. */
+static bool
+needs_rope(const oriel_backend_context *c, int32_t block)
+{
+    return attends_frames(c, block) || !c->weights->shapes.windows_fit;
+}
+
+oriel_status
+oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
+{
+    const oriel_cuda_block *b = &c->weights->blocks[block];
+    const oriel_cuda_shapes *s = &c->weights->shapes;
+    oriel_linear_args qkv = {
+        .x = c->space.operand,
+        .weight = b->qkv_weight,
+        .bias = b->qkv_bias,
+        .out = c->space.qkv,
+        .rows = c->rows,
+        .columns = 3 * s->hidden,
+        .depth = s->hidden,
+    };
+    oriel_rope_args rope = {
+        .qkv = c->space.qkv,
+        .rope = c->space.metadata.rope,
+        .positions = c->space.metadata.positions,
+        .rows = c->rows,
+        .heads = s->heads,
+        .head_dim = s->head_dim,
+    };
+    oriel_status status = normalise(c, b->norm1, err);
+
+    if (!status)
+        status = LAUNCH(linear, qkv);
+    if (!status && needs_rope(c, block))
+        status = LAUNCH(rope, rope);
+    return status;
+}
+
+static oriel_status
+attend_windows(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_cuda_shapes *s = &c->weights->shapes;
+    const oriel_cuda_metadata *m = &c->space.metadata;
+    oriel_window_attention_args args = {
+        .qkv = c->space.qkv,
+        .out = c->space.operand,
+        .cu_window = m->cu_window,
+        .packs = m->packs,
+        .rope = m->rope,
+        .positions = m->positions,
+        .n_packs = m->n_packs,
+        .heads = s->heads,
+        .head_dim = s->head_dim,
+        .scale_log2 = c->scale_log2,
+    };
+
+    return LAUNCH(window_attention, args);
+}
+
+oriel_status
+oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
+{
+    const oriel_cuda_shapes *s = &c->weights->shapes;
+    const oriel_cuda_metadata *m = &c->space.metadata;
+    bool frames = attends_frames(c, block);
+    oriel_full_attention_args args = {
+        .qkv = c->space.qkv,
+        .out = c->space.operand,
+        .tiles = frames ? m->frame_tiles : m->window_tiles,
+        .n_tiles = frames ? m->n_frame_tiles : m->n_window_tiles,
+        .heads = s->heads,
+        .head_dim = s->head_dim,
+        .scale_log2 = c->scale_log2,
+    };
+
+    if (!frames && s->windows_fit)
+        return attend_windows(c, err);
+    return LAUNCH(full_attention, args);
+}
+
+oriel_status
+oriel_cuda_attn_out(oriel_backend_context *c, int32_t block, oriel_error *err)
+{
+    const oriel_cuda_block *b = &c->weights->blocks[block];
+    oriel_linear_args args = {
+        .x = c->space.operand,
+        .weight = b->proj_weight,
+        .bias = b->proj_bias,
+        .out = c->space.residual,
+        .rows = c->rows,
+        .columns = c->weights->shapes.hidden,
+        .depth = c->weights->shapes.hidden,
+    };
+
+    return LAUNCH(linear_residual, args);
+}
+
+oriel_status
+oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
+{
+    const oriel_cuda_block *b = &c->weights->blocks[block];
+    oriel_linear_swiglu_args args = {
+        .x = c->space.operand,
+        .weight = b->gate_up_weight,
+        .bias = b->gate_up_bias,
+        .out = c->space.inner,
+        .rows = c->rows,
+        .columns = c->weights->shapes.intermediate,
+        .depth = c->weights->shapes.hidden,
+    };
+    oriel_status status = normalise(c, b->norm2, err);
+
+    return status ? status : LAUNCH(linear_swiglu, args);
+}
+
+oriel_status
+oriel_cuda_mlp_out(oriel_backend_context *c, int32_t block, oriel_error *err)
+{
+    const oriel_cuda_block *b = &c->weights->blocks[block];
+    oriel_linear_args args = {
+        .x = c->space.inner,
+        .weight = b->down_weight,
+        .bias = b->down_bias,
+        .out = c->space.residual,
+        .rows = c->rows,
+        .columns = c->weights->shapes.hidden,
+        .depth = c->weights->shapes.intermediate,
+    };
+
+    return LAUNCH(linear_residual, args);
+}
+
+/* ---- Results ------------------------------------------------------------- */
+
+/* Whether the last product may store into the caller's memory itself. */
+static bool
+stores_directly(const oriel_backend_context *c)
+{
+    return c->job->output->memory == ORIEL_MEMORY_DEVICE &&
+           c->weights->shapes.out_hidden == c->weights->network.out_hidden_size;
+}
+
+/* Rows without their padding, to the caller. */
+static oriel_status
+copy_embeddings(oriel_backend_context *c, size_t from_pitch, oriel_error *err)
+{
+    const oriel_output *output = c->job->output;
+    size_t width = (size_t)c->weights->network.out_hidden_size *
+                   dtype_bytes(output->dtype);
+
+    return oriel_cuda_check(
+        cudaMemcpy2DAsync(
+            output->embeddings, output->row_bytes, c->space.embeddings,
+            from_pitch, width, (size_t)c->job->plan->info.tokens,
+            output->memory == ORIEL_MEMORY_DEVICE ? cudaMemcpyDeviceToDevice
+                                                  : cudaMemcpyDeviceToHost,
+            c->stream),
+        "cudaMemcpy2DAsync", err);
+}
+
+oriel_status
+oriel_cuda_merge(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_backend_weights *w = c->weights;
+    const oriel_cuda_shapes *s = &w->shapes;
+    const oriel_output *output = c->job->output;
+    bool direct = stores_directly(c);
+    size_t pitch = direct ? output->row_bytes
+                          : (size_t)s->out_hidden * dtype_bytes(output->dtype);
+    oriel_linear_args fc1 = {
+        .x = c->space.operand, /* the patches of a token lie side by side */
+        .weight = w->fc1_weight,
+        .bias = w->fc1_bias,
+        .out = c->space.fc1,
+        .rows = c->job->plan->info.tokens,
+        .columns = s->merged,
+        .depth = s->merged,
+    };
+    oriel_linear_rows_args fc2 = {
+        .x = c->space.fc1,
+        .weight = w->fc2_weight,
+        .bias = w->fc2_bias,
+        .places = c->space.metadata.tokens,
+        .out = direct ? output->embeddings : c->space.embeddings,
+        .row_bytes = (int64_t)pitch,
+        .rows = c->job->plan->info.tokens,
+        .columns = s->out_hidden,
+        .depth = s->merged,
+        .dtype = output->dtype,
+    };
+    oriel_status status = normalise(c, w->merger_norm, err);
+
+    if (!status)
+        status = LAUNCH(linear_gelu, fc1);
+    if (!status)
+        status = LAUNCH(linear_rows, fc2);
+    if (!status && !direct)
+        status = copy_embeddings(c, pitch, err);
+    return status;
+}
+
+oriel_status
+oriel_cuda_tap(oriel_backend_context *c, const oriel_tap *tap, oriel_error *err)
+{
+    const oriel_cuda_shapes *s = &c->weights->shapes;
+    bool direct = c->job->output->memory == ORIEL_MEMORY_DEVICE;
+    size_t bytes =
+        (size_t)c->rows * (size_t)s->hidden * dtype_bytes(tap->dtype);
+    oriel_store_rows_args args = {
+        .x = c->space.residual,
+        .tokens = c->space.metadata.tokens,
+        .out = direct ? tap->data : c->space.tap,
+        .rows = c->rows,
+        .columns = s->hidden,
+        .merge2 = s->merge2,
+        .dtype = tap->dtype,
+    };
+    oriel_status status = LAUNCH(store_rows, args);
+
+    if (status || direct)
+        return status;
+    return oriel_cuda_check(cudaMemcpyAsync(tap->data, c->space.tap, bytes,
+                                            cudaMemcpyDeviceToHost, c->stream),
+                            "cudaMemcpyAsync", err);
+}

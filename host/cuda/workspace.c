@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* workspace.c - counting and laying out the scratch of one call */
+#include "cuda/workspace.h"
+
+#include "base/fail.h"
+#include "cuda/device.h"
+#include "cuda/segments.h"
+
+static int32_t
+longest_side(const oriel_plan *plan)
+{
+    int64_t longest = 1;
+
+    for (int64_t i = 0; i < plan->info.n_items; i++)
+        for (int j = 1; j < 3; j++)
+            if (plan->info.grid_thw[3 * i + j] > longest)
+                longest = plan->info.grid_thw[3 * i + j];
+    return (int32_t)longest;
+}
+
+/* False when a block a head of each would be more than a grid can have. */
+static bool
+count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
+           const oriel_cuda_shapes *s)
+{
+    const oriel_plan_info *info = &plan->info;
+    int64_t most = INT32_MAX / s->heads;
+    int64_t packs = 0, window_tiles = 0;
+    int64_t frame_tiles =
+        oriel_cuda_tile_segments(info->cu_seqlens, info->n_frames, NULL, NULL);
+
+    if (s->windows_fit)
+        packs = oriel_cuda_pack_windows(info->cu_window_seqlens,
+                                        info->n_windows, NULL, NULL);
+    else
+        window_tiles = oriel_cuda_tile_segments(info->cu_window_seqlens,
+                                                info->n_windows, NULL, NULL);
+    m->n_packs = (int32_t)packs;
+    m->n_window_tiles = (int32_t)window_tiles;
+    m->n_frame_tiles = (int32_t)frame_tiles;
+    m->n_positions = longest_side(plan);
+    return packs <= most && window_tiles <= most && frame_tiles <= most;
+}
+
+static void
+lay_out_metadata(oriel_cuda_metadata *m, oriel_cuda_cursor *c,
+                 const oriel_plan *plan, const oriel_cuda_shapes *s)
+{
+    const oriel_plan_info *info = &plan->info;
+    int64_t word = sizeof(int32_t);
+
+    m->tokens = oriel_cuda_take(c, info->tokens, word);
+    m->positions = oriel_cuda_take(c, info->patches, 2 * word);
+    m->cu_window = oriel_cuda_take(c, info->n_windows + 1, word);
+    m->packs = oriel_cuda_take(c, m->n_packs, ORIEL_PACK_COLUMNS * word);
+    m->window_tiles =
+        oriel_cuda_take(c, m->n_window_tiles, ORIEL_TILE_COLUMNS * word);
+    m->frame_tiles =
+        oriel_cuda_take(c, m->n_frame_tiles, ORIEL_TILE_COLUMNS * word);
+    m->rope = oriel_cuda_take(c, m->n_positions,
+                              s->head_dim / 4 * 2 * (int64_t)sizeof(float));
+    m->table = oriel_cuda_take(c, 3, 256 * (int64_t)sizeof(uint16_t));
+    m->is_still = oriel_cuda_take(c, info->patches, 1);
+}
+
+static void
+extend(oriel_cuda_cursor *all, const oriel_cuda_cursor *member)
+{
+    all->at = member->at > all->at ? member->at : all->at;
+    all->overflowed = all->overflowed || member->overflowed;
+}
+
+/* What follows one another in the same place. */
+static void
+lay_out_union(oriel_cuda_workspace *w, oriel_cuda_cursor *c,
+              const oriel_plan *plan, const oriel_cuda_shapes *s)
+{
+    int64_t rows = plan->info.patches, tokens = plan->info.tokens;
+    int64_t half = sizeof(uint16_t), full = sizeof(float);
+    oriel_cuda_cursor pixels = *c, values = *c, qkv = *c, inner = *c, tap = *c,
+                      merge = *c;
+
+    w->pixels =
+        oriel_cuda_take(&pixels, rows, s->slices * (int64_t)s->slice_bytes);
+    if (oriel_cuda_resamples(plan))
+        oriel_cuda_lay_out_frames(&w->frames, &pixels, plan);
+    w->pixel_values = oriel_cuda_take(&values, rows, s->patch_values * full);
+    w->qkv = oriel_cuda_take(&qkv, rows, 3 * s->hidden * half);
+    w->inner = oriel_cuda_take(&inner, rows, s->intermediate * half);
+    w->tap = oriel_cuda_take(&tap, rows, s->hidden * full);
+    w->fc1 = oriel_cuda_take(&merge, tokens, s->merged * half);
+    w->embeddings = oriel_cuda_take(&merge, tokens, s->out_hidden * full);
+    extend(c, &pixels);
+    extend(c, &values);
+    extend(c, &qkv);
+    extend(c, &inner);
+    extend(c, &tap);
+    extend(c, &merge);
+}
+
+oriel_status
+oriel_cuda_lay_out(oriel_cuda_workspace *w, void *base, const oriel_plan *plan,
+                   const oriel_cuda_shapes *s, oriel_error *err)
+{
+    oriel_cuda_cursor c = {base, 0, false};
+    int64_t row = s->hidden * (int64_t)sizeof(uint16_t);
+
+    if (!count_work(&w->metadata, plan, s))
+        return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                          "%lld patches are too many for one call on a GPU",
+                          (long long)plan->info.patches);
+    lay_out_metadata(&w->metadata, &c, plan, s);
+    w->residual = oriel_cuda_take(&c, plan->info.patches, row);
+    w->operand = oriel_cuda_take(&c, plan->info.patches, row);
+    lay_out_union(w, &c, plan, s);
+    w->bytes = c.at;
+    if (c.overflowed)
+        return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                          "the plan's workspace exceeds the address space");
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_cuda_workspace_bytes(const oriel_plan *plan,
+                           const oriel_backend_config *config, size_t *bytes,
+                           oriel_error *err)
+{
+    oriel_cuda_workspace space;
+    oriel_cuda_shapes shapes;
+    oriel_status status =
+        oriel_cuda_check_network(&plan->network, config->precision, err);
+
+    if (status)
+        return status;
+    oriel_cuda_shapes_init(&shapes, &plan->network);
+    status = oriel_cuda_lay_out(&space, NULL, plan, &shapes, err);
+    *bytes = status ? 0 : space.bytes;
+    return status;
+}
+
+oriel_status
+oriel_cuda_alloc_workspace(void **out, size_t bytes,
+                           const oriel_backend_config *config, oriel_error *err)
+{
+    oriel_cuda_scope scope;
+    oriel_status status = oriel_cuda_enter(&scope, config->device_index, err);
+
+    *out = NULL;
+    if (!status)
+        status = oriel_cuda_alloc(out, bytes, config->hooks,
+                                  config->device_index, "the workspace", err);
+    oriel_cuda_leave(&scope);
+    return status;
+}
+
+void
+oriel_cuda_free_workspace(void *workspace, const oriel_backend_config *config)
+{
+    oriel_cuda_scope scope;
+    oriel_error ignored;
+
+    (void)oriel_cuda_enter(&scope, config->device_index, &ignored);
+    oriel_cuda_free(workspace, config->hooks, config->device_index);
+    oriel_cuda_leave(&scope);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gemm.cuh - the matrix product that every linear layer shares
+ *
+ *     c = a b^T          a [rows, depth], b [columns, depth], bf16; c in fp32
+ *
+ * c never reaches memory: an epilogue takes it in registers, adds bias,
+ * residual or activation in fp32, and rounds once when it stores.
+ *
+ * Limits   columns % 16 == 0, depth % 8 == 0, a and b 16-byte aligned; rows any
+ *
+ * Launch   256 threads a tile of 128 x 128: 8 warps of 64 x 32 each, 64
+ *          accumulators a thread.  A ring of 3 stages of 64 depth, 32 KiB each,
+ *          98,304 bytes of shared memory, filled by cp.async two stages ahead.
+ *          Tiles are taken 8 rows of tiles at a time, so that a wave shares its
+ *          operands in L2.
+ *
+ * Order    an element is one chain of mma over ascending depth into one fp32
+ *          accumulator, whatever the tile, the row or the batch; rows beyond the
+ *          last are zeros.  So a row's bytes depend on that row alone.
+ *
+ * Banks    tiles are swizzled (tile.cuh): ldmatrix and cp.async have no
+ *          conflicts.
+ *
+ * Bound    2 rows columns depth operations; 6 ldmatrix.x4 feed 16 mma.
+ *
+ * Error    |c - exact| <= depth 2^-22 sum |a b|: each mma step may truncate at
+ *          2^-22 of its largest term (16 a step: depth / 16 steps of 17 terms).
+ */
+#pragma once
+
+#include "tile.cuh"
+
+#include <ptx.cuh>
+
+namespace gemm
+{
+
+constexpr int ROWS = 128, COLUMNS = 128; /* of a tile */
+constexpr int DEPTH = tile::ROW_VALUES;  /* of a stage */
+constexpr int STAGES = 3;
+constexpr int THREADS = 256;
+constexpr int A_BYTES = ROWS * tile::ROW_BYTES;
+constexpr int STAGE_BYTES = A_BYTES + COLUMNS * tile::ROW_BYTES;
+constexpr int SHARED_BYTES = STAGES * STAGE_BYTES;
+
+constexpr int WARP_ROWS = 64, WARP_COLUMNS = 32;
+constexpr int ROW_GROUPS = WARP_ROWS / 16, COLUMN_GROUPS = WARP_COLUMNS / 8;
+constexpr int SWATH = 8; /* rows of tiles that are taken together */
+
+struct Operands {
+    const uint16_t *a, *b;
+    int64_t rows;
+    int32_t columns, depth;
+};
+
+/* What a launcher checks of every product; 'out' is where it stores. */
+inline bool
+within_limits(const Operands &op, const void *out)
+{
+    return op.rows >= 0 && op.columns > 0 && op.depth > 0 &&
+           op.columns % 16 == 0 && op.depth % 8 == 0 &&
+           ((uintptr_t)op.a | (uintptr_t)op.b | (uintptr_t)out) % 16 == 0;
+}
+
+struct Tile {
+    int64_t row;
+    int32_t column;
+};
+
+__host__ __device__ __forceinline__ int64_t
+tile_count(int64_t rows, int32_t columns)
+{
+    return (rows + ROWS - 1) / ROWS * ((columns + COLUMNS - 1) / COLUMNS);
+}
+
+/* Column by column within a swath, so that 8 tiles share their b. */
+__device__ __forceinline__ Tile
+tile_of_block(const Operands &op, int64_t block)
+{
+    const int64_t tall = (op.rows + ROWS - 1) / ROWS;
+    const int64_t wide = (op.columns + COLUMNS - 1) / COLUMNS;
+    const int64_t first = block / (SWATH * wide) * SWATH;
+    const int64_t height = tall - first < SWATH ? tall - first : SWATH;
+    const int64_t within = block % (SWATH * wide);
+    return {(first + within % height) * ROWS,
+            (int32_t)(within / height) * COLUMNS};
+}
+
+/* 128 rows x 64 of one operand into a stage; what lies outside is zero. */
+__device__ __forceinline__ void
+load_operand(uint32_t shared, const uint16_t *from, int64_t first_row,
+             int64_t n_rows, int32_t depth, int32_t k)
+{
+    const int chunk = (int)ptx::thread_index() % 8;
+    const int32_t column = k + chunk * tile::CHUNK_VALUES;
+#pragma unroll
+    for (int i = 0; i < ROWS / 32; i++) {
+        const int row = (int)ptx::thread_index() / 8 + i * 32;
+        const bool inside = first_row + row < n_rows && column < depth;
+        const int64_t at =
+            inside ? (first_row + row) * depth + column : int64_t{0};
+        ptx::copy_async_16(tile::chunk_address(shared, row, chunk), from + at,
+                           inside);
+    }
+}
+
+/* Where the rows of a come from: memory as it is.  patch_embed.cu has others. */
+struct CopyRows {
+    __device__ __forceinline__ void load(char *, uint32_t shared,
+                                         const Operands &op, int64_t row,
+                                         int32_t k) const
+    {
+        load_operand(shared, op.a, row, op.rows, op.depth, k);
+    }
+};
+
+template <class Loader>
+__device__ __forceinline__ void
+load_stage(int stage, const Loader &loader, const Operands &op, Tile at,
+           int32_t k)
+{
+    char *const memory = ptx::dynamic_shared() + stage * STAGE_BYTES;
+    const uint32_t shared = ptx::shared_address(memory);
+
+    loader.load(memory, shared, op, at.row, k);
+    load_operand(shared + A_BYTES, op.b, at.column, op.columns, op.depth, k);
+}
+
+using Accumulators = float[ROW_GROUPS][COLUMN_GROUPS][4];
+
+/* One stage's 64 of depth into a warp's 64 x 32. */
+__device__ __forceinline__ void
+multiply_stage(Accumulators &c, uint32_t shared, int row, int column, int lane)
+{
+#pragma unroll
+    for (int chunk = 0; chunk < DEPTH / tile::CHUNK_VALUES; chunk += 2) {
+        uint32_t a[ROW_GROUPS][4], b[COLUMN_GROUPS / 2][4];
+#pragma unroll
+        for (int i = 0; i < ROW_GROUPS; i++)
+            tile::load_a(a[i], shared, row + i * 16, chunk, lane);
+#pragma unroll
+        for (int j = 0; j < COLUMN_GROUPS / 2; j++)
+            tile::load_b_pair(b[j], shared + A_BYTES, column + j * 16, chunk,
+                              lane);
+#pragma unroll
+        for (int i = 0; i < ROW_GROUPS; i++)
+#pragma unroll
+            for (int j = 0; j < COLUMN_GROUPS; j++) {
+                const uint32_t pair[2] = {b[j / 2][j % 2 * 2],
+                                          b[j / 2][j % 2 * 2 + 1]};
+                ptx::mma_m16n8k16_bf16(c[i][j], a[i], pair);
+            }
+    }
+}
+
+/*
+ * Hand the accumulators over.  store(row, column, v) gets four values of a row:
+ * v[0], v[1] of columns 'column', + 1 and v[2], v[3] of 'column' + 8, + 9, the
+ * first 8 columns and the next of a group of 16.  Rows and columns are inside.
+ */
+template <class Epilogue>
+__device__ __forceinline__ void
+finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
+       int64_t row, int32_t column, int lane)
+{
+#pragma unroll
+    for (int i = 0; i < ROW_GROUPS; i++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const int64_t r = row + i * 16 + half * 8 + lane / 4;
+#pragma unroll
+            for (int j = 0; j < COLUMN_GROUPS; j += 2) {
+                const int32_t group = column + j * 8;
+                const float v[4] = {c[i][j][2 * half], c[i][j][2 * half + 1],
+                                    c[i][j + 1][2 * half],
+                                    c[i][j + 1][2 * half + 1]};
+                if (r < op.rows && group < op.columns)
+                    epilogue.store(r, group + lane % 4 * 2, v);
+            }
+        }
+}
+
+/* 'loader' puts 128 rows x 64 of a, swizzled, into a stage: by asynchronous
+   copies, or by plain stores, which the next barriers order as well. */
+template <class Loader, class Epilogue>
+__device__ __forceinline__ void
+run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
+{
+    const uint32_t shared = ptx::shared_address(ptx::dynamic_shared());
+    const int lane = (int)ptx::thread_index() % 32;
+    const int warp = (int)ptx::thread_index() / 32;
+    const int row = warp / 4 * WARP_ROWS, column = warp % 4 * WARP_COLUMNS;
+    const Tile at = tile_of_block(op, ptx::block_index());
+    const int n_stages = (op.depth + DEPTH - 1) / DEPTH;
+    Accumulators c = {};
+
+#pragma unroll
+    for (int s = 0; s < STAGES - 1; s++) {
+        if (s < n_stages)
+            load_stage(s, loader, op, at, s * DEPTH);
+        ptx::copy_commit();
+    }
+    for (int s = 0; s < n_stages; s++) {
+        const int ahead = s + STAGES - 1;
+
+        ptx::copy_wait<STAGES - 2>();
+        /* Stage s is there for all, and all are done with stage s - 1, whose
+           place the next load takes. */
+        ptx::sync_block();
+        if (ahead < n_stages)
+            load_stage(ahead % STAGES, loader, op, at, ahead * DEPTH);
+        ptx::copy_commit();
+        multiply_stage(c, shared + s % STAGES * STAGE_BYTES, row, column, lane);
+    }
+    ptx::copy_wait<0>();
+    finish(c, op, epilogue, at.row + row, at.column + column, lane);
+}
+
+template <class Epilogue>
+__device__ __forceinline__ void
+run(const Operands &op, const Epilogue &epilogue)
+{
+    run(op, CopyRows{}, epilogue);
+}
+
+} // namespace gemm

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launch.cuh - starting a kernel, without <<<>>>
+ *
+ * Grids and blocks are one-dimensional, so no limit of 65,535 is ever met.
+ * tests/sim/include/launch.cuh is its twin.
+ */
+#pragma once
+
+#include <cuda_runtime.h>
+#include <stdint.h>
+
+/* cudaSuccess, or why nothing was enqueued.  'blocks' 0 enqueues nothing. */
+template <class... Parameters>
+static cudaError_t
+launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
+       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+{
+    cudaLaunchConfig_t config = {};
+    void *pointers[] = {&arguments...};
+
+    if (blocks == 0)
+        return cudaSuccess;
+    if (blocks < 0 || blocks > 0x7fffffff)
+        return cudaErrorInvalidConfiguration;
+    config.gridDim = dim3((unsigned)blocks);
+    config.blockDim = dim3(threads);
+    config.dynamicSmemBytes = shared_bytes;
+    config.stream = stream;
+    return cudaLaunchKernelExC(&config, (const void *)kernel, pointers);
+}
+
+/* Once a device, before the first launch: the shared memory a kernel may ask
+   for; it also loads the kernel, which must not happen inside a capture. */
+template <class... Parameters>
+static cudaError_t
+prepare(void (*kernel)(Parameters...), size_t shared_bytes)
+{
+    cudaFuncAttributes attributes;
+    cudaError_t error =
+        cudaFuncGetAttributes(&attributes, (const void *)kernel);
+
+    if (error == cudaSuccess)
+        error = cudaFuncSetAttribute(
+            (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+            (int)shared_bytes);
+    return error;
+}

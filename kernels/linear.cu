@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linear.cu - a linear layer with bias, and one that adds to the residual
+ *
+ *     out      = x weight^T + bias              rounded once to bf16
+ *     residual = residual + x weight^T + bias   in place, rounded once
+ *
+ * Shapes   x [rows, depth], weight [columns, depth], bias [columns],
+ *          out, residual [rows, columns], all bf16; bias may be NULL
+ *
+ * Limits, launch, order and bound: gemm.cuh.
+ *
+ * Error    |out - exact| <= 2^-8 |exact| + depth 2^-22 sum |x weight|
+ *
+ * In plain C: tests/oracle/linear.c.
+ */
+#include "ops.h"
+
+#include "epilogue.cuh"
+#include "gemm.cuh"
+
+#include <launch.cuh>
+
+namespace
+{
+
+struct StoreBias {
+    epilogue::Bias bias;
+    uint16_t *out;
+    int32_t columns;
+
+    __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float (&v)[4]) const
+    {
+        uint16_t *to = out + row * columns + column;
+        *(uint32_t *)to =
+            ptx::pack_bf16(v[0] + bias(column), v[1] + bias(column + 1));
+        *(uint32_t *)(to + 8) =
+            ptx::pack_bf16(v[2] + bias(column + 8), v[3] + bias(column + 9));
+    }
+};
+
+struct AddResidual {
+    epilogue::Bias bias;
+    uint16_t *residual;
+    int32_t columns;
+
+    __device__ __forceinline__ void add(uint16_t *to, int32_t column, float low,
+                                        float high) const
+    {
+        const uint32_t old = *(const uint32_t *)to;
+        *(uint32_t *)to =
+            ptx::pack_bf16(tile::low_half(old) + (low + bias(column)),
+                           tile::high_half(old) + (high + bias(column + 1)));
+    }
+
+    __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float (&v)[4]) const
+    {
+        uint16_t *to = residual + row * columns + column;
+        add(to, column, v[0], v[1]);
+        add(to + 8, column + 8, v[2], v[3]);
+    }
+};
+
+__global__ void __launch_bounds__(gemm::THREADS, 1)
+    linear(gemm::Operands op, StoreBias store)
+{
+    gemm::run(op, store);
+}
+
+__global__ void __launch_bounds__(gemm::THREADS, 1)
+    linear_residual(gemm::Operands op, AddResidual store)
+{
+    gemm::run(op, store);
+}
+
+gemm::Operands
+operands(const oriel_linear_args *args)
+{
+    return {args->x, args->weight, args->rows, args->columns, args->depth};
+}
+
+} // namespace
+
+extern "C" cudaError_t
+oriel_cuda_linear_prepare(void)
+{
+    cudaError_t error = prepare(linear, gemm::SHARED_BYTES);
+
+    return error != cudaSuccess ? error
+                                : prepare(linear_residual, gemm::SHARED_BYTES);
+}
+
+extern "C" cudaError_t
+oriel_cuda_linear(const oriel_linear_args *args, cudaStream_t stream)
+{
+    if (!gemm::within_limits(operands(args), args->out))
+        return cudaErrorInvalidValue;
+    return launch(linear, gemm::tile_count(args->rows, args->columns),
+                  gemm::THREADS, gemm::SHARED_BYTES, stream, operands(args),
+                  StoreBias{{args->bias}, args->out, args->columns});
+}
+
+extern "C" cudaError_t
+oriel_cuda_linear_residual(const oriel_linear_args *args, cudaStream_t stream)
+{
+    if (!gemm::within_limits(operands(args), args->out))
+        return cudaErrorInvalidValue;
+    return launch(linear_residual, gemm::tile_count(args->rows, args->columns),
+                  gemm::THREADS, gemm::SHARED_BYTES, stream, operands(args),
+                  AddResidual{{args->bias}, args->out, args->columns});
+}

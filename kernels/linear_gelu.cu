@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linear_gelu.cu - a linear layer with the erf form of GELU behind it
+ *
+ *     out = gelu(x weight^T + bias)     rounded once
+ *
+ * Shapes, limits, launch, order and bound: gemm.cuh, linear.cu.
+ *
+ * Error    |out - exact| <= 2^-8 |exact| + 1.13 (depth / 16 + 4) 2^-22
+ *          sum |x weight| + 2^-21 |x|: the slope of GELU is below 1.13.
+ *
+ * In plain C: tests/oracle/linear.c, gelu.c.
+ */
+#include "ops.h"
+
+#include "epilogue.cuh"
+#include "gemm.cuh"
+
+#include <launch.cuh>
+
+namespace
+{
+
+struct StoreGelu {
+    epilogue::Bias bias;
+    uint16_t *out;
+    int32_t columns;
+
+    __device__ __forceinline__ uint32_t pair(int32_t column, float low,
+                                             float high) const
+    {
+        return ptx::pack_bf16(epilogue::gelu(low + bias(column)),
+                              epilogue::gelu(high + bias(column + 1)));
+    }
+
+    __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float (&v)[4]) const
+    {
+        uint16_t *to = out + row * columns + column;
+        *(uint32_t *)to = pair(column, v[0], v[1]);
+        *(uint32_t *)(to + 8) = pair(column + 8, v[2], v[3]);
+    }
+};
+
+__global__ void __launch_bounds__(gemm::THREADS, 1)
+    linear_gelu(gemm::Operands op, StoreGelu store)
+{
+    gemm::run(op, store);
+}
+
+} // namespace
+
+extern "C" cudaError_t
+oriel_cuda_linear_gelu_prepare(void)
+{
+    return prepare(linear_gelu, gemm::SHARED_BYTES);
+}
+
+extern "C" cudaError_t
+oriel_cuda_linear_gelu(const oriel_linear_args *args, cudaStream_t stream)
+{
+    const gemm::Operands op = {args->x, args->weight, args->rows, args->columns,
+                               args->depth};
+
+    if (!gemm::within_limits(op, args->out))
+        return cudaErrorInvalidValue;
+    return launch(linear_gelu, gemm::tile_count(op.rows, op.columns),
+                  gemm::THREADS, gemm::SHARED_BYTES, stream, op,
+                  StoreGelu{{args->bias}, args->out, args->columns});
+}

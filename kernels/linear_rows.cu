@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * linear_rows.cu - the last linear layer: each row goes to its own place
+ *
+ *     out[places[r]] = x[r] weight^T + bias     rounded once, to out's dtype
+ *
+ * Rows come in window order and are stored in image order, in the caller's
+ * memory, so nothing has to permute them.  fp32 results never pass through bf16.
+ *
+ * Shapes   x bf16 [rows, depth], weight bf16 [columns, depth], bias bf16
+ *          [columns], places int32 [rows], out fp32, bf16 or fp16
+ *          [rows, columns], rows row_bytes apart, 16-byte aligned
+ *
+ * Limits, launch, order and bound: gemm.cuh.
+ *
+ * Error    |out - exact| <= r |exact| + (depth / 16 + 4) 2^-22 sum |x weight|,
+ *          r = 2^-24, 2^-8 or 2^-11 by dtype.
+ *
+ * In plain C: tests/oracle/linear.c.
+ */
+#include "ops.h"
+
+#include "epilogue.cuh"
+#include "gemm.cuh"
+
+#include <launch.cuh>
+
+namespace
+{
+
+struct StoreRows {
+    epilogue::Bias bias;
+    const int32_t *places;
+    char *out;
+    int64_t row_bytes;
+    int32_t dtype;
+
+    __device__ __forceinline__ void pair(char *row, int32_t column, float low,
+                                         float high) const
+    {
+        low += bias(column);
+        high += bias(column + 1);
+        if (dtype == ORIEL_CUDA_F32)
+            *(float2 *)(row + column * 4) = float2{low, high};
+        else
+            *(uint32_t *)(row + column * 2) = dtype == ORIEL_CUDA_BF16
+                                                  ? ptx::pack_bf16(low, high)
+                                                  : ptx::pack_f16(low, high);
+    }
+
+    __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float (&v)[4]) const
+    {
+        char *to = out + places[row] * row_bytes;
+        pair(to, column, v[0], v[1]);
+        pair(to, column + 8, v[2], v[3]);
+    }
+};
+
+__global__ void __launch_bounds__(gemm::THREADS, 1)
+    linear_rows(gemm::Operands op, StoreRows store)
+{
+    gemm::run(op, store);
+}
+
+} // namespace
+
+extern "C" cudaError_t
+oriel_cuda_linear_rows_prepare(void)
+{
+    return prepare(linear_rows, gemm::SHARED_BYTES);
+}
+
+extern "C" cudaError_t
+oriel_cuda_linear_rows(const oriel_linear_rows_args *args, cudaStream_t stream)
+{
+    const gemm::Operands op = {args->x, args->weight, args->rows, args->columns,
+                               args->depth};
+    const int64_t width = args->dtype == ORIEL_CUDA_F32 ? 4 : 2;
+
+    if (!gemm::within_limits(op, args->out) || args->row_bytes % 16 ||
+        args->row_bytes < args->columns * width ||
+        args->dtype < ORIEL_CUDA_F32 || args->dtype > ORIEL_CUDA_F16)
+        return cudaErrorInvalidValue;
+    return launch(linear_rows, gemm::tile_count(op.rows, op.columns),
+                  gemm::THREADS, gemm::SHARED_BYTES, stream, op,
+                  StoreRows{{args->bias},
+                            args->places,
+                            (char *)args->out,
+                            args->row_bytes,
+                            args->dtype});
+}

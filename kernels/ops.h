@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ops.h - the operations on the GPU, as host code calls them
+ *
+ * Each has a struct of arguments and a launcher that checks its limits, enqueues
+ * on the stream and returns; empty input enqueues nothing.  The launchers of a
+ * file are made ready on the current device by its _prepare, once, outside of
+ * any capture.  Pointers are to device memory; bf16 values are uint16_t.
+ * Shapes, limits and error bounds stand at the head of each kernel.
+ */
+#ifndef ORIEL_KERNELS_OPS_H
+#define ORIEL_KERNELS_OPS_H
+
+#include <cuda_runtime.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { ORIEL_CUDA_F32 = 1, ORIEL_CUDA_BF16 = 2, ORIEL_CUDA_F16 = 3 };
+
+/* rms_norm.cu */
+typedef struct oriel_rms_norm_args {
+    const uint16_t *x;      /* bf16 [rows, columns] */
+    const uint16_t *weight; /* bf16 [columns] */
+    uint16_t *out;          /* bf16 [rows, columns] */
+    int64_t rows;
+    int32_t columns; /* a multiple of 8, at most 8192 */
+} oriel_rms_norm_args;
+cudaError_t oriel_cuda_rms_norm_prepare(void);
+cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
+                                cudaStream_t stream);
+
+/* resample.cu */
+enum { /* as ORIEL_RESAMPLE_*; the float flavour is the host's */
+       ORIEL_CUDA_TORCHVISION = 0,
+       ORIEL_CUDA_PILLOW = 1,
+       ORIEL_CUDA_PILLOW12 = 2
+};
+/* One axis: 'source' samples become 'size'.  Equal: it is skipped and the rest
+   is unused.  The arrays are those of host/pixels/axis.h, on the device. */
+typedef struct oriel_resample_axis {
+    const int32_t *first;   /* [size] */
+    const int32_t *count;   /* [size] */
+    const int32_t *weights; /* [size, max_taps] */
+    int32_t source, size, max_taps, shift;
+} oriel_resample_axis;
+/* One source frame. */
+typedef struct oriel_resample_job {
+    const uint8_t *source; /* RGB8 [down.source, across.source, 3] */
+    int64_t pitch;         /* bytes from line to line of it */
+    oriel_resample_axis across, down;
+    int64_t first_token;    /* of its temporal slice, in image order */
+    int32_t slice;          /* which of its patches' slices it fills */
+    int32_t vertical_first; /* oriel_resample_vertical_first(), host/pixels */
+
+    /* Set by oriel_cuda_resample_measure, 'waiting' then by the caller. */
+    uint8_t *waiting;      /* [waiting_rows, waiting_pitch], aligned to 16 */
+    int64_t waiting_pitch; /* 0: one pass, or none, does */
+    int32_t waiting_first, waiting_rows; /* those that the last pass reads */
+
+    int64_t first_block[2]; /* of each pass; set by _number */
+} oriel_resample_job;
+typedef struct oriel_resample_args {
+    const oriel_resample_job *jobs; /* [n_jobs] */
+    const int32_t *places;          /* [tokens] window_inverse of the plan */
+    uint8_t *pixels;                /* [rows, slices, patch_size, line] */
+    int64_t blocks[2];              /* of each pass; set by _number */
+    int32_t n_jobs;
+    int32_t resample;   /* ORIEL_CUDA_TORCHVISION and so on */
+    int32_t patch_size; /* at most 32 */
+    int32_t slices;     /* temporal_patch_size, 1 or 2 */
+    int32_t merge;
+} oriel_resample_args;
+/* On the host: bytes of 'waiting' that the job wants, from its axes' sizes and
+   its pass order.  first and count are down's on the host; NULL: the most that
+   they can ask for. */
+size_t oriel_cuda_resample_measure(oriel_resample_job *job,
+                                   const int32_t *first, const int32_t *count);
+/* On the host: check the jobs and number the blocks of each pass.  The jobs are
+   then uploaded and 'args', whose geometry is set, may point at them. */
+cudaError_t oriel_cuda_resample_number(oriel_resample_args *args,
+                                       oriel_resample_job *jobs,
+                                       int32_t n_jobs);
+cudaError_t oriel_cuda_resample_prepare(void);
+cudaError_t oriel_cuda_resample(const oriel_resample_args *args,
+                                cudaStream_t stream);
+
+/* patch_embed.cu */
+typedef struct oriel_patch_embed_args {
+    const uint16_t *weight; /* bf16 [hidden, depth], order below, zero-padded */
+    uint16_t *out;          /* bf16 [rows, hidden], window order */
+    int64_t rows;
+    int32_t hidden;     /* a multiple of 16 */
+    int32_t patch_size; /* at most 32 */
+    int32_t slices;     /* temporal_patch_size, 1 or 2 */
+
+    /* Exactly one of the two: pixels of patches, as resample.cu stores them ... */
+    const uint8_t *pixels;   /* [rows, slices, patch_size, line] */
+    const uint8_t *is_still; /* [rows]: only slice 0 was stored */
+    const uint16_t *table;   /* bf16 [3, 256]: what a level becomes */
+    /* ... or pixel_values, in image order. */
+    const void *pixel_values; /* [rows, 3, slices, patch_size, patch_size] */
+    const int32_t *tokens;    /* [rows / merge2]: image-order place of each */
+    int32_t merge2;           /* patches a token */
+    int32_t dtype;            /* ORIEL_CUDA_* of pixel_values */
+} oriel_patch_embed_args;
+/* Bytes, and values, of a line of pixels: 3 x patch_size up to 16s. */
+static inline int32_t
+oriel_cuda_patch_line(int32_t patch_size)
+{
+    return (3 * patch_size + 15) / 16 * 16;
+}
+/* Columns of the weight: (y, slice, x and channel within the line). */
+static inline int32_t
+oriel_cuda_patch_depth(int32_t patch_size, int32_t slices)
+{
+    return patch_size * slices * oriel_cuda_patch_line(patch_size);
+}
+cudaError_t oriel_cuda_patch_embed_prepare(void);
+cudaError_t oriel_cuda_patch_embed(const oriel_patch_embed_args *args,
+                                   cudaStream_t stream);
+
+/* linear.cu */
+typedef struct oriel_linear_args {
+    const uint16_t *x;      /* bf16 [rows, depth] */
+    const uint16_t *weight; /* bf16 [columns, depth] */
+    const uint16_t *bias;   /* bf16 [columns]; NULL: none */
+    uint16_t *out;          /* bf16 [rows, columns]; the residual, in place */
+    int64_t rows;
+    int32_t columns; /* a multiple of 16 */
+    int32_t depth;   /* a multiple of 8 */
+} oriel_linear_args;
+cudaError_t oriel_cuda_linear_prepare(void);
+cudaError_t oriel_cuda_linear(const oriel_linear_args *args,
+                              cudaStream_t stream);
+cudaError_t oriel_cuda_linear_residual(const oriel_linear_args *args,
+                                       cudaStream_t stream);
+
+/* linear_swiglu.cu */
+typedef struct oriel_linear_swiglu_args {
+    const uint16_t *x;      /* bf16 [rows, depth] */
+    const uint16_t *weight; /* bf16 [2 columns, depth]: 8 rows of gate, then the
+                               same 8 of up, and so on */
+    const uint16_t *bias;   /* bf16 [2 columns], in the same order */
+    uint16_t *out;          /* bf16 [rows, columns] */
+    int64_t rows;
+    int32_t columns; /* a multiple of 8 */
+    int32_t depth;   /* a multiple of 8 */
+} oriel_linear_swiglu_args;
+cudaError_t oriel_cuda_linear_swiglu_prepare(void);
+cudaError_t oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
+                                     cudaStream_t stream);
+
+/* linear_gelu.cu */
+cudaError_t oriel_cuda_linear_gelu_prepare(void);
+cudaError_t oriel_cuda_linear_gelu(const oriel_linear_args *args,
+                                   cudaStream_t stream);
+
+/* linear_rows.cu */
+typedef struct oriel_linear_rows_args {
+    const uint16_t *x;      /* bf16 [rows, depth] */
+    const uint16_t *weight; /* bf16 [columns, depth] */
+    const uint16_t *bias;   /* bf16 [columns] */
+    const int32_t *places;  /* [rows]: row r is stored as row places[r] */
+    void *out;              /* of 'dtype', [rows, columns] */
+    int64_t row_bytes;      /* from row to row of out, a multiple of 16 */
+    int64_t rows;
+    int32_t columns; /* a multiple of 16 */
+    int32_t depth;   /* a multiple of 8 */
+    int32_t dtype;   /* ORIEL_CUDA_* */
+} oriel_linear_rows_args;
+cudaError_t oriel_cuda_linear_rows_prepare(void);
+cudaError_t oriel_cuda_linear_rows(const oriel_linear_rows_args *args,
+                                   cudaStream_t stream);
+
+/* rope.cu */
+typedef struct oriel_rope_args {
+    uint16_t *qkv;            /* bf16 [rows, 3, heads, head_dim] */
+    const float *rope;        /* (cos, sin) [positions, head_dim / 4] */
+    const int32_t *positions; /* [rows, 2] */
+    int64_t rows;
+    int32_t heads, head_dim;
+} oriel_rope_args;
+cudaError_t oriel_cuda_rope_prepare(void);
+cudaError_t oriel_cuda_rope(const oriel_rope_args *args, cudaStream_t stream);
+
+/* window_attention.cu */
+typedef struct oriel_window_attention_args {
+    const uint16_t *qkv;      /* bf16 [rows, 3, heads, head_dim] */
+    uint16_t *out;            /* bf16 [rows, heads, head_dim] */
+    const int32_t *cu_window; /* [n_windows + 1] */
+    const int32_t *packs;     /* [n_packs, 4] */
+    const float *rope;        /* (cos, sin) [positions, head_dim / 4] */
+    const int32_t *positions; /* [rows, 2] */
+    int32_t n_packs, heads, head_dim;
+    float scale_log2; /* head_dim^-1/2 log2 e */
+} oriel_window_attention_args;
+cudaError_t oriel_cuda_window_attention_prepare(int32_t head_dim);
+cudaError_t oriel_cuda_window_attention(const oriel_window_attention_args *args,
+                                        cudaStream_t stream);
+
+/* full_attention.cu */
+typedef struct oriel_full_attention_args {
+    const uint16_t *qkv;  /* bf16 [rows, 3, heads, head_dim], q and k turned */
+    uint16_t *out;        /* bf16 [rows, heads, head_dim] */
+    const int32_t *tiles; /* [n_tiles, 3]: frame's row, patches, first query */
+    int32_t n_tiles, heads, head_dim;
+    float scale_log2; /* head_dim^-1/2 log2 e */
+} oriel_full_attention_args;
+cudaError_t oriel_cuda_full_attention_prepare(int32_t head_dim);
+cudaError_t oriel_cuda_full_attention(const oriel_full_attention_args *args,
+                                      cudaStream_t stream);
+
+/* store_rows.cu */
+typedef struct oriel_store_rows_args {
+    const uint16_t *x;     /* bf16 [rows, columns], window order */
+    const int32_t *tokens; /* [rows / merge2]: image-order place of each */
+    void *out;             /* of 'dtype', [rows, columns], image order */
+    int64_t rows;          /* a multiple of merge2 */
+    int32_t columns;       /* a multiple of 8 */
+    int32_t merge2;        /* patches a token */
+    int32_t dtype;         /* ORIEL_CUDA_* */
+} oriel_store_rows_args;
+cudaError_t oriel_cuda_store_rows_prepare(void);
+cudaError_t oriel_cuda_store_rows(const oriel_store_rows_args *args,
+                                  cudaStream_t stream);
+
+/* store_bytes.cu */
+enum { ORIEL_CUDA_STORE_BYTES = 3968 };
+typedef struct oriel_store_bytes_args {
+    void *out;         /* 16-byte aligned */
+    const void *bytes; /* on the host; read before the launcher returns */
+    size_t n;          /* a multiple of 16, at most ORIEL_CUDA_STORE_BYTES */
+} oriel_store_bytes_args;
+cudaError_t oriel_cuda_store_bytes_prepare(void);
+cudaError_t oriel_cuda_store_bytes(const oriel_store_bytes_args *args,
+                                   cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* ORIEL_KERNELS_OPS_H */

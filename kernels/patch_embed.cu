@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * patch_embed.cu - pixels of patches to hidden states
+ *
+ *     out = normalise(pixels) weight^T     rounded once
+ *
+ * The normalised patches never exist in memory: they are made in shared memory,
+ * tile by tile, from 8-bit pixels by a table, or from pixel_values by rounding
+ * to bf16.  Both ways put the same values in the same order, so the same pixels
+ * give the same bytes.
+ *
+ * Depth    (y, slice, line): a line is the 3 patch_size bytes RGBRGB... of one
+ *          row of pixels, padded to a multiple of 16 with columns whose weights
+ *          are zero.  14 x 2 x 48 = 1,344 when published.
+ *
+ * Shapes   ops.h; rows are in window order, pixel_values in image order.
+ *
+ * Launch, order and bound: gemm.cuh; rows come by plain loads and stores instead
+ *          of asynchronous copies.
+ *
+ * Error    |out - exact| <= 2^-8 |exact| + (depth / 16 + 4) 2^-22
+ *          sum |pixel weight|, pixels rounded to bf16 being exact.
+ *
+ * In plain C: tests/oracle/patch_embed.c, host/pixels/normalise.c.
+ */
+#include "ops.h"
+
+#include "gemm.cuh"
+
+#include <launch.cuh>
+
+namespace
+{
+
+/* Where eight neighbouring values of the depth lie in a patch. */
+struct Place {
+    int y, slice, x; /* x: within the line, a multiple of 8 */
+};
+
+struct Geometry {
+    int32_t patch_size, slices, line;
+
+    __device__ __forceinline__ Place place(int32_t k) const
+    {
+        return {k / (slices * line), k / line % slices, k % line};
+    }
+};
+
+/* The chunks of a stage that a thread makes: rows thread / 8 + 32 i. */
+template <class Make>
+__device__ __forceinline__ void
+make_rows(char *memory, const gemm::Operands &op, int64_t first_row, int32_t k,
+          const Make &make)
+{
+    const int chunk = (int)ptx::thread_index() % 8;
+    const int32_t column = k + chunk * tile::CHUNK_VALUES;
+
+    for (int i = 0; i < gemm::ROWS / 32; i++) {
+        const int row = (int)ptx::thread_index() / 8 + i * 32;
+        uint4 values = {0, 0, 0, 0};
+
+        if (first_row + row < op.rows && column < op.depth)
+            values = make(first_row + row, column);
+        *(uint4 *)(memory + tile::chunk_offset(row, chunk)) = values;
+    }
+}
+
+struct FromPixels {
+    Geometry geometry;
+    const uint8_t *pixels, *is_still;
+    const uint16_t *table;
+
+    __device__ __forceinline__ uint32_t pair(uint32_t word, int byte,
+                                             int x) const
+    {
+        const uint32_t low = word >> (8 * byte) & 255u;
+        const uint32_t high = word >> (8 * byte + 8) & 255u;
+        return table[(x + byte) % 3 * 256 + (int)low] |
+               (uint32_t)table[(x + byte + 1) % 3 * 256 + (int)high] << 16;
+    }
+
+    __device__ __forceinline__ uint4 make(int64_t row, int32_t k) const
+    {
+        const Place at = geometry.place(k);
+        const int slice = is_still[row] ? 0 : at.slice;
+        const uint2 bytes = *(const uint2 *)(pixels +
+                                             ((row * geometry.slices + slice) *
+                                                  geometry.patch_size +
+                                              at.y) *
+                                                 geometry.line +
+                                             at.x);
+        return {pair(bytes.x, 0, at.x), pair(bytes.x, 2, at.x),
+                pair(bytes.y, 0, at.x + 4), pair(bytes.y, 2, at.x + 4)};
+    }
+
+    __device__ __forceinline__ void load(char *memory, uint32_t,
+                                         const gemm::Operands &op, int64_t row,
+                                         int32_t k) const
+    {
+        make_rows(memory, op, row, k, [this](int64_t r, int32_t column) {
+            return make(r, column);
+        });
+    }
+};
+
+struct FromPixelValues {
+    Geometry geometry;
+    const void *values;
+    const int32_t *tokens;
+    int32_t merge2, dtype;
+
+    __device__ __forceinline__ float value(int64_t row, const Place &at,
+                                           int x) const
+    {
+        const int pixel = x / 3, channel = x % 3, size = geometry.patch_size;
+        const int64_t i =
+            (((row * 3 + channel) * geometry.slices + at.slice) * size + at.y) *
+                size +
+            pixel;
+
+        if (pixel >= size)
+            return 0.0f; /* the line's padding */
+        if (dtype == ORIEL_CUDA_F32)
+            return ((const float *)values)[i];
+        const uint32_t half = ((const uint16_t *)values)[i];
+        return dtype == ORIEL_CUDA_BF16 ? ptx::bits_to_float(half << 16)
+                                        : ptx::f16_to_float(half);
+    }
+
+    __device__ __forceinline__ uint4 make(int64_t row, int32_t k) const
+    {
+        const Place at = geometry.place(k);
+        const int64_t from =
+            (int64_t)tokens[row / merge2] * merge2 + row % merge2;
+        uint32_t pairs[4];
+#pragma unroll
+        for (int i = 0; i < 4; i++)
+            pairs[i] = ptx::pack_bf16(value(from, at, at.x + 2 * i),
+                                      value(from, at, at.x + 2 * i + 1));
+        return {pairs[0], pairs[1], pairs[2], pairs[3]};
+    }
+
+    __device__ __forceinline__ void load(char *memory, uint32_t,
+                                         const gemm::Operands &op, int64_t row,
+                                         int32_t k) const
+    {
+        make_rows(memory, op, row, k, [this](int64_t r, int32_t column) {
+            return make(r, column);
+        });
+    }
+};
+
+struct Store {
+    uint16_t *out;
+    int32_t columns;
+
+    __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float (&v)[4]) const
+    {
+        uint16_t *to = out + row * columns + column;
+        *(uint32_t *)to = ptx::pack_bf16(v[0], v[1]);
+        *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2], v[3]);
+    }
+};
+
+template <class Loader>
+__global__ void __launch_bounds__(gemm::THREADS, 1)
+    patch_embed(gemm::Operands op, Loader loader, Store store)
+{
+    gemm::run(op, loader, store);
+}
+
+bool
+within_limits(const oriel_patch_embed_args *args)
+{
+    return args->patch_size > 0 && args->patch_size <= 32 &&
+           (args->slices == 1 || args->slices == 2) &&
+           !args->pixels != !args->pixel_values &&
+           (uintptr_t)args->pixels % 8 == 0 &&
+           (args->pixels ||
+            (args->merge2 > 0 && args->dtype >= ORIEL_CUDA_F32 &&
+             args->dtype <= ORIEL_CUDA_F16));
+}
+
+} // namespace
+
+extern "C" cudaError_t
+oriel_cuda_patch_embed_prepare(void)
+{
+    cudaError_t error = prepare(patch_embed<FromPixels>, gemm::SHARED_BYTES);
+
+    return error != cudaSuccess
+               ? error
+               : prepare(patch_embed<FromPixelValues>, gemm::SHARED_BYTES);
+}
+
+extern "C" cudaError_t
+oriel_cuda_patch_embed(const oriel_patch_embed_args *args, cudaStream_t stream)
+{
+    const Geometry geometry = {args->patch_size, args->slices,
+                               oriel_cuda_patch_line(args->patch_size)};
+    const gemm::Operands op = {
+        nullptr, args->weight, args->rows, args->hidden,
+        oriel_cuda_patch_depth(args->patch_size, args->slices)};
+    const Store store = {args->out, args->hidden};
+
+    if (!within_limits(args) || !gemm::within_limits(op, args->out))
+        return cudaErrorInvalidValue;
+    if (args->pixels)
+        return launch(
+            patch_embed<FromPixels>, gemm::tile_count(op.rows, op.columns),
+            gemm::THREADS, gemm::SHARED_BYTES, stream, op,
+            FromPixels{geometry, args->pixels, args->is_still, args->table},
+            store);
+    return launch(patch_embed<FromPixelValues>,
+                  gemm::tile_count(op.rows, op.columns), gemm::THREADS,
+                  gemm::SHARED_BYTES, stream, op,
+                  FromPixelValues{geometry, args->pixel_values, args->tokens,
+                                  args->merge2, args->dtype},
+                  store);
+}

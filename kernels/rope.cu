@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rope.cu - the rotary embedding of q and k, in place, as a pass of its own
+ *
+ * Full attention reads a key once for every tile of queries, so there the turn
+ * must have been made before; window attention makes it while loading.
+ *
+ * For d < head_dim / 2, with (a, b) = (x[d], x[d + head_dim / 2]):
+ *     (a, b) = (a cos - b sin, b cos + a sin)     fp32, rounded once to bf16
+ * The angle of d < head_dim / 4 comes from the patch's row, else its column.
+ *
+ * Shapes   qkv        bf16 [rows, 3, heads, head_dim], 16-byte aligned
+ *          rope       fp32 (cos, sin) [positions, head_dim / 4]
+ *          positions  int32 [rows, 2]
+ *
+ * Limits   head_dim % 8 == 0
+ *
+ * Launch   a block of 256 threads a row; a thread turns two neighbouring pairs.
+ *
+ * Bound    q and k move in and out: 8 bytes a value of hidden.
+ *
+ * Error    2^-8 of the pair's length: one rounding.
+ *
+ * In plain C: tests/oracle/rope.c.
+ */
+#include "ops.h"
+
+#include "rope.cuh"
+
+#include <launch.cuh>
+
+namespace
+{
+
+constexpr int THREADS = 256;
+
+__global__ void __launch_bounds__(THREADS, 4) turn_rows(oriel_rope_args args)
+{
+    const int64_t row = ptx::block_index();
+    const int half = args.head_dim / 2, pairs = half / 2;
+    const int32_t at[2] = {args.positions[row * 2],
+                           args.positions[row * 2 + 1]};
+    uint16_t *x = args.qkv + row * 3 * args.heads * args.head_dim;
+
+    /* q and k lie one behind the other: 2 x heads heads. */
+    for (int i = (int)ptx::thread_index(); i < 2 * args.heads * pairs;
+         i += THREADS) {
+        const int d = i % pairs * 2;
+        rope::turn(x + i / pairs * args.head_dim, d, half,
+                   rope::angle(args.rope, at, d, args.head_dim));
+    }
+}
+
+} // namespace
+
+extern "C" cudaError_t
+oriel_cuda_rope_prepare(void)
+{
+    return prepare(turn_rows, 0);
+}
+
+extern "C" cudaError_t
+oriel_cuda_rope(const oriel_rope_args *args, cudaStream_t stream)
+{
+    if (args->rows < 0 || args->heads <= 0 || args->head_dim <= 0 ||
+        args->head_dim % 8 ||
+        ((uintptr_t)args->qkv | (uintptr_t)args->rope) % 16)
+        return cudaErrorInvalidValue;
+    return launch(turn_rows, args->rows, THREADS, 0, stream, *args);
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * window_attention.cu - softmax attention inside windows of up to 64 patches,
+ * rotary embedding included
+ *
+ * For each window and head, with n = its patches:
+ *     q, k = rope(q, k)               fp32, rounded once to bf16
+ *     S = q k^T                       [n, n]         fp32
+ *     P = 2^(c (S - rowmax))          [n, n]         rounded once to bf16
+ *     O = P v / rowsum(rounded P)     [n, head_dim]  rounded once to bf16
+ * with c = head_dim^-1/2 log2 e.
+ *
+ * Shapes   qkv        bf16 [rows, 3, heads, head_dim], 16-byte aligned
+ *          out        bf16 [rows, heads, head_dim], must not alias qkv
+ *          cu_window  int32 [n_windows + 1]: window w is rows cu_window[w] ..
+ *          packs      int32 [n_packs, 4]: the window of each 16 rows of a
+ *                     block, or -1; a window takes ceil(n / 16) neighbours
+ *          rope       fp32 (cos, sin) [positions, head_dim / 4]
+ *          positions  int32 [rows, 2], row and column of each patch
+ *
+ * Limits   n <= 64; head_dim % 8 == 0, at most 128
+ *
+ * Launch   block = pack x heads + head: heads fastest, so that the slices of a
+ *          row are fetched together; 128 threads = 4 warps of 16 queries.  3 x
+ *          64 rows of head_dim: 33,792 bytes at head_dim 80.  A window fits
+ *          whole, so there is no loop over keys and no running maximum.  Small
+ *          windows share a block, each from a multiple of 16 on, so where a
+ *          window lies does not change how its keys fall into instructions.
+ *
+ * Banks    rows are an odd number of 16-byte chunks apart: no conflicts.
+ *
+ * Bound    q, k, v, o move once: 8 head_dim bytes a patch and head for 4 n
+ *          head_dim operations: n / 2 a byte, memory-bound on every GPU.
+ *
+ * Error    |out - exact| <= 2^-7 max|v| + the effect of q and k rounded to bf16
+ *          after the turn: 2^-8 |s| c in each exponent.
+ *
+ * In plain C: tests/oracle/attention.c, rope.c.
+ */
+#include "ops.h"
+
+#include "attention.cuh"
+#include "rope.cuh"
+
+#include <launch.cuh>
+
+namespace
+{
+
+constexpr int WARPS = 4;
+constexpr int ROWS = 64;
+constexpr int SLOTS = 4; /* of 16 rows */
+
+/* The rows of a block: which window each 16 belong to. */
+struct Slot {
+    int32_t first_row; /* of the window, in qkv */
+    int32_t n;         /* its patches; 0: nothing here */
+    int32_t first;     /* the window's first slot */
+};
+
+__device__ __forceinline__ Slot
+slot_of(const oriel_window_attention_args &args, const int32_t *pack, int slot)
+{
+    const int32_t window = pack[slot];
+    int first = slot;
+
+    if (window < 0)
+        return {0, 0, slot};
+    while (first > 0 && pack[first - 1] == window)
+        first--;
+    const int32_t begin = args.cu_window[window];
+    return {begin, args.cu_window[window + 1] - begin, first};
+}
+
+/* q, k and v of the block's 64 rows; rows and columns beyond are zeros. */
+template <int HEAD_DIM>
+__device__ __forceinline__ void
+load_rows(uint32_t shared, const oriel_window_attention_args &args,
+          const int32_t *pack, int head)
+{
+    constexpr int CHUNKS = HEAD_DIM / 8;
+    const int hidden = args.heads * args.head_dim;
+
+    for (int i = (int)ptx::thread_index(); i < ROWS * 3 * CHUNKS;
+         i += WARPS * 32) {
+        const int row = i / (3 * CHUNKS), part = i / CHUNKS % 3,
+                  chunk = i % CHUNKS;
+        const Slot slot = slot_of(args, pack, row / 16);
+        const int local = row - slot.first * 16;
+        const bool inside = local < slot.n && chunk * 8 < args.head_dim;
+        const int64_t from =
+            inside ? (int64_t)(slot.first_row + local) * 3 * hidden +
+                         part * hidden + head * args.head_dim + chunk * 8
+                   : int64_t{0};
+        ptx::copy_async_16(attention::chunk_address<HEAD_DIM>(
+                               shared, part * ROWS + row, chunk),
+                           args.qkv + from, inside);
+    }
+}
+
+/* The rotary embedding, in place on q and k. */
+template <int HEAD_DIM>
+__device__ __forceinline__ void
+turn_rows(uint16_t *shared, const oriel_window_attention_args &args,
+          const int32_t *pack)
+{
+    const int half = args.head_dim / 2, pairs = half / 2;
+
+    for (int i = (int)ptx::thread_index(); i < ROWS * pairs; i += WARPS * 32) {
+        const int row = i / pairs, d = i % pairs * 2;
+        const Slot slot = slot_of(args, pack, row / 16);
+        const int local = row - slot.first * 16;
+
+        if (local >= slot.n)
+            continue;
+        const int32_t *position =
+            args.positions + (int64_t)(slot.first_row + local) * 2;
+        const int32_t at[2] = {position[0], position[1]};
+        const float4 cs = rope::angle(args.rope, at, d, args.head_dim);
+        uint16_t *q = shared + row * attention::pitch<HEAD_DIM>();
+        rope::turn(q, d, half, cs);
+        rope::turn(q + ROWS * attention::pitch<HEAD_DIM>(), d, half, cs);
+    }
+}
+
+template <int HEAD_DIM>
+__global__ void __launch_bounds__(WARPS * 32, 4)
+    window_attention(oriel_window_attention_args args)
+{
+    uint16_t *const rows = (uint16_t *)ptx::dynamic_shared();
+    const uint32_t shared = ptx::shared_address(rows);
+    const uint32_t part_bytes = ROWS * attention::row_bytes<HEAD_DIM>();
+    const int lane = (int)ptx::thread_index() % 32;
+    const int warp = (int)ptx::thread_index() / 32;
+    const int head = (int)(ptx::block_index() % (uint32_t)args.heads);
+    const int32_t *pack =
+        args.packs +
+        (int64_t)(ptx::block_index() / (uint32_t)args.heads) * SLOTS;
+
+    load_rows<HEAD_DIM>(shared, args, pack, head);
+    ptx::copy_commit();
+    ptx::copy_wait<0>();
+    ptx::sync_block();
+    turn_rows<HEAD_DIM>(rows, args, pack);
+    ptx::sync_block();
+
+    const Slot slot = slot_of(args, pack, warp);
+    if (slot.n == 0)
+        return;
+    const int first_key = slot.first * 16;
+    const int n_groups = (slot.n + 15) / 16 * 2;
+    uint32_t q[HEAD_DIM / 16][4];
+    attention::Scores scores = {};
+#pragma unroll
+    for (int step = 0; step < HEAD_DIM / 16; step++)
+        attention::load_queries<HEAD_DIM>(q[step], shared, warp * 16, step,
+                                          lane);
+    attention::multiply_keys<HEAD_DIM>(scores, q, shared + part_bytes,
+                                       first_key, n_groups, lane);
+    attention::mask_keys(scores, slot.n, lane);
+
+    float most[2] = {attention::MASKED, attention::MASKED}, sums[2] = {};
+    uint32_t p[attention::KEY_GROUPS][2];
+    float o[HEAD_DIM / 8][4] = {};
+    attention::row_maxima(most, scores);
+    attention::exponentiate(p, sums, scores, most, args.scale_log2);
+    attention::multiply_values<HEAD_DIM>(o, p, shared + 2 * part_bytes,
+                                         first_key, n_groups, lane);
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const float scale = 1.0f / attention::quad_sum(sums[half]);
+        const int local = (warp - slot.first) * 16 + half * 8 + lane / 4;
+        if (local < slot.n)
+            attention::store_row<HEAD_DIM>(
+                args.out +
+                    ((int64_t)(slot.first_row + local) * args.heads + head) *
+                        args.head_dim,
+                o, half, scale, args.head_dim, lane);
+    }
+}
+
+/* The smallest instance that holds a head. */
+template <class Run>
+cudaError_t
+with_head_dim(int head_dim, const Run &run)
+{
+    if (head_dim <= 16)
+        return run(window_attention<16>, 16);
+    if (head_dim <= 32)
+        return run(window_attention<32>, 32);
+    if (head_dim <= 64)
+        return run(window_attention<64>, 64);
+    if (head_dim <= 80)
+        return run(window_attention<80>, 80);
+    return run(window_attention<128>, 128);
+}
+
+size_t
+shared_bytes(int head_dim)
+{
+    return (size_t)3 * ROWS * (size_t)(head_dim / 8 | 1) * 16;
+}
+
+} // namespace
+
+extern "C" cudaError_t
+oriel_cuda_window_attention_prepare(int32_t head_dim)
+{
+    return with_head_dim(head_dim, [](auto kernel, int padded) {
+        return prepare(kernel, shared_bytes(padded));
+    });
+}
+
+extern "C" cudaError_t
+oriel_cuda_window_attention(const oriel_window_attention_args *args,
+                            cudaStream_t stream)
+{
+    if (args->n_packs < 0 || args->heads <= 0 || args->head_dim <= 0 ||
+        args->head_dim > 128 || args->head_dim % 8 ||
+        ((uintptr_t)args->qkv | (uintptr_t)args->out | (uintptr_t)args->rope) %
+            16)
+        return cudaErrorInvalidValue;
+    return with_head_dim(args->head_dim, [=](auto kernel, int padded) {
+        return launch(kernel, (int64_t)args->n_packs * args->heads, WARPS * 32,
+                      shared_bytes(padded), stream, *args);
+    });
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cuda/rig.h"
+
+#include "encode/encoder.h"
+#include "support/suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern const oriel_backend *oriel_backend_entry(const char *version);
+
+const int64_t rig_grids[2][3] = {{1, 4, 6}, {2, 2, 4}};
+
+rig
+rig_make(const oriel_network *network)
+{
+    rig r = {.m = fixture_model_make(network, 31)};
+    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+    oriel_encoder *encoder;
+    oriel_input input;
+    oriel_output output;
+    oriel_error err;
+
+    r.plan = fixture_plan(&r.m, rig_grids, COUNT(rig_grids));
+    ck_assert_int_eq(oriel_plan_get_info(r.plan, &info, NULL), ORIEL_OK);
+    r.info = info;
+    r.pixels = fixture_pixels(r.plan, 9);
+    r.pixels_bytes =
+        (size_t)info.patches * (size_t)info.patch_columns * sizeof(float);
+    r.embeddings_bytes =
+        (size_t)info.tokens * (size_t)info.out_hidden_size * sizeof(float);
+    r.d_pixels = device_upload(r.pixels, r.pixels_bytes);
+    r.expected = oracle_alloc(1, r.embeddings_bytes);
+    encoder = rig_encoder(&r);
+    input = rig_host_input(&r);
+    output = rig_output(&r, r.expected, ORIEL_MEMORY_HOST);
+    ck_assert_msg(oriel_encode(encoder, r.plan, &input, &output, NULL, &err) ==
+                      ORIEL_OK,
+                  "%s", err.message);
+    rig_expect_silence();
+    oriel_encoder_destroy(encoder);
+    return r;
+}
+
+void
+rig_free(rig *r)
+{
+    device_release(r->d_pixels);
+    free(r->pixels);
+    free(r->expected);
+    oriel_plan_destroy(r->plan);
+    fixture_model_free(&r->m);
+}
+
+oriel_encoder *
+rig_try_encoder(const rig *r, const oriel_hooks *hooks, oriel_error *err)
+{
+    static const oriel_hooks none = ORIEL_HOOKS_INIT;
+    oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
+                                   .threads = 1};
+    oriel_encoder *encoder = NULL;
+    size_t bytes = fixture_workspace(r->plan, ORIEL_PRECISION_BF16, 1);
+
+    (void)oriel_encoder_create_on(&encoder, r->m.model, fixture_backend(),
+                                  ORIEL_DEVICE_CUDA, &config,
+                                  hooks ? hooks : &none, bytes, err);
+    return encoder;
+}
+
+oriel_encoder *
+rig_encoder(const rig *r)
+{
+    oriel_error err;
+    oriel_encoder *encoder = rig_try_encoder(r, NULL, &err);
+
+    ck_assert_msg(encoder, "%s", err.message);
+    return encoder;
+}
+
+oriel_input
+rig_host_input(const rig *r)
+{
+    return fixture_input(r->plan, r->pixels);
+}
+
+oriel_input
+rig_device_input(const rig *r)
+{
+    oriel_input input = fixture_input(r->plan, r->d_pixels.data);
+
+    input.memory = ORIEL_MEMORY_DEVICE;
+    return input;
+}
+
+oriel_output
+rig_output(const rig *r, void *embeddings, int32_t memory)
+{
+    oriel_output output = ORIEL_OUTPUT_INIT;
+
+    output.memory = memory;
+    output.embeddings = embeddings;
+    output.embeddings_bytes = r->embeddings_bytes;
+    return output;
+}
+
+void
+rig_expect_silence(void)
+{
+    const char *report = device_finish();
+
+    ck_assert_msg(report[0] == '\0', "%s", report);
+}
+
+void
+rig_expect(const rig *r, device_buffer device)
+{
+    float *found = oracle_alloc(1, r->embeddings_bytes);
+
+    rig_expect_silence();
+    device_download(found, device);
+    ck_assert_msg(memcmp(found, r->expected, r->embeddings_bytes) == 0,
+                  "the embeddings differ");
+    free(found);
+}

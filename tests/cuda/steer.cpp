@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+extern "C" {
+#include "cuda/steer.h"
+}
+
+#include "sim/grid.hpp"
+#include "sim/memory.hpp"
+#include "sim/runtime.hpp"
+
+extern "C" {
+
+void
+steer_fail_call(uint64_t nth, cudaError_t error)
+{
+    sim::fail_call(nth, error);
+}
+
+uint64_t
+steer_calls(void)
+{
+    return sim::calls_made();
+}
+
+void
+steer_interleave(uint64_t seed)
+{
+    sim::set_interleaving(seed);
+}
+
+void
+steer_devices(int count, int driver)
+{
+    sim::set_devices(count, driver);
+}
+
+void
+steer_architecture(int architecture)
+{
+    sim::DeviceLimits limits = sim::device_limits();
+
+    limits.architecture = architecture;
+    sim::set_device_limits(limits);
+}
+
+size_t
+steer_device_bytes(void)
+{
+    return sim::device_bytes_in_use();
+}
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* steer.h - the simulated GPU's controls, for tests in C */
+#ifndef TESTS_CUDA_STEER_H
+#define TESTS_CUDA_STEER_H
+
+#include <cuda_runtime.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The nth call of the runtime from now fails, without doing its work; 0: none
+   does. */
+void steer_fail_call(uint64_t nth, cudaError_t error);
+/* Calls since then. */
+uint64_t steer_calls(void);
+/* Which stream goes next is drawn from this. */
+void steer_interleave(uint64_t seed);
+/* How many devices there are, and of which CUDA the driver is. */
+void steer_devices(int count, int driver);
+/* The capability of the devices, 80 for 8.0. */
+void steer_architecture(int architecture);
+size_t steer_device_bytes(void);
+
+#endif /* TESTS_CUDA_STEER_H */

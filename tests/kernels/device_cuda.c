@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * device_cuda.c - the schedules of a GPU: its own, twice
+ *
+ * Which order threads take is the hardware's affair; that the bytes are the same
+ * when it chooses anew is what two runs can show.  Without a GPU a program says
+ * so and exits as skipped, before any test.
+ */
+#include "kernels/device_case.h"
+
+#include "support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const names[] = {"on the GPU", "on the GPU, again"};
+
+/* A CUDA context does not survive fork(), so tests share the process. */
+__attribute__((constructor)) static void
+find_device(void)
+{
+    int count = 0;
+    cudaError_t error = cudaGetDeviceCount(&count);
+
+    if (error != cudaSuccess || count == 0) {
+        printf("skipped: no CUDA device (%s)\n", cudaGetErrorString(error));
+        fflush(stdout);
+        _Exit(TEST_SKIP);
+    }
+    setenv("CK_FORK", "no", 1);
+}
+
+int
+device_schedules(void)
+{
+    return (int)COUNT(names);
+}
+
+void
+device_set_schedule(int i)
+{
+    (void)i;
+}
+
+const char *
+device_schedule_name(int i)
+{
+    return names[i];
+}
+
+const char *
+device_finish(void)
+{
+    cudaError_t error = cudaDeviceSynchronize();
+
+    return error == cudaSuccess ? "" : cudaGetErrorString(error);
+}

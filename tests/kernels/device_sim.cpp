@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* device_sim.cpp - the schedules of the simulated GPU */
+extern "C" {
+#include "kernels/device_case.h"
+}
+
+#include "sim/grid.hpp"
+#include "sim/memory.hpp"
+#include "sim/report.hpp"
+
+#include <string>
+
+namespace
+{
+
+using sim::Landing;
+using sim::Order;
+using sim::Poison;
+
+const struct {
+    sim::Schedule schedule;
+    Poison poison;
+    const char *name;
+} schedules[] = {
+    {{Order::FORWARD, Landing::AT_WAIT, 1},
+     Poison::NAN_BYTES,
+     "forward, copies land at the wait"},
+    {{Order::REVERSE, Landing::AT_ISSUE, 2},
+     Poison::LARGE_FINITE,
+     "reverse, copies land at issue"},
+    {{Order::RANDOM, Landing::RANDOM, 3},
+     Poison::NAN_BYTES,
+     "random order and landing"},
+    {{Order::RANDOM, Landing::RANDOM, 4},
+     Poison::LARGE_FINITE,
+     "random order and landing, again"},
+};
+
+} // namespace
+
+extern "C" {
+
+int
+device_schedules(void)
+{
+    return sizeof(schedules) / sizeof(schedules[0]);
+}
+
+void
+device_set_schedule(int i)
+{
+    sim::set_schedule(schedules[i].schedule);
+    sim::set_poison(schedules[i].poison);
+}
+
+const char *
+device_schedule_name(int i)
+{
+    return schedules[i].name;
+}
+
+const char *
+device_finish(void)
+{
+    static std::string report;
+    cudaError_t error = cudaDeviceSynchronize();
+
+    report = sim::take_report();
+    if (report.empty() && error != cudaSuccess)
+        report = cudaGetErrorString(error);
+    return report.c_str();
+}
+}

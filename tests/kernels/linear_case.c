@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kernels/linear_case.h"
+
+#include "oracle/oracle.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static void
+make_exact(linear_case *c)
+{
+    size_t n = (size_t)(c->rows * c->columns);
+    double *x = bf16_values(c->x, (size_t)(c->rows * c->depth));
+    double *w = bf16_values(c->weight, (size_t)c->columns * (size_t)c->depth);
+    double *b = bf16_values(c->bias, (size_t)c->columns);
+
+    c->exact = malloc(n * sizeof(double));
+    c->slack = calloc(n, sizeof(double));
+    oracle_linear(c->exact, x, w, b, c->rows, c->columns, c->depth);
+    for (int64_t r = 0; r < c->rows; r++)
+        for (int32_t j = 0; j < c->columns; j++) {
+            double sum = fabs(b[j]);
+
+            for (int32_t k = 0; k < c->depth; k++)
+                sum += fabs(x[r * c->depth + k] * w[j * c->depth + k]);
+            /* Each mma may cut at 2^-22 of its largest term. */
+            c->slack[r * c->columns + j] =
+                (c->depth / 16.0 + 4) * 0x1p-22 * sum;
+        }
+    free(x);
+    free(w);
+    free(b);
+}
+
+linear_case
+linear_case_make(linear_shape shape)
+{
+    random_stream random = {(uint64_t)(shape.rows * 7 + shape.columns)};
+    linear_case c = {
+        .rows = shape.rows, .columns = shape.columns, .depth = shape.depth};
+    size_t rows = (size_t)c.rows, columns = (size_t)c.columns,
+           depth = (size_t)c.depth;
+
+    c.x = random_bf16(&random, rows * depth, 2, 0);
+    c.weight = random_bf16(&random, columns * depth, 0.1, 0);
+    c.bias = random_bf16(&random, columns, 1, 0);
+    c.d_x = device_upload(c.x, rows * depth * 2);
+    c.d_weight = device_upload(c.weight, columns * depth * 2);
+    c.d_bias = device_upload(c.bias, columns * 2);
+    make_exact(&c);
+    return c;
+}
+
+oriel_linear_args
+linear_case_args(const linear_case *c, void *out)
+{
+    return (oriel_linear_args){c->d_x.data, c->d_weight.data, c->d_bias.data,
+                               out,         c->rows,          c->columns,
+                               c->depth};
+}
+
+void
+linear_case_free(linear_case *c)
+{
+    device_release(c->d_x);
+    device_release(c->d_weight);
+    device_release(c->d_bias);
+    free(c->x);
+    free(c->weight);
+    free(c->bias);
+    free(c->exact);
+    free(c->slack);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The last linear layer: rows to their places, in three dtypes. */
+#include "base/bfloat16.h"
+#include "kernels/linear_case.h"
+#include "support/suite.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const linear_shape shapes[] = {
+    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}};
+enum { GAP_BYTES = 32 };
+
+struct rows_case {
+    linear_case linear;
+    int32_t *places;
+    device_buffer d_places;
+    int32_t dtype;
+    int64_t row_bytes;
+};
+
+static cudaError_t
+run(void *context, void *out)
+{
+    const struct rows_case *c = context;
+    oriel_linear_rows_args args = {c->linear.d_x.data,
+                                   c->linear.d_weight.data,
+                                   c->linear.d_bias.data,
+                                   c->d_places.data,
+                                   out,
+                                   c->row_bytes,
+                                   c->linear.rows,
+                                   c->linear.columns,
+                                   c->linear.depth,
+                                   c->dtype};
+
+    return oriel_cuda_linear_rows(&args, NULL);
+}
+
+static double
+value_of(const void *row, int32_t column, int32_t dtype)
+{
+    if (dtype == ORIEL_CUDA_F32)
+        return (double)((const float *)row)[column];
+    uint16_t half = ((const uint16_t *)row)[column];
+
+    return (double)(dtype == ORIEL_CUDA_BF16 ? oriel_bf16_to_f32(half)
+                                             : oriel_f16_to_f32(half));
+}
+
+static void
+check(const struct rows_case *c, const char *out, const char *initial)
+{
+    static const double roundings[] = {0, 0x1p-24, 0x1p-8, 0x1p-11};
+    const linear_case *l = &c->linear;
+    int64_t width = l->columns * (c->dtype == ORIEL_CUDA_F32 ? 4 : 2);
+
+    for (int64_t r = 0; r < l->rows; r++) {
+        const char *row = out + c->places[r] * c->row_bytes;
+
+        for (int32_t j = 0; j < l->columns; j++) {
+            double truth = l->exact[r * l->columns + j];
+            double bound = fabs(truth) * roundings[c->dtype] +
+                           l->slack[r * l->columns + j] + 0x1p-25;
+
+            ck_assert(fabs(value_of(row, j, c->dtype) - truth) <= bound);
+        }
+        ck_assert_mem_eq(row + width,
+                         initial + c->places[r] * c->row_bytes + width,
+                         (size_t)(c->row_bytes - width));
+    }
+}
+
+START_TEST(matches_the_oracle)
+{
+    struct rows_case c = {.linear = linear_case_make(shapes[_i / 3]),
+                          .dtype = _i % 3 + 1};
+    int64_t rows = c.linear.rows;
+    random_stream random = {5};
+
+    c.row_bytes = (c.linear.columns * (c.dtype == ORIEL_CUDA_F32 ? 4 : 2) +
+                   GAP_BYTES + 15) /
+                  16 * 16;
+    c.places = malloc((size_t)rows * sizeof(int32_t));
+    for (int64_t r = 0; r < rows; r++) {
+        int64_t other = random_between(&random, 0, r);
+
+        c.places[r] = c.places[other];
+        c.places[other] = (int32_t)r;
+    }
+    c.d_places = device_upload(c.places, (size_t)rows * sizeof(int32_t));
+    size_t bytes = (size_t)(rows * c.row_bytes);
+    char *out = malloc(bytes), *initial = malloc(bytes);
+
+    for (size_t i = 0; i < bytes; i++)
+        initial[i] = (char)random_u64(&random);
+    ck_assert_int_eq(oriel_cuda_linear_rows_prepare(), cudaSuccess);
+    device_check_schedules(run, &c, out, bytes, initial);
+    check(&c, out, initial);
+    device_release(c.d_places);
+    free(c.places);
+    free(out);
+    free(initial);
+    linear_case_free(&c.linear);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("linear_rows");
+    TCase *tcase = tcase_create("linear_rows");
+
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, matches_the_oracle, 0, 3 * COUNT(shapes));
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RMSNorm on the GPU, against double precision. */
+#include "kernels/device_case.h"
+#include "oracle/oracle.h"
+#include "support/suite.h"
+
+#include "ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const struct {
+    int rows, columns;
+    double scale;
+} shapes[] = {{1, 8, 1},     {3, 32, 1e-4}, {5, 264, 1e4},
+              {9, 1280, 30}, {2, 5120, 1},  {4, 1280, 1e-20}};
+
+struct norm_case {
+    device_buffer x, weight;
+    int64_t rows;
+    int32_t columns;
+};
+
+static cudaError_t
+run(void *context, void *out)
+{
+    const struct norm_case *c = context;
+    oriel_rms_norm_args args = {c->x.data, c->weight.data, out, c->rows,
+                                c->columns};
+
+    return oriel_cuda_rms_norm(&args, NULL);
+}
+
+START_TEST(matches_the_oracle)
+{
+    random_stream random = {(uint64_t)_i};
+    int64_t rows = shapes[_i].rows;
+    int32_t columns = shapes[_i].columns;
+    size_t n = (size_t)(rows * columns);
+    uint16_t *x = random_bf16(&random, n, shapes[_i].scale, 0);
+    uint16_t *weight = random_bf16(&random, (size_t)columns, 0.2, 1);
+    uint16_t *out = malloc(n * 2);
+    double *wide = bf16_values(x, n);
+    double *w = bf16_values(weight, (size_t)columns);
+
+    x[columns / 2] = 0x4480; /* an outlier channel: 1024 */
+    wide[columns / 2] = 1024;
+    struct norm_case c = {device_upload(x, n * 2),
+                          device_upload(weight, (size_t)columns * 2), rows,
+                          columns};
+
+    ck_assert_int_eq(oriel_cuda_rms_norm_prepare(), cudaSuccess);
+    device_check_schedules(run, &c, out, n * 2, NULL);
+    oracle_rms_norm(wide, wide, w, rows, columns, 1e-6);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(fabs(bf16_value(out[i]) - wide[i]) <=
+                          fabs(wide[i]) * (0x1p-8 + 0x1p-18) + 0x1p-133,
+                      "value %zu: %g, not %g", i, bf16_value(out[i]), wide[i]);
+    device_release(c.x);
+    device_release(c.weight);
+    free(x);
+    free(weight);
+    free(out);
+    free(wide);
+    free(w);
+}
+END_TEST
+
+START_TEST(refuses_what_it_cannot)
+{
+    static _Alignas(16) uint16_t memory[8];
+    const oriel_rms_norm_args good = {memory, memory, memory, 0, 8};
+    oriel_rms_norm_args bad;
+
+    ck_assert_int_eq(oriel_cuda_rms_norm_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_rms_norm(&good, NULL), cudaSuccess);
+    bad = good, bad.columns = 12;
+    ck_assert_int_eq(oriel_cuda_rms_norm(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.columns = 8200;
+    ck_assert_int_eq(oriel_cuda_rms_norm(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.out = memory + 1;
+    ck_assert_int_eq(oriel_cuda_rms_norm(&bad, NULL), cudaErrorInvalidValue);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("rms_norm");
+    TCase *tcase = tcase_create("rms_norm");
+
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, matches_the_oracle, 0, COUNT(shapes));
+    tcase_add_test(tcase, refuses_what_it_cannot);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}

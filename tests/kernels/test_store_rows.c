@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows to image order and any dtype on the GPU, against the permutation. */
+#include "kernels/device_case.h"
+#include "support/suite.h"
+
+#include "ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    int tokens, columns, merge2;
+} shapes[] = {{1, 8, 1}, {3, 32, 4}, {2, 1016, 4}, {2, 1280, 4}, {1, 3080, 2}};
+
+struct store_case {
+    device_buffer x, tokens;
+    int64_t rows;
+    int32_t columns, merge2, dtype;
+};
+
+static cudaError_t
+run(void *context, void *out)
+{
+    const struct store_case *c = context;
+    oriel_store_rows_args args = {c->x.data,  c->tokens.data, out,     c->rows,
+                                  c->columns, c->merge2,      c->dtype};
+
+    return oriel_cuda_store_rows(&args, NULL);
+}
+
+/* fp16 by its definition; beyond 65,504 and half a step it is infinite. */
+static double
+nearest_f16(double x)
+{
+    int exponent;
+    double step;
+
+    if (x == 0 || isinf(x))
+        return x;
+    frexp(x, &exponent);
+    step = ldexp(1, (exponent < -13 ? -13 : exponent) - 11);
+    x = nearbyint(x / step) * step;
+    return fabs(x) > 65504 ? copysign(INFINITY, x) : x;
+}
+
+static double
+f16_value(uint16_t half)
+{
+    double sign = half >> 15 ? -1 : 1;
+    int exponent = half >> 10 & 31, fraction = half & 1023;
+
+    if (exponent == 31)
+        return sign * (fraction ? NAN : INFINITY);
+    return exponent ? sign * ldexp(1024 + fraction, exponent - 25)
+                    : sign * ldexp(fraction, -24);
+}
+
+static double
+stored_value(const void *out, size_t i, int32_t dtype)
+{
+    if (dtype == ORIEL_CUDA_F32)
+        return (double)((const float *)out)[i];
+    uint16_t half = ((const uint16_t *)out)[i];
+    return dtype == ORIEL_CUDA_BF16 ? bf16_value(half) : f16_value(half);
+}
+
+static uint16_t *
+make_rows(size_t n, uint64_t seed)
+{
+    static const uint16_t special[] = {0x0000, 0x8000, 0x7f80, 0xff80, 0x4780,
+                                       0xc77f, 0x3380, 0x3300, 0x4480};
+    random_stream random = {seed};
+    uint16_t *x = random_bf16(&random, n, 4, 0);
+
+    for (size_t i = 0; i < n; i += 7)
+        x[i] = special[i / 7 % COUNT(special)];
+    return x;
+}
+
+START_TEST(every_row_finds_its_place)
+{
+    const int shape = _i / 3;
+    const int32_t dtype = ORIEL_CUDA_F32 + _i % 3;
+    const int tokens = shapes[shape].tokens, merge2 = shapes[shape].merge2;
+    const size_t columns = (size_t)shapes[shape].columns;
+    const size_t rows = (size_t)(tokens * merge2), n = rows * columns;
+    const size_t bytes = n * (dtype == ORIEL_CUDA_F32 ? 4 : 2);
+    uint16_t *x = make_rows(n, (uint64_t)_i);
+    int32_t *places = malloc((size_t)tokens * sizeof(*places));
+    char *out = malloc(bytes);
+
+    for (int i = 0; i < tokens; i++)
+        places[i] = (i + 1) % tokens;
+    struct store_case c = {
+        device_upload(x, n * 2),
+        device_upload(places, (size_t)tokens * sizeof(*places)),
+        (int64_t)rows,
+        (int32_t)columns,
+        merge2,
+        dtype};
+
+    ck_assert_int_eq(oriel_cuda_store_rows_prepare(), cudaSuccess);
+    device_check_schedules(run, &c, out, bytes, NULL);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < columns; i++) {
+            size_t to = (size_t)places[r / (size_t)merge2] * (size_t)merge2 +
+                        r % (size_t)merge2;
+            double exact = bf16_value(x[r * columns + i]);
+            double value = stored_value(out, to * columns + i, dtype);
+
+            if (dtype == ORIEL_CUDA_F16)
+                exact = nearest_f16(exact);
+            ck_assert_msg(value == exact && !signbit(value) == !signbit(exact),
+                          "row %zu column %zu: %g, not %g", r, i, value, exact);
+        }
+    device_release(c.x);
+    device_release(c.tokens);
+    free(x);
+    free(places);
+    free(out);
+}
+END_TEST
+
+START_TEST(refuses_what_it_cannot)
+{
+    static _Alignas(16) uint16_t memory[16];
+    static const int32_t tokens[1] = {0};
+    const oriel_store_rows_args good = {memory, tokens, memory + 8,     0,
+                                        8,      4,      ORIEL_CUDA_BF16};
+    oriel_store_rows_args bad;
+
+    ck_assert_int_eq(oriel_cuda_store_rows_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_store_rows(&good, NULL), cudaSuccess);
+    bad = good, bad.columns = 12;
+    ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.rows = 6;
+    ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.merge2 = 0;
+    ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.dtype = ORIEL_CUDA_F16 + 1;
+    ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.x = memory + 1;
+    ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("store_rows");
+    TCase *tcase = tcase_create("store_rows");
+
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, every_row_finds_its_place, 0, 3 * COUNT(shapes));
+    tcase_add_test(tcase, refuses_what_it_cannot);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}

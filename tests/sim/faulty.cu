@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * faulty.cu - kernels with one mistake each, and their correct twins
+ *
+ * Every mistake is one that hardware may let pass in a test and punish later.
+ */
+#include "faulty.h"
+
+#include <launch.cuh>
+#include <ptx.cuh>
+
+namespace
+{
+
+/* Two warps reverse 64 values through shared memory. */
+__global__ void
+reverse(faulty_args args, bool barrier)
+{
+    float *shared = (float *)ptx::dynamic_shared();
+    const uint32_t t = ptx::thread_index();
+
+    shared[t] = args.in[t];
+    if (barrier)
+        ptx::sync_block();
+    args.out[t] = shared[63 - t];
+}
+
+/* Within one warp a barrier of the warp is enough, and needed. */
+__global__ void
+reverse_warp(faulty_args args, bool barrier)
+{
+    float *shared = (float *)ptx::dynamic_shared();
+    const uint32_t t = ptx::thread_index();
+
+    shared[t] = args.in[t];
+    if (barrier)
+        ptx::sync_warp();
+    args.out[t] = shared[31 - t];
+}
+
+/* Each thread copies 16 bytes and reads what its neighbour copied. */
+__global__ void
+copy(faulty_args args, bool wait)
+{
+    char *shared = ptx::dynamic_shared();
+    const uint32_t t = ptx::thread_index();
+
+    ptx::copy_async_16(ptx::shared_address(shared + 16 * t), args.in + 4 * t,
+                       true);
+    ptx::copy_commit();
+    if (wait)
+        ptx::copy_wait<0>();
+    ptx::sync_block();
+    args.out[t] = ((float *)shared)[4 * (63 - t)];
+    ptx::copy_wait<0>();
+}
+
+/* Two buffers in turn: the next load may start only when all have read. */
+__global__ void
+pipeline(faulty_args args, bool barrier_first)
+{
+    char *shared = ptx::dynamic_shared();
+    const uint32_t t = ptx::thread_index();
+    const uint32_t mine = ptx::shared_address(shared + 16 * t);
+    float sum = 0;
+
+    ptx::copy_async_16(mine, args.in + 4 * t, true);
+    ptx::copy_commit();
+    for (int i = 0; i < 4; i++) {
+        if (barrier_first) {
+            ptx::copy_wait<0>();
+            ptx::sync_block();
+        }
+        ptx::copy_async_16(mine + (i + 1) % 2 * 1024, args.in + 4 * t, i < 3);
+        ptx::copy_commit();
+        if (!barrier_first) {
+            ptx::copy_wait<1>();
+            ptx::sync_block();
+        }
+        sum += ((float *)(shared + i % 2 * 1024))[4 * (63 - t)];
+    }
+    ptx::copy_wait<0>();
+    args.out[t] = sum;
+}
+
+/* Reads 'extra' values beyond the input, shared or global. */
+__global__ void
+overrun(faulty_args args, uint32_t extra, bool in_shared)
+{
+    const float *shared = (const float *)ptx::dynamic_shared();
+    const uint32_t t = ptx::thread_index();
+
+    if (in_shared)
+        ((float *)ptx::dynamic_shared())[t] = 1;
+    ptx::sync_block();
+    args.out[t] = in_shared ? shared[t + extra] : args.in[t + 192 + extra];
+}
+
+/* Half of a warp goes another way. */
+__global__ void
+diverge(faulty_args args, bool apart)
+{
+    const uint32_t t = ptx::thread_index();
+    float v = args.in[t];
+
+    if (apart && t % 32 < 16)
+        v += ptx::shuffle_xor(v, uint32_t{1});
+    else
+        v += ptx::shuffle_xor(v, uint32_t{1});
+    args.out[t] = v;
+}
+
+/* One warp leaves before the others' barrier. */
+__global__ void
+leave(faulty_args args, bool early)
+{
+    const uint32_t t = ptx::thread_index();
+
+    if (early && t >= 32)
+        return;
+    ptx::sync_block();
+    args.out[t] = args.in[t];
+}
+
+/* Blocks write their own places, or all the same. */
+__global__ void
+collide(faulty_args args, bool same)
+{
+    const uint32_t t = ptx::thread_index();
+
+    args.out[(same ? 0 : ptx::block_index() * 64) + t] = args.in[t];
+}
+
+/* An address that is no multiple of what is read there. */
+__global__ void
+misalign(faulty_args args, uint32_t shift)
+{
+    const uint32_t t = ptx::thread_index();
+    const float2 *pair = (const float2 *)(args.in + shift + 2 * t);
+
+    args.out[t] = t < 32 ? pair->x + pair->y : 0;
+}
+
+} // namespace
+
+extern "C" cudaError_t
+faulty_run(int which, int wrong, const faulty_args *args)
+{
+    const bool right = !wrong;
+    auto go = [&](auto kernel, int blocks, int threads, auto... more) {
+        cudaError_t error = prepare(kernel, 2048);
+        if (error != cudaSuccess)
+            return error;
+        return launch(kernel, blocks, threads, 2048, nullptr, *args, more...);
+    };
+
+    switch (which) {
+    case FAULTY_REVERSE:
+        return go(reverse, 1, 64, right);
+    case FAULTY_REVERSE_WARP:
+        return go(reverse_warp, 1, 32, right);
+    case FAULTY_COPY:
+        return go(copy, 1, 64, right);
+    case FAULTY_PIPELINE:
+        return go(pipeline, 1, 64, right);
+    case FAULTY_OVERRUN_SHARED:
+        return go(overrun, 1, 64, wrong ? 449u : 0u, true);
+    case FAULTY_OVERRUN_GLOBAL:
+        return go(overrun, 1, 64, wrong ? 1u : 0u, false);
+    case FAULTY_DIVERGE:
+        return go(diverge, 1, 64, (bool)wrong);
+    case FAULTY_LEAVE:
+        return go(leave, 1, 64, (bool)wrong);
+    case FAULTY_COLLIDE:
+        return go(collide, 4, 64, (bool)wrong);
+    default:
+        return go(misalign, 1, 64, wrong ? 1u : 0u);
+    }
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* faulty.h - kernels that the simulator must catch, and must not */
+#ifndef TESTS_SIM_FAULTY_H
+#define TESTS_SIM_FAULTY_H
+
+#include <cuda_runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct faulty_args {
+    const float *in; /* [256] */
+    float *out;      /* [256] */
+} faulty_args;
+
+enum {
+    FAULTY_REVERSE,
+    FAULTY_REVERSE_WARP,
+    FAULTY_COPY,
+    FAULTY_PIPELINE,
+    FAULTY_OVERRUN_SHARED,
+    FAULTY_OVERRUN_GLOBAL,
+    FAULTY_DIVERGE,
+    FAULTY_LEAVE,
+    FAULTY_COLLIDE,
+    FAULTY_MISALIGN,
+    FAULTY_KERNELS
+};
+
+/* Enqueue kernel 'which', with its mistake or without. */
+cudaError_t faulty_run(int which, int wrong, const faulty_args *args);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* TESTS_SIM_FAULTY_H */

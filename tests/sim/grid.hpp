@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * grid.hpp - blocks, warps and threads of a running launch
+ *
+ * Several blocks are resident at once and their threads take turns: each runs
+ * until it meets the others of its warp or block.  The order of turns, the
+ * number of resident blocks and the moment at which asynchronous copies land
+ * are part of a schedule, and no result may depend on them.
+ */
+#pragma once
+
+#include "clocks.hpp"
+#include "fiber.hpp"
+#include "shadow.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sim
+{
+
+enum class Order { FORWARD, REVERSE, RANDOM };
+/* When the bytes of an asynchronous copy arrive: a GPU promises only that it
+   is between the issue and the end of the wait. */
+enum class Landing { AT_WAIT, AT_ISSUE, RANDOM };
+
+struct Schedule {
+    Order order = Order::FORWARD;
+    Landing landing = Landing::AT_WAIT;
+    uint64_t seed = 1;
+};
+void set_schedule(const Schedule &schedule);
+
+/* The limits of a simulated device. */
+struct DeviceLimits {
+    int architecture;      /* 80, 86, 90 */
+    uint32_t shared_bytes; /* a block's most, opted in */
+    uint32_t multiprocessors;
+};
+const DeviceLimits &device_limits();
+void set_device_limits(const DeviceLimits &limits);
+
+/* A place in a kernel's source where threads meet. */
+struct Site {
+    const char *kind; /* "sync_block" */
+    const char *file;
+    int line;
+    bool operator==(const Site &other) const
+    {
+        return kind == other.kind && line == other.line && file == other.file;
+    }
+    std::string text() const;
+};
+
+struct Block;
+struct Launch;
+
+/* One 16-byte (or shorter) copy on its way from global to shared memory. */
+struct AsyncCopy {
+    size_t offset; /* in shared memory */
+    const void *source;
+    uint32_t bytes;       /* of the destination */
+    uint32_t valid_bytes; /* read from the source; the rest becomes zero */
+    bool landed;
+    unsigned char seen[16]; /* the source when the copy was issued */
+};
+
+struct Thread {
+    Fiber fiber;
+    Block *block = nullptr;
+    uint32_t index = 0;
+    bool done = false;
+    bool waiting = false;
+    Site site{}; /* where it waits */
+    std::deque<std::vector<AsyncCopy>> copy_groups;
+    std::vector<AsyncCopy> open_copies;
+
+    uint32_t lane() const
+    {
+        return index % 32;
+    }
+};
+
+/* Threads that have arrived at a meeting, and what each brought. */
+struct Meeting {
+    std::vector<uint32_t> arrived; /* indices of threads */
+    uint32_t expected = 0;
+    Site site{};
+};
+
+struct Block {
+    Block(Launch &launch, uint32_t index);
+    ~Block();
+
+    Launch &launch;
+    uint32_t index;
+    std::vector<Thread> threads;
+    char *shared = nullptr;
+    Clocks clocks;
+    SharedShadow shadow;
+    struct Warp {
+        Meeting meeting;
+        void *brought[32] = {};
+    };
+    std::vector<Warp> warps;
+    Meeting barriers[16];
+    uint32_t n_done = 0;
+};
+
+struct Launch {
+    const char *name = "";
+    void (*make)(const void *) = nullptr; /* the kernel, called with ... */
+    std::vector<char> call;               /* ... these arguments */
+    uint32_t blocks = 0;
+    uint32_t threads = 0;
+    uint32_t shared_bytes = 0;
+    uint32_t number = 0; /* no two launches have the same */
+};
+
+/* Run all blocks.  False when a violation ended it (report.hpp). */
+bool run(Launch &launch);
+
+/* ---- For the instructions (ptx_sim.hpp, access.cpp) -------------------- */
+
+/* The thread that runs now; null in host code. */
+Thread *current();
+
+/* Wait until all lanes of the warp are at this site; the last to arrive runs
+   meet(brought by lane 0, ..., brought by lane 31). */
+void meet_warp(const Site &site, void *brought,
+               void (*meet)(Block &, uint32_t warp, void **brought));
+/* bar.sync: wait until 'n_threads' threads, whole warps, have arrived. */
+void meet_block(const Site &site, uint32_t barrier, uint32_t n_threads,
+                bool same_site);
+
+void copy_issue(size_t offset, const void *source, uint32_t bytes,
+                uint32_t valid_bytes, const void *where);
+void copy_commit();
+void copy_wait(uint32_t groups_left);
+
+} // namespace sim

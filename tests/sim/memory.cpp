@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory.hpp"
+
+#include "report.hpp"
+
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <sys/mman.h>
+
+namespace sim
+{
+namespace
+{
+
+constexpr size_t PAGE = 4096;
+constexpr size_t CELL_BYTES = 4;
+constexpr uint32_t MANY = UINT32_MAX; /* readers of more than one block */
+
+/* The last writer and reader of four bytes, in the launch that is named. */
+struct Cell {
+    uint32_t write_launch, write_block;
+    uint32_t read_launch, read_block;
+};
+
+struct Allocation {
+    char *base;
+    size_t bytes;
+    char *map;
+    size_t map_bytes;
+    Cell *cells;
+    bool alive;
+};
+
+std::map<uintptr_t, Allocation> allocations; /* by the byte behind the end */
+size_t in_use;
+int openings;
+bool races = true;
+Poison poison = Poison::NAN_BYTES;
+
+size_t
+cell_bytes(size_t bytes)
+{
+    return (bytes / CELL_BYTES + 1) * sizeof(Cell);
+}
+
+Allocation *
+find(const void *address)
+{
+    static thread_local Allocation *last;
+    const char *p = static_cast<const char *>(address);
+
+    if (last && p >= last->base && p < last->base + last->bytes)
+        return last;
+    auto it = allocations.upper_bound(reinterpret_cast<uintptr_t>(address));
+    if (it == allocations.end() || p < it->second.base)
+        return nullptr;
+    return last = &it->second;
+}
+
+void
+protect(const Allocation &a, bool open)
+{
+    mprotect(a.map + PAGE, a.map_bytes - 2 * PAGE,
+             open ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+/* No allocation at all; most often the one just before ends too early. */
+[[noreturn]] void
+report_wild(const void *address, size_t bytes, const char *verb,
+            const void *where)
+{
+    uintptr_t at = reinterpret_cast<uintptr_t>(address);
+    auto it = allocations.upper_bound(at);
+
+    if (it != allocations.begin() && at - std::prev(it)->first < 64 * PAGE)
+        violation("%s %zu bytes at %zu bytes behind the end of an allocation "
+                  "of %zu bytes, at %s",
+                  verb, bytes, static_cast<size_t>(at - std::prev(it)->first),
+                  std::prev(it)->second.bytes, source_line(where).c_str());
+    violation("%s %zu bytes at %p, which is no device memory, at %s", verb,
+              bytes, address, source_line(where).c_str());
+}
+
+Allocation &
+checked(const void *address, size_t bytes, const char *verb, const void *where)
+{
+    Allocation *a = find(address);
+
+    if (!a)
+        report_wild(address, bytes, verb, where);
+    size_t offset =
+        static_cast<size_t>(static_cast<const char *>(address) - a->base);
+    if (!a->alive)
+        violation("%s %zu bytes of freed device memory at %s", verb, bytes,
+                  source_line(where).c_str());
+    if (offset + bytes > a->bytes)
+        violation("%s %zu bytes at offset %zu of an allocation of %zu bytes, "
+                  "at %s",
+                  verb, bytes, offset, a->bytes, source_line(where).c_str());
+    bool vector = bytes <= 16 && (bytes & (bytes - 1)) == 0;
+    if (vector && reinterpret_cast<uintptr_t>(address) % bytes)
+        violation("%s %zu bytes at offset %zu, which is not aligned to them, "
+                  "at %s",
+                  verb, bytes, offset, source_line(where).c_str());
+    return *a;
+}
+
+[[noreturn]] void
+race(const char *verb, size_t offset, const void *where, const char *other,
+     uint32_t block)
+{
+    violation("race in global memory: %s offset %zu at %s, which block %u of "
+              "the same launch %s",
+              verb, offset, source_line(where).c_str(), block, other);
+}
+
+} // namespace
+
+void
+set_poison(Poison p)
+{
+    poison = p;
+}
+
+/* 0xff..: NaN in every float format.  0x7b..: 1.3e36 in bf16 and fp32. */
+uint8_t
+poison_byte()
+{
+    return poison == Poison::NAN_BYTES ? 0xff : 0x7b;
+}
+
+void
+set_global_races(bool on)
+{
+    races = on;
+}
+
+void *
+device_alloc(size_t bytes, bool sparse)
+{
+    size_t body = (bytes + PAGE - 1) / PAGE * PAGE + (bytes ? 0 : PAGE);
+    size_t map_bytes = body + 2 * PAGE;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void *map = mmap(nullptr, map_bytes, PROT_NONE, flags, -1, 0);
+    void *cells =
+        mmap(nullptr, cell_bytes(bytes), PROT_READ | PROT_WRITE, flags, -1, 0);
+
+    if (map == MAP_FAILED || cells == MAP_FAILED)
+        return nullptr;
+    Allocation a = {static_cast<char *>(map) + PAGE, bytes,
+                    static_cast<char *>(map),        map_bytes,
+                    static_cast<Cell *>(cells),      true};
+    protect(a, true);
+    if (!sparse)
+        memset(a.base, poison_byte(), body);
+    protect(a, openings > 0);
+    in_use += bytes;
+    allocations[reinterpret_cast<uintptr_t>(a.base + bytes)] = a;
+    return a.base;
+}
+
+/* The mapping goes, its address stays ours: a late access is told apart. */
+void
+device_free(void *memory)
+{
+    if (!memory)
+        return;
+    for (auto &entry : allocations) {
+        Allocation &a = entry.second;
+
+        if (a.base != memory)
+            continue;
+        if (!a.alive)
+            break;
+        a.alive = false;
+        in_use -= a.bytes;
+        madvise(a.map + PAGE, a.map_bytes - 2 * PAGE, MADV_DONTNEED);
+        protect(a, false);
+        munmap(a.cells, cell_bytes(a.bytes));
+        return;
+    }
+    host_violation("free of %p, which is no live device memory", memory);
+}
+
+size_t
+device_bytes_in_use()
+{
+    return in_use;
+}
+
+bool
+is_device_range(const void *address, size_t bytes)
+{
+    const Allocation *a = find(address);
+
+    return a && a->alive &&
+           static_cast<const char *>(address) + bytes <= a->base + a->bytes;
+}
+
+DeviceMemoryAccess::DeviceMemoryAccess()
+{
+    if (openings++ == 0)
+        for (auto &entry : allocations)
+            if (entry.second.alive)
+                protect(entry.second, true);
+}
+
+DeviceMemoryAccess::~DeviceMemoryAccess()
+{
+    if (--openings == 0)
+        for (auto &entry : allocations)
+            if (entry.second.alive)
+                protect(entry.second, false);
+}
+
+void
+global_read(const GlobalTouch &who, const void *address, size_t bytes,
+            const void *where)
+{
+    Allocation &a = checked(address, bytes, "reads", where);
+    size_t offset =
+        static_cast<size_t>(static_cast<const char *>(address) - a.base);
+
+    if (!races)
+        return;
+    for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
+         i++) {
+        Cell &cell = a.cells[i];
+
+        if (cell.write_launch == who.launch && cell.write_block != who.block)
+            race("reads", i * CELL_BYTES, where, "wrote", cell.write_block);
+        if (cell.read_launch != who.launch) {
+            cell.read_launch = who.launch;
+            cell.read_block = who.block;
+        } else if (cell.read_block != who.block) {
+            cell.read_block = MANY;
+        }
+    }
+}
+
+void
+global_write(const GlobalTouch &who, const void *address, size_t bytes,
+             const void *where)
+{
+    Allocation &a = checked(address, bytes, "writes", where);
+    size_t offset =
+        static_cast<size_t>(static_cast<const char *>(address) - a.base);
+
+    if (!races)
+        return;
+    for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
+         i++) {
+        Cell &cell = a.cells[i];
+
+        if (cell.write_launch == who.launch && cell.write_block != who.block)
+            race("writes", i * CELL_BYTES, where, "wrote", cell.write_block);
+        if (cell.read_launch == who.launch && cell.read_block != who.block)
+            race("writes", i * CELL_BYTES, where,
+                 cell.read_block == MANY ? "and others read" : "read",
+                 cell.read_block == MANY ? 0 : cell.read_block);
+        cell.write_launch = who.launch;
+        cell.write_block = who.block;
+    }
+}
+
+} // namespace sim

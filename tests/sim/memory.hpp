@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * memory.hpp - the simulated device's global memory
+ *
+ * Every allocation is a mapping of its own between guard pages, poisoned when
+ * it is born and when it is freed, and out of reach (a host access faults)
+ * except while the device runs.  For each four bytes it remembers who of the
+ * running launch wrote and read them.
+ */
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace sim
+{
+
+/* What fresh memory holds: two patterns, since some operations swallow NaN. */
+enum class Poison { NAN_BYTES, LARGE_FINITE };
+void set_poison(Poison poison);
+uint8_t poison_byte();
+
+/* Device memory; alignment 256 as cudaMalloc's.  Sparse: never touched pages
+   cost nothing, but are zero instead of poisoned. */
+void *device_alloc(size_t bytes, bool sparse = false);
+/* An unknown pointer, or one freed before, is a host violation. */
+void device_free(void *memory);
+size_t device_bytes_in_use();
+
+/* The allocation that holds [address, address + bytes), whole and alive. */
+bool is_device_range(const void *address, size_t bytes);
+
+/* Let host code, or the device, touch device memory: nests. */
+class DeviceMemoryAccess
+{
+  public:
+    DeviceMemoryAccess();
+    ~DeviceMemoryAccess();
+    DeviceMemoryAccess(const DeviceMemoryAccess &) = delete;
+    DeviceMemoryAccess &operator=(const DeviceMemoryAccess &) = delete;
+};
+
+/* Who in a launch touches global memory. */
+struct GlobalTouch {
+    uint32_t launch; /* a number that no other launch has */
+    uint32_t block;
+    uint32_t thread;
+};
+
+/* Check bounds, life and alignment, and races between blocks; violation(). */
+void global_read(const GlobalTouch &who, const void *address, size_t bytes,
+                 const void *where);
+void global_write(const GlobalTouch &who, const void *address, size_t bytes,
+                  const void *where);
+
+/* Turned off for runs of whole models: bounds are still checked. */
+void set_global_races(bool on);
+
+} // namespace sim

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ptx_sim.hpp - the instructions of kernels/ptx.cuh, emulated
+ *
+ * The same names with the same parameters; signatures.cpp compares them.  A
+ * last parameter that the other file lacks, the place of the call, defaults to
+ * where it stands.
+ */
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __grid_constant__
+#define __restrict__ __restrict
+#define __launch_bounds__(...)
+
+struct alignas(8) float2 {
+    float x, y;
+};
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+struct alignas(8) uint2 {
+    uint32_t x, y;
+};
+struct alignas(16) uint4 {
+    uint32_t x, y, z, w;
+};
+
+/* Where an instruction stands, for the reports. */
+#define ORIEL_SIM_HERE \
+    const char *file = __builtin_FILE(), int line = __builtin_LINE()
+
+namespace ptx
+{
+
+/* ---- Who am I ---------------------------------------------------------- */
+
+uint32_t thread_index();
+uint32_t block_index();
+uint32_t grid_blocks();
+
+/* ---- Shared memory ----------------------------------------------------- */
+
+char *dynamic_shared();
+/* Its address in the shared window, as instructions take it. */
+uint32_t shared_address(const void *pointer);
+
+/* ---- Meetings ---------------------------------------------------------- */
+
+void sync_block(ORIEL_SIM_HERE);
+void sync_warp(ORIEL_SIM_HERE);
+void sync_named(uint32_t barrier, uint32_t threads, ORIEL_SIM_HERE);
+float shuffle_xor(float value, uint32_t mask, ORIEL_SIM_HERE);
+uint32_t shuffle_xor(uint32_t value, uint32_t mask, ORIEL_SIM_HERE);
+/* The value of lane 'lane'. */
+uint32_t shuffle(uint32_t value, uint32_t lane, ORIEL_SIM_HERE);
+
+/* ---- Tensor cores ------------------------------------------------------ */
+
+void ldmatrix_x4(uint32_t (&r)[4], uint32_t address, ORIEL_SIM_HERE);
+void ldmatrix_x4_trans(uint32_t (&r)[4], uint32_t address, ORIEL_SIM_HERE);
+void ldmatrix_x2(uint32_t (&r)[2], uint32_t address, ORIEL_SIM_HERE);
+void ldmatrix_x2_trans(uint32_t (&r)[2], uint32_t address, ORIEL_SIM_HERE);
+void mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4],
+                       const uint32_t (&b)[2], ORIEL_SIM_HERE);
+
+/* ---- Asynchronous copies ----------------------------------------------- */
+
+/* 16 bytes to shared memory; zeros when not 'valid', then nothing is read. */
+void copy_async_16(uint32_t shared, const void *global, bool valid);
+void copy_commit();
+void copy_wait_groups(uint32_t groups_left);
+template <int GROUPS_LEFT>
+inline void
+copy_wait()
+{
+    copy_wait_groups(GROUPS_LEFT);
+}
+
+/* ---- Numbers ----------------------------------------------------------- */
+
+inline float
+bits_to_float(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, sizeof(f));
+    return f;
+}
+
+inline uint32_t
+float_to_bits(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+/* cvt.rn.bf16x2.f32: nearest even; any NaN becomes 0x7fff. */
+uint32_t pack_bf16(float low, float high);
+uint32_t pack_f16(float low, float high);
+float f16_to_float(uint32_t half);
+
+/* The approximations, here correctly rounded; subnormals flushed as there. */
+float ex2_approx(float x);
+float rcp_approx(float x);
+float rsqrt_approx(float x);
+
+} // namespace ptx

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runtime.hpp - the stand-in CUDA runtime: the side that tests steer
+ *
+ * Nothing runs when it is enqueued.  At a synchronisation the streams are
+ * interleaved in an order drawn from a seed, subject to their events alone, and
+ * pinned memory is read only then; so code that relied on anything else fails.
+ */
+#pragma once
+
+#include "include/cuda_runtime.h"
+
+#include <cstdint>
+
+namespace sim
+{
+
+/* What launch.cuh calls; make(call) is the kernel with its arguments, and
+   'call' is copied. */
+cudaError_t enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
+                           size_t shared_bytes, cudaStream_t stream,
+                           void (*make)(const void *), const void *call,
+                           size_t call_bytes);
+cudaError_t prepare_kernel(const void *kernel, size_t shared_bytes);
+
+/* Which stream goes next is drawn from this. */
+void set_interleaving(uint64_t seed);
+/* The nth call from now returns 'error' instead of doing its work; 0: none. */
+void fail_call(uint64_t nth, cudaError_t error);
+/* How many calls there were since the last fail_call(). */
+uint64_t calls_made();
+/* 0: as on a machine without a GPU; the driver is said to be 'driver'. */
+void set_devices(int count, int driver_version);
+
+} // namespace sim

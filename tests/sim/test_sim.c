@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The simulator itself: each faulty kernel is reported under every schedule, its
+ * correct twin under none, and the stand-in runtime keeps CUDA's promises only.
+ */
+#include "kernels/device_case.h"
+#include "sim/faulty.h"
+#include "support/suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { VALUES = 256 };
+
+static const struct {
+    int which;
+    const char *says;
+} faults[] = {
+    {FAULTY_REVERSE, "race in shared memory"},
+    {FAULTY_REVERSE_WARP, "race in shared memory"},
+    {FAULTY_COPY, "not waited for"},
+    {FAULTY_PIPELINE, "shared memory"},
+    {FAULTY_OVERRUN_SHARED, "of 2048 bytes of shared memory"},
+    {FAULTY_OVERRUN_GLOBAL, "of an allocation of 1024 bytes"},
+    {FAULTY_DIVERGE, "meet at different places"},
+    {FAULTY_LEAVE, "deadlock"},
+    {FAULTY_COLLIDE, "race in global memory"},
+    {FAULTY_MISALIGN, "not aligned"},
+};
+
+static float input[VALUES];
+
+/* Just the values, with nothing behind them. */
+static faulty_args
+make_arguments(void)
+{
+    faulty_args args;
+    float *in;
+
+    for (int i = 0; i < VALUES; i++)
+        input[i] = (float)i;
+    ck_assert_int_eq(cudaMalloc((void **)&in, sizeof(input)), cudaSuccess);
+    ck_assert_int_eq(
+        cudaMemcpy(in, input, sizeof(input), cudaMemcpyHostToDevice),
+        cudaSuccess);
+    ck_assert_int_eq(cudaMalloc((void **)&args.out, sizeof(input)),
+                     cudaSuccess);
+    args.in = in;
+    return args;
+}
+
+/* A fault is sticky, as on hardware, so each runs in a process of its own. */
+START_TEST(faults_are_reported)
+{
+    int schedule = _i / (int)COUNT(faults), f = _i % (int)COUNT(faults);
+    faulty_args args = make_arguments();
+    const char *report;
+
+    device_set_schedule(schedule);
+    ck_assert_int_eq(faulty_run(faults[f].which, 1, &args), cudaSuccess);
+    report = device_finish();
+    ck_assert_msg(strstr(report, faults[f].says), "'%s' lacks '%s'", report,
+                  faults[f].says);
+    ck_assert_int_eq(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+}
+END_TEST
+
+START_TEST(twins_are_not)
+{
+    for (int i = 0; i < device_schedules(); i++) {
+        faulty_args args = make_arguments();
+
+        device_set_schedule(i);
+        ck_assert_int_eq(faulty_run(_i, 0, &args), cudaSuccess);
+        ck_assert_str_eq(device_finish(), "");
+    }
+}
+END_TEST
+
+/* ---- The runtime -------------------------------------------------------- */
+
+START_TEST(nothing_runs_when_it_is_enqueued)
+{
+    float *pinned, *device, back[VALUES];
+
+    for (int i = 0; i < VALUES; i++)
+        input[i] = (float)i;
+    ck_assert_int_eq(cudaMallocHost((void **)&pinned, sizeof(input)),
+                     cudaSuccess);
+    ck_assert_int_eq(cudaMalloc((void **)&device, sizeof(input)), cudaSuccess);
+    memset(pinned, 0, sizeof(input));
+    ck_assert_int_eq(cudaMemcpyAsync(device, pinned, sizeof(input),
+                                     cudaMemcpyHostToDevice, NULL),
+                     cudaSuccess);
+    /* Pinned memory is read when the stream gets there ... */
+    memcpy(pinned, input, sizeof(input));
+    ck_assert_int_eq(cudaDeviceSynchronize(), cudaSuccess);
+    ck_assert_int_eq(
+        cudaMemcpy(back, device, sizeof(back), cudaMemcpyDeviceToHost),
+        cudaSuccess);
+    ck_assert_mem_eq(back, input, sizeof(back));
+    /* ... pageable memory before the call returns. */
+    float *pageable = malloc(sizeof(input));
+
+    memset(pageable, 0, sizeof(input));
+    ck_assert_int_eq(cudaMemcpyAsync(device, pageable, sizeof(input),
+                                     cudaMemcpyHostToDevice, NULL),
+                     cudaSuccess);
+    memset(pageable, 0xff, sizeof(input));
+    free(pageable);
+    ck_assert_int_eq(
+        cudaMemcpy(back, device, sizeof(back), cudaMemcpyDeviceToHost),
+        cudaSuccess);
+    for (int i = 0; i < VALUES; i++)
+        ck_assert(back[i] == 0);
+    cudaFreeHost(pinned);
+    cudaFree(device);
+}
+END_TEST
+
+/* Without an event two streams run in any order; with one, in that order. */
+START_TEST(only_events_order_streams)
+{
+    cudaStream_t a, b;
+    cudaEvent_t event;
+    float *device, *first, *second, back[1];
+    int seen[2] = {0, 0};
+
+    ck_assert_int_eq(cudaStreamCreateWithFlags(&a, cudaStreamNonBlocking),
+                     cudaSuccess);
+    ck_assert_int_eq(cudaStreamCreateWithFlags(&b, cudaStreamNonBlocking),
+                     cudaSuccess);
+    ck_assert_int_eq(cudaEventCreateWithFlags(&event, cudaEventDisableTiming),
+                     cudaSuccess);
+    cudaMalloc((void **)&device, 4);
+    cudaMallocHost((void **)&first, 4);
+    cudaMallocHost((void **)&second, 4);
+    *first = 1, *second = 2;
+    for (int round = 0; round < 64; round++) {
+        cudaMemcpyAsync(device, first, 4, cudaMemcpyHostToDevice, a);
+        if (_i) {
+            cudaEventRecord(event, a);
+            cudaStreamWaitEvent(b, event, 0);
+        }
+        cudaMemcpyAsync(device, second, 4, cudaMemcpyHostToDevice, b);
+        ck_assert_int_eq(cudaDeviceSynchronize(), cudaSuccess);
+        cudaMemcpy(back, device, 4, cudaMemcpyDeviceToHost);
+        seen[back[0] == 2]++;
+    }
+    ck_assert_int_gt(seen[1], 0);
+    if (_i)
+        ck_assert_int_eq(seen[0], 0);
+    else
+        ck_assert_int_gt(seen[0], 0);
+}
+END_TEST
+
+START_TEST(captures_are_strict)
+{
+    cudaStream_t stream;
+    cudaGraph_t graph;
+    cudaGraphExec_t exec;
+    float *pinned, *device, *more, back[1];
+
+    cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    cudaMalloc((void **)&device, 4);
+    cudaMallocHost((void **)&pinned, 4);
+    ck_assert_int_eq(
+        cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal),
+        cudaSuccess);
+    ck_assert_int_eq(cudaMalloc((void **)&more, 4),
+                     cudaErrorStreamCaptureUnsupported);
+    ck_assert_int_eq(cudaStreamEndCapture(stream, &graph),
+                     cudaErrorStreamCaptureInvalidated);
+
+    cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal);
+    cudaMemcpyAsync(device, pinned, 4, cudaMemcpyHostToDevice, stream);
+    ck_assert_int_eq(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+    ck_assert_int_eq(cudaGraphInstantiate(&exec, graph, 0), cudaSuccess);
+    for (int i = 0; i < 3; i++) {
+        *pinned = (float)i;
+        ck_assert_int_eq(cudaGraphLaunch(exec, stream), cudaSuccess);
+        ck_assert_int_eq(cudaStreamSynchronize(stream), cudaSuccess);
+        cudaMemcpy(back, device, 4, cudaMemcpyDeviceToHost);
+        ck_assert(back[0] == (float)i);
+    }
+}
+END_TEST
+
+/* The host cannot look into device memory behind the runtime's back. */
+START_TEST(device_memory_is_out_of_reach)
+{
+    volatile float *device;
+
+    cudaMalloc((void **)&device, 4);
+    device[0] = 1;
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("sim");
+    TCase *kernels = tcase_create("kernels");
+    TCase *runtime = tcase_create("runtime");
+
+    tcase_add_loop_test(kernels, faults_are_reported, 0,
+                        (int)COUNT(faults) * device_schedules());
+    tcase_add_loop_test(kernels, twins_are_not, 0, FAULTY_KERNELS);
+    tcase_add_test(runtime, nothing_runs_when_it_is_enqueued);
+    tcase_add_loop_test(runtime, only_events_order_streams, 0, 2);
+    tcase_add_test(runtime, captures_are_strict);
+    tcase_add_test_raise_signal(runtime, device_memory_is_out_of_reach, 11);
+    suite_add_tcase(suite, kernels);
+    suite_add_tcase(suite, runtime);
+    return run_suite(suite);
+}
