@@ -25,7 +25,7 @@ check_driver(int *version, oriel_error *err)
         return status;
     if (*version == 0)
         return oriel_fail(err, ORIEL_ERR_DEVICE,
-                          "no NVIDIA driver is installed: expected R580 or "
+                          "cuda: no NVIDIA driver is installed: expected R580 or "
                           "later (CUDA 13.0)");
     if (*version < DRIVER)
         return oriel_fail(err, ORIEL_ERR_DEVICE,
