@@ -45,6 +45,9 @@ def arguments():
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--no-exact", action="store_true",
                         help="leave float64 out")
+    parser.add_argument("--torch-device", default="cpu",
+                        help="where transformers and float64 run")
+    parser.add_argument("--commit", help="default: what git says")
     parser.add_argument("--json", help="where to write the result")
     return parser.parse_args()
 
@@ -80,14 +83,16 @@ def load_weights(folder):
     return weights
 
 
-def by_transformers(config, weights, dtype, inputs):
+def by_transformers(args, config, weights, dtype, inputs):
     tower = reference.Qwen2_5_VisionTransformerPretrainedModel._from_config(
         config, dtype=dtype).eval()
     tower.load_state_dict(weights)
+    tower.to(args.torch_device)
     assert tower.rotary_pos_emb.inv_freq.dtype == torch.float32
     with torch.no_grad():
-        return [tower(torch.from_numpy(values).to(dtype),
-                      grid_thw=torch.tensor([grid])).pooler_output.double()
+        return [tower(torch.from_numpy(values).to(args.torch_device, dtype),
+                      grid_thw=torch.tensor([grid], device=args.torch_device)
+                      ).pooler_output.double().cpu()
                 for values, grid, _ in inputs]
 
 
@@ -101,11 +106,13 @@ class TowerShape:
         self.full_blocks = config.fullatt_block_indexes
 
 
-def in_float64(config, weights, inputs):
-    weights = {k: v.double() for k, v in weights.items()}
-    return [tower64.forward(weights, torch.from_numpy(values).double(), [grid],
-                            TowerShape(config))[1]
-            for values, grid, _ in inputs]
+def in_float64(args, config, weights, inputs):
+    weights = {k: v.to(args.torch_device, torch.float64)
+               for k, v in weights.items()}
+    with torch.device(args.torch_device):
+        return [tower64.forward(
+            weights, torch.from_numpy(values).to(args.torch_device).double(),
+            [grid], TowerShape(config))[1].cpu() for values, grid, _ in inputs]
 
 
 def by_tool(args, model, precision, inputs, folder):
@@ -154,11 +161,11 @@ def measure(args, folder):
                                                 folder)
     weights = load_weights(model)
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        results["transformers " + name] = by_transformers(config, weights,
-                                                          dtype, inputs)
+        results["transformers " + name] = by_transformers(
+            args, config, weights, dtype, inputs)
         gc.collect()
     if not args.no_exact:
-        results["float64"] = in_float64(config, weights, inputs)
+        results["float64"] = in_float64(args, config, weights, inputs)
     return report(args, config, results)
 
 
@@ -192,7 +199,8 @@ def report(args, config, results):
 
 def main():
     args = arguments()
-    args.commit = commit_now()  # before minutes of work, while the tool is new
+    # Now, while the tool is new: minutes of work follow.
+    args.commit = args.commit or commit_now()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     with tempfile.TemporaryDirectory() as folder:
         result = measure(args, folder)

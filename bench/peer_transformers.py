@@ -39,10 +39,11 @@ def made_up(rows: int, columns: int) -> torch.Tensor:
                             .reshape(rows, columns))
 
 
-def load_tower(folder: Path, dtype: torch.dtype) -> Tower:
+def load_tower(folder: Path, dtype: torch.dtype,
+               attention: str = "sdpa") -> Tower:
     """The tower as from_pretrained gives it: rope frequencies stay fp32."""
     config = Qwen2_5_VLConfig.from_pretrained(folder).vision_config
-    config._attn_implementation = "sdpa"
+    config._attn_implementation = attention
     tensors = {}
     index = json.loads((folder / "model.safetensors.index.json").read_text())
     for shard in sorted(set(index["weight_map"].values())):

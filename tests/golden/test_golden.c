@@ -2,7 +2,7 @@
 /*
  * Every block against Hugging Face's own implementation.
  *
- *     test_golden [CONFIG...] [--json FILE]
+ *     test_golden [CONFIG...] [--json FILE] [--only "cuda bf16"]
  *
  * For each case of each golden file, and each device and precision present:
  * the patch embedding, the state behind each block, and the embeddings.  The
@@ -36,6 +36,7 @@
 
 static const char *configs[] = {"tiny", "7b", "72b"};
 static bool wanted[COUNT(configs)];
+static const char *only; /* a subject, which must be there; NULL: all */
 static FILE *json;
 static int json_rows;
 static oriel_synth_config config; /* of the checkpoint at hand */
@@ -193,7 +194,10 @@ START_TEST(agrees_with_the_reference)
         if (kind->device == ORIEL_DEVICE_AUTO &&
             strcmp(file->config, "tiny") != 0)
             continue;
+        if (only && strcmp(only, kind->name) != 0)
+            continue;
         if (!subject_is_present(kind)) {
+            ck_assert_msg(!only, "%s: not here", kind->name);
             printf("%s: not here, not measured\n", kind->name);
             continue;
         }
@@ -267,11 +271,17 @@ parse(int argc, char **argv)
             perror(argv[i]);
             return 2;
         }
+        if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            only = argv[++i];
+            continue;
+        }
         for (size_t k = 0; k < COUNT(configs); k++)
             if (strcmp(argv[i], configs[k]) == 0)
                 wanted[k] = known = any = true;
         if (!known) {
-            fprintf(stderr, "usage: %s [tiny] [7b] [72b] [--json FILE]\n",
+            fprintf(stderr,
+                    "usage: %s [tiny] [7b] [72b] [--json FILE] "
+                    "[--only SUBJECT]\n",
                     argv[0]);
             return 2;
         }

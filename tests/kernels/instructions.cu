@@ -97,8 +97,12 @@ __global__ void __launch_bounds__(THREADS, 1)
 {
     const uint32_t *w = words_in(in);
 
-    for (uint32_t mask = 1; mask < LANES; mask *= 2)
-        words_out(out)[mask % OUT] = ptx::shuffle_xor(w[mask % IN], mask);
+    uint32_t *o = words_out(out);
+
+    o[0] = ptx::shuffle_xor(w[0], 1);
+    o[1] = ptx::shuffle_xor(w[1], 2);
+    o[2] = ptx::shuffle_xor(w[2], 4);
+    o[3] = ptx::shuffle_xor(w[3], 8) ^ ptx::shuffle_xor(w[4], 16) * 3u;
 }
 
 __global__ void __launch_bounds__(THREADS, 1)

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * invariance.c - a row's bytes do not depend on its neighbours
+ *
+ *     oriel_gpu_invariance [--tiny]
+ *
+ * For every matrix product of the tower: the rows of one long run against the
+ * same rows run as M alone, from the first, from the middle of a tile, and up to
+ * the last; and against a run whose other rows are NaN, infinite and huge.  All
+ * bytes must be equal.
+ */
+#include "op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t counts[] = {4, 16, 64, 100, 1024, 5476, 21316};
+static const int64_t tiny_counts[] = {4, 16, 64, 100, 140};
+enum { MID_TILE = 52, EACH = 50, KEPT = 3 }; /* rows KEPT + EACH i stay clean */
+
+typedef struct judge {
+    const op_geometry *geometry;
+    const int64_t *counts;
+    size_t n_counts;
+    char *whole, *part; /* on the host */
+} judge;
+
+static int
+fetch(void *to, const void *from, size_t bytes)
+{
+    return op_must(cudaMemcpy(to, from, bytes, cudaMemcpyDeviceToHost),
+                   "cudaMemcpy");
+}
+
+static int
+differ(const op_case *c, int64_t first, int64_t rows, const char *how)
+{
+    char why[160];
+
+    snprintf(why, sizeof(why), "rows %lld .. %lld, %s: the bytes differ",
+             (long long)first, (long long)(first + rows - 1), how);
+    return op_complain(c->op->name, why);
+}
+
+/* The rows alone against the same ones of the long run. */
+static int
+judge_part(const judge *j, const op_case *c, int64_t first, int64_t rows)
+{
+    const size_t bytes = (size_t)rows * c->row_bytes;
+
+    if (op_case_run(c, first, rows, c->out) || fetch(j->part, c->out, bytes))
+        return -1;
+    if (memcmp(j->part, j->whole + (size_t)first * c->row_bytes, bytes))
+        return differ(c, first, rows, "alone");
+    return 0;
+}
+
+/* Wherever the operand is of bf16; of pixels any byte is a picture. */
+static void
+soil(op_case *c)
+{
+    static const uint16_t dirt[] = {0x7fc0, 0x7f80, 0xff80, 0x7f7f, 0xff7f};
+    const size_t n = sizeof(dirt) / sizeof(dirt[0]);
+    const size_t row_bytes = c->x.bytes / (size_t)c->rows;
+
+    for (int64_t r = 0; r < c->rows; r++) {
+        uint16_t *row = (uint16_t *)((char *)c->x.host + (size_t)r * row_bytes);
+
+        if (r % EACH != KEPT)
+            for (size_t i = 0; i < row_bytes / 2; i++)
+                row[i] = dirt[((size_t)r + i / 7) % n];
+    }
+}
+
+static int
+judge_dirty(const judge *j, op_case *c)
+{
+    soil(c);
+    if (op_array_send(&c->x) || op_case_run(c, 0, c->rows, c->out) ||
+        fetch(j->part, c->out, (size_t)c->rows * c->row_bytes))
+        return -1;
+    for (int64_t r = KEPT; r < c->rows; r += EACH)
+        if (memcmp(j->part + (size_t)r * c->row_bytes,
+                   j->whole + (size_t)r * c->row_bytes, c->row_bytes))
+            return differ(c, r, 1, "beside NaN and infinity");
+    return 0;
+}
+
+static int
+judge_case(judge *j, op_case *c)
+{
+    const size_t bytes = (size_t)c->rows * c->row_bytes;
+    int result = 0, runs = 0;
+
+    j->whole = malloc(bytes);
+    j->part = malloc(bytes);
+    if (!j->whole || !j->part)
+        result = op_complain(c->op->name, "out of memory");
+    if (!result)
+        result = op_case_run(c, 0, c->rows, c->out) ||
+                 fetch(j->whole, c->out, bytes);
+    for (size_t i = 0; i < j->n_counts && !result; i++) {
+        const int64_t m = j->counts[i];
+        const int64_t firsts[] = {0, MID_TILE, c->rows - m};
+
+        for (size_t k = 0; k < 3 && !result; k++)
+            if (firsts[k] + m <= c->rows && ++runs)
+                result = judge_part(j, c, firsts[k], m);
+    }
+    if (!result)
+        result = judge_dirty(j, c);
+    if (!result)
+        printf("%-24s %d runs of up to %lld rows: the same bytes\n",
+               c->op->name, runs + 2, (long long)c->rows);
+    fflush(stdout);
+    free(j->whole);
+    free(j->part);
+    return result;
+}
+
+int
+main(int argc, char **argv)
+{
+    judge j = {&op_geometry_7b, counts, sizeof(counts) / sizeof(counts[0]),
+               NULL, NULL};
+    int wrong = 0;
+
+    if (argc == 2 && strcmp(argv[1], "--tiny") == 0) {
+        j.geometry = &op_geometry_tiny;
+        j.counts = tiny_counts;
+        j.n_counts = sizeof(tiny_counts) / sizeof(tiny_counts[0]);
+    } else if (argc != 1) {
+        fprintf(stderr, "usage: oriel_gpu_invariance [--tiny]\n");
+        return 2;
+    }
+    for (int i = 0; i < n_ops_linear; i++) {
+        op_case c;
+
+        if (op_case_make(&c, &ops_linear[i], j.geometry, NULL,
+                         j.counts[j.n_counts - 1])) {
+            wrong++;
+            continue;
+        }
+        wrong += judge_case(&j, &c) != 0;
+        op_case_free(&c);
+    }
+    return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
+}
