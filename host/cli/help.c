@@ -151,9 +151,8 @@ print_man_paragraphs(const char *text)
 static void
 print_man_command(const cli_command *command)
 {
-    printf("## oriel %s ", command->name);
-    print_man_text(command->usage);
-    printf("\n\n");
+    /* scdoc passes headings on as they are, backslashes included. */
+    printf("## oriel %s %s\n\n", command->name, command->usage);
     print_man_paragraphs(command->text);
     putchar('\n');
     for (const cli_flag *f = cli_flags; f->name; f++) {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #define FIRST_BYTES ((size_t)64 << 10)
+
+enum { LOOK_UP_MS = 100 };
 
 static oriel_status
 fail_errno(oriel_error *err, const char *what)
@@ -62,6 +65,26 @@ grow(char **text, size_t capacity)
     return larger != NULL;
 }
 
+/*
+ * A pipe may stay silent for ever, and the signal that ends the wait may wake
+ * another thread than this one.
+ */
+static oriel_status
+wait_for_bytes(int fd, oriel_error *err)
+{
+    struct pollfd file = {.fd = fd, .events = POLLIN};
+
+    while (!cli_signal_caught()) {
+        int ready = poll(&file, 1, LOOK_UP_MS);
+
+        if (ready > 0)
+            return ORIEL_OK;
+        if (ready < 0 && errno != EINTR)
+            return fail_errno(err, "cannot be read");
+    }
+    return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
+}
+
 static oriel_status
 read_all(int fd, size_t limit, char **text, size_t *bytes, oriel_error *err)
 {
@@ -73,9 +96,13 @@ read_all(int fd, size_t limit, char **text, size_t *bytes, oriel_error *err)
     if (!grow(text, capacity))
         return oriel_fail_memory(err, capacity + 1, "a file");
     for (;;) {
-        ssize_t got = read(fd, *text + n, capacity - n);
+        ssize_t got;
 
-        if (got < 0 && errno == EINTR && !cli_signal_caught())
+        status = wait_for_bytes(fd, err);
+        if (status)
+            return status;
+        got = read(fd, *text + n, capacity - n);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
             return fail_errno(err, "cannot be read");
@@ -105,8 +132,8 @@ cli_read_file(const char *name, size_t limit, char **text, size_t *bytes,
 
     *text = NULL;
     *bytes = 0;
-    if (name)
-        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (name) /* without O_NONBLOCK, a pipe nobody writes to holds us here */
+        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return fail_errno(err, "cannot be opened");
     status = read_all(fd, limit, text, bytes, err);

@@ -91,6 +91,10 @@ static const struct {
     {"\xed\xa0\x80", "\\xed\\xa0\\x80"},          /* surrogate */
     {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, /* past U+10FFFF */
     {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},          /* line separator */
+    {"\xe2\x80\xae", "\\xe2\\x80\\xae"},          /* right-to-left override */
+    {"\xe2\x81\xa9", "\\xe2\\x81\\xa9"},          /* pop directional isolate */
+    {"\xd8\x9c", "\\xd8\\x9c"},                   /* Arabic letter mark */
+    {"\xe2\x80\x94", "\xe2\x80\x94"},             /* a dash is none of these */
     {"\xc2\x85", "\\xc2\\x85"},                   /* next line */
     {"ends \xe2\x82", "ends \\xe2\\x82"},         /* cut short */
 };

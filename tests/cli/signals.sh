@@ -69,6 +69,26 @@ for delay in 0.02 0.05 0.1 0.2; do
     check test -z "$(ls -A made-here)"
 done
 
+# A pipe that nobody writes to, and one whose writer is silent: another thread
+# than the signal's is the one that waits.
+mkfifo unwritten silent
+sleep 60 >silent &
+writer=$!
+for name in unwritten silent; do
+    timeout --preserve-status -s TERM -k 10 0.5 \
+        "$oriel" preprocess $name 1.ppm -o made-here/p 2>err
+    status=$?
+    command_line="SIGTERM while waiting for $name"
+    check test $status -eq 143
+    check test -z "$(ls -A made-here)"
+done
+kill $writer
+
+# A photograph through a pipe.
+cat 1.ppm >unwritten &
+run 0 preprocess unwritten -o made-here/p
+rm made-here/p
+
 # A checkpoint being made: what has appeared is whole, config.json comes last.
 for delay in 0.05 0.2 0.5; do
     rm -rf made

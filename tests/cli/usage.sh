@@ -125,6 +125,8 @@ run 0 completion man
 check cmp out "$project/docs/oriel.1.scd"
 if command -v scdoc >/dev/null; then
     scdoc <out >oriel.1 || fail "scdoc refuses the man page"
+    # A backslash that reaches troff here takes the brackets' words with it.
+    check test -z "$(grep '^\.S[HS].*\\\[' oriel.1)"
 else
     echo "skipped: scdoc is not installed, the man page was not compiled"
 fi
