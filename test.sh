@@ -11,7 +11,9 @@ cd "$(dirname "$0")"
 install_packages $ORIEL_TEST_PACKAGES
 
 say "Building (build/release)"
-cmake --preset release >/dev/null || die "cmake failed: cmake --preset release"
+# Debian's python3 is the one that has numpy.
+cmake --preset release -DPython3_EXECUTABLE=/usr/bin/python3 >/dev/null ||
+    die "cmake failed: cmake --preset release"
 cmake --build --preset release || die "the build failed"
 
 say "Testing"

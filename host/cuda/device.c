@@ -24,9 +24,10 @@ check_driver(int *version, oriel_error *err)
     if (status)
         return status;
     if (*version == 0)
-        return oriel_fail(err, ORIEL_ERR_DEVICE,
-                          "cuda: no NVIDIA driver is installed: expected R580 or "
-                          "later (CUDA 13.0)");
+        return oriel_fail(
+            err, ORIEL_ERR_DEVICE,
+            "cuda: no NVIDIA driver is installed: expected R580 or "
+            "later (CUDA 13.0)");
     if (*version < DRIVER)
         return oriel_fail(err, ORIEL_ERR_DEVICE,
                           "the NVIDIA driver is of CUDA %d.%d: expected R580 "
