@@ -73,9 +73,10 @@ stage() { # FOLDER, module, then NAME=PROGRAM...
 }
 
 record_instructions() { # FOLDER
-    "$1/bin/sim_instructions" record "$STAGE/instructions.bin" &&
-        "$1/bin/sim_instructions" self "$STAGE/instructions.bin" ||
+    if ! "$1/bin/sim_instructions" record "$STAGE/instructions.bin" ||
+        ! "$1/bin/sim_instructions" self "$STAGE/instructions.bin"; then
         die "the simulator's instructions were not recorded"
+    fi
 }
 
 programs() { # what tests are called, what benchmarks are called
@@ -109,14 +110,20 @@ build() {
 
 # ---- run ---------------------------------------------------------------------
 
-# step NAME SECONDS COMMAND...: within its limit and what is left of the total.
+# What follows has so many seconds, however many steps it is.
+section() {
+    DEADLINE=$((SECONDS + $1))
+    [ $DEADLINE -lt $TOTAL ] || DEADLINE=$TOTAL
+}
+
+# step NAME SECONDS COMMAND...: within its limit and what its section has left.
 step() {
-    local name=$1 limit=$2 left status begun
+    local name=$1 limit=$2 left begun
     shift 2
-    left=$((TOTAL - SECONDS))
+    left=$((DEADLINE - SECONDS))
     [ "$limit" -lt "$left" ] || limit=$left
     begun=$SECONDS
-    if [ "$limit" -lt 5 ]; then
+    if [ "$limit" -lt 2 ]; then
         status=124
         echo "no time was left" >"$PARTS/$name.log"
     else
@@ -127,9 +134,11 @@ step() {
     0) echo "passed   $name ($((SECONDS - begun)) s)" ;;
     77) echo "SKIPPED  $name: $(tail -n 1 "$PARTS/$name.log")" ;;
     *)
-        [ $status = 124 ] || [ $status = 137 ] &&
-            echo "CUT      $name after $((SECONDS - begun)) s" ||
+        if [ $status = 124 ] || [ $status = 137 ]; then
+            echo "CUT      $name after $((SECONDS - begun)) s"
+        else
             echo "FAILED   $name: exit status $status"
+        fi
         tail -n 12 "$PARTS/$name.log" | sed 's/^/         /'
         BAD=$((BAD + 1))
         ;;
@@ -166,10 +175,13 @@ about() { # what the report says of the machine and the tree
 }
 
 run_correct() { # everything that must be right
+    section 150
     step instructions 30 bin/instructions compare instructions.bin \
         "$PARTS/instructions.json"
+    [ "$status" != 77 ] || die "no GPU: there is nothing to show"
     if [ -x bin/sweep ]; then
-        step approximations 30 sh -c 'bin/sweep >"$1"' - "$PARTS/sweep.json"
+        step approximations 30 bin/sweep
+        cp "$PARTS/approximations.log" "$PARTS/sweep.json"
     fi
     for name in $KERNELS; do
         step "kernel-$name" 40 "bin/kernel_$name"
@@ -184,6 +196,7 @@ run_correct() { # everything that must be right
 }
 
 run_full_depth() { # 7B, made here
+    section 130
     step checkpoint-7b 60 bin/oriel synth --config 7b --seed 1 --force \
         "$PARTS/7b"
     step invariance-7b 40 bin/encode_invariance "$PARTS/7b"
@@ -205,6 +218,7 @@ run_sanitizers() {
         skip sanitizers "no compute-sanitizer"
         return
     fi
+    section 80
     for tool in memcheck racecheck synccheck initcheck; do
         for name in attention linear linear_swiglu linear_rows patch_embed \
             resample; do
@@ -217,6 +231,7 @@ run_sanitizers() {
 }
 
 run_timings() {
+    section $TOTAL
     step time-encode 40 bin/encode "$PARTS/7b" --json "$PARTS/encode.json"
     show time-encode
     step time-kernels 60 bin/ops --json "$PARTS/ops.json"
@@ -265,6 +280,7 @@ run() {
         run_sanitizers
         run_timings
     else
+        section 60
         step time-kernels 60 bin/ops --tiny
         show time-kernels
         echo "no hardware, nothing is timed"

@@ -27,7 +27,7 @@ static const struct size {
     int32_t n;
 } sizes[] = {{"448x448", 448, 448, 1},
              {"1036x1036", 1036, 1036, 1},
-             {"64 of 448x448", 448, 448, MAX_ITEMS}};
+             {"64x448x448", 448, 448, MAX_ITEMS}};
 enum { N_SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
 typedef struct bench {

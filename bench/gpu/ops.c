@@ -26,9 +26,8 @@ typedef struct size {
 } size;
 static const size sizes[] = {{"448x448", 448, 448, 1},
                              {"1036x1036", 1036, 1036, 1},
-                             {"64 of 448x448", 448, 448, 64}};
-static const size tiny_sizes[] = {{"56x84", 56, 84, 1},
-                                  {"3 of 56x28", 56, 28, 3}};
+                             {"64x448x448", 448, 448, 64}};
+static const size tiny_sizes[] = {{"56x84", 56, 84, 1}, {"3x56x28", 56, 28, 3}};
 enum { MAX_ITEMS = 64 };
 
 typedef struct bench {

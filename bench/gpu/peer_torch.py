@@ -115,7 +115,9 @@ def tower(checkpoint, how, size, out_path):
     images, width, height = ([1] + [int(n) for n in size.split("x")])[-3:]
     grid = torch.tensor([[1, height // 14, width // 14]] * images,
                         device="cuda")
-    columns = 3 * 2 * 14 * 14
+    config = network.config
+    columns = (config.in_channels * config.temporal_patch_size
+               * config.patch_size ** 2)
     pixels = noise(int(grid.prod(1).sum()), columns, scale=2)
     call = torch.compile(network) if how == "compile" else network
     begun = time.monotonic()

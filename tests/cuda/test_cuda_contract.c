@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_cuda_contract.c - what the cuda backend takes, needs, refuses and gives
+ */
+#include "base/bfloat16.h"
+#include "cuda/rig.h"
+#include "cuda/steer.h"
+#include "plan/plan.h"
+#include "support/suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const int32_t dtypes[] = {ORIEL_DTYPE_F32, ORIEL_DTYPE_BF16,
+                                 ORIEL_DTYPE_F16};
+
+static size_t
+width_of(int32_t dtype)
+{
+    return dtype == ORIEL_DTYPE_F32 ? 4 : 2;
+}
+
+/* ---- Results --------------------------------------------------------------- */
+
+/* fp32 values as 'dtype', rounded once. */
+static void
+convert(void *out, const float *in, size_t n, int32_t dtype)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (dtype == ORIEL_DTYPE_F32)
+            ((float *)out)[i] = in[i];
+        else
+            ((uint16_t *)out)[i] = dtype == ORIEL_DTYPE_BF16
+                                       ? oriel_f32_to_bf16(in[i])
+                                       : oriel_f32_to_f16(in[i]);
+    }
+}
+
+/* Rows of 'got' hold those of 'expected' as 'dtype', and nothing between them
+   was written. */
+static void
+compare_rows(const unsigned char *got, size_t pitch, const float *expected,
+             int64_t rows, int64_t columns, int32_t dtype, int untouched)
+{
+    size_t width = (size_t)columns * width_of(dtype);
+    unsigned char *row = oracle_alloc(1, width);
+
+    for (int64_t r = 0; r < rows; r++) {
+        convert(row, expected + r * columns, (size_t)columns, dtype);
+        ck_assert_msg(memcmp(got + (size_t)r * pitch, row, width) == 0,
+                      "row %d differs", (int)r);
+        for (size_t i = width; i < pitch && r + 1 < rows; i++)
+            ck_assert_int_eq(got[(size_t)r * pitch + i], untouched);
+    }
+    free(row);
+}
+
+/* A network whose embeddings are no multiple of what a product stores, and one
+   whose are: the second are stored in place. */
+static oriel_network
+network_of(int direct)
+{
+    oriel_network network = fixture_tiny;
+
+    if (direct)
+        network.out_hidden_size = 32;
+    return network;
+}
+
+/* Embeddings with gaps between rows and a tap, in every dtype, on host and
+   device, from a workspace of the caller's that is just large enough. */
+START_TEST(results_in_every_dtype_and_place)
+{
+    int32_t dtype = dtypes[_i % 3], on_device = _i / 3 % 2;
+    oriel_network network = network_of(_i / 6);
+    rig r = rig_make(&network);
+    oriel_encoder *encoder = rig_encoder(&r);
+    int64_t out = network.out_hidden_size, hidden = network.hidden_size;
+    size_t pitch = ((size_t)out * width_of(dtype) + 31) / 16 * 16;
+    size_t bytes = pitch * (size_t)r.info.tokens;
+    size_t tap_bytes =
+        (size_t)r.info.patches * (size_t)hidden * width_of(dtype);
+    size_t needed = fixture_workspace(r.plan, ORIEL_PRECISION_BF16, 1);
+    device_buffer d_out = device_output(bytes),
+                  d_tap = device_output(tap_bytes);
+    device_buffer workspace = device_output(needed);
+    unsigned char *host = oracle_alloc(1, bytes);
+    unsigned char *host_tap = oracle_alloc(1, tap_bytes);
+    oriel_input input = rig_host_input(&r);
+    fixture_result whole = fixture_encode(&r.m, encoder, r.plan, &input);
+    oriel_tap tap = {.hidden_state = 3, .dtype = dtype, .bytes = tap_bytes};
+    oriel_output output = rig_output(&r, NULL, ORIEL_MEMORY_HOST);
+    oriel_error err;
+
+    memset(host, 0xff, bytes);
+    tap.data = on_device ? d_tap.data : host_tap;
+    output.embeddings = on_device ? d_out.data : host;
+    output.memory = on_device ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
+    output.embeddings_bytes = bytes;
+    output.row_bytes = pitch;
+    output.dtype = dtype;
+    output.taps = &tap;
+    output.n_taps = 1;
+    output.workspace = workspace.data;
+    output.workspace_bytes = needed - 1;
+    ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, &err),
+                     ORIEL_ERR_CAPACITY);
+    output.workspace_bytes = needed;
+    ck_assert_msg(oriel_encode(encoder, r.plan, &input, &output, NULL, &err) ==
+                      ORIEL_OK,
+                  "%s", err.message);
+    rig_expect_silence();
+    if (on_device) {
+        device_download(host, d_out);
+        device_download(host_tap, d_tap);
+    }
+    compare_rows(host, pitch, whole.embeddings, r.info.tokens, out, dtype,
+                 0xff);
+    compare_rows(host_tap, (size_t)hidden * width_of(dtype), whole.states[3],
+                 r.info.patches, hidden, dtype, 0);
+    /* Nothing was written behind the workspace. */
+    unsigned char *all = oracle_alloc(1, needed);
+    device_download(all, workspace);
+    free(all);
+    device_release(workspace);
+    device_release(d_out);
+    device_release(d_tap);
+    free(host);
+    free(host_tap);
+    fixture_result_free(&whole);
+    oriel_encoder_destroy(encoder);
+    rig_free(&r);
+}
+END_TEST
+
+/* pixel_values in every dtype, on host and device: those of the tiny network
+   from bf16 values, so that none is rounded. */
+START_TEST(pixel_values_in_every_dtype_and_place)
+{
+    int32_t dtype = dtypes[_i % 3], on_device = _i / 3;
+    rig r = rig_make(&fixture_tiny);
+    oriel_encoder *encoder = rig_encoder(&r);
+    size_t n = r.pixels_bytes / sizeof(float), bytes = n * width_of(dtype);
+    void *values = oracle_alloc(1, bytes);
+    float *expected = oracle_alloc(1, r.embeddings_bytes);
+    float *found = oracle_alloc(1, r.embeddings_bytes);
+    oriel_input input = rig_host_input(&r);
+    oriel_output output = rig_output(&r, expected, ORIEL_MEMORY_HOST);
+    device_buffer d_values;
+
+    for (size_t i = 0; i < n; i++) /* eight bits: exact in all three */
+        r.pixels[i] = (float)((int)(r.pixels[i] * 64)) / 64;
+    ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, NULL),
+                     ORIEL_OK);
+    convert(values, r.pixels, n, dtype);
+    d_values = device_upload(values, bytes);
+    input.pixel_values = on_device ? d_values.data : values;
+    input.memory = on_device ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
+    input.pixel_values_bytes = bytes;
+    input.dtype = dtype;
+    output.embeddings = found;
+    ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, NULL),
+                     ORIEL_OK);
+    rig_expect_silence();
+    ck_assert_mem_eq(expected, found, r.embeddings_bytes);
+    device_release(d_values);
+    free(values);
+    free(expected);
+    free(found);
+    oriel_encoder_destroy(encoder);
+    rig_free(&r);
+}
+END_TEST
+
+/* Taps alone: the embeddings and the blocks behind are not run. */
+START_TEST(taps_without_embeddings)
+{
+    rig r = rig_make(&fixture_tiny);
+    oriel_encoder *encoder = rig_encoder(&r);
+    oriel_input input = rig_host_input(&r);
+    fixture_result whole = fixture_encode(&r.m, encoder, r.plan, &input);
+    size_t n = (size_t)(r.info.patches * 32);
+    float *states[2] = {oracle_alloc(n, 4), oracle_alloc(n, 4)};
+    oriel_tap taps[2] = {{1, 0, states[0], n * 4}, {0, 0, states[1], n * 4}};
+    oriel_output output = ORIEL_OUTPUT_INIT;
+
+    output.taps = taps;
+    output.n_taps = 2;
+    ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, NULL),
+                     ORIEL_OK);
+    ck_assert_mem_eq(states[0], whole.states[1], n * 4);
+    ck_assert_mem_eq(states[1], whole.states[0], n * 4);
+    free(states[0]);
+    free(states[1]);
+    fixture_result_free(&whole);
+    oriel_encoder_destroy(encoder);
+    rig_free(&r);
+}
+END_TEST
+
+/* ---- Memory ---------------------------------------------------------------- */
+
+/* Two encoders share one set of weights; the last one takes it along. */
+START_TEST(weights_are_shared_and_go)
+{
+    rig r = rig_make(&fixture_tiny);
+    size_t before = steer_device_bytes(), one;
+    size_t workspace = fixture_workspace(r.plan, ORIEL_PRECISION_BF16, 1);
+    oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
+    oriel_encoder *first = rig_encoder(&r), *second;
+
+    ck_assert_int_eq(oriel_encoder_get_info(first, &info, NULL), ORIEL_OK);
+    one = steer_device_bytes() - before;
+    ck_assert_uint_eq(one, info.weight_bytes + workspace);
+    ck_assert_ptr_nonnull(strstr(info.description, "cuda Simulated GPU"));
+    second = rig_encoder(&r);
+    ck_assert_uint_eq(steer_device_bytes() - before, one + workspace);
+    oriel_encoder_destroy(first);
+    ck_assert_uint_eq(steer_device_bytes() - before, one);
+    oriel_encoder_destroy(second);
+    ck_assert_uint_eq(steer_device_bytes(), before);
+    rig_free(&r);
+}
+END_TEST
+
+/* Linear in patches: four times the image, at most four times the scratch. */
+START_TEST(the_workspace_is_linear)
+{
+    static const int64_t small[1][3] = {{1, 32, 32}},
+                         large[1][3] = {{1, 64, 64}};
+    fixture_model m = fixture_model_make(&fixture_tiny, 1);
+    oriel_plan *one = fixture_plan(&m, small, 1);
+    oriel_plan *four = fixture_plan(&m, large, 1);
+    size_t few = fixture_workspace(one, ORIEL_PRECISION_BF16, 1);
+    size_t many = fixture_workspace(four, ORIEL_PRECISION_BF16, 1);
+
+    ck_assert_uint_gt(many, 3 * few);
+    ck_assert_uint_le(many, 4 * few);
+    oriel_plan_destroy(one);
+    oriel_plan_destroy(four);
+    fixture_model_free(&m);
+}
+END_TEST
+
+/* ---- Refusals -------------------------------------------------------------- */
+
+enum field {
+    NOTHING,
+    PRECISION,
+    CHANNELS,
+    MERGE,
+    PATCH,
+    TEMPORAL,
+    HEAD_DIM_ODD,
+    HEAD_DIM_LARGE,
+    HIDDEN_ODD,
+    HIDDEN_LARGE
+};
+
+static const struct {
+    enum field field;
+    const char *words;
+} refusals[] = {
+    {NOTHING, NULL},
+    {PRECISION, "precision fp32: the cuda backend has bf16 only"},
+    {CHANNELS, "in_channels is 4"},
+    {MERGE, "spatial_merge_size is 3"},
+    {PATCH, "patch_size is 33"},
+    {TEMPORAL, "temporal_patch_size is 3"},
+    {HEAD_DIM_ODD, "num_heads is 20"},
+    {HEAD_DIM_LARGE, "num_heads is 136"},
+    {HIDDEN_ODD, "hidden_size is 24"},
+    {HIDDEN_LARGE, "hidden_size is 8320"},
+};
+
+static void
+set_heads(oriel_network *network, int32_t heads, int32_t head_dim)
+{
+    network->num_heads = heads;
+    network->head_dim = head_dim;
+    network->hidden_size = heads * head_dim;
+}
+
+START_TEST(what_is_outside_the_envelope_is_refused_by_name)
+{
+    oriel_network network = fixture_tiny;
+    int32_t precision = ORIEL_PRECISION_BF16;
+    oriel_error err;
+    oriel_status status;
+
+    switch (refusals[_i].field) {
+    case NOTHING:
+        break;
+    case PRECISION:
+        precision = ORIEL_PRECISION_FP32;
+        break;
+    case CHANNELS:
+        network.in_channels = 4;
+        break;
+    case MERGE:
+        network.spatial_merge_size = 3;
+        break;
+    case PATCH:
+        network.patch_size = 33;
+        break;
+    case TEMPORAL:
+        network.temporal_patch_size = 3;
+        break;
+    case HEAD_DIM_ODD:
+        set_heads(&network, 4, 20);
+        break;
+    case HEAD_DIM_LARGE:
+        set_heads(&network, 2, 136);
+        break;
+    case HIDDEN_ODD:
+        set_heads(&network, 1, 24);
+        break;
+    case HIDDEN_LARGE:
+        set_heads(&network, 65, 128);
+        break;
+    }
+    status = fixture_backend()->check(&network, precision, &err);
+    if (!refusals[_i].words) {
+        ck_assert_int_eq(status, ORIEL_OK);
+        return;
+    }
+    ck_assert_int_eq(status, ORIEL_ERR_UNSUPPORTED);
+    ck_assert_msg(strstr(err.message, refusals[_i].words), "%s", err.message);
+}
+END_TEST
+
+/* Every published size is inside, and can be planned for without a device. */
+START_TEST(published_sizes_are_inside)
+{
+    static const char *const names[] = {"3b", "7b", "32b", "72b"};
+    static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    oriel_backend_config config = {
+        .precision = ORIEL_PRECISION_BF16, .hooks = &hooks, .call = &hooks};
+    oriel_item item = {1036, 1036, 1, 0, 0, 0};
+    oriel_plan *plan;
+    size_t bytes;
+    oriel_error err;
+
+    steer_devices(0, 0);
+    ck_assert_int_eq(oriel_plan_create(&plan, oriel_model_preset(names[_i]),
+                                       &item, 1, NULL, &err),
+                     ORIEL_OK);
+    ck_assert_int_eq(
+        fixture_backend()->check(&plan->network, ORIEL_PRECISION_BF16, &err),
+        ORIEL_OK);
+    ck_assert_int_eq(
+        fixture_backend()->workspace_bytes(plan, &config, &bytes, &err),
+        ORIEL_OK);
+    /* Residual, operand and qkv: 10 hidden bytes a patch; 72b's embeddings on
+       their way to the host, 8,192 of 4 bytes a token, are larger than qkv. */
+    ck_assert_uint_gt(bytes, 5476 * 10 * 1280);
+    ck_assert_uint_lt(bytes, 5476 * 13 * 1280);
+    oriel_plan_destroy(plan);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("cuda_contract");
+    TCase *tc = tcase_create("contract");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_loop_test(tc, results_in_every_dtype_and_place, 0, 12);
+    tcase_add_loop_test(tc, pixel_values_in_every_dtype_and_place, 0, 6);
+    tcase_add_test(tc, taps_without_embeddings);
+    tcase_add_test(tc, weights_are_shared_and_go);
+    tcase_add_test(tc, the_workspace_is_linear);
+    tcase_add_loop_test(tc, what_is_outside_the_envelope_is_refused_by_name, 0,
+                        COUNT(refusals));
+    tcase_add_loop_test(tc, published_sizes_are_inside, 0, 4);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
