@@ -152,6 +152,12 @@ static const struct {
 } bad[] = {
     {"", ORIEL_ERR_MODEL, "malformed JSON"},
     {"{\"do_resize\":false}", ORIEL_ERR_UNSUPPORTED, "do_resize: false"},
+    {"{\"do_resize\":null}", ORIEL_ERR_UNSUPPORTED,
+     "do_resize: null is not supported, only true or false"},
+    {"{\"do_convert_rgb\":null}", ORIEL_ERR_UNSUPPORTED,
+     "do_convert_rgb: null"},
+    {"{\"do_rescale\":null}", ORIEL_ERR_UNSUPPORTED, "do_rescale: null"},
+    {"{\"do_normalize\":null}", ORIEL_ERR_UNSUPPORTED, "do_normalize: null"},
     {"{\"do_convert_rgb\":false}", ORIEL_ERR_UNSUPPORTED, "do_convert_rgb"},
     {"{\"do_center_crop\":true}", ORIEL_ERR_UNSUPPORTED,
      "do_center_crop: true"},
