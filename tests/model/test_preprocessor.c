@@ -174,6 +174,8 @@ static const struct {
     {"{\"min_pixels\":-1}", ORIEL_ERR_MODEL, "min_pixels: expected"},
     {"{\"max_pixels\":1e6}", ORIEL_ERR_MODEL,
      "max_pixels: expected an integer from 1 to 9007199254740992"},
+    {"{\"max_pixels\":100000.5}", ORIEL_ERR_MODEL, ", found 100000.5"},
+    {"{\"max_pixels\":100000.0}", ORIEL_ERR_MODEL, ", found 100000.0"},
     {"{\"max_pixels\":9007199254740993}", ORIEL_ERR_MODEL, "max_pixels"},
     {"{\"max_pixels\":3135}", ORIEL_ERR_MODEL,
      "min_pixels: expected at most max_pixels, 3135, found 3136"},
