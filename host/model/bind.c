@@ -142,6 +142,14 @@ fail_tensor(const binder *b, oriel_status status,
                       ORIEL_QUOTE(tensor->name), what);
 }
 
+/* What integers and short floats stand for in weights. */
+static bool
+is_quantised(oriel_stored dtype)
+{
+    return (dtype >= ORIEL_STORED_F4 && dtype <= ORIEL_STORED_U16) ||
+           dtype == ORIEL_STORED_I32 || dtype == ORIEL_STORED_U32;
+}
+
 static oriel_status
 check_dtype(binder *b, const oriel_stored_tensor *tensor, const char *rest)
 {
@@ -150,8 +158,10 @@ check_dtype(binder *b, const oriel_stored_tensor *tensor, const char *rest)
         tensor->dtype == ORIEL_STORED_F16 || tensor->dtype == ORIEL_STORED_BF16)
         return ORIEL_OK;
     return fail_tensor(b, ORIEL_ERR_UNSUPPORTED, tensor,
-                       "quantised vision weights are not supported: expected "
-                       "F32, F16 or BF16, found %s",
+                       "%sexpected F32, F16 or BF16, found %s",
+                       is_quantised(tensor->dtype)
+                           ? "quantised vision weights are not supported: "
+                           : "",
                        ORIEL_QUOTE(tensor->dtype_name));
 }
 

@@ -157,11 +157,10 @@ check_numbers(const oriel_config *config, oriel_fields *fields)
                        config->window_size);
 }
 
-/* Absent in old files; "default" is what some wrote before "axial". */
+/* Absent in old files. */
 static void
 read_rope(oriel_config *config, oriel_fields *fields)
 {
-    static const char *const types[] = {"axial", "default", NULL};
     oriel_fields rope = *fields;
     const char *type;
     char path[64];
@@ -172,7 +171,7 @@ read_rope(oriel_config *config, oriel_fields *fields)
     snprintf(path, sizeof(path), "%srope_parameters.", fields->path);
     rope.path = path;
     type = oriel_field_text(&rope, "rope_type");
-    if (type && !is_one_of(type, types))
+    if (type && strcmp(type, "axial") != 0)
         refuse(&rope, "rope_type", type, "\"axial\" is supported");
     if (oriel_field_double(&rope, "rope_theta", &config->rope_theta) &&
         (config->rope_theta < 1.0 || config->rope_theta > 1e12))

@@ -44,18 +44,33 @@ create(const char *name, const oriel_hooks *hooks, oriel_error *err)
     return file;
 }
 
+static oriel_status
+status_of(int cause)
+{
+    switch (cause) {
+    case ENOENT:
+    case ENOTDIR:
+        return ORIEL_ERR_NOT_FOUND;
+    case ENAMETOOLONG:
+    case ELOOP:
+    case ENXIO: /* a socket, or a device that is not there */
+        return ORIEL_ERR_MODEL;
+    case ENOMEM:
+        return ORIEL_ERR_MEMORY;
+    default:
+        return ORIEL_ERR_IO;
+    }
+}
+
 oriel_status
 oriel_file_fail(oriel_error *err, const char *path, const char *doing,
                 int cause)
 {
     char text[128];
-    oriel_status status = cause == ENOENT || cause == ENOTDIR
-                              ? ORIEL_ERR_NOT_FOUND
-                          : cause == ENOMEM ? ORIEL_ERR_MEMORY
-                                            : ORIEL_ERR_IO;
 
-    return oriel_fail_cause(err, status, cause, "%s: %s: %s", ORIEL_QUOTE(path),
-                            doing, strerror_r(cause, text, sizeof(text)));
+    return oriel_fail_cause(err, status_of(cause), cause, "%s: %s: %s",
+                            ORIEL_QUOTE(path), doing,
+                            strerror_r(cause, text, sizeof(text)));
 }
 
 oriel_status
@@ -76,7 +91,7 @@ oriel_file_open(oriel_file **out, const char *path, const oriel_hooks *hooks,
         goto unwind;
     }
     if (!S_ISREG(info.st_mode)) {
-        status = oriel_fail(err, ORIEL_ERR_IO, "%s: expected a regular file",
+        status = oriel_fail(err, ORIEL_ERR_MODEL, "%s: expected a regular file",
                             ORIEL_QUOTE(path));
         goto unwind;
     }

@@ -19,7 +19,8 @@ typedef struct oriel_file oriel_file;
 oriel_status oriel_file_fail(oriel_error *err, const char *path,
                              const char *doing, int cause);
 
-/* A regular file, kept open.  ORIEL_ERR_NOT_FOUND, _IO, _MEMORY */
+/* A regular file, kept open.  ORIEL_ERR_NOT_FOUND, _MODEL (a pipe, folder or
+   device, or an impossible name), _IO, _MEMORY */
 oriel_status oriel_file_open(oriel_file **out, const char *path,
                              const oriel_hooks *hooks, oriel_error *err);
 

@@ -148,6 +148,15 @@ oriel_field(const oriel_fields *fields, const char *name)
     return json_is_null(value) ? NULL : value;
 }
 
+/* With a point or exponent, to be told from an integer. */
+static void
+describe_real(char *out, size_t bytes, double value)
+{
+    snprintf(out, bytes, "%.15g", value);
+    if (strspn(out, "-0123456789") == strlen(out))
+        snprintf(out, bytes, "%.1f", value);
+}
+
 /* What stands there instead, short. */
 static void
 describe(char *out, size_t bytes, const json_t *value)
@@ -170,7 +179,7 @@ describe(char *out, size_t bytes, const json_t *value)
                  json_integer_value(value));
         break;
     case JSON_REAL:
-        snprintf(out, bytes, "%g", json_real_value(value));
+        describe_real(out, bytes, json_real_value(value));
         break;
     case JSON_TRUE:
         snprintf(out, bytes, "true");

@@ -58,9 +58,10 @@ oriel_prefix_settle(char **out, const oriel_prefix *prefix, const char *where,
                           ORIEL_QUOTE(where),
                           oriel_tensor_name(ORIEL_TENSOR_PATCH_EMBED));
     if (prefix->second)
-        return oriel_fail(
-            err, ORIEL_ERR_MODEL, "two vision towers, expected one: %s and %s",
-            ORIEL_QUOTE(prefix->first), ORIEL_QUOTE(prefix->second));
+        return oriel_fail(err, ORIEL_ERR_MODEL,
+                          "%s: two vision towers, expected one: %s and %s",
+                          ORIEL_QUOTE(where), ORIEL_QUOTE(prefix->first),
+                          ORIEL_QUOTE(prefix->second));
     length = (size_t)prefix_length(prefix->first);
     *out = oriel_alloc(hooks, length + 1);
     if (!*out)

@@ -59,6 +59,11 @@ read_flags(oriel_network *net, oriel_fields *fields)
 
     oriel_field_bool(fields, "do_rescale", &net->do_rescale);
     oriel_field_bool(fields, "do_normalize", &net->do_normalize);
+    /* To the reference null is false: too easily meant as "the default". */
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+        if (json_is_null(json_object_get(fields->object, steps[i])))
+            refuse(fields, steps[i],
+                   "null is not supported, only true or false");
     for (size_t i = 0; i < 2; i++)
         if (oriel_field_bool(fields, steps[i], &flag) && !flag)
             refuse(fields, steps[i], "false is not supported, only true");

@@ -31,7 +31,10 @@ static oriel_status
 settle_prefix(oriel_checkpoint *checkpoint, oriel_error *err)
 {
     oriel_prefix seen = {NULL, NULL};
+    const char *where = checkpoint->name;
 
+    if (checkpoint->n_files == 1)
+        where = oriel_file_name(oriel_safetensors_file(checkpoint->files[0]));
     for (size_t i = 0; i < checkpoint->n_files; i++) {
         size_t n;
         const oriel_stored_tensor *tensors =
@@ -42,7 +45,7 @@ settle_prefix(oriel_checkpoint *checkpoint, oriel_error *err)
     }
     oriel_free(&checkpoint->hooks, checkpoint->prefix);
     checkpoint->prefix = NULL;
-    return oriel_prefix_settle(&checkpoint->prefix, &seen, checkpoint->name,
+    return oriel_prefix_settle(&checkpoint->prefix, &seen, where,
                                &checkpoint->hooks, err);
 }
 

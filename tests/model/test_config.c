@@ -132,10 +132,10 @@ static const expected good[] = {
      {0},
      10000.0,
      false},
-    /* Other geometry and rope; an old name of the type. */
+    /* Other geometry and rope. */
     {"{\"vision_config\":{\"patch_size\":8,\"spatial_merge_size\":4,"
      "\"temporal_patch_size\":1,\"window_size\":96,\"num_heads\":8,"
-     "\"rope_parameters\":{\"rope_type\":\"default\",\"rope_theta\":500}}}",
+     "\"rope_parameters\":{\"rope_type\":\"axial\",\"rope_theta\":500}}}",
      32, 0, 0, 8, 0, 8, 1, 4, 96, SEVEN, 500.0, false},
     {"{\"vision_config\":{\"rope_parameters\":{}}}", 32, 0, 0, 16, 0, 14, 2, 2,
      112, SEVEN, 10000.0, false},
@@ -261,6 +261,9 @@ static const struct {
     {VISION("\"rope_parameters\":{\"rope_type\":\"yarn\"}"),
      ORIEL_ERR_UNSUPPORTED,
      {"vision_config.rope_parameters.rope_type \"yarn\"", "axial"}},
+    {VISION("\"rope_parameters\":{\"rope_type\":\"default\"}"),
+     ORIEL_ERR_UNSUPPORTED,
+     {"vision_config.rope_parameters.rope_type \"default\"", "axial"}},
     {VISION("\"rope_parameters\":{\"rope_theta\":0.5}"),
      ORIEL_ERR_MODEL,
      {"rope_parameters.rope_theta: expected a number from 1", "found 0.5"}},

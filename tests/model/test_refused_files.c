@@ -142,6 +142,52 @@ shard_number(const char *folder)
 }
 
 static void
+shard_of_a_long_name(const char *folder)
+{
+    char name[5000];
+
+    memset(name, 'x', sizeof(name));
+    name[0] = name[sizeof(name) - 2] = '"';
+    name[sizeof(name) - 1] = '\0';
+    redirect(folder, name);
+}
+
+static void
+shard_is_a_pipe(const char *folder)
+{
+    no_shard(folder);
+    ck_assert_int_eq(
+        mkfifo(in_folder(folder, "model-00002-of-00002.safetensors"), 0600), 0);
+}
+
+static void
+shard_is_a_folder(const char *folder)
+{
+    no_shard(folder);
+    mkdir(in_folder(folder, "model-00002-of-00002.safetensors"), 0700);
+}
+
+static void
+shard_is_a_device(const char *folder)
+{
+    no_shard(folder);
+    ck_assert_int_eq(
+        symlink("/dev/zero",
+                in_folder(folder, "model-00002-of-00002.safetensors")),
+        0);
+}
+
+static void
+shard_turns_in_a_circle(const char *folder)
+{
+    no_shard(folder);
+    ck_assert_int_eq(
+        symlink("model-00002-of-00002.safetensors",
+                in_folder(folder, "model-00002-of-00002.safetensors")),
+        0);
+}
+
+static void
 shard_wrong(const char *folder)
 {
     redirect(folder, "\"model-00001-of-00002.safetensors\"");
@@ -220,7 +266,8 @@ static const struct {
     SPOILT(0, no_config, NOT_FOUND, "/config.json: cannot open"),
     SPOILT(0, huge_config, MODEL,
            "/config.json: 4194305 bytes, expected at most 4194304"),
-    SPOILT(0, config_is_a_folder, IO, "/config.json: expected a regular file"),
+    SPOILT(0, config_is_a_folder, MODEL,
+           "/config.json: expected a regular file"),
     SPOILT(0, no_weights, NOT_FOUND,
            "expected model.safetensors or model.safetensors.index.json"),
     SPOILT(0, truncated_weights, MODEL, "model.safetensors: tensor visual.",
@@ -229,7 +276,7 @@ static const struct {
            "model.safetensors: ", "bytes of data, expected", "end of the last"),
     SPOILT(0, empty_weights, MODEL,
            "model.safetensors: 0 bytes, expected a safetensors file"),
-    SPOILT(0, pipe_for_weights, IO,
+    SPOILT(0, pipe_for_weights, MODEL,
            "model.safetensors: expected a regular file"),
     SPOILT(0, bad_preprocessor, UNSUPPORTED,
            "/preprocessor_config.json: resample: 2 is not supported"),
@@ -247,6 +294,15 @@ static const struct {
     SPOILT(2, shard_dots, MODEL, "found \"..\""),
     SPOILT(2, shard_empty, MODEL, "found \"\""),
     SPOILT(2, shard_number, MODEL, "expected a file name"),
+    SPOILT(2, shard_of_a_long_name, MODEL, "xxx: cannot open: File name too "),
+    SPOILT(2, shard_is_a_pipe, MODEL,
+           "model-00002-of-00002.safetensors: expected a regular file"),
+    SPOILT(2, shard_is_a_folder, MODEL,
+           "model-00002-of-00002.safetensors: expected a regular file"),
+    SPOILT(2, shard_is_a_device, MODEL,
+           "model-00002-of-00002.safetensors: expected a regular file"),
+    SPOILT(2, shard_turns_in_a_circle, MODEL,
+           "model-00002-of-00002.safetensors: cannot open: Too many levels"),
     SPOILT(2, shard_wrong, MODEL,
            "model-00001-of-00002.safetensors: expected tensor visual.",
            "as model.safetensors.index.json says"),
@@ -288,7 +344,7 @@ START_TEST(refuses_what_is_not_there)
     ck_assert_int_eq(oriel_model_open(&model, folder, NULL, &err),
                      ORIEL_ERR_NOT_FOUND);
     ck_assert_int_eq(oriel_model_open(&model, "/dev/null", NULL, &err),
-                     ORIEL_ERR_IO);
+                     ORIEL_ERR_MODEL);
     ck_assert_int_eq(oriel_model_open(&model, "/dev/null/x", NULL, &err),
                      ORIEL_ERR_NOT_FOUND);
     temp_remove(folder);
