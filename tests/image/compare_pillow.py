@@ -130,13 +130,13 @@ def compare(library, data):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("library")
+    parser.add_argument("liboriel_image", help="path of liboriel-image.so")
     parser.add_argument("--mutations", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", help="folder for files that differ")
     parser.add_argument("files", nargs="+")
     args = parser.parse_args()
-    library = oriel_image.Library(args.library)
+    library = oriel_image.Library(args.liboriel_image)
     files = list(read_files(args.files))
     rng = random.Random(args.seed)
     counts = collections.Counter()
