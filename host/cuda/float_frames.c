@@ -107,7 +107,7 @@ resample_slice(const item_state *s, int64_t slice, int32_t first, int32_t rows)
     int32_t shown = oriel_cuda_is_still(plan, s->index, slice) ? 1 : per_slice;
     int64_t frame = plan->first_frame[s->index] + slice * per_slice;
 
-    for (int32_t f = 0; f < shown; f++)
+    for (int32_t f = 0; f < shown && f < SLICES_MOST; f++)
         oriel_resample_band(s->resampler, input->frames[frame + f],
                             input->pitches ? input->pitches[frame + f]
                                            : (size_t)s->item->width * 3,
@@ -126,7 +126,8 @@ put_patch(const item_state *s, int32_t shown, int32_t y, int32_t x)
     uint8_t *out = oriel_cuda_upload_space(
         s->upload, (size_t)shown * (size_t)shapes->slice_bytes);
 
-    for (int32_t f = 0; f < shown && out; f++) {
+    for (int32_t f = 0; f < shown && f < SLICES_MOST && out && s->bands[f];
+         f++) {
         const uint8_t *in = s->bands[f] + (size_t)y * pitch + (size_t)x * 3;
 
         for (int32_t i = 0; i < size; i++, in += pitch, out += line + padding) {

@@ -113,7 +113,8 @@ pack_patch_row(uint16_t *out, const uint16_t *in, const oriel_network *net,
     memset(out, 0, tensor_bytes(1, s->patch_depth));
     for (int32_t y = 0; y < size; y++)
         for (int32_t t = 0; t < s->slices; t++) {
-            uint16_t *line = out + (y * s->slices + t) * s->line_bytes;
+            uint16_t *line = out + ((size_t)y * (size_t)s->slices + (size_t)t) *
+                                       (size_t)s->line_bytes;
 
             for (int32_t x = 0; x < size; x++)
                 for (int32_t c = 0; c < 3; c++)

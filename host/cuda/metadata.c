@@ -65,13 +65,13 @@ put_rope(oriel_cuda_upload *u, const oriel_cuda_metadata *m,
             (float)(1.0 / pow(net->rope_theta, 4.0 * j / net->head_dim));
     go_to(u, m, m->rope);
     for (int32_t p = 0; p < m->n_positions; p++) {
-        float row[2 * 32];
+        float row[32][2];
 
         for (int32_t j = 0; j < quarter; j++) {
             double angle = (double)((float)p * frequencies[j]);
 
-            row[2 * j] = (float)cos(angle);
-            row[2 * j + 1] = (float)sin(angle);
+            row[j][0] = (float)cos(angle);
+            row[j][1] = (float)sin(angle);
         }
         oriel_cuda_upload_put(u, row, (size_t)quarter * 2 * sizeof(float));
     }

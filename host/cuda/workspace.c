@@ -57,8 +57,9 @@ lay_out_metadata(oriel_cuda_metadata *m, oriel_cuda_cursor *c,
         oriel_cuda_take(c, m->n_window_tiles, ORIEL_TILE_COLUMNS * word);
     m->frame_tiles =
         oriel_cuda_take(c, m->n_frame_tiles, ORIEL_TILE_COLUMNS * word);
-    m->rope = oriel_cuda_take(c, m->n_positions,
-                              s->head_dim / 4 * 2 * (int64_t)sizeof(float));
+    m->rope =
+        oriel_cuda_take(c, m->n_positions,
+                        s->head_dim / 4 * INT64_C(2) * (int64_t)sizeof(float));
     m->table = oriel_cuda_take(c, 3, 256 * (int64_t)sizeof(uint16_t));
     m->is_still = oriel_cuda_take(c, info->patches, 1);
 }
@@ -85,7 +86,7 @@ lay_out_union(oriel_cuda_workspace *w, oriel_cuda_cursor *c,
     if (oriel_cuda_resamples(plan))
         oriel_cuda_lay_out_frames(&w->frames, &pixels, plan);
     w->pixel_values = oriel_cuda_take(&values, rows, s->patch_values * full);
-    w->qkv = oriel_cuda_take(&qkv, rows, 3 * s->hidden * half);
+    w->qkv = oriel_cuda_take(&qkv, rows, INT64_C(3) * s->hidden * half);
     w->inner = oriel_cuda_take(&inner, rows, s->intermediate * half);
     w->tap = oriel_cuda_take(&tap, rows, s->hidden * full);
     w->fc1 = oriel_cuda_take(&merge, tokens, s->merged * half);
@@ -99,21 +100,22 @@ lay_out_union(oriel_cuda_workspace *w, oriel_cuda_cursor *c,
 }
 
 oriel_status
-oriel_cuda_lay_out(oriel_cuda_workspace *w, void *base, const oriel_plan *plan,
-                   const oriel_cuda_shapes *s, oriel_error *err)
+oriel_cuda_lay_out(oriel_cuda_workspace *space, void *base,
+                   const oriel_plan *plan, const oriel_cuda_shapes *shapes,
+                   oriel_error *err)
 {
     oriel_cuda_cursor c = {base, 0, false};
-    int64_t row = s->hidden * (int64_t)sizeof(uint16_t);
+    int64_t row = shapes->hidden * (int64_t)sizeof(uint16_t);
 
-    if (!count_work(&w->metadata, plan, s))
+    if (!count_work(&space->metadata, plan, shapes))
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "%lld patches are too many for one call on a GPU",
                           (long long)plan->info.patches);
-    lay_out_metadata(&w->metadata, &c, plan, s);
-    w->residual = oriel_cuda_take(&c, plan->info.patches, row);
-    w->operand = oriel_cuda_take(&c, plan->info.patches, row);
-    lay_out_union(w, &c, plan, s);
-    w->bytes = c.at;
+    lay_out_metadata(&space->metadata, &c, plan, shapes);
+    space->residual = oriel_cuda_take(&c, plan->info.patches, row);
+    space->operand = oriel_cuda_take(&c, plan->info.patches, row);
+    lay_out_union(space, &c, plan, shapes);
+    space->bytes = c.at;
     if (c.overflowed)
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "the plan's workspace exceeds the address space");
@@ -125,7 +127,7 @@ oriel_cuda_workspace_bytes(const oriel_plan *plan,
                            const oriel_backend_config *config, size_t *bytes,
                            oriel_error *err)
 {
-    oriel_cuda_workspace space;
+    oriel_cuda_workspace space = {0};
     oriel_cuda_shapes shapes;
     oriel_status status =
         oriel_cuda_check_network(&plan->network, config->precision, err);
