@@ -150,6 +150,11 @@ says "oriel synth --config 7b"
 unusable all.safetensors
 mkdir bare
 unusable bare
+unusable /dev/zero
+mkfifo pipe
+unusable pipe
+says "pipe: expected a regular file"
+unusable "$(printf '%05000d' 0)"
 cp -r model damaged
 shard=$(cd damaged && ls model-*1-of*.safetensors)
 head -c 5000 "model/$shard" >"damaged/$shard"
