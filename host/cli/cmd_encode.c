@@ -54,7 +54,7 @@ look_at_inputs(cli_encode_job *job)
         /* It is an input like any other: exit status 1. */
         if (err.status == ORIEL_ERR_MODEL || err.status == ORIEL_ERR_NOT_FOUND)
             err.status = ORIEL_ERR_INPUT;
-        return cli_report_failure(&err, job->inputs.names[0]);
+        return cli_report_failure(&err, NULL);
     }
     return CLI_DONE;
 }

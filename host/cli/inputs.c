@@ -77,7 +77,7 @@ add_list(cli_inputs *inputs, const char *name, bool null_names)
         return cli_report_memory("the list of inputs");
     block->next = inputs->blocks;
     inputs->blocks = block;
-    if (cli_read_file(name, LIST_BYTES_MAX, &block->text, &bytes, &err)) {
+    if (cli_read_file(name, LIST_BYTES_MAX, NULL, &block->text, &bytes, &err)) {
         /* A list is no input: without it nobody knows what to do. */
         if (err.status != ORIEL_ERR_MEMORY && err.status != ORIEL_ERR_CANCELLED)
             err.status = ORIEL_ERR_IO;

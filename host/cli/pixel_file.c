@@ -37,18 +37,27 @@ cli_pixel_file_is(const char *path)
     return good;
 }
 
+static oriel_quoted
+name_of(const cli_pixel_file *file)
+{
+    return oriel_quote(oriel_file_name(oriel_safetensors_file(file->file)));
+}
+
 static oriel_status
-fail_tensor(oriel_error *err, const oriel_stored_tensor *tensor,
-            const char *name, const char *expected)
+fail_tensor(oriel_error *err, const cli_pixel_file *file,
+            const oriel_stored_tensor *tensor, const char *name,
+            const char *expected)
 {
     char shape[ORIEL_SHAPE_TEXT];
 
     if (!tensor)
-        return oriel_fail(err, ORIEL_ERR_INPUT, "has no tensor %s, expected %s",
-                          name, expected);
+        return oriel_fail(err, ORIEL_ERR_INPUT,
+                          "%s: has no tensor %s, expected %s",
+                          name_of(file).text, name, expected);
     oriel_shape_text(shape, tensor->shape, tensor->n_dims);
-    return oriel_fail(err, ORIEL_ERR_INPUT, "%s is %s %s, expected %s", name,
-                      ORIEL_QUOTE(tensor->dtype_name), shape, expected);
+    return oriel_fail(err, ORIEL_ERR_INPUT, "%s: %s is %s %s, expected %s",
+                      name_of(file).text, name, ORIEL_QUOTE(tensor->dtype_name),
+                      shape, expected);
 }
 
 static oriel_status
@@ -67,9 +76,9 @@ find_values(cli_pixel_file *file, int32_t columns, oriel_error *err)
     else if (t && t->dtype == ORIEL_STORED_F16)
         file->dtype = ORIEL_DTYPE_F16;
     else
-        return fail_tensor(err, t, "pixel_values", expected);
+        return fail_tensor(err, file, t, "pixel_values", expected);
     if (t->n_dims != 2 || t->shape[1] != columns)
-        return fail_tensor(err, t, "pixel_values", expected);
+        return fail_tensor(err, file, t, "pixel_values", expected);
     file->values = t;
     file->row_bytes =
         (size_t)columns * (file->dtype == ORIEL_DTYPE_F32 ? 4 : 2);
@@ -109,7 +118,7 @@ find_grids(cli_pixel_file *file, oriel_error *err)
 
     if (!t || (t->dtype != ORIEL_STORED_I64 && t->dtype != ORIEL_STORED_I32) ||
         t->n_dims != 2 || t->shape[1] != 3 || t->shape[0] < 1)
-        return fail_tensor(err, t, "image_grid_thw", "I64 or I32 [n, 3]");
+        return fail_tensor(err, file, t, "image_grid_thw", "I64 or I32 [n, 3]");
     file->n = (size_t)t->shape[0]; /* its bytes are in the file: no giant */
     return read_grids(file, t, err);
 }
@@ -128,21 +137,23 @@ sum_rows(cli_pixel_file *file, oriel_error *err)
         if (g[0] < 1 || g[1] < 1 || g[2] < 1 ||
             !oriel_mul_i64(&rows, g[0], g[1]) ||
             !oriel_mul_i64(&rows, rows, g[2]) || rows > ORIEL_MAX_PATCHES)
-            return oriel_fail_item(err, ORIEL_ERR_INPUT, (int64_t)i,
-                                   "image_grid_thw[%zu] is %" PRId64
-                                   " x %" PRId64 " x %" PRId64
-                                   ", expected 1 to %d patches",
-                                   i, g[0], g[1], g[2], ORIEL_MAX_PATCHES);
+            return oriel_fail_item(
+                err, ORIEL_ERR_INPUT, (int64_t)i,
+                "%s: image_grid_thw[%zu] is %" PRId64 " x %" PRId64
+                " x %" PRId64 ", expected 1 to %d patches",
+                name_of(file).text, i, g[0], g[1], g[2], ORIEL_MAX_PATCHES);
         if (!oriel_add_i64(&file->first_row[i + 1], file->first_row[i], rows))
             return oriel_fail(err, ORIEL_ERR_INPUT,
-                              "image_grid_thw: its sum overflows");
+                              "%s: image_grid_thw: its sum overflows",
+                              name_of(file).text);
     }
     if (file->first_row[file->n] == file->values->shape[0])
         return ORIEL_OK;
     return oriel_fail(err, ORIEL_ERR_INPUT,
-                      "pixel_values has %" PRId64
+                      "%s: pixel_values has %" PRId64
                       " rows, but image_grid_thw stands for %" PRId64,
-                      file->values->shape[0], file->first_row[file->n]);
+                      name_of(file).text, file->values->shape[0],
+                      file->first_row[file->n]);
 }
 
 static void
@@ -176,8 +187,8 @@ check_grids(const cli_pixel_file *file, const oriel_model *model,
         oriel_plan_destroy(plan);
         if (status)
             return oriel_fail_item(err, status, (int64_t)i,
-                                   "image_grid_thw[%zu]: %.400s", i,
-                                   why.message);
+                                   "%s: image_grid_thw[%zu]: %.300s",
+                                   name_of(file).text, i, why.message);
     }
     return ORIEL_OK;
 }

@@ -29,8 +29,8 @@ typedef struct cli_pixel_file {
 /* Whether the file begins as safetensors do: a pipe is not looked at. */
 bool cli_pixel_file_is(const char *path);
 
-/* ORIEL_ERR_INPUT (no such tensors, wrong shapes), _NOT_FOUND, _IO, _MODEL
-   (no safetensors file), _MEMORY */
+/* Messages name the file.  ORIEL_ERR_INPUT (no such tensors, wrong shapes),
+   _NOT_FOUND, _IO, _MODEL (no safetensors file), _MEMORY */
 oriel_status cli_pixel_file_open(cli_pixel_file *out, const char *path,
                                  const oriel_model *model, oriel_error *err);
 

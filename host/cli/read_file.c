@@ -86,7 +86,8 @@ wait_for_bytes(int fd, oriel_error *err)
 }
 
 static oriel_status
-read_all(int fd, size_t limit, char **text, size_t *bytes, oriel_error *err)
+read_all(int fd, size_t limit, cli_head_check *wanted, char **text,
+         size_t *bytes, oriel_error *err)
 {
     size_t capacity, n = 0;
     oriel_status status = first_capacity(fd, limit, &capacity, err);
@@ -114,6 +115,8 @@ read_all(int fd, size_t limit, char **text, size_t *bytes, oriel_error *err)
                               limit);
         if (n < capacity)
             continue;
+        if (wanted && !wanted(*text, n))
+            break;
         capacity = capacity < limit / 2 ? 2 * capacity : limit + 1;
         if (!grow(text, capacity))
             return oriel_fail_memory(err, capacity + 1, "a file");
@@ -124,8 +127,8 @@ read_all(int fd, size_t limit, char **text, size_t *bytes, oriel_error *err)
 }
 
 oriel_status
-cli_read_file(const char *name, size_t limit, char **text, size_t *bytes,
-              oriel_error *err)
+cli_read_file(const char *name, size_t limit, cli_head_check *wanted,
+              char **text, size_t *bytes, oriel_error *err)
 {
     int fd = STDIN_FILENO;
     oriel_status status;
@@ -136,7 +139,7 @@ cli_read_file(const char *name, size_t limit, char **text, size_t *bytes,
         fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return fail_errno(err, "cannot be opened");
-    status = read_all(fd, limit, text, bytes, err);
+    status = read_all(fd, limit, wanted, text, bytes, err);
     if (status) {
         free(*text);
         *text = NULL;

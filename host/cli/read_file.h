@@ -5,16 +5,23 @@
 
 #include "oriel.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Whether what begins with these bytes is worth reading on. */
+typedef bool cli_head_check(const char *head, size_t n_bytes);
 
 /*
  * Read 'name' (NULL: standard input) up to its end, at most 'limit' bytes;
  * '*text' has a NUL behind them and is the caller's to free().  Messages do not
- * name the file.
+ * name the file.  'wanted' (NULL: everything is) is asked before more memory is
+ * taken than the file's size told, 64 KiB where it tells none; when it says no,
+ * what was read so far is all that is returned.
  * ORIEL_ERR_INPUT (no such file, a folder, too large, unreadable), _MEMORY,
  * _CANCELLED (a signal)
  */
-oriel_status cli_read_file(const char *name, size_t limit, char **text,
-                           size_t *bytes, oriel_error *err);
+oriel_status cli_read_file(const char *name, size_t limit,
+                           cli_head_check *wanted, char **text, size_t *bytes,
+                           oriel_error *err);
 
 #endif /* ORIEL_CLI_READ_FILE_H */

@@ -41,9 +41,34 @@ is_one_of(const char *text, const char *const *list)
     return false;
 }
 
+static void
+refuse(oriel_fields *fields, const char *name, const char *found,
+       const char *supported)
+{
+    if (!fields->status)
+        fields->status =
+            oriel_fail(fields->err, ORIEL_ERR_UNSUPPORTED,
+                       "%s: %s%s \"%s\": only %s", ORIEL_QUOTE(fields->file),
+                       fields->path, name, ORIEL_QUOTE(found), supported);
+}
+
 /* The reference's names for this tower, and for nothing else. */
 static const char *const tower_types[] = {"qwen2_5_vl", "qwen2_5_vl_vision",
                                           "qwen2_5_omni_vision_encoder", NULL};
+
+/* A relative's vision_config does not always say whose it is. */
+static void
+refuse_relatives(oriel_fields *fields)
+{
+    static const char *const relatives[] = {"qwen2_vl", "qwen3_vl",
+                                            "qwen3_vl_moe", NULL};
+    const char *type =
+        json_string_value(json_object_get(fields->object, "model_type"));
+
+    if (type && is_one_of(type, relatives))
+        refuse(fields, "model_type", type,
+               "qwen2_5_vl and qwen2_5_omni are supported");
+}
 
 /* What may stand around a vision_config: Omni, and retrieval wrappers. */
 static const struct {
@@ -63,6 +88,7 @@ enter_wrapper(oriel_fields *fields, size_t which)
     inner.path = wrappers[which].path;
     if (!inner.object)
         return false;
+    refuse_relatives(&inner);
     fields->object = oriel_field_object(&inner, "vision_config");
     if (!fields->object)
         oriel_field_fail(&inner, "vision_config", NULL, "an object");
@@ -75,9 +101,11 @@ enter_wrapper(oriel_fields *fields, size_t which)
 static void
 find_vision(oriel_fields *fields)
 {
-    const json_t *vision = oriel_field_object(fields, "vision_config");
+    const json_t *vision;
     const char *type;
 
+    refuse_relatives(fields);
+    vision = oriel_field_object(fields, "vision_config");
     if (vision || fields->status) {
         fields->object = vision;
         fields->path = "vision_config.";
@@ -98,17 +126,6 @@ find_vision(oriel_fields *fields)
                        "%s: expected vision_config or "
                        "thinker_config.vision_config, found neither",
                        ORIEL_QUOTE(fields->file));
-}
-
-static void
-refuse(oriel_fields *fields, const char *name, const char *found,
-       const char *supported)
-{
-    if (!fields->status)
-        fields->status =
-            oriel_fail(fields->err, ORIEL_ERR_UNSUPPORTED,
-                       "%s: %s%s \"%s\": only %s", ORIEL_QUOTE(fields->file),
-                       fields->path, name, ORIEL_QUOTE(found), supported);
 }
 
 static void

@@ -111,6 +111,7 @@ for name in rows columns bytes odd zero negative huge; do
     run 1 encode $name.safetensors --model model --device cpu -o x.safetensors
     one_line
     says "$name.safetensors: "
+    check test "$(grep -o "$name.safetensors" err | wc -l)" -eq 1
     absent x.safetensors
 done
 run 2 encode half.safetensors a.ppm --model model -o x.safetensors
@@ -120,6 +121,7 @@ says "has no tensor pixel_values"
 head -c 3000 patches.safetensors >cut.safetensors
 run 1 encode cut.safetensors --model model --device cpu -o x.safetensors
 one_line
+check test "$(grep -o "cut.safetensors" err | wc -l)" -eq 1
 absent x.safetensors
 
 # Inputs that fail are listed; the good ones are encoded.
@@ -148,6 +150,11 @@ says "oriel synth --config 7b"
 unusable all.safetensors
 mkdir bare
 unusable bare
+unusable /dev/zero
+mkfifo pipe
+unusable pipe
+says "pipe: expected a regular file"
+unusable "$(printf '%05000d' 0)"
 cp -r model damaged
 shard=$(cd damaged && ls model-*1-of*.safetensors)
 head -c 5000 "model/$shard" >"damaged/$shard"

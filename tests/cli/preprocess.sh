@@ -136,6 +136,19 @@ says "b.ppm: "
 run 0 preprocess b.ppm -o limit.safetensors --max-source-pixels 60000
 check cmp b.safetensors limit.safetensors
 
+# Pictures of each format longer than the first look at a pipe.
+for photo in "$work/b.ppm" "$project"/examples/photos/{*.jpg,*.png,*.webp}; do
+    { cat "$photo" && head -c 65536 /dev/zero; } >long
+    run 0 preprocess long -o photo.safetensors -f --max-pixels 12544
+    run 0 preprocess <(cat long) -o piped.safetensors -f --max-pixels 12544
+    json items piped.safetensors photo.safetensors
+done
+
+# What is endless and no picture is not read to the limit.
+run 1 preprocess /dev/zero -o x.safetensors
+says "/dev/zero: unknown format (65536 bytes), expected PNG"
+absent x.safetensors
+
 # Events for machines; no colour, no progress bar for them.
 run 1 preprocess a.ppm missing.ppm -o events.safetensors --json
 json lines err

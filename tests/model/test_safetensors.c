@@ -394,10 +394,10 @@ START_TEST(opens_files_and_nothing_else)
         ORIEL_ERR_NOT_FOUND);
     ck_assert_int_eq(err.cause, 2);
     ck_assert_int_eq(oriel_safetensors_open(&st, folder, NULL, &err),
-                     ORIEL_ERR_IO);
+                     ORIEL_ERR_MODEL);
     ck_assert_ptr_nonnull(strstr(err.message, "regular file"));
     ck_assert_int_eq(oriel_safetensors_open(&st, "/dev/zero", NULL, &err),
-                     ORIEL_ERR_IO);
+                     ORIEL_ERR_MODEL);
     temp_remove(folder);
     bundle_free(b);
 }
