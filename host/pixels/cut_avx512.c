@@ -129,7 +129,7 @@ write_f32(const uint8_t bytes[4][256], const uint8_t *plane, size_t n,
         for (size_t k = 0; k < 4 && i + 16 * k < n; k++) {
             size_t left = n - i - 16 * k;
             __mmask16 inside =
-                left >= 16 ? 0xFFFF : (__mmask16)((1u << left) - 1);
+                (__mmask16)(left >= 16 ? 0xFFFFu : (1u << left) - 1u);
             float *to = out + i + 16 * k;
 
             _mm512_mask_storeu_epi32(to, inside, values[k]);
