@@ -18,6 +18,10 @@ install(TARGETS oriel oriel_image EXPORT orielTargets
 # A backend is found beside liboriel.so, whatever the search path.
 install(TARGETS oriel_cpu
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
+if(TARGET oriel_cuda)
+    install(TARGETS oriel_cuda
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
+endif()
 
 if(TARGET oriel_tool)
     file(RELATIVE_PATH ORIEL_LIB_FROM_BIN

@@ -26,13 +26,14 @@ check_driver(int *version, oriel_error *err)
     if (*version == 0)
         return oriel_fail(
             err, ORIEL_ERR_DEVICE,
-            "cuda: no NVIDIA driver is installed: expected R580 or "
+            "cuda: no NVIDIA driver is installed, expected R580 or "
             "later (CUDA 13.0)");
     if (*version < DRIVER)
-        return oriel_fail(err, ORIEL_ERR_DEVICE,
-                          "the NVIDIA driver is of CUDA %d.%d: expected R580 "
-                          "or later (CUDA 13.0)",
-                          *version / 1000, *version % 1000 / 10);
+        return oriel_fail(
+            err, ORIEL_ERR_DEVICE,
+            "cuda: the NVIDIA driver is of CUDA %d.%d, expected R580 "
+            "or later (CUDA 13.0)",
+            *version / 1000, *version % 1000 / 10);
     return ORIEL_OK;
 }
 
@@ -47,7 +48,7 @@ check_index(int32_t device_index, oriel_error *err)
         return status;
     if (device_index < 0 || device_index >= count)
         return oriel_fail(err, ORIEL_ERR_DEVICE,
-                          "device_index is %d, but there %s %d CUDA device%s",
+                          "cuda: device_index is %d, but there %s %d device%s",
                           device_index, count == 1 ? "is" : "are", count,
                           count == 1 ? "" : "s");
     return ORIEL_OK;
@@ -70,11 +71,11 @@ oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
     if (status)
         return status;
     if (properties.major < CAPABILITY)
-        return oriel_fail(err, ORIEL_ERR_DEVICE,
-                          "%s has compute capability %d.%d: expected 8.0 or "
-                          "later",
-                          ORIEL_QUOTE(properties.name), properties.major,
-                          properties.minor);
+        return oriel_fail(
+            err, ORIEL_ERR_DEVICE,
+            "cuda: %s has compute capability %d.%d, expected 8.0 or "
+            "later",
+            ORIEL_QUOTE(properties.name), properties.major, properties.minor);
     info->device_index = device_index;
     info->precision = ORIEL_PRECISION_BF16;
     info->threads = 0;

@@ -292,11 +292,11 @@ static const struct {
     {1, 13000, 90, 0, NULL},
     {1, 13010, 80, 0, NULL},
     {0, 0, 90, 0, "no NVIDIA driver is installed"},
-    {1, 12090, 90, 0, "of CUDA 12.9: expected R580"},
+    {1, 12090, 90, 0, "of CUDA 12.9, expected R580"},
     {0, 13000, 90, 0, "cudaGetDeviceCount"},
-    {1, 13000, 90, 1, "device_index is 1, but there is 1 CUDA device"},
-    {2, 13000, 90, -1, "device_index is -1, but there are 2 CUDA devices"},
-    {1, 13000, 75, 0, "compute capability 7.5: expected 8.0"},
+    {1, 13000, 90, 1, "device_index is 1, but there is 1 device"},
+    {2, 13000, 90, -1, "device_index is -1, but there are 2 devices"},
+    {1, 13000, 75, 0, "compute capability 7.5, expected 8.0"},
 };
 
 START_TEST(devices_are_told_apart)

@@ -82,6 +82,8 @@ enter()
     return result(sticky);
 }
 
+/* The calls that give something back do so all the same: their failure may be
+   an earlier one. */
 #define ENTER() \
     do { \
         cudaError_t entered = enter(); \
@@ -486,11 +488,11 @@ cudaMalloc(void **memory, size_t bytes)
 cudaError_t
 cudaFree(void *memory)
 {
-    ENTER();
+    cudaError_t entered = enter();
     NOT_IN_CAPTURE();
     drain_all();
     sim::device_free(memory);
-    return result(sticky);
+    return entered != cudaSuccess ? entered : result(sticky);
 }
 
 cudaError_t
@@ -509,15 +511,15 @@ cudaMallocHost(void **memory, size_t bytes)
 cudaError_t
 cudaFreeHost(void *memory)
 {
-    ENTER();
+    cudaError_t entered = enter();
     NOT_IN_CAPTURE();
     if (!memory)
-        return cudaSuccess;
+        return entered;
     if (!pinned.erase(reinterpret_cast<uintptr_t>(memory)))
         return result(cudaErrorInvalidValue);
     drain_all();
     free(memory);
-    return cudaSuccess;
+    return entered;
 }
 
 cudaError_t
@@ -589,13 +591,13 @@ cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int)
 cudaError_t
 cudaStreamDestroy(cudaStream_t stream)
 {
-    ENTER();
+    cudaError_t entered = enter();
     if (!stream || !streams.count(stream))
         return result(cudaErrorInvalidResourceHandle);
     drain_all();
     streams.erase(stream);
     delete stream;
-    return cudaSuccess;
+    return entered;
 }
 
 cudaError_t
@@ -681,10 +683,10 @@ cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
 cudaError_t
 cudaEventDestroy(cudaEvent_t event)
 {
-    ENTER();
+    cudaError_t entered = enter();
     drain_all();
     delete event;
-    return cudaSuccess;
+    return entered;
 }
 
 cudaError_t
@@ -743,16 +745,16 @@ cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 cudaError_t
 cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
-    ENTER();
+    cudaError_t entered = enter();
     delete exec;
-    return cudaSuccess;
+    return entered;
 }
 
 cudaError_t
 cudaGraphDestroy(cudaGraph_t graph)
 {
-    ENTER();
+    cudaError_t entered = enter();
     delete graph;
-    return cudaSuccess;
+    return entered;
 }
 }
