@@ -217,30 +217,6 @@ write_output(preprocess_job *job)
     return failed;
 }
 
-static void
-report_done(const preprocess_job *job, int exit_status)
-{
-    size_t n_failed = job->packed.n_failed;
-    double seconds = cli_progress_seconds();
-
-    if (job->packed.n == 0)
-        cli_report_note("no input could be read: nothing is written");
-    else
-        cli_report_note("%zu image%s, %" PRIu64 " patches, %s in %s%s: %s",
-                        job->packed.n, job->packed.n == 1 ? "" : "s",
-                        job->packed.n_rows,
-                        cli_text_bytes(job->packed.written).text,
-                        cli_text_seconds(seconds).text,
-                        n_failed ? ", some inputs failed" : "",
-                        ORIEL_QUOTE(job->options->output));
-    if (cli_report_json())
-        cli_report_event(json_pack("{s:s, s:I, s:I, s:I, s:f, s:i}", "event",
-                                   "done", "items", (json_int_t)job->packed.n,
-                                   "failed", (json_int_t)n_failed, "patches",
-                                   (json_int_t)job->packed.n_rows, "seconds",
-                                   seconds, "exit", exit_status));
-}
-
 static int
 run(const cli_options *options, int n_operands, char **operands)
 {
@@ -256,7 +232,8 @@ run(const cli_options *options, int n_operands, char **operands)
         if (!failed) {
             failed = write_output(&job);
             if (failed == CLI_DONE || failed == CLI_INPUTS)
-                report_done(&job, failed);
+                cli_packed_report(&job.packed, options->output, "read",
+                                  "patches", failed);
         }
     }
     oriel_team_destroy(job.team);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* packed.c - the packed safetensors file that encode and preprocess write */
 #include "cli/packed.h"
+#include "cli/progress.h"
+#include <inttypes.h>
 
 #include "base/fail.h"
 #include "cli/exits.h"
@@ -270,4 +272,27 @@ cli_packed_free(cli_packed *packed)
     free(packed->grids);
     free(packed->offsets);
     memset(packed, 0, sizeof(*packed));
+}
+
+void
+cli_packed_report(const cli_packed *packed, const char *output,
+                  const char *verb, const char *rows, int exit_status)
+{
+    double seconds = cli_progress_seconds();
+
+    if (packed->n == 0)
+        cli_report_note("no input could be %s: nothing is written", verb);
+    else
+        cli_report_note("%zu image%s, %" PRIu64 " %s, %s in %s%s: %s",
+                        packed->n, packed->n == 1 ? "" : "s", packed->n_rows,
+                        rows, cli_text_bytes(packed->written).text,
+                        cli_text_seconds(seconds).text,
+                        packed->n_failed ? ", some inputs failed" : "",
+                        ORIEL_QUOTE(output));
+    if (cli_report_json())
+        cli_report_event(json_pack("{s:s, s:I, s:I, s:I, s:f, s:i}", "event",
+                                   "done", "items", (json_int_t)packed->n,
+                                   "failed", (json_int_t)packed->n_failed, rows,
+                                   (json_int_t)packed->n_rows, "seconds",
+                                   seconds, "exit", exit_status));
 }

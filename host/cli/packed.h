@@ -69,4 +69,12 @@ int cli_packed_finish(cli_packed *packed, const cli_packed_table *table);
 /* Forget what was not finished; always the last call. */
 void cli_packed_free(cli_packed *packed);
 
+/*
+ * The last words of a run that wrote 'output': a line, and with --json the event
+ * "done".  'verb' is what could not be done when no input succeeded ("encoded"),
+ * 'rows' what the rows are ("tokens").
+ */
+void cli_packed_report(const cli_packed *packed, const char *output,
+                       const char *verb, const char *rows, int exit_status);
+
 #endif /* ORIEL_CLI_PACKED_H */
