@@ -117,28 +117,30 @@ on_team(bench *b, oriel_team_task *task)
     ck_assert_msg(b->status == ORIEL_OK, "%s", b->err.message);
 }
 
-static bench
-make_bench(oriel_gemm_shape shape, oriel_storage storage)
+/* In place: 'gemm' keeps the address of 'packing'. */
+static void
+make_bench(bench *b, oriel_gemm_shape shape, oriel_storage storage)
 {
-    bench b = {.shape = shape, .storage = storage};
     random_stream stream = {9};
 
+    memset(b, 0, sizeof(*b));
+    b->shape = shape;
+    b->storage = storage;
     ck_assert_int_eq(
-        oriel_team_create(&b.team, 1, oriel_gemm_thread_start, NULL, &b.err),
+        oriel_team_create(&b->team, 1, oriel_gemm_thread_start, NULL, &b->err),
         ORIEL_OK);
-    ck_assert_int_eq(oriel_gemm_engine_create(&b.engine, &b.err), ORIEL_OK);
-    b.weights = aligned((size_t)shape.n * (size_t)shape.k * sizeof(float));
-    b.bias = aligned((size_t)shape.n * sizeof(float));
+    ck_assert_int_eq(oriel_gemm_engine_create(&b->engine, &b->err), ORIEL_OK);
+    b->weights = aligned((size_t)shape.n * (size_t)shape.k * sizeof(float));
+    b->bias = aligned((size_t)shape.n * sizeof(float));
     for (int64_t i = 0; i < (int64_t)shape.n * shape.k; i++)
-        b.weights[i] = rounded(random_unit(&stream), storage);
+        b->weights[i] = rounded(random_unit(&stream), storage);
     for (int32_t i = 0; i < shape.n; i++)
-        b.bias[i] = (float)random_unit(&stream);
-    on_team(&b, init_task);
-    ck_assert_int_eq(oriel_gemm_create(&b.gemm, &b.packing, 1, NULL, &b.err),
+        b->bias[i] = (float)random_unit(&stream);
+    on_team(b, init_task);
+    ck_assert_int_eq(oriel_gemm_create(&b->gemm, &b->packing, 1, NULL, &b->err),
                      ORIEL_OK);
-    on_team(&b, pack_task);
-    b.scratch = aligned(oriel_gemm_scratch_bytes(b.gemm));
-    return b;
+    on_team(b, pack_task);
+    b->scratch = aligned(oriel_gemm_scratch_bytes(b->gemm));
 }
 
 static void
@@ -201,12 +203,13 @@ START_TEST(products_follow_the_oracle)
     for (size_t i = SMALL_FROM; i < COUNT(shapes); i++) {
         enum { ROWS = 48 };
         oriel_gemm_shape shape = shapes[i];
-        bench b = make_bench(shape, storage);
+        bench b;
         size_t n_src = ROWS * (size_t)shape.k, n_dst = ROWS * (size_t)shape.n;
         float *x = aligned(n_src * 4), *dst = aligned(n_dst * 4);
         void *src = aligned(n_src * 4);
         random_stream stream = {3};
 
+        make_bench(&b, shape, storage);
         for (size_t j = 0; j < n_src; j++)
             x[j] = rounded(random_unit(&stream), storage);
         for (size_t j = 0; j < n_dst; j++)
@@ -280,8 +283,9 @@ START_TEST(bits_do_not_depend_on_the_tile)
 {
     int limit = _i / (int)COUNT(shapes);
     oriel_storage storage = begin_case(limit);
-    bench b = make_bench(shapes[_i % (int)COUNT(shapes)], storage);
+    bench b;
 
+    make_bench(&b, shapes[_i % (int)COUNT(shapes)], storage);
     check_heights(&b);
     free_bench(&b);
 }
