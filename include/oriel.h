@@ -294,6 +294,18 @@ enum {
     ORIEL_PRECISION_FP32 = 2
 };
 
+/* Which matrix products a CUDA encoder runs; both keep an image's bytes the
+   same in every batch, but the bytes of one are not those of the other. */
+enum {
+    ORIEL_KERNELS_AUTO = 0,    /* by a table of devices, which a build holds */
+    ORIEL_KERNELS_OWN = 1,     /* Oriel's, with fused epilogues */
+    ORIEL_KERNELS_CUBLASLT = 2 /* cuBLASLt's where it can run the product */
+};
+enum {
+    ORIEL_GRAPHS_AUTO = 0, /* shapes that come back are replayed */
+    ORIEL_GRAPHS_OFF = 1   /* every call launches its kernels one by one */
+};
+
 typedef struct oriel_device_info {
     uint32_t struct_size;
     int32_t device, device_index; /* as chosen when AUTO was asked for */
@@ -327,13 +339,15 @@ typedef struct oriel_encoder_options {
     int32_t device_index; /* CUDA ordinal */
     int32_t precision;    /* AUTO: bf16 where the device is fast at it */
     int32_t threads;      /* CPU: 0 is every core we may run on */
+    int32_t kernels;      /* CUDA: ORIEL_KERNELS_*; the CPU ignores it */
+    int32_t graphs;       /* CUDA: ORIEL_GRAPHS_*; the CPU ignores it */
     int32_t reserved;
     size_t workspace_bytes; /* owned scratch; 0: the caller brings it */
     const oriel_hooks *hooks;
 } oriel_encoder_options;
 #define ORIEL_ENCODER_OPTIONS_INIT \
     { \
-        sizeof(oriel_encoder_options), 0, 0, 0, 0, 0, 0, NULL \
+        sizeof(oriel_encoder_options), 0, 0, 0, 0, 0, 0, 0, 0, NULL \
     }
 
 /*

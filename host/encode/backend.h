@@ -26,6 +26,8 @@ typedef struct oriel_backend_config {
     int32_t device_index;
     int32_t precision; /* BF16 or FP32; AUTO was resolved by 'describe' */
     int32_t threads;   /* >= 1; CPU only */
+    int32_t kernels;   /* ORIEL_KERNELS_*; CUDA only */
+    int32_t graphs;    /* ORIEL_GRAPHS_*; CUDA only */
     int32_t reserved;
     const oriel_hooks *hooks; /* memory: never NULL, outlives what is made */
     const oriel_hooks *call;  /* log and cancel of the call in progress; the

@@ -63,6 +63,22 @@ resolve_precision(int32_t asked, const oriel_device_info *device,
     return ORIEL_OK;
 }
 
+static oriel_status
+check_choices(const oriel_encoder_options *opt, oriel_error *err)
+{
+    if (opt->kernels < ORIEL_KERNELS_AUTO ||
+        opt->kernels > ORIEL_KERNELS_CUBLASLT)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "kernels is %d, expected ORIEL_KERNELS_AUTO, _OWN or "
+                          "_CUBLASLT",
+                          opt->kernels);
+    if (opt->graphs < ORIEL_GRAPHS_AUTO || opt->graphs > ORIEL_GRAPHS_OFF)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "graphs is %d, expected ORIEL_GRAPHS_AUTO or _OFF",
+                          opt->graphs);
+    return ORIEL_OK;
+}
+
 enum { THREADS_MAX = 4096 };
 
 static oriel_status
@@ -80,6 +96,8 @@ choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
                             "threads is %d, expected 0 to %d", opt->threads,
                             THREADS_MAX);
     if (!status)
+        status = check_choices(opt, err);
+    if (!status)
         status = oriel_device_choose(&out->backend, opt->device,
                                      opt->device_index, &out->device, err);
     if (!status)
@@ -91,6 +109,8 @@ choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
     out->config.threads = opt->threads ? opt->threads : out->device.threads;
     if (out->config.threads < 1)
         out->config.threads = 1;
+    out->config.kernels = opt->kernels;
+    out->config.graphs = opt->graphs;
     return ORIEL_OK;
 }
 

@@ -342,6 +342,31 @@ START_TEST(infos_of_other_sizes)
 }
 END_TEST
 
+/* Numbers that no constant of the header has are refused by the field's name. */
+START_TEST(unknown_choices)
+{
+    static const int32_t wrong[] = {-1, 3, INT32_MAX};
+    static const char *const names[] = {"precision", "kernels", "graphs"};
+
+    make_handles();
+    for (size_t field = 0; field < COUNT(names); field++)
+        for (size_t i = 0; i < COUNT(wrong); i++) {
+            oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+            int32_t *fields[] = {&options.precision, &options.kernels,
+                                 &options.graphs};
+            oriel_error err;
+
+            options.device = ORIEL_DEVICE_CPU;
+            *fields[field] = wrong[i];
+            ck_assert_int_eq(read_encoder_options(&options, &err),
+                             ORIEL_ERR_ARGUMENT);
+            ck_assert_msg(strstr(err.message, names[field]) != NULL,
+                          "%s is not named: %s", names[field], err.message);
+        }
+    drop_handles();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -351,6 +376,7 @@ main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, options_of_other_sizes, 0, COUNT(readers));
     tcase_add_loop_test(tc, infos_of_other_sizes, 0, COUNT(fillers));
+    tcase_add_test(tc, unknown_choices);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }
