@@ -27,7 +27,8 @@
  *
  * Sectors  cp.async reads whole ones.  Pairs of bf16 are stored, and a residual
  *          read, with twice the least, 16 bytes of a row by a quad; of fp32 with
- *          the least.  The other half of a sector follows at once.
+ *          the least.  The other half of a sector follows at once.  A bias is
+ *          read once a column and warp, not once a value.
  *
  * Bound    2 rows columns depth operations; 6 ldmatrix.x4 feed 16 mma.
  *
