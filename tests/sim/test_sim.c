@@ -310,18 +310,15 @@ main(void)
     tcase_add_loop_test(kernels, twins_are_not, 0, FAULTY_KERNELS);
     tcase_add_loop_test(kernels, adversarial_cores_tell_groupings_apart,
                         FAULTY_PACKED, FAULTY_KERNELS);
-}
-END_TEST
-
-tcase_add_loop_test(kernels, strides_cost_phases_and_sectors, 0,
-                    COUNT(strides));
-tcase_add_test(runtime, nothing_runs_when_it_is_enqueued);
-tcase_add_loop_test(runtime, only_events_order_streams, 0, 2);
-tcase_add_test(runtime, captures_are_strict);
+    tcase_add_loop_test(kernels, strides_cost_phases_and_sectors, 0,
+                        COUNT(strides));
+    tcase_add_test(runtime, nothing_runs_when_it_is_enqueued);
+    tcase_add_loop_test(runtime, only_events_order_streams, 0, 2);
+    tcase_add_test(runtime, captures_are_strict);
 #if !defined(__SANITIZE_ADDRESS__) /* which takes the signal for itself */
-tcase_add_test_raise_signal(runtime, device_memory_is_out_of_reach, 11);
+    tcase_add_test_raise_signal(runtime, device_memory_is_out_of_reach, 11);
 #endif
-suite_add_tcase(suite, kernels);
-suite_add_tcase(suite, runtime);
-return run_suite(suite);
+    suite_add_tcase(suite, kernels);
+    suite_add_tcase(suite, runtime);
+    return run_suite(suite);
 }
