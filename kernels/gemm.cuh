@@ -7,7 +7,7 @@
  * c never reaches memory: an epilogue takes it in registers, adds bias,
  * residual or activation in fp32, and rounds once when it stores.
  *
- * Limits   columns % 16 == 0, depth % 8 == 0, a and b 16-byte aligned; rows any
+ * Limits   columns % 8 == 0, depth % 8 == 0, a and b 16-byte aligned; rows any
  *
  * Launch   256 threads a tile of 128 x 128: 8 warps of 64 x 32 each, 64
  *          accumulators a thread.  A ring of 3 stages of 64 depth, 32 KiB each,
@@ -63,7 +63,7 @@ inline bool
 within_limits(const Operands &op, const void *out)
 {
     return op.rows >= 0 && op.columns > 0 && op.depth > 0 &&
-           op.columns % 16 == 0 && op.depth % 8 == 0 &&
+           op.columns % 8 == 0 && op.depth % 8 == 0 &&
            ((uintptr_t)op.a | (uintptr_t)op.b | (uintptr_t)out) % 16 == 0;
 }
 
@@ -159,9 +159,10 @@ multiply_stage(Accumulators &c, uint32_t shared, int row, int column, int lane)
 }
 
 /*
- * Hand the accumulators over.  store(row, column, v) gets four values of a row:
- * v[0], v[1] of columns 'column', + 1 and v[2], v[3] of 'column' + 8, + 9, the
- * first 8 columns and the next of a group of 16.  Rows and columns are inside.
+ * Hand the accumulators over.  store(row, column, v, both) gets four values of a
+ * row: v[0], v[1] of columns 'column', + 1 and v[2], v[3] of 'column' + 8, + 9,
+ * the first 8 columns and the next of a group of 16.  Rows and columns are
+ * inside, the latter two only if 'both'.
  */
 template <class Epilogue>
 __device__ __forceinline__ void
@@ -180,7 +181,8 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
                                     c[i][j + 1][2 * half],
                                     c[i][j + 1][2 * half + 1]};
                 if (r < op.rows && group < op.columns)
-                    epilogue.store(r, group + lane % 4 * 2, v);
+                    epilogue.store(r, group + lane % 4 * 2, v,
+                                   group + 8 < op.columns);
             }
         }
 }

@@ -30,13 +30,14 @@ struct StoreBias {
     int32_t columns;
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float (&v)[4]) const
+                                          const float (&v)[4], bool both) const
     {
         uint16_t *to = out + row * columns + column;
         *(uint32_t *)to =
             ptx::pack_bf16(v[0] + bias(column), v[1] + bias(column + 1));
-        *(uint32_t *)(to + 8) =
-            ptx::pack_bf16(v[2] + bias(column + 8), v[3] + bias(column + 9));
+        if (both)
+            *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2] + bias(column + 8),
+                                                   v[3] + bias(column + 9));
     }
 };
 
@@ -55,11 +56,12 @@ struct AddResidual {
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float (&v)[4]) const
+                                          const float (&v)[4], bool both) const
     {
         uint16_t *to = residual + row * columns + column;
         add(to, column, v[0], v[1]);
-        add(to + 8, column + 8, v[2], v[3]);
+        if (both)
+            add(to + 8, column + 8, v[2], v[3]);
     }
 };
 

@@ -34,11 +34,12 @@ struct StoreGelu {
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float (&v)[4]) const
+                                          const float (&v)[4], bool both) const
     {
         uint16_t *to = out + row * columns + column;
         *(uint32_t *)to = pair(column, v[0], v[1]);
-        *(uint32_t *)(to + 8) = pair(column + 8, v[2], v[3]);
+        if (both)
+            *(uint32_t *)(to + 8) = pair(column + 8, v[2], v[3]);
     }
 };
 

@@ -49,11 +49,12 @@ struct StoreRows {
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float (&v)[4]) const
+                                          const float (&v)[4], bool both) const
     {
         char *to = out + places[row] * row_bytes;
         pair(to, column, v[0], v[1]);
-        pair(to, column + 8, v[2], v[3]);
+        if (both)
+            pair(to, column + 8, v[2], v[3]);
     }
 };
 

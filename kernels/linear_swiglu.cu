@@ -34,9 +34,9 @@ struct StoreSwiglu {
     uint16_t *out;
     int32_t columns; /* of out */
 
-    /* v[0], v[1] are of the gate's group of 8, v[2], v[3] of up's. */
+    /* v[0], v[1] are of the gate's group of 8, v[2], v[3] of up's: both there. */
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float (&v)[4]) const
+                                          const float (&v)[4], bool) const
     {
         const int32_t at = column / 16 * 8 + column % 8;
         const float low =
