@@ -105,8 +105,10 @@ advance(Running<HEAD_DIM> &r, uint32_t (&p)[attention::KEY_GROUPS][2],
     attention::exponentiate(p, r.sums, scores, r.most, scale);
 }
 
+/* Two blocks a multiprocessor, so that one multiplies while the other takes
+   exponentials; at 128 the accumulators leave no room. */
 template <int HEAD_DIM>
-__global__ void __launch_bounds__(THREADS, 1)
+__global__ void __launch_bounds__(THREADS, HEAD_DIM <= 80 ? 2 : 1)
     full_attention(oriel_full_attention_args args)
 {
     constexpr uint32_t PART_BYTES = KEYS * attention::row_bytes<HEAD_DIM>();
