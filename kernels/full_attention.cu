@@ -25,6 +25,12 @@
  *          Keys and values are committed apart, so that the scores of a tile
  *          start before its values have come.
  *
+ * Banks    ldmatrix: no conflicts.  cp.async writes take 8/5 of the least phases
+ *          at head_dim 80, twice the least at 16 and 32, the least at 64 and 128.
+ *
+ * Sectors  cp.async reads whole ones; stores take twice the least, 16 bytes of a
+ *          row by a quad.
+ *
  * Order    key tiles start at the frame's first row and go up; nothing is split
  *          over keys.  A row's bytes depend on its frame alone.
  *
@@ -99,8 +105,10 @@ advance(Running<HEAD_DIM> &r, uint32_t (&p)[attention::KEY_GROUPS][2],
     attention::exponentiate(p, r.sums, scores, r.most, scale);
 }
 
+/* Two blocks a multiprocessor, so that one multiplies while the other takes
+   exponentials; at 128 the accumulators leave no room. */
 template <int HEAD_DIM>
-__global__ void __launch_bounds__(THREADS, 1)
+__global__ void __launch_bounds__(THREADS, HEAD_DIM <= 80 ? 2 : 1)
     full_attention(oriel_full_attention_args args)
 {
     constexpr uint32_t PART_BYTES = KEYS * attention::row_bytes<HEAD_DIM>();

@@ -126,7 +126,7 @@ cudaError_t oriel_cuda_patch_embed(const oriel_patch_embed_args *args,
 typedef struct oriel_linear_args {
     const uint16_t *x;      /* bf16 [rows, depth] */
     const uint16_t *weight; /* bf16 [columns, depth] */
-    const uint16_t *bias;   /* bf16 [columns]; NULL: none */
+    const uint16_t *bias;   /* bf16 [columns], 4-byte aligned; NULL: none */
     uint16_t *out;          /* bf16 [rows, columns]; the residual, in place */
     int64_t rows;
     int32_t columns; /* a multiple of 16 */

@@ -14,6 +14,22 @@ run 0 synth --config tiny --seed 1 model
 picture a.ppm 64 48
 echo "no picture" >text.txt
 
+# With few addresses left, oneDNN writes its code through a NULL pointer: it must
+# not be asked then.
+for mib in 80 90 100 110 120 140 160 180 200 220 250 300; do
+    (ulimit -v $((mib * 1024))
+        exec "$oriel" encode a.ppm --model model --device cpu --threads 2 \
+            --force -o x.safetensors) >out 2>err </dev/null
+    status=$?
+    command_line="$mib MiB: oriel encode"
+    case $status in
+    0 | 6) ;;
+    127) grep -q "shared librar" err || fail "$command_line: $(cat err)" ;;
+    *) fail "$command_line: exit status $status" ;;
+    esac
+    rm -f x.safetensors
+done
+
 # Without a backend: what oneDNN and OpenMP do as they are loaded is theirs.
 mkdir -p bare/bin bare/lib
 cp "$oriel" bare/bin/
@@ -65,6 +81,31 @@ sweep()
         "$refused times exit status 6, $misnamed times called malformed JSON"
     [ $refused -gt 0 ] || fail "oriel $1: no failure was noticed"
 }
+
+# Too large a picture is named, by whichever command meets it.
+huge()
+{
+    python3 - "$1" <<'END'
+import struct, sys, zlib
+def chunk(kind, data):
+    crc = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + crc
+open(sys.argv[1], "wb").write(
+    b"\x89PNG\r\n\x1a\n"
+    + chunk(b"IHDR", struct.pack(">IIBBBBB", 46340, 46340, 1, 0, 0, 0, 0))
+    + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+END
+}
+huge huge.png
+for command in "plan huge.png a.ppm" "preprocess a.ppm huge.png -o x.safetensors"; do
+    (ulimit -v 100000
+        run 6 $command --max-source-pixels 9999999999 --max-pixels 9999999999 \
+            --threads 1
+        one_line
+        says "huge.png: "
+        says "out of memory: wanted"
+        [ $failures -eq 0 ]) || failures=$((failures + 1))
+done
 
 sweep 1 plan 640x480 a.ppm text.txt --json
 sweep 0 preprocess a.ppm -o x.safetensors --threads 1

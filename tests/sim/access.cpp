@@ -6,6 +6,7 @@
  * inline checks; the functions called are these.  So the simulator sees address,
  * size and place of each access of ordinary C++ code, and needs no wrapper type.
  */
+#include "counters.h"
 #include "grid.hpp"
 #include "memory.hpp"
 #include "report.hpp"
@@ -100,6 +101,15 @@ in_arguments(const Launch &launch, const char *p, size_t bytes)
 }
 
 static void
+count(const Thread &thread, Traffic traffic, uintptr_t at, size_t bytes,
+      const void *where)
+{
+    if (counting)
+        count_access(traffic, thread.block->index, thread.index, where, at,
+                     bytes);
+}
+
+static void
 plain_access(const void *address, size_t bytes, bool write, const void *where)
 {
     Thread *thread = current();
@@ -113,8 +123,11 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     /* Before shared memory, whose guards reach into the heap around it. */
     if (!write && in_arguments(thread->block->launch, p, bytes))
         return;
-    if (shared_access(*thread, address, bytes, write, where))
+    if (shared_access(*thread, address, bytes, write, where)) {
+        count(*thread, write ? Traffic::SHARED_STORES : Traffic::SHARED_LOADS,
+              static_cast<uintptr_t>(p - thread->block->shared), bytes, where);
         return;
+    }
     if (!write && in_program(reinterpret_cast<uintptr_t>(address)))
         return;
     GlobalTouch who{thread->block->launch.number, thread->block->index,
@@ -123,6 +136,8 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
         global_write(who, address, bytes, where);
     else
         global_read(who, address, bytes, where);
+    count(*thread, write ? Traffic::STORES : Traffic::LOADS,
+          reinterpret_cast<uintptr_t>(address), bytes, where);
 }
 
 } // namespace sim
@@ -165,9 +180,10 @@ __asan_handle_no_return(void)
 /* ---- Undefined behaviour ------------------------------------------------ */
 
 /*
- * Kernels are compiled with -fsanitize=alignment,signed-integer-overflow too.
- * These are the calls it makes; 'data' begins with the place.  A misaligned
- * vector access may be taken apart by g++, but traps on a GPU.
+ * Kernels are compiled with -fsanitize=alignment,bounds,signed-integer-overflow
+ * too.  These are the calls it makes; 'data' begins with the place.  A misaligned
+ * vector access may be taken apart by g++, but traps on a GPU; an array that is
+ * in registers there has no address that could be checked.
  */
 namespace sim
 {
@@ -204,6 +220,7 @@ undefined(const void *data, const char *what)
 extern "C" {
 UNDEFINED(type_mismatch_v1, "an access through a pointer that is not aligned",
           void *)
+UNDEFINED(out_of_bounds, "an index beyond the end of an array", void *)
 UNDEFINED(add_overflow, "a sum overflows", void *, void *)
 UNDEFINED(sub_overflow, "a difference overflows", void *, void *)
 UNDEFINED(mul_overflow, "a product overflows", void *, void *)

@@ -25,11 +25,19 @@ enum {
     FAULTY_LEAVE,
     FAULTY_COLLIDE,
     FAULTY_MISALIGN,
+    FAULTY_OVERRUN_REGISTERS,
+    /* No report, but other bytes: from an adversarial tensor core alone. */
+    FAULTY_PACKED,
+    FAULTY_SPLIT,
     FAULTY_KERNELS
 };
 
 /* Enqueue kernel 'which', with its mistake or without. */
 cudaError_t faulty_run(int which, int wrong, const faulty_args *args);
+
+/* One warp moves in -> shared memory -> out, 'bytes' (4, 8 or 16) a lane, lanes
+   'stride' such vectors apart: what the counters are tried on. */
+cudaError_t strided_run(int bytes, int stride, const faulty_args *args);
 
 #ifdef __cplusplus
 }
