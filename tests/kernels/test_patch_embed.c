@@ -12,8 +12,11 @@
 #include <string.h>
 
 /* patch_size, slices, hidden, tokens of 4 patches */
-static const int shapes[][4] = {
-    {4, 2, 32, 3}, {14, 2, 48, 5}, {14, 1, 16, 2}, {5, 2, 16, 34}};
+static const int shapes[][4] = {{4, 2, 32, 3},
+                                {14, 2, 48, 5},
+                                {14, 1, 16, 2},
+                                {5, 2, 16, 34},
+                                {32, 1, 24, 2}};
 enum { MERGE2 = 4 };
 
 struct embed_case {
@@ -293,7 +296,7 @@ START_TEST(refuses_what_it_cannot)
     ck_assert_int_eq(oriel_cuda_patch_embed(&bad, NULL), cudaErrorInvalidValue);
     bad = good, bad.pixels = NULL;
     ck_assert_int_eq(oriel_cuda_patch_embed(&bad, NULL), cudaErrorInvalidValue);
-    bad = good, bad.hidden = 24;
+    bad = good, bad.hidden = 20;
     ck_assert_int_eq(oriel_cuda_patch_embed(&bad, NULL), cudaErrorInvalidValue);
 }
 END_TEST
