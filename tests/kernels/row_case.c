@@ -9,7 +9,7 @@
 
 /* Several stages of depth, the last in part; one tile of columns, in part. */
 enum { DEPTH = 200, COLUMNS = 112, TILE_ROWS = 128 };
-enum { PATCH = 5, SLICES = 2, MERGE2 = 4 };
+enum { PATCH = 6, SLICES = 2, MERGE2 = 4 };
 enum { NORM_COLUMNS = 264, HEADS = 2, HEAD_DIM = 24, POSITIONS = 8 };
 enum { STORE_COLUMNS = 112, INDEXED = 131072 };
 
@@ -29,7 +29,7 @@ static const struct {
     {"linear_gelu", DEPTH, COLUMNS, 2, TILE_ROWS},
     {"linear_swiglu", DEPTH, COLUMNS / 2, 2, TILE_ROWS},
     {"linear_rows", DEPTH, COLUMNS, 4, TILE_ROWS},
-    {"patch_embed of pixels", PATCH *SLICES * 8, COLUMNS, 2, TILE_ROWS},
+    {"patch_embed of pixels", PATCH *SLICES * 16, COLUMNS, 2, TILE_ROWS},
     {"patch_embed of values", 3 * SLICES *PATCH *PATCH, COLUMNS, 2, TILE_ROWS},
     {"rms_norm", NORM_COLUMNS, NORM_COLUMNS, 2, 4},
     {"rope", 3 * HEADS *HEAD_DIM, 3 * HEADS *HEAD_DIM, 2, 1},
