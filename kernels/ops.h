@@ -153,6 +153,18 @@ cudaError_t oriel_cuda_linear_swiglu_prepare(void);
 cudaError_t oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
                                      cudaStream_t stream);
 
+/* swiglu.cu */
+typedef struct oriel_swiglu_args {
+    const uint16_t *gate_up; /* bf16 [rows, 2 columns]: 8 of gate, then the same
+                                8 of up, and so on */
+    uint16_t *out;           /* bf16 [rows, columns] */
+    int64_t rows;
+    int32_t columns; /* a multiple of 8 */
+} oriel_swiglu_args;
+cudaError_t oriel_cuda_swiglu_prepare(void);
+cudaError_t oriel_cuda_swiglu(const oriel_swiglu_args *args,
+                              cudaStream_t stream);
+
 /* linear_gelu.cu */
 cudaError_t oriel_cuda_linear_gelu_prepare(void);
 cudaError_t oriel_cuda_linear_gelu(const oriel_linear_args *args,

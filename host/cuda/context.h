@@ -9,6 +9,7 @@
 #define ORIEL_CUDA_CONTEXT_H
 
 #include "cuda/device.h"
+#include "cuda/products.h"
 #include "cuda/ring.h"
 #include "cuda/weights.h"
 #include "cuda/workspace.h"
@@ -17,11 +18,13 @@ struct oriel_backend_context {
     oriel_hooks hooks;
     const oriel_backend_weights *weights;
     int32_t device_index;
+    int32_t kernels; /* ORIEL_KERNELS_* as asked for */
+    oriel_cuda_products products;
     oriel_cuda_ring ring;
     cudaEvent_t done; /* behind the last job that was not captured */
     bool has_done, ran;
     float scale_log2; /* of attention scores: head_dim^-1/2 log2 e */
-    char description[160];
+    char description[192];
 
     oriel_cuda_scope scope;
     const oriel_backend_job *job;

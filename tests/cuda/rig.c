@@ -57,7 +57,8 @@ rig_try_encoder(const rig *r, const oriel_hooks *hooks, oriel_error *err)
 {
     static const oriel_hooks none = ORIEL_HOOKS_INIT;
     oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
-                                   .threads = 1};
+                                   .threads = 1,
+                                   .kernels = fixture_kernels};
     oriel_encoder *encoder = NULL;
     size_t bytes = fixture_workspace(r->plan, ORIEL_PRECISION_BF16, 1);
 

@@ -19,6 +19,7 @@ typedef union arguments {
     oriel_linear_args linear;
     oriel_linear_swiglu_args swiglu;
     oriel_linear_rows_args rows;
+    oriel_swiglu_args gated;
     oriel_rope_args rope;
     oriel_window_attention_args windows;
     oriel_full_attention_args frames;
@@ -43,6 +44,7 @@ LAUNCHER(run_residual, oriel_cuda_linear_residual, linear)
 LAUNCHER(run_gelu, oriel_cuda_linear_gelu, linear)
 LAUNCHER(run_swiglu, oriel_cuda_linear_swiglu, swiglu)
 LAUNCHER(run_rows, oriel_cuda_linear_rows, rows)
+LAUNCHER(run_gated, oriel_cuda_swiglu, gated)
 LAUNCHER(run_rope, oriel_cuda_rope, rope)
 LAUNCHER(run_windows, oriel_cuda_window_attention, windows)
 LAUNCHER(run_frames, oriel_cuda_full_attention, frames)
@@ -141,6 +143,10 @@ static const struct {
      {.rows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 64, 0, 16, 8,
                ORIEL_CUDA_F32}},
      {PRODUCT(rows), AT(rows.places, 4)}},
+    {"swiglu",
+     run_gated,
+     {.gated = {MEMORY, MEMORY, 0, 8}},
+     {AT(gated.gate_up, 16), AT(gated.out, 16)}},
     {"rope",
      run_rope,
      {.rope = {MEMORY, MEMORY, MEMORY, 0, 1, 8}},
