@@ -28,8 +28,11 @@ static const int64_t few[ITEMS][3] = {
 static const struct {
     const oriel_network *network;
     const int64_t (*grids)[3];
-} cases[] = {
-    {&fixture_tiny, mixed}, {&fixture_broad, few}, {&fixture_wide, few}};
+} cases[] = {{&fixture_tiny, mixed},
+             {&fixture_broad, few},
+             {&fixture_wide, few},
+             {&fixture_narrow, few},
+             {&fixture_single, few}};
 
 /*
  * Relative L2.  A value is rounded to bf16 with an error of at most 2^-8, in the

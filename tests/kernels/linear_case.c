@@ -40,7 +40,7 @@ linear_shape_at(const linear_shape *chosen, size_t n, int i)
     if ((size_t)i < n)
         return chosen[i];
     return (linear_shape){.rows = (int)random_between(&random, 1, 300),
-                          .columns = 16 * (int)random_between(&random, 1, 12),
+                          .columns = 8 * (int)random_between(&random, 1, 24),
                           .depth = 8 * (int)random_between(&random, 1, 60)};
 }
 

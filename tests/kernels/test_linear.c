@@ -7,10 +7,14 @@
 #include <stdlib.h>
 
 /* Both sides of every tile edge, in rows, columns and depth. */
-static const linear_shape shapes[] = {
-    {1, 16, 8},      {4, 128, 64},    {16, 144, 72},   {127, 128, 192},
-    {128, 112, 256}, {129, 256, 200}, {140, 144, 640}, {2, 64, 3456},
-    {1024, 128, 8}, /* a whole swath: a tile too many divides by zero */
+static const linear_shape
+    shapes
+        [] =
+            {
+                {1, 16, 8},      {4, 128, 64},    {16, 144, 72},
+                {127, 128, 192}, {3, 8, 24},      {131, 136, 40},
+                {128, 112, 256}, {129, 256, 200}, {140, 144, 640},
+                {2, 64, 3456},   {1024, 128, 8}, /* a whole swath: a tile too many divides by zero */
 };
 enum { RANDOM_SHAPES = 3 };
 
@@ -122,7 +126,7 @@ START_TEST(refuses_what_it_cannot)
 
     ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_linear(&good, NULL), cudaSuccess);
-    bad = good, bad.columns = 8;
+    bad = good, bad.columns = 12;
     ck_assert_int_eq(oriel_cuda_linear(&bad, NULL), cudaErrorInvalidValue);
     bad = good, bad.depth = 12;
     ck_assert_int_eq(oriel_cuda_linear(&bad, NULL), cudaErrorInvalidValue);

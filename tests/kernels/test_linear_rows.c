@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static const linear_shape shapes[] = {
-    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}};
+    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}, {17, 40, 24}};
 enum { RANDOM_SHAPES = 2 };
 enum { GAP_BYTES = 32 };
 
