@@ -158,6 +158,27 @@ skip() { # NAME WHY
     printf '%s\t77\t0\n' "$1" >>"$PARTS/steps.tsv"
 }
 
+# Where torch is, its wheels have a cuBLASLt that the loader does not know.
+find_cublaslt() {
+    local library
+    PRODUCTS=both
+    [ "$KIND" = hardware ] || return 0
+    if ldconfig -p 2>/dev/null | grep -q 'libcublasLt\.so\.13'; then
+        return
+    fi
+    library=$([ -z "$PYTHON" ] || "$PYTHON" -c '
+import pathlib, sysconfig
+found = pathlib.Path(sysconfig.get_paths()["purelib"], "nvidia").rglob(
+    "libcublasLt.so.13")
+print(next(iter(found), ""))')
+    if [ -n "$library" ]; then
+        export LD_LIBRARY_PATH="${library%/*}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    else
+        PRODUCTS=own
+        skip cublaslt "no libcublasLt.so.13: our own products alone"
+    fi
+}
+
 # A line of numbers goes to the screen too.
 show() {
     grep -v '^$' "$PARTS/$1.log" | tail -n "${2:-40}" | sed 's/^/         /'
@@ -186,10 +207,13 @@ run_correct() { # everything that must be right
     for name in $KERNELS; do
         step "kernel-$name" 40 "bin/kernel_$name"
     done
-    step invariance-ops 60 bin/invariance $TINY
+    # shellcheck disable=SC2086
+    step invariance-ops 60 bin/invariance $TINY --kernels $PRODUCTS
     step checkpoint-tiny 10 bin/oriel synth --config tiny --seed 1 --force \
         "$PARTS/tiny"
     step invariance-tiny 30 bin/encode_invariance "$PARTS/tiny" --small
+    [ $PRODUCTS = own ] || step invariance-tiny-cublaslt 30 \
+        bin/encode_invariance "$PARTS/tiny" --small --cublaslt
     # shellcheck disable=SC2086
     step golden 60 bin/golden $GOLDEN --only "cuda bf16" \
         --json "$PARTS/golden.json"
@@ -200,6 +224,8 @@ run_full_depth() { # 7B, made here
     step checkpoint-7b 60 bin/oriel synth --config 7b --seed 1 --force \
         "$PARTS/7b"
     step invariance-7b 40 bin/encode_invariance "$PARTS/7b"
+    [ $PRODUCTS = own ] || step invariance-7b-cublaslt 40 \
+        bin/encode_invariance "$PARTS/7b" --cublaslt
     if [ -n "$TORCH" ]; then
         step parity-7b 80 "$PYTHON" "$ROOT/bench/parity_hf.py" --tool \
             bin/oriel --model "$PARTS/7b" --device cuda --precisions bf16 \
@@ -234,8 +260,13 @@ run_timings() {
     section $TOTAL
     step time-encode 40 bin/encode "$PARTS/7b" --json "$PARTS/encode.json"
     show time-encode
-    step time-kernels 60 bin/ops --json "$PARTS/ops.json"
-    show time-kernels
+    step time-kernels 75 bin/ops --kernels $PRODUCTS --json "$PARTS/ops.json"
+    show time-kernels 80
+    if [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then
+        step products-table 5 "$PYTHON" "$ROOT/bench/gpu/report.py" products \
+            "$PARTS/ops.json"
+        show products-table
+    fi
     if [ -z "$TORCH" ]; then
         skip time-torch "no python3 with torch and transformers"
         return
@@ -270,6 +301,7 @@ run() {
     cd "$STAGE" || die "no $STAGE"
     about
     echo "$KIND, $(cat commit), $CLOCKS"
+    find_cublaslt
     run_correct
     if [ "$KIND" = hardware ]; then
         # Some seconds: only now.
@@ -281,7 +313,7 @@ run() {
         run_timings
     else
         section 60
-        step time-kernels 60 bin/ops --tiny
+        step time-kernels 60 bin/ops --tiny --kernels $PRODUCTS
         show time-kernels
         echo "no hardware, nothing is timed"
     fi
