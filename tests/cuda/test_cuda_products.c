@@ -213,6 +213,8 @@ free_call(call *k)
 static void
 abandon_call(call *k)
 {
+    oriel_lt_forget(&k->r.lt, &k->r.product);
+    oriel_lt_close(&k->r.lt);
     free(k->r.c.x);
     free(k->r.c.weight);
     free(k->r.c.bias);
