@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t counts[] = {4, 16, 64, 100, 1024, 5476, 21316};
+static const int64_t counts[] = {4, 16, 64, 100, 1024, 5476, 21316, 65536};
 static const int64_t tiny_counts[] = {4, 16, 64, 100, 140};
 enum { MID_TILE = 52, EACH = 50, KEPT = 3 }; /* rows KEPT + EACH i stay clean */
 

@@ -49,6 +49,33 @@ def steps(parts):
     return made
 
 
+CARD = ("name", "driver", "memory", "most_sm_clock", "most_memory_clock",
+        "power_limit")
+CLOCKS = ("sm_mhz", "memory_mhz", "watts", "celsius")
+
+
+def about(parts):
+    """The machine by field, and its clocks while the timings ran."""
+    made = load(parts / "about.json") or {}
+    fields = made.get("card", "").split(", ")
+    if len(fields) == len(CARD):
+        made["card"] = dict(zip(CARD, fields))
+    path = parts / "clocks.csv"
+    samples = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            samples.append([float(value) for value in line.split(",")])
+        except ValueError:
+            pass  # "[N/A]", or a line that is still being written
+    samples = [s for s in samples if len(s) == len(CLOCKS)]
+    if samples:
+        made["clocks_while_timed"] = {
+            name: {"least": values[0], "median": values[len(values) // 2],
+                   "most": values[-1], "n": len(values)}
+            for name, values in zip(CLOCKS, map(sorted, zip(*samples)))}
+    return made
+
+
 def rows_of(part, key):
     return part.get(key, []) if isinstance(part, dict) else []
 
@@ -138,7 +165,7 @@ def main():
     parts = Path(sys.argv[1])
     cublas = load(parts / "cublas.json")
     report = {
-        "about": load(parts / "about.json"),
+        "about": about(parts),
         "steps": steps(parts),
         "instructions": load(parts / "instructions.json"),
         "approximations": load(parts / "sweep.json"),
@@ -149,7 +176,7 @@ def main():
         "matrix_flops_per_s": cublas.get("matrix_flops_per_s")
         if isinstance(cublas, dict) else None,
         "encode": load(parts / "encode.json"),
-        "torch": [load(p) for p in sorted(parts.glob("tower-*.json"))],
+        "torch": load(parts / "towers.json"),
     }
     made = Path(sys.argv[2])
     half = made.with_suffix(".part")
