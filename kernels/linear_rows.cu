@@ -85,7 +85,8 @@ oriel_cuda_linear_rows(const oriel_linear_rows_args *args, cudaStream_t stream)
 
     if (!gemm::within_limits(op, args->out, args->bias) ||
         args->row_bytes % 16 || args->row_bytes < args->columns * width ||
-        args->dtype < ORIEL_CUDA_F32 || args->dtype > ORIEL_CUDA_F16)
+        args->dtype < ORIEL_CUDA_F32 || args->dtype > ORIEL_CUDA_F16 ||
+        (uintptr_t)args->places % 4)
         return cudaErrorInvalidValue;
     return launch(linear_rows, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,

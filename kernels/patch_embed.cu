@@ -191,9 +191,14 @@ within_limits(const oriel_patch_embed_args *args)
            (args->slices == 1 || args->slices == 2) &&
            !args->pixels != !args->pixel_values &&
            (uintptr_t)args->pixels % 8 == 0 &&
+           (uintptr_t)args->table % 2 == 0 &&
+           (uintptr_t)args->tokens % 4 == 0 &&
            (args->pixels ||
             (args->merge2 > 0 && args->dtype >= ORIEL_CUDA_F32 &&
-             args->dtype <= ORIEL_CUDA_F16));
+             args->dtype <= ORIEL_CUDA_F16 &&
+             (uintptr_t)args->pixel_values %
+                     (args->dtype == ORIEL_CUDA_F32 ? 4 : 2) ==
+                 0));
 }
 
 } // namespace
