@@ -20,6 +20,7 @@ prepare_kernels(int32_t head_dim, oriel_error *err)
     cudaError_t e;
 
     (void)((e = oriel_cuda_rms_norm_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_expand_plan_prepare()) != cudaSuccess ||
            (e = oriel_cuda_resample_prepare()) != cudaSuccess ||
            (e = oriel_cuda_patch_embed_prepare()) != cudaSuccess ||
            (e = oriel_cuda_linear_prepare()) != cudaSuccess ||

@@ -47,9 +47,6 @@ oriel_status oriel_cuda_send_frames(oriel_backend_context *context,
 /* float_frames.c: resampled on this thread; not in a capture. */
 oriel_status oriel_cuda_send_float_frames(oriel_backend_context *context,
                                           oriel_error *err);
-/* Whether a temporal slice of an item shows one frame twice: then only its
-   first half is sent. */
-bool oriel_cuda_is_still(const oriel_plan *plan, int64_t item, int64_t slice);
 
 /* ---- The table's functions ---------------------------------------------- */
 

@@ -43,15 +43,6 @@ band_token_rows(const oriel_plan *plan, int64_t item)
     return rows < side ? (int32_t)rows : side;
 }
 
-bool
-oriel_cuda_is_still(const oriel_plan *plan, int64_t item, int64_t slice)
-{
-    int64_t frames = plan->first_frame[item + 1] - plan->first_frame[item];
-    int64_t per_slice = plan->network.temporal_patch_size;
-
-    return per_slice > 1 && slice * per_slice >= frames - 1;
-}
-
 /* ---- Host memory --------------------------------------------------------- */
 
 static void

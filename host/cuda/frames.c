@@ -206,16 +206,12 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
     cudaError_t error;
 
     oriel_cuda_upload_begin(&m->upload, oriel_cuda_job_ring(m->context),
-                            c->stream, f->places);
-    oriel_cuda_upload_put(&m->upload, plan->info.window_inverse,
-                          (size_t)plan->info.tokens * sizeof(int32_t));
-    oriel_cuda_upload_pad(&m->upload, (size_t)(f->axes - (char *)f->places));
+                            c->stream, f->axes);
     for (int64_t i = 0; i < plan->info.n_items; i++)
         make_item(m, i);
     error = oriel_cuda_resample_number(args, m->jobs,
                                        (int32_t)plan->n_source_frames);
-    oriel_cuda_upload_pad(&m->upload,
-                          (size_t)((char *)f->jobs - (char *)f->places));
+    oriel_cuda_upload_pad(&m->upload, (size_t)((char *)f->jobs - f->axes));
     oriel_cuda_upload_put(&m->upload, m->jobs,
                           (size_t)plan->n_source_frames * sizeof(*m->jobs));
     oriel_cuda_upload_pad(&m->upload, (m->upload.written + 15) / 16 * 16);

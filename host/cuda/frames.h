@@ -14,7 +14,7 @@
 #include "ops.h"
 
 typedef struct oriel_cuda_frames {
-    int32_t *places;          /* [tokens] the plan's window_inverse */
+    int32_t *places;          /* [tokens] window_inverse; by metadata.c */
     char *axes;               /* coefficients, pair of sizes after pair */
     oriel_resample_job *jobs; /* [source frames] */
     uint8_t *sources;         /* frames of the host, tight, each at a multiple

@@ -3,7 +3,7 @@
  * test_cuda_parts.c - segments cut into work, and bytes through the ring
  */
 #include "cuda/ring.h"
-#include "cuda/segments.h"
+#include "kernels/segments.h"
 #include "kernels/device_case.h"
 #include "support/random.h"
 #include "support/suite.h"
