@@ -239,7 +239,8 @@ typedef struct oriel_item {                /* never to grow */
  * Threads: any; the plan: shared.
  * ORIEL_ERR_INPUT (side < 1; ratio over 200 where the rule sizes; resized sides
  * that are no such multiples; one item over ORIEL_MAX_PATCHES), _CAPACITY (all
- * together over it: split before err->item), _ARGUMENT, _MEMORY
+ * together over it: split before err->item), _ARGUMENT, _MEMORY (err->item: the
+ * largest)
  */
 ORIEL_API oriel_status oriel_plan_create(
     oriel_plan **out, const oriel_model *model, const oriel_item *items,

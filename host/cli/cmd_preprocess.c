@@ -72,35 +72,41 @@ preprocess_task(void *context, int64_t task, int32_t thread)
     cli_photo *photo = &job->batch->photos[task];
 
     (void)thread;
-    if (!photo->err.status && !cli_signal_caught())
-        preprocess_photo(job, task, &photo->err);
+    if (!photo->err.status && !cli_signal_caught() &&
+        preprocess_photo(job, task, &photo->err))
+        cli_item_unnumber(&photo->err);
 }
 
 static int
 reserve(preprocess_job *job)
 {
     const cli_batch *batch = job->batch;
-    size_t values;
+    size_t values, bytes;
+    oriel_error err;
 
     free(job->first);
     free(job->grids);
     job->first = calloc(batch->n + 1, sizeof(*job->first));
     job->grids = calloc(batch->n + 1, 3 * sizeof(*job->grids));
-    if (!job->first || !job->grids ||
-        !oriel_mul_size(&values, (size_t)batch->patches, (size_t)job->columns))
+    if (!job->first || !job->grids)
         return cli_report_memory("a batch");
+    if (!oriel_mul_size(&values, (size_t)batch->patches,
+                        (size_t)job->columns) ||
+        !oriel_mul_size(&bytes, values, sizeof(float)))
+        values = bytes = SIZE_MAX;
     for (size_t i = 0; i < batch->n; i++)
         job->first[i + 1] =
             job->first[i] +
             (batch->photos[i].err.status ? 0 : batch->photos[i].patches);
     if (values > job->capacity) {
         free(job->values);
-        job->values = reallocarray(NULL, values, sizeof(float));
+        job->values = malloc(bytes);
         job->capacity = job->values ? values : 0;
     }
-    return job->capacity < values
-               ? cli_report_memory("the patch rows of a batch")
-               : CLI_DONE;
+    if (job->capacity >= values)
+        return CLI_DONE;
+    oriel_fail_memory(&err, bytes, "patch rows");
+    return cli_report_failure(&err, cli_batch_only(batch));
 }
 
 static int
@@ -150,7 +156,7 @@ preprocess_all(preprocess_job *job)
         return cli_report_failure(&err, NULL);
     while (!failed && (job->batch = cli_loader_next(loader))) {
         failed = job->batch->err.status
-                     ? cli_report_failure(&job->batch->err, NULL)
+                     ? cli_report_failure(&job->batch->err, job->batch->culprit)
                      : preprocess_batch(job);
         job->done += job->batch->n;
         cli_progress_update((int64_t)job->done);

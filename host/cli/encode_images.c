@@ -9,6 +9,16 @@
 
 #include <stdlib.h>
 
+/* The 'item'th of the good photos. */
+static const char *
+name_of(const cli_batch *batch, int32_t item)
+{
+    for (size_t i = 0; i < batch->n; i++)
+        if (!batch->photos[i].err.status && item-- == 0)
+            return batch->photos[i].name;
+    return NULL;
+}
+
 /* Plan and frames of the good photos; *plan is NULL if there is none. */
 static int
 plan_batch(const cli_encode_job *job, const cli_batch *batch, oriel_plan **plan,
@@ -32,8 +42,10 @@ plan_batch(const cli_encode_job *job, const cli_batch *batch, oriel_plan **plan,
             pixels[n++] = batch->photos[i].rgb;
         }
     if (n > 0 && oriel_plan_create(plan, job->settings.model, items, n,
-                                   &job->settings.plan, &err))
-        failed = cli_report_failure(&err, NULL);
+                                   &job->settings.plan, &err)) {
+        cli_item_unnumber(&err);
+        failed = cli_report_failure(&err, name_of(batch, err.item));
+    }
     free(items);
     return failed;
 }
@@ -74,7 +86,8 @@ encode_batch(cli_encode_job *job, const cli_batch *batch)
 
     if (!failed && plan) {
         input.frames = frames;
-        failed = cli_engine_encode(&job->engine, plan, &input);
+        failed = cli_engine_encode(&job->engine, plan, &input,
+                                   cli_batch_only(batch));
         if (!failed && oriel_plan_get_info(plan, &info, &err))
             failed = cli_report_failure(&err, NULL);
         if (!failed)
@@ -100,8 +113,9 @@ cli_encode_images(cli_encode_job *job)
                          job->batch_patches, job->engine.options.threads, &err))
         return cli_report_failure(&err, NULL);
     while (!failed && (batch = cli_loader_next(loader))) {
-        failed = batch->err.status ? cli_report_failure(&batch->err, NULL)
-                                   : encode_batch(job, batch);
+        failed = batch->err.status
+                     ? cli_report_failure(&batch->err, batch->culprit)
+                     : encode_batch(job, batch);
         job->done += batch->n;
         cli_progress_update((int64_t)job->done);
         cli_batch_free(batch);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* encode_pixels.c - the items of a pixel_values file through the encoder */
+#include "base/fail.h"
 #include "cli/encode_job.h"
 #include "cli/exits.h"
 #include "cli/progress.h"
@@ -85,19 +86,25 @@ encode_items(cli_encode_job *job, size_t first, size_t n)
     void *values = malloc(rows * pixels->row_bytes);
     int failed = CLI_DONE;
 
-    if (!values)
-        return cli_report_memory("the patches of a batch");
-    if (cli_pixel_file_read(pixels, first, n, values, &err) ||
-        oriel_plan_create_from_grids(&plan, job->settings.model,
-                                     pixels->grids + 3 * first, n,
-                                     &job->settings.plan, &err)) {
+    if (!values) {
+        oriel_fail_memory(&err, rows * pixels->row_bytes, "patches");
+        return cli_report_failure(&err, job->inputs.names[0]);
+    }
+    if (cli_pixel_file_read(pixels, first, n, values, &err))
+        failed = cli_report_failure(&err, NULL);
+    else if (oriel_plan_create_from_grids(&plan, job->settings.model,
+                                          pixels->grids + 3 * first, n,
+                                          &job->settings.plan, &err))
+        failed = cli_report_failure(&err, job->inputs.names[0]);
+    if (failed) {
         free(values);
-        return cli_report_failure(&err, NULL);
+        return failed;
     }
     input.pixel_values = values;
     input.pixel_values_bytes = rows * pixels->row_bytes;
     input.dtype = pixels->dtype;
-    failed = cli_engine_encode(&job->engine, plan, &input);
+    failed =
+        cli_engine_encode(&job->engine, plan, &input, job->inputs.names[0]);
     if (!failed)
         failed = cli_packed_append(&job->packed, job->engine.result,
                                    job->engine.result_bytes);

@@ -73,9 +73,18 @@ report_device(const cli_engine *engine, const oriel_encoder_info *info)
             info->description, "threads", info->threads, "reason", reason));
 }
 
+/* What memory suffices for depends on the input; of other failures, such as a
+   checkpoint cut short, it knows nothing. */
+static int
+report_failure(const oriel_error *err, const char *only)
+{
+    return cli_report_failure(err,
+                              err->status == ORIEL_ERR_MEMORY ? only : NULL);
+}
+
 /* An encoder whose scratch suffices for this plan. */
 static int
-prepare(cli_engine *engine, const oriel_plan *plan)
+prepare(cli_engine *engine, const oriel_plan *plan, const char *only)
 {
     oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
     oriel_encoder *keeper = engine->encoder;
@@ -107,24 +116,28 @@ prepare(cli_engine *engine, const oriel_plan *plan)
         oriel_encoder_get_info(engine->encoder, &info, NULL) == ORIEL_OK)
         report_device(engine, &info);
     oriel_encoder_destroy(keeper);
-    return status ? cli_report_failure(&err, NULL) : CLI_DONE;
+    return status ? report_failure(&err, only) : CLI_DONE;
 }
 
 static int
-reserve_result(cli_engine *engine, const oriel_plan_info *info)
+reserve_result(cli_engine *engine, const oriel_plan_info *info,
+               const char *only)
 {
     size_t width = engine->dtype == ORIEL_DTYPE_F32 ? 4 : 2;
     size_t bytes;
+    oriel_error err;
 
     if (!oriel_mul_size(&bytes, (size_t)info->tokens,
                         (size_t)info->out_hidden_size * width))
-        return cli_report_memory("the embeddings of a batch");
+        bytes = SIZE_MAX;
     if (bytes > engine->result_capacity) {
         free(engine->result);
         engine->result = malloc(bytes);
         engine->result_capacity = engine->result ? bytes : 0;
-        if (!engine->result)
-            return cli_report_memory("the embeddings of a batch");
+        if (!engine->result) {
+            oriel_fail_memory(&err, bytes, "embeddings");
+            return report_failure(&err, only);
+        }
     }
     engine->result_bytes = bytes;
     return CLI_DONE;
@@ -132,7 +145,7 @@ reserve_result(cli_engine *engine, const oriel_plan_info *info)
 
 int
 cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
-                  const oriel_input *input)
+                  const oriel_input *input, const char *only)
 {
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
@@ -142,9 +155,9 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
 
     if (oriel_plan_get_info(plan, &info, &err))
         return cli_report_failure(&err, NULL);
-    failed = prepare(engine, plan);
+    failed = prepare(engine, plan, only);
     if (!failed)
-        failed = reserve_result(engine, &info);
+        failed = reserve_result(engine, &info, only);
     if (failed)
         return failed;
     output.dtype = engine->dtype;
@@ -155,7 +168,7 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
     start = cli_progress_seconds();
     cli_progress_expect(info.n_items, engine->steps);
     if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
-        return cli_report_failure(&err, NULL);
+        return report_failure(&err, only);
     if (cli_report_json())
         cli_report_event(json_pack("{s:s, s:i, s:I, s:f}", "event", "encoded",
                                    "items", info.n_items, "tokens",

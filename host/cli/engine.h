@@ -29,9 +29,12 @@ typedef struct cli_engine {
 int cli_engine_choose(cli_engine *engine, const oriel_model *model,
                       const cli_options *options);
 
-/* Encode into engine->result.  CLI_DONE, or reports. */
+/*
+ * Encode into engine->result.  CLI_DONE, or reports; when memory is out, with
+ * the name of the 'only' input, which is NULL for a batch of several.
+ */
 int cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
-                      const oriel_input *input);
+                      const oriel_input *input, const char *only);
 
 void cli_engine_free(cli_engine *engine);
 

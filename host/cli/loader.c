@@ -150,11 +150,15 @@ make_batch(cli_loader *loader)
 
         if (!photo->err.status)
             batch->patches += photo->patches;
-        else if (!cli_photo_is_at_fault(photo) && !batch->err.status)
+        else if (!cli_photo_is_at_fault(photo) && !batch->err.status) {
             batch->err = photo->err;
+            batch->culprit = photo->name;
+        }
     }
-    if (cli_signal_caught())
+    if (cli_signal_caught()) {
         oriel_fail(&batch->err, ORIEL_ERR_CANCELLED, "stopped by a signal");
+        batch->culprit = NULL;
+    }
     return batch;
 }
 
@@ -241,6 +245,20 @@ cli_loader_next(cli_loader *loader)
     pthread_cond_broadcast(&loader->changed);
     pthread_mutex_unlock(&loader->lock);
     return batch;
+}
+
+const char *
+cli_batch_only(const cli_batch *batch)
+{
+    const char *only = NULL;
+
+    for (size_t i = 0; i < batch->n; i++)
+        if (!batch->photos[i].err.status) {
+            if (only)
+                return NULL;
+            only = batch->photos[i].name;
+        }
+    return only;
 }
 
 void

@@ -16,8 +16,9 @@
 typedef struct cli_batch {
     cli_photo *photos; /* in input order, failed ones among them */
     size_t n;
-    int64_t patches; /* of the good ones */
-    oriel_error err; /* not ORIEL_OK: nothing more can be loaded */
+    int64_t patches;     /* of the good ones */
+    oriel_error err;     /* not ORIEL_OK: nothing more can be loaded */
+    const char *culprit; /* the input that err is about, or NULL */
 } cli_batch;
 
 typedef struct cli_loader cli_loader;
@@ -29,6 +30,9 @@ oriel_status cli_loader_start(cli_loader **out, const cli_settings *settings,
 
 /* The next batch, waited for; NULL at the end.  The caller frees it. */
 cli_batch *cli_loader_next(cli_loader *loader);
+
+/* The name of its only good picture, or NULL. */
+const char *cli_batch_only(const cli_batch *batch);
 
 void cli_batch_free(cli_batch *batch); /* NULL is fine */
 

@@ -40,20 +40,30 @@ may_be_picture(const char *head, size_t n_bytes)
     return false;
 }
 
+void
+cli_item_unnumber(oriel_error *err)
+{
+    static const char word[] = "item ";
+    const char *rest = err->message + sizeof(word) - 1;
+
+    if (err->item < 0 || strncmp(err->message, word, sizeof(word) - 1) != 0)
+        return;
+    rest += strspn(rest, "0123456789");
+    rest += strspn(rest, ":, ");
+    memmove(err->message, rest, strlen(rest) + 1);
+}
+
 oriel_status
 cli_item_plan(oriel_plan **plan, oriel_plan_info *info, const oriel_item *item,
               const cli_settings *settings, oriel_error *err)
 {
-    static const char number[] = "item 0 ";
-    size_t skip = sizeof(number) - 1;
     oriel_status status =
         oriel_plan_create(plan, settings->model, item, 1, &settings->plan, err);
 
     if (!status)
         status = oriel_plan_get_info(*plan, info, err);
-    if (status && strncmp(err->message, number, skip) == 0)
-        memmove(err->message, err->message + skip,
-                strlen(err->message + skip) + 1);
+    if (status)
+        cli_item_unnumber(err);
     return status;
 }
 

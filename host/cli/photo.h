@@ -22,6 +22,9 @@ void cli_photo_measure(cli_photo *photo, const cli_settings *settings);
 /* Decode it, and let go of the file.  Threads: any. */
 void cli_photo_decode(cli_photo *photo, const cli_settings *settings);
 
+/* The tool names files: "item 3: too small" becomes "too small". */
+void cli_item_unnumber(oriel_error *err);
+
 /*
  * Plan one item alone: '*plan' (the caller destroys it) and its '*info'.  A
  * complaint does not call it "item 0": the caller knows its name.

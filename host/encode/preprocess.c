@@ -48,11 +48,16 @@ release(preprocessor *p)
 static oriel_status
 take(void **out, const preprocessor *p, size_t bytes, oriel_error *err)
 {
+    const oriel_item *item;
+
     *out = bytes == SIZE_MAX ? NULL : oriel_alloc(&p->plan->hooks, bytes);
     if (*out)
         return ORIEL_OK;
-    oriel_fail_memory(err, bytes, "preprocessing");
-    return ORIEL_ERR_MEMORY;
+    item = &p->plan->items[p->item];
+    return oriel_fail_item(err, ORIEL_ERR_MEMORY, p->item,
+                           "item %d, %d x %d: out of memory: wanted %zu bytes "
+                           "for preprocessing",
+                           p->item, item->width, item->height, bytes);
 }
 
 static oriel_status

@@ -20,6 +20,8 @@
 typedef struct totals {
     int64_t patches, tokens, frames, windows, source_frames;
     int32_t longest_frame, longest_window; /* patches */
+    size_t largest;                        /* the item of most patches ... */
+    int64_t largest_grid[3];               /* ... and its t, h, w */
 } totals;
 
 /* ---- First pass ------------------------------------------------------- */
@@ -29,6 +31,19 @@ raise_to(int32_t *maximum, int64_t value)
 {
     if (*maximum < value)
         *maximum = (int32_t)value;
+}
+
+static void
+note_largest(totals *sum, size_t i, const oriel_plan_shape *s)
+{
+    const int64_t *most = sum->largest_grid;
+
+    if (s->t * s->h * s->w <= most[0] * most[1] * most[2])
+        return;
+    sum->largest = i;
+    sum->largest_grid[0] = s->t;
+    sum->largest_grid[1] = s->h;
+    sum->largest_grid[2] = s->w;
 }
 
 static oriel_status
@@ -50,6 +65,7 @@ measure(totals *sum, const oriel_plan_request *r, oriel_error *err)
         sum->frames += s.t;
         sum->windows += s.t * oriel_windows_per_frame(&s.tokens);
         sum->source_frames += s.item.frames;
+        note_largest(sum, i, &s);
         raise_to(&sum->longest_frame, tokens * merge);
         raise_to(&sum->longest_window,
                  oriel_windows_longest(&s.tokens) * merge);
@@ -163,6 +179,21 @@ fill_info(oriel_plan_info *info, const arrays *to, const oriel_plan_request *r,
     info->positions = to->windows.positions;
 }
 
+/* One allocation serves all items; the largest is the one to leave out. */
+static oriel_status
+fail_memory(const oriel_plan_request *r, const totals *sum, size_t bytes,
+            oriel_error *err)
+{
+    const int64_t *grid = sum->largest_grid;
+
+    return oriel_fail_item(
+        err, ORIEL_ERR_MEMORY, (int64_t)sum->largest,
+        "item %zu%s, grid %lld x %lld x %lld: out of memory: wanted %zu bytes "
+        "for a plan of %lld patches",
+        sum->largest, r->n_items > 1 ? ", the largest" : "", (long long)grid[0],
+        (long long)grid[1], (long long)grid[2], bytes, (long long)sum->patches);
+}
+
 static oriel_status
 build(oriel_plan **out, const oriel_plan_request *r, oriel_error *err)
 {
@@ -178,7 +209,7 @@ build(oriel_plan **out, const oriel_plan_request *r, oriel_error *err)
     lay_out(&to, &a, r, &sum);
     a.base = oriel_alloc(&r->hooks, a.used);
     if (!a.base)
-        return oriel_fail_memory(err, a.used, "plan");
+        return fail_memory(r, &sum, a.used, err);
     a.used = 0;
     lay_out(&to, &a, r, &sum);
 

@@ -158,7 +158,9 @@ static const oriel_model_options model_options = ORIEL_MODEL_OPTIONS_INIT;
 static const oriel_plan_options plan_options = ORIEL_PLAN_OPTIONS_INIT;
 static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
 static const oriel_encoder_options encoder_options = {
-    sizeof(oriel_encoder_options), ORIEL_DEVICE_CPU, 0, 0, 1, 0, 0, NULL};
+    .struct_size = sizeof(oriel_encoder_options),
+    .device = ORIEL_DEVICE_CPU,
+    .threads = 1};
 static const oriel_input input = {
     sizeof(oriel_input), 0, frames, NULL, NULL, 0, 0, 0};
 static const oriel_output output = {

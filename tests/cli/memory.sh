@@ -66,6 +66,31 @@ sweep()
     [ $refused -gt 0 ] || fail "oriel $1: no failure was noticed"
 }
 
+# Too large a picture is named, by whichever command meets it.
+huge()
+{
+    python3 - "$1" <<'END'
+import struct, sys, zlib
+def chunk(kind, data):
+    crc = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + crc
+open(sys.argv[1], "wb").write(
+    b"\x89PNG\r\n\x1a\n"
+    + chunk(b"IHDR", struct.pack(">IIBBBBB", 46340, 46340, 1, 0, 0, 0, 0))
+    + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+END
+}
+huge huge.png
+for command in "plan huge.png a.ppm" "preprocess a.ppm huge.png -o x.safetensors"; do
+    (ulimit -v 100000
+        run 6 $command --max-source-pixels 9999999999 --max-pixels 9999999999 \
+            --threads 1
+        one_line
+        says "huge.png: "
+        says "out of memory: wanted"
+        [ $failures -eq 0 ]) || failures=$((failures + 1))
+done
+
 sweep 1 plan 640x480 a.ppm text.txt --json
 sweep 0 preprocess a.ppm -o x.safetensors --threads 1
 sweep 1 preprocess a.ppm text.txt -o x.safetensors --threads 2 --json

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runtime_state.hpp - what the files of the stand-in runtime share
+ *
+ * runtime.cpp has errors and devices, runtime_memory.cpp memory and copies,
+ * runtime_streams.cpp the queues, events and kernels, runtime_graphs.cpp captures
+ * and graphs.
+ */
+#pragma once
+
+#include "runtime.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <set>
+#include <vector>
+
+namespace sim
+{
+
+/* One piece of enqueued work; 'ready' is false while it must wait for an
+   event. */
+struct Operation {
+    std::function<bool()> ready;
+    std::function<void()> run;
+};
+
+} // namespace sim
+
+struct CUstream_st {
+    int device = 0;
+    std::deque<sim::Operation> queue;
+    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    std::vector<sim::Operation> captured;
+};
+
+namespace sim
+{
+
+/* Not locked: tests drive the simulator from one thread. */
+struct RuntimeState {
+    int device_count = 1, driver = 13000;
+    cudaError_t sticky = cudaSuccess;
+    CUstream_st default_stream;
+    std::set<CUstream_st *> streams = {&default_stream};
+};
+RuntimeState &runtime();
+int &current_device(); /* of this thread */
+
+/* Note an error as the thread's last one. */
+cudaError_t result(cudaError_t error);
+
+/* Every call passes here: injected failures, absent devices, old faults. */
+cudaError_t enter();
+
+/* What a capture forbids also spoils it. */
+bool any_capture();
+cudaError_t forbidden_in_capture();
+
+/* nullptr for what is not a stream. */
+CUstream_st *resolve(cudaStream_t stream);
+cudaError_t enqueue(cudaStream_t stream, Operation operation);
+/* Run enqueued work until 'done', or until nothing is left. */
+void drain(const std::function<bool()> &done);
+void drain_all();
+
+} // namespace sim
+
+/* The calls that give something back do so all the same: their failure may be
+   an earlier one. */
+#define ENTER() \
+    do { \
+        cudaError_t entered = sim::enter(); \
+        if (entered != cudaSuccess) \
+            return entered; \
+    } while (0)
+
+#define NOT_IN_CAPTURE() \
+    do { \
+        cudaError_t forbidden = sim::forbidden_in_capture(); \
+        if (forbidden != cudaSuccess) \
+            return forbidden; \
+    } while (0)

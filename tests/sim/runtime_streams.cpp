@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stand-in runtime's streams and events, and the kernels that are enqueued
+   on them. */
+#include "runtime_state.hpp"
+
+#include "grid.hpp"
+#include "report.hpp"
+
+#include <map>
+#include <random>
+
+struct CUevent_st {
+    uint64_t recorded = 0; /* the last record that was enqueued ... */
+    uint64_t reached = 0;  /* ... and the last that was run */
+};
+
+namespace
+{
+
+std::map<const void *, size_t> prepared;
+std::mt19937_64 interleaving(1);
+
+} // namespace
+
+namespace sim
+{
+
+CUstream_st *
+resolve(cudaStream_t stream)
+{
+    CUstream_st *s = stream ? stream : &runtime().default_stream;
+
+    return runtime().streams.count(s) ? s : nullptr;
+}
+
+cudaError_t
+enqueue(cudaStream_t stream, Operation operation)
+{
+    CUstream_st *s = resolve(stream);
+
+    if (!s)
+        return result(cudaErrorInvalidResourceHandle);
+    if (s->capture == cudaStreamCaptureStatusInvalidated)
+        return result(cudaErrorStreamCaptureInvalidated);
+    if (s->capture == cudaStreamCaptureStatusActive)
+        s->captured.push_back(std::move(operation));
+    else
+        s->queue.push_back(std::move(operation));
+    return cudaSuccess;
+}
+
+void
+drain(const std::function<bool()> &done)
+{
+    for (;;) {
+        std::vector<CUstream_st *> able;
+
+        if (done())
+            return;
+        for (CUstream_st *s : runtime().streams)
+            if (!s->queue.empty() &&
+                (!s->queue.front().ready || s->queue.front().ready()))
+                able.push_back(s);
+        if (able.empty())
+            return;
+        CUstream_st *next = able[interleaving() % able.size()];
+        Operation operation = std::move(next->queue.front());
+        next->queue.pop_front();
+        if (runtime().sticky == cudaSuccess)
+            operation.run();
+    }
+}
+
+void
+drain_all()
+{
+    drain([] { return false; });
+}
+
+void
+set_interleaving(uint64_t seed)
+{
+    interleaving.seed(seed);
+}
+
+cudaError_t
+prepare_kernel(const void *kernel, size_t shared_bytes)
+{
+    ENTER();
+    NOT_IN_CAPTURE();
+    if (shared_bytes > device_limits().shared_bytes)
+        return result(cudaErrorInvalidValue);
+    prepared[kernel] = shared_bytes;
+    return cudaSuccess;
+}
+
+cudaError_t
+enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
+               size_t shared_bytes, cudaStream_t stream,
+               void (*make)(const void *), const void *call, size_t call_bytes)
+{
+    ENTER();
+    auto it = prepared.find(kernel);
+
+    /* Loading lazily inside a capture may allocate or synchronise. */
+    if (it == prepared.end()) {
+        host_violation("a kernel is launched that was never prepared");
+        return result(cudaErrorInvalidDeviceFunction);
+    }
+    if (shared_bytes > it->second)
+        return result(cudaErrorInvalidValue);
+    Launch launch;
+    const char *bytes = static_cast<const char *>(call);
+    launch.name = "kernel";
+    launch.make = make;
+    launch.call.assign(bytes, bytes + call_bytes);
+    launch.blocks = static_cast<uint32_t>(blocks);
+    launch.threads = threads;
+    launch.shared_bytes = static_cast<uint32_t>(shared_bytes);
+    return enqueue(stream, {nullptr, [launch]() mutable {
+                                if (!run(launch))
+                                    runtime().sticky = cudaErrorLaunchFailure;
+                            }});
+}
+
+} // namespace sim
+
+using namespace sim;
+
+extern "C" {
+
+cudaError_t
+cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int)
+{
+    ENTER();
+    NOT_IN_CAPTURE();
+    *stream = new CUstream_st;
+    (*stream)->device = current_device();
+    runtime().streams.insert(*stream);
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaStreamDestroy(cudaStream_t stream)
+{
+    cudaError_t entered = enter();
+    if (!stream || !runtime().streams.count(stream))
+        return result(cudaErrorInvalidResourceHandle);
+    drain_all();
+    runtime().streams.erase(stream);
+    delete stream;
+    return entered;
+}
+
+cudaError_t
+cudaStreamSynchronize(cudaStream_t stream)
+{
+    ENTER();
+    NOT_IN_CAPTURE();
+    CUstream_st *s = resolve(stream);
+    if (!s)
+        return result(cudaErrorInvalidResourceHandle);
+    drain([s] { return s->queue.empty(); });
+    return result(runtime().sticky);
+}
+
+cudaError_t
+cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int)
+{
+    ENTER();
+    uint64_t wanted = event->recorded;
+    return enqueue(stream, {[=] { return event->reached >= wanted; }, [] {}});
+}
+
+cudaError_t
+cudaStreamGetDevice(cudaStream_t stream, int *device)
+{
+    ENTER();
+    CUstream_st *s = resolve(stream);
+    if (!s)
+        return result(cudaErrorInvalidResourceHandle);
+    *device = stream ? s->device : current_device();
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
+{
+    ENTER();
+    *event = new CUevent_st;
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaEventDestroy(cudaEvent_t event)
+{
+    cudaError_t entered = enter();
+    drain_all();
+    delete event;
+    return entered;
+}
+
+cudaError_t
+cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    ENTER();
+    uint64_t number = ++event->recorded;
+    return enqueue(stream, {nullptr, [=] {
+                                if (event->reached < number)
+                                    event->reached = number;
+                            }});
+}
+
+cudaError_t
+cudaEventSynchronize(cudaEvent_t event)
+{
+    ENTER();
+    NOT_IN_CAPTURE();
+    uint64_t wanted = event->recorded;
+    drain([=] { return event->reached >= wanted; });
+    return result(runtime().sticky);
+}
+
+cudaError_t
+cudaEventQuery(cudaEvent_t event)
+{
+    ENTER();
+    NOT_IN_CAPTURE();
+    return event->reached >= event->recorded ? cudaSuccess : cudaErrorNotReady;
+}
+}
