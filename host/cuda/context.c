@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* What a call sends beyond this while the device lags behind, it waits for. */
-enum { SLOTS = 8, SLOT_BYTES = 256 << 10 };
+enum { SLOTS = 8, SLOT_BYTES = 1 << 20 };
 
 /* Everything that is lazy: afterwards a launch neither loads nor allocates. */
 static oriel_status
@@ -36,7 +36,8 @@ prepare_kernels(int32_t head_dim, oriel_error *err)
 }
 
 static oriel_status
-fill(oriel_backend_context *c, oriel_error *err)
+fill(oriel_backend_context *c, const oriel_backend_config *config,
+     oriel_error *err)
 {
     oriel_device_info info = {0};
     oriel_status status = oriel_cuda_describe(c->device_index, &info, err);
@@ -45,6 +46,8 @@ fill(oriel_backend_context *c, oriel_error *err)
         status = prepare_kernels(c->weights->shapes.head_dim, err);
     if (!status)
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
+    if (!status)
+        status = oriel_cuda_graphs_create(&c->graphs, config->graphs, err);
     if (!status)
         status = oriel_cuda_check(
             cudaEventCreateWithFlags(&c->done, cudaEventDisableTiming),
@@ -73,7 +76,7 @@ oriel_cuda_create_context(oriel_backend_context **out,
         (float)(1.0 / sqrt(weights->shapes.head_dim) * 1.4426950408889634);
     status = oriel_cuda_enter(&scope, c->device_index, err);
     if (!status)
-        status = fill(c, err);
+        status = fill(c, config, err);
     oriel_cuda_leave(&scope);
     if (status) {
         oriel_cuda_destroy_context(c);
@@ -81,6 +84,17 @@ oriel_cuda_create_context(oriel_backend_context **out,
     }
     *out = c;
     return ORIEL_OK;
+}
+
+void *
+oriel_cuda_host_scratch(oriel_backend_context *c, size_t bytes)
+{
+    if (bytes <= c->scratch_bytes)
+        return c->scratch;
+    oriel_free(&c->hooks, c->scratch);
+    c->scratch = oriel_alloc(&c->hooks, bytes);
+    c->scratch_bytes = c->scratch ? bytes : 0;
+    return c->scratch;
 }
 
 const char *
@@ -101,9 +115,11 @@ oriel_cuda_destroy_context(oriel_backend_context *c)
     (void)oriel_cuda_enter(&scope, c->device_index, &ignored);
     if (c->ran)
         (void)cudaEventSynchronize(c->done);
+    oriel_cuda_graphs_destroy(&c->graphs);
     oriel_cuda_ring_destroy(&c->ring);
     if (c->has_done)
         (void)cudaEventDestroy(c->done);
     oriel_cuda_leave(&scope);
+    oriel_free(&hooks, c->scratch);
     oriel_free(&hooks, c);
 }

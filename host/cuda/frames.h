@@ -22,6 +22,9 @@ typedef struct oriel_cuda_frames {
     uint8_t *waiting;         /* between the passes, frame after frame */
 } oriel_cuda_frames;
 
+/* Bytes of a frame among 'sources'. */
+size_t oriel_cuda_source_bytes(const oriel_item *item);
+
 /* Whether the GPU resamples what this plan is made of. */
 bool oriel_cuda_resamples(const oriel_plan *plan);
 

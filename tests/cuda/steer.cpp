@@ -42,6 +42,24 @@ steer_architecture(int architecture)
     sim::set_device_limits(limits);
 }
 
+uint64_t
+steer_waits(void)
+{
+    return sim::tally().waits;
+}
+
+uint64_t
+steer_allocations(void)
+{
+    return sim::tally().allocations;
+}
+
+uint64_t
+steer_graph_launches(void)
+{
+    return sim::tally().graph_launches;
+}
+
 size_t
 steer_device_bytes(void)
 {

@@ -42,6 +42,8 @@ enqueue(cudaStream_t stream, Operation operation)
         return result(cudaErrorInvalidResourceHandle);
     if (s->capture == cudaStreamCaptureStatusInvalidated)
         return result(cudaErrorStreamCaptureInvalidated);
+    if (s == &runtime().default_stream && implicit_in_capture() != cudaSuccess)
+        return cudaErrorStreamCaptureImplicit;
     if (s->capture == cudaStreamCaptureStatusActive)
         s->captured.push_back(std::move(operation));
     else
@@ -130,12 +132,13 @@ using namespace sim;
 extern "C" {
 
 cudaError_t
-cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int)
+cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
 {
     ENTER();
     NOT_IN_CAPTURE();
     *stream = new CUstream_st;
     (*stream)->device = current_device();
+    (*stream)->flags = flags;
     runtime().streams.insert(*stream);
     return cudaSuccess;
 }
@@ -160,6 +163,7 @@ cudaStreamSynchronize(cudaStream_t stream)
     CUstream_st *s = resolve(stream);
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
+    runtime().tally.waits += !s->queue.empty();
     drain([s] { return s->queue.empty(); });
     return result(runtime().sticky);
 }
@@ -217,6 +221,7 @@ cudaEventSynchronize(cudaEvent_t event)
     ENTER();
     NOT_IN_CAPTURE();
     uint64_t wanted = event->recorded;
+    runtime().tally.waits += event->reached < wanted;
     drain([=] { return event->reached >= wanted; });
     return result(runtime().sticky);
 }
