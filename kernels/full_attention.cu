@@ -25,6 +25,12 @@
  *          Keys and values are committed apart, so that the scores of a tile
  *          start before its values have come.
  *
+ * Banks    ldmatrix: no conflicts.  cp.async writes take 8/5 of the least phases
+ *          at head_dim 80, twice the least at 16 and 32, the least at 64 and 128.
+ *
+ * Sectors  cp.async reads whole ones; stores take twice the least, 16 bytes of a
+ *          row by a quad.
+ *
  * Order    key tiles start at the frame's first row and go up; nothing is split
  *          over keys.  A row's bytes depend on its frame alone.
  *

@@ -22,6 +22,10 @@
  * Banks    tiles are swizzled (tile.cuh): ldmatrix and cp.async have no
  *          conflicts.
  *
+ * Sectors  cp.async reads whole ones.  Pairs of bf16 are stored, and a residual
+ *          read, with twice the least, 16 bytes of a row by a quad; of fp32 with
+ *          the least.  The other half of a sector follows at once.
+ *
  * Bound    2 rows columns depth operations; 6 ldmatrix.x4 feed 16 mma.
  *
  * Error    |c - exact| <= depth 2^-22 sum |a b|: each mma step may truncate at

@@ -24,6 +24,10 @@
  * Loads    four pixels by four words, whatever the source's alignment; only the
  *          ends of a line, whose words it shares with others, byte by byte.
  *
+ * Sectors  at half the size: loads 4.9 of the least along the rows first, 3.7 down
+ *          the columns first, most of them taps that L1 has; stores 3, as a
+ *          thread's three words lie 12 bytes from the next one's.
+ *
  * Bound    first: the source moves in, the waiting rows out; last: those in, the
  *          patches out.  Taps of neighbours come from the L1 cache.
  *

@@ -11,6 +11,8 @@
  *          columns at a time, 16 bytes a load.  The row is read twice: the
  *          second time it comes from L1 (2,560 bytes a row when published).
  *
+ * Sectors  loads and stores: the least.
+ *
  * Order    a lane sums its own columns in ascending order, then lanes are added
  *          in pairs at distance 16, 8, 4, 2, 1: the same for every row, so a
  *          row's bytes do not depend on its place or on the batch.

@@ -17,6 +17,9 @@
  *
  * Launch   a block of 256 threads a row; a thread turns two neighbouring pairs.
  *
+ * Sectors  at head_dim 80: loads 1,440 where 1,248 would do, stores 832 where 640
+ *          would: half a head is 80 bytes, so its warps begin within sectors.
+ *
  * Bound    q and k move in and out: 8 bytes a value of hidden.
  *
  * Error    2^-8 of the pair's length: one rounding.

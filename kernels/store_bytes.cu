@@ -12,6 +12,8 @@
  *
  * Launch   one block, 16 bytes a thread
  *
+ * Sectors  the least.
+ *
  * Error    none
  */
 #include "ops.h"

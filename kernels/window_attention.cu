@@ -27,7 +27,15 @@
  *          windows share a block, each from a multiple of 16 on, so where a
  *          window lies does not change how its keys fall into instructions.
  *
- * Banks    rows are an odd number of 16-byte chunks apart: no conflicts.
+ * Banks    rows are an odd number of 16-byte chunks apart.  ldmatrix: no
+ *          conflicts.  cp.async writes run along rows and where a row ends within
+ *          eight lanes two may meet: 8/5 of the least phases at head_dim 80, 8/3
+ *          at 16, 2 at 32, the least at 64 and 128.  The turn of q and k loads
+ *          and stores pairs in 2 phases instead of 1 at 32, 64 and 80.
+ *
+ * Sectors  cp.async reads whole ones, the rope table and positions take 1,528
+ *          where 1,496 would do; stores take twice the least, 16 bytes of a row
+ *          by a quad.
  *
  * Bound    q, k, v, o move once: 8 head_dim bytes a patch and head for 4 n
  *          head_dim operations: n / 2 a byte, memory-bound on every GPU.

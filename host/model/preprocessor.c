@@ -67,13 +67,17 @@ read_flags(oriel_network *net, oriel_fields *fields)
     for (size_t i = 0; i < 2; i++)
         if (oriel_field_bool(fields, steps[i], &flag) && !flag)
             refuse(fields, steps[i], "false is not supported, only true");
-    /* Cropping, padding and whatever else somebody's processor does. */
+    /* Cropping, padding and whatever else somebody's processor does.  Here null
+       is what files have for "not done", and the reference takes it for that. */
     json_object_foreach((json_t *)fields->object, name, value)
     {
-        if (strncmp(name, "do_", 3) == 0 && !is_our_step(name) &&
-            json_is_true(value))
+        if (strncmp(name, "do_", 3) != 0 || is_our_step(name))
+            continue;
+        if (json_is_true(value))
             refuse(fields, ORIEL_QUOTE(name),
                    "true is not supported, only false");
+        else if (!json_is_false(value) && !json_is_null(value))
+            oriel_field_fail(fields, ORIEL_QUOTE(name), value, "true or false");
     }
 }
 

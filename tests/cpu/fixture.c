@@ -8,7 +8,6 @@
 #include "support/random.h"
 #include "support/suite.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,84 +19,7 @@ fixture_backend(void)
     return oriel_backend_entry(ORIEL_VERSION_STRING);
 }
 
-static const int32_t tiny_full[] = {1, 3};
-const oriel_network fixture_tiny = {
-    .depth = 4,
-    .hidden_size = 32,
-    .intermediate_size = 20,
-    .num_heads = 2,
-    .head_dim = 16,
-    .out_hidden_size = 24,
-    .in_channels = 3,
-    .patch_size = 4,
-    .temporal_patch_size = 2,
-    .spatial_merge_size = 2,
-    .window_size = 32,
-    .n_full_attention_blocks = 2,
-    .full_attention_blocks = tiny_full,
-    .rope_theta = 10000.0,
-};
-
-static const int32_t wide_full[] = {1};
-const oriel_network fixture_wide = {
-    .depth = 2,
-    .hidden_size = 240,
-    .intermediate_size = 411,
-    .num_heads = 3,
-    .head_dim = 80,
-    .out_hidden_size = 72,
-    .in_channels = 3,
-    .patch_size = 6,
-    .temporal_patch_size = 2,
-    .spatial_merge_size = 2,
-    .window_size = 48,
-    .n_full_attention_blocks = 1,
-    .full_attention_blocks = wide_full,
-    .rope_theta = 10000.0,
-};
-
-static const int32_t broad_full[] = {0};
-const oriel_network fixture_broad = {
-    .depth = 2,
-    .hidden_size = 48,
-    .intermediate_size = 64,
-    .num_heads = 2,
-    .head_dim = 24,
-    .out_hidden_size = 700,
-    .in_channels = 3,
-    .patch_size = 4,
-    .temporal_patch_size = 2,
-    .spatial_merge_size = 2,
-    .window_size = 48,
-    .n_full_attention_blocks = 1,
-    .full_attention_blocks = broad_full,
-    .rope_theta = 10000.0,
-};
-
-/* ---- A checkpoint in memory --------------------------------------------- */
-
-static char *
-write_config(const oriel_network *n)
-{
-    char *text = oracle_alloc(1, 4096);
-    int at = snprintf(
-        text, 4096,
-        "{\"model_type\": \"qwen2_5_vl\", \"vision_config\": {\"depth\": %d, "
-        "\"hidden_size\": %d, \"intermediate_size\": %d, \"num_heads\": %d, "
-        "\"out_hidden_size\": %d, \"in_channels\": 3, \"patch_size\": %d, "
-        "\"temporal_patch_size\": %d, \"spatial_merge_size\": %d, "
-        "\"window_size\": %d, \"hidden_act\": \"silu\", "
-        "\"fullatt_block_indexes\": [",
-        n->depth, n->hidden_size, n->intermediate_size, n->num_heads,
-        n->out_hidden_size, n->patch_size, n->temporal_patch_size,
-        n->spatial_merge_size, n->window_size);
-
-    for (int32_t i = 0; i < n->n_full_attention_blocks; i++)
-        at += snprintf(text + at, 4096 - (size_t)at, "%s%d", i ? ", " : "",
-                       n->full_attention_blocks[i]);
-    snprintf(text + at, 4096 - (size_t)at, "]}}");
-    return text;
-}
+/* ---- Weights ------------------------------------------------------------ */
 
 /* A value's scale: matrices keep the size of what they multiply. */
 static double
@@ -111,121 +33,45 @@ scale_of(oriel_tensor t, oriel_tensor_shape shape)
     return 1.7 / __builtin_sqrt((double)shape.columns);
 }
 
+typedef struct filling {
+    const oracle_weights *oracle;
+    random_stream stream;
+} filling;
+
+/* The oracle gets the very numbers that fit in a float. */
 static void
-fill(double *out, oriel_tensor t, oriel_tensor_shape shape,
-     random_stream *stream)
+fill(void *user, oriel_tensor t, int32_t block, float *out, int64_t n)
 {
-    double scale = scale_of(t, shape);
+    filling *f = user;
+    double *truth = oracle_weights_get(f->oracle, t, block);
+    double scale = scale_of(t, oriel_tensor_get_shape(f->oracle->network, t));
     int is_norm = t == ORIEL_TENSOR_NORM1 || t == ORIEL_TENSOR_NORM2 ||
                   t == ORIEL_TENSOR_MERGER_NORM;
 
-    for (int64_t i = 0; i < shape.rows * shape.columns; i++) {
-        double value = random_unit(stream) * scale + (is_norm ? 1.0 : 0.0);
+    for (int64_t i = 0; i < n; i++) {
+        double value = random_unit(&f->stream) * scale + (is_norm ? 1.0 : 0.0);
 
         /* Two residual channels far above the others, as in real models. */
         if (t == ORIEL_TENSOR_DOWN_BIAS && (i == 3 || i == 17))
             value = 20.0;
-        out[i] = (double)(float)value;
+        out[i] = (float)value;
+        truth[i] = (double)out[i];
     }
-}
-
-static void
-append_tensor(char **header, size_t *used, const char *name,
-              oriel_tensor_shape shape, const oriel_network *net,
-              oriel_tensor t, size_t begin, size_t end)
-{
-    char dims[96];
-
-    if (t == ORIEL_TENSOR_PATCH_EMBED)
-        snprintf(dims, sizeof(dims), "%d, 3, %d, %d, %d", net->hidden_size,
-                 net->temporal_patch_size, net->patch_size, net->patch_size);
-    else if (shape.columns == 1)
-        snprintf(dims, sizeof(dims), "%lld", (long long)shape.rows);
-    else
-        snprintf(dims, sizeof(dims), "%lld, %lld", (long long)shape.rows,
-                 (long long)shape.columns);
-    *header = realloc(*header, *used + 512);
-    ck_assert_ptr_nonnull(*header);
-    *used += (size_t)snprintf(*header + *used, 512,
-                              "%s\"%s\": {\"dtype\": \"F32\", \"shape\": [%s], "
-                              "\"data_offsets\": [%zu, %zu]}",
-                              *used > 1 ? ", " : "", name, dims, begin, end);
-}
-
-typedef struct writer {
-    char *header;
-    size_t header_bytes;
-    float *data;
-    size_t values;
-    random_stream stream;
-} writer;
-
-static void
-write_tensor(writer *w, const fixture_model *m, const oriel_network *net,
-             oriel_tensor t, int32_t block)
-{
-    oriel_tensor_shape shape = oriel_tensor_get_shape(net, t);
-    size_t n = (size_t)(shape.rows * shape.columns);
-    double *truth = oracle_weights_get(m->oracle, t, block);
-    char name[160];
-
-    fill(truth, t, shape, &w->stream);
-    w->data = realloc(w->data, (w->values + n) * sizeof(float));
-    ck_assert_ptr_nonnull(w->data);
-    for (size_t i = 0; i < n; i++)
-        w->data[w->values + i] = (float)truth[i];
-    oriel_tensor_full_name(name, sizeof(name), "visual.", t, block);
-    append_tensor(&w->header, &w->header_bytes, name, shape, net, t,
-                  w->values * 4, (w->values + n) * 4);
-    w->values += n;
-}
-
-static size_t
-join(fixture_model *m, writer *w)
-{
-    uint64_t length;
-    size_t bytes;
-
-    w->header = realloc(w->header, w->header_bytes + 16);
-    ck_assert_ptr_nonnull(w->header);
-    w->header[w->header_bytes++] = '}';
-    while (w->header_bytes % 8)
-        w->header[w->header_bytes++] = ' ';
-    length = w->header_bytes;
-    bytes = 8 + w->header_bytes + w->values * 4;
-    m->bytes = oracle_alloc(1, bytes);
-    memcpy(m->bytes, &length, 8);
-    memcpy(m->bytes + 8, w->header, w->header_bytes);
-    memcpy(m->bytes + 8 + w->header_bytes, w->data, w->values * 4);
-    free(w->header);
-    free(w->data);
-    return bytes;
 }
 
 fixture_model
 fixture_model_make(const oriel_network *network, uint64_t seed)
 {
-    fixture_model m = {0};
-    writer w = {.stream = {seed}};
+    fixture_model m = {.oracle = oracle_weights_create(network)};
+    filling f = {m.oracle, {seed}};
     oriel_error err;
-    size_t bytes;
 
-    m.oracle = oracle_weights_create(network);
-    m.config = write_config(network);
-    w.header = malloc(1);
-    ck_assert_ptr_nonnull(w.header);
-    w.header[0] = '{';
-    w.header_bytes = 1;
-    for (int32_t t = 0; t < ORIEL_N_TENSORS; t++)
-        for (int32_t b = 0;
-             b < (oriel_tensor_in_block((oriel_tensor)t) ? network->depth : 1);
-             b++)
-            write_tensor(&w, &m, network, (oriel_tensor)t, b);
-    bytes = join(&m, &w);
-    ck_assert_msg(oriel_model_open_memory(&m.model, m.config, strlen(m.config),
-                                          m.bytes, bytes, NULL,
-                                          &err) == ORIEL_OK,
-                  "%s", err.message);
+    m.files = network_files_make(network, fill, &f);
+    ck_assert_msg(
+        oriel_model_open_memory(&m.model, m.files.config,
+                                strlen(m.files.config), m.files.weights,
+                                m.files.weights_bytes, NULL, &err) == ORIEL_OK,
+        "%s", err.message);
     return m;
 }
 
@@ -234,8 +80,7 @@ fixture_model_free(fixture_model *model)
 {
     oriel_model_destroy(model->model);
     oracle_weights_free(model->oracle);
-    free(model->config);
-    free(model->bytes);
+    network_files_free(&model->files);
 }
 
 /* ---- Encoding ----------------------------------------------------------- */

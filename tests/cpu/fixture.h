@@ -10,19 +10,12 @@
 
 #include "encode/backend.h"
 #include "oracle/oracle.h"
-
-/* The spec's tiny network: hidden 32, 2 heads, depth 4, full in 1 and 3. */
-extern const oriel_network fixture_tiny;
-/* head_dim 80, hidden 160, an intermediate that is no multiple of anything. */
-extern const oriel_network fixture_wide;
-/* Windows of 6 x 6 tokens: 144 patches, more than a tile of keys. */
-extern const oriel_network fixture_broad;
+#include "support/networks.h"
 
 typedef struct fixture_model {
     oriel_model *model;
     oracle_weights *oracle;
-    char *config;
-    unsigned char *bytes;
+    network_files files;
 } fixture_model;
 
 /* Fails the test when the model does not open. */

@@ -28,25 +28,6 @@ const char tiny_preprocessor[] =
     " \"image_std\": [0.26862954, 0.26130258, 0.27577711],\n"
     " \"image_processor_type\": \"Qwen2VLImageProcessor\"}\n";
 
-static const int32_t tiny_full_attention[] = {1, 3};
-
-const oriel_network tiny_network = {
-    .depth = TINY_DEPTH,
-    .hidden_size = TINY_HIDDEN,
-    .intermediate_size = TINY_INTERMEDIATE,
-    .num_heads = 2,
-    .head_dim = 16,
-    .out_hidden_size = TINY_OUT,
-    .in_channels = 3,
-    .patch_size = TINY_PATCH,
-    .temporal_patch_size = 2,
-    .spatial_merge_size = 2,
-    .window_size = 32,
-    .n_full_attention_blocks = 2,
-    .full_attention_blocks = tiny_full_attention,
-    .rope_theta = 10000.0,
-};
-
 /* ---- Values ----------------------------------------------------------- */
 
 float
@@ -158,7 +139,7 @@ add_tensor(bundle *b, const char *prefix, const char *dtype, int flags,
            oriel_tensor tensor, int32_t block)
 {
     const oriel_tensor_shape shape =
-        oriel_tensor_get_shape(&tiny_network, tensor);
+        oriel_tensor_get_shape(&fixture_tiny, tensor);
     const int is_qkv =
         tensor == ORIEL_TENSOR_QKV_WEIGHT || tensor == ORIEL_TENSOR_QKV_BIAS;
     char name[160];

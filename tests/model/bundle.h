@@ -10,6 +10,7 @@
 #define TESTS_MODEL_BUNDLE_H
 
 #include "model/manifest.h"
+#include "support/networks.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +26,6 @@ enum {
 /* Full; and what a re-save leaves when widths come from shapes. */
 extern const char tiny_config[];
 extern const char tiny_preprocessor[];
-extern const oriel_network tiny_network;
 
 enum { SPLIT_QKV = 1, CHANNELS_LAST = 2 };
 

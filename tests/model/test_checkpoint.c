@@ -35,7 +35,7 @@ check_values(const oriel_checkpoint *c)
         oriel_tensor_shape shape;
 
         oriel_manifest_at(TINY_DEPTH, i, &tensor, &block);
-        shape = oriel_tensor_get_shape(&tiny_network, tensor);
+        shape = oriel_tensor_get_shape(&fixture_tiny, tensor);
         ck_assert_int_le(shape.rows * shape.columns, (int)COUNT(data));
         ck_assert_int_eq(oriel_checkpoint_read(c, tensor, block, 0, shape.rows,
                                                ORIEL_DTYPE_F32, data, NULL),

@@ -46,7 +46,7 @@ static void
 append(FILE *f, oriel_tensor tensor, int32_t block)
 {
     const oriel_tensor_shape shape =
-        oriel_tensor_get_shape(&tiny_network, tensor);
+        oriel_tensor_get_shape(&fixture_tiny, tensor);
 
     for (int64_t r = 0; r < shape.rows; r++)
         for (int64_t c = 0; c < shape.columns; c++) {

@@ -4,6 +4,7 @@
  * formulations agreed on, and its parts against closed forms
  */
 #include "oracle/oracle.h"
+#include "support/networks.h"
 #include "support/suite.h"
 
 #include <math.h>
@@ -11,23 +12,6 @@
 
 /* ---- The fixture: a tiny network, its fill and its printed digits -------- */
 
-static const int32_t full_blocks[] = {1, 3};
-static const oriel_network tiny = {
-    .depth = 4,
-    .hidden_size = 32,
-    .intermediate_size = 20,
-    .num_heads = 2,
-    .head_dim = 16,
-    .out_hidden_size = 24,
-    .in_channels = 3,
-    .patch_size = 4,
-    .temporal_patch_size = 2,
-    .spatial_merge_size = 2,
-    .window_size = 32,
-    .n_full_attention_blocks = 2,
-    .full_attention_blocks = full_blocks,
-    .rope_theta = 10000.0,
-};
 static const int64_t grids[3][3] = {{1, 10, 14}, {2, 8, 8}, {1, 2, 2}};
 
 static double
@@ -67,7 +51,7 @@ static void
 fill_tensor(const oracle_weights *weights, const fill *f, int32_t block,
             uint64_t *seed)
 {
-    oriel_tensor_shape shape = oriel_tensor_get_shape(&tiny, f->tensor);
+    oriel_tensor_shape shape = oriel_tensor_get_shape(&fixture_tiny, f->tensor);
     double *values = oracle_weights_get(weights, f->tensor, block);
 
     for (int64_t i = 0; i < shape.rows * shape.columns; i++)
@@ -79,11 +63,11 @@ static oracle_weights *
 fixture_weights(void)
 {
     static const fill embed = {ORIEL_TENSOR_PATCH_EMBED, .1, 0.0};
-    oracle_weights *weights = oracle_weights_create(&tiny);
+    oracle_weights *weights = oracle_weights_create(&fixture_tiny);
     uint64_t seed = 1;
 
     fill_tensor(weights, &embed, 0, &seed);
-    for (int32_t b = 0; b < tiny.depth; b++)
+    for (int32_t b = 0; b < fixture_tiny.depth; b++)
         for (size_t i = 0; i < COUNT(block_fill); i++)
             fill_tensor(weights, &block_fill[i], b, &seed);
     for (size_t i = 0; i < COUNT(last_fill); i++)
@@ -96,7 +80,7 @@ static oracle_result *
 fixture_result(void)
 {
     int64_t rows = oracle_count_patches(grids, 3);
-    int64_t columns = oriel_network_patch_columns(&tiny);
+    int64_t columns = oriel_network_patch_columns(&fixture_tiny);
     double *pixels = oracle_alloc((size_t)(rows * columns), sizeof(*pixels));
     oracle_weights *weights = fixture_weights();
     oracle_result *result;

@@ -6,6 +6,7 @@
  * inline checks; the functions called are these.  So the simulator sees address,
  * size and place of each access of ordinary C++ code, and needs no wrapper type.
  */
+#include "counters.h"
 #include "grid.hpp"
 #include "memory.hpp"
 #include "report.hpp"
@@ -100,6 +101,15 @@ in_arguments(const Launch &launch, const char *p, size_t bytes)
 }
 
 static void
+count(const Thread &thread, Traffic traffic, uintptr_t at, size_t bytes,
+      const void *where)
+{
+    if (counting)
+        count_access(traffic, thread.block->index, thread.index, where, at,
+                     bytes);
+}
+
+static void
 plain_access(const void *address, size_t bytes, bool write, const void *where)
 {
     Thread *thread = current();
@@ -113,8 +123,11 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     /* Before shared memory, whose guards reach into the heap around it. */
     if (!write && in_arguments(thread->block->launch, p, bytes))
         return;
-    if (shared_access(*thread, address, bytes, write, where))
+    if (shared_access(*thread, address, bytes, write, where)) {
+        count(*thread, write ? Traffic::SHARED_STORES : Traffic::SHARED_LOADS,
+              static_cast<uintptr_t>(p - thread->block->shared), bytes, where);
         return;
+    }
     if (!write && in_program(reinterpret_cast<uintptr_t>(address)))
         return;
     GlobalTouch who{thread->block->launch.number, thread->block->index,
@@ -123,6 +136,8 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
         global_write(who, address, bytes, where);
     else
         global_read(who, address, bytes, where);
+    count(*thread, write ? Traffic::STORES : Traffic::LOADS,
+          reinterpret_cast<uintptr_t>(address), bytes, where);
 }
 
 } // namespace sim

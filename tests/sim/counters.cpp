@@ -11,59 +11,97 @@
 namespace
 {
 
-constexpr size_t CHUNK = 16, GROUPS = 8, SECTOR = 32;
+constexpr size_t WORD = 4, BANKS = 32, SECTOR = 32;
+constexpr uint32_t WARP = 32;
 
-struct Copy {
+struct Lane {
     uint32_t lane;
-    size_t offset;
-    uintptr_t source;
-    bool read;
+    uintptr_t at;
+    size_t bytes;
 };
 
-/* Block, warp, place, visit. */
-using Request = std::tuple<uint32_t, uint32_t, const void *, uint32_t>;
-/* Block, thread, place. */
-using Visitor = std::tuple<uint32_t, uint32_t, const void *>;
+/* Memory, block, warp, place, visit. */
+using Request =
+    std::tuple<sim::Traffic, uint32_t, uint32_t, const void *, uint32_t>;
+/* Memory, block, thread, place. */
+using Visitor = std::tuple<sim::Traffic, uint32_t, uint32_t, const void *>;
 
 sim_counters counters;
-std::map<Request, std::vector<Copy>> requests;
+std::map<Request, std::vector<Lane>> requests;
 std::map<Visitor, uint32_t> visits;
 
-/* Phases of 16-byte accesses: equal addresses are served together. */
+/* Of lanes that are served together: the most words that one bank has. */
 uint64_t
-phases(const std::vector<size_t> &offsets)
+phases(const std::vector<Lane> &lanes)
 {
-    std::set<size_t> groups[GROUPS];
+    std::set<uintptr_t> banks[BANKS];
     size_t most = 0;
 
-    for (size_t offset : offsets)
-        groups[offset / CHUNK % GROUPS].insert(offset);
-    for (const auto &group : groups)
-        most = std::max(most, group.size());
+    for (const Lane &lane : lanes)
+        for (uintptr_t word = lane.at / WORD;
+             word * WORD < lane.at + lane.bytes; word++)
+            banks[word % BANKS].insert(word);
+    for (const auto &words : banks)
+        most = std::max(most, words.size());
     return most;
 }
 
-void
-count_request(const std::vector<Copy> &lanes)
+/* How many lanes are served together. */
+uint32_t
+group_lanes(size_t bytes)
 {
-    std::vector<size_t> quarters[4];
-    std::set<uintptr_t> sectors;
+    return bytes <= WORD ? WARP : bytes <= 2 * WORD ? WARP / 2 : WARP / 4;
+}
+
+void
+count_banks(sim_banks &banks, const std::vector<Lane> &lanes)
+{
+    std::vector<Lane> groups[4];
+
+    for (const Lane &lane : lanes)
+        groups[lane.lane / group_lanes(lanes[0].bytes)].push_back(lane);
+    banks.requests++;
+    for (const auto &group : groups) {
+        banks.phases += phases(group);
+        banks.least += !group.empty();
+    }
+}
+
+void
+count_sectors(sim_sectors &moved, const std::vector<Lane> &lanes)
+{
+    std::set<uintptr_t> sectors, seen;
     size_t bytes = 0;
 
-    for (const Copy &copy : lanes) {
-        quarters[copy.lane / 8].push_back(copy.offset);
-        if (!copy.read)
-            continue;
-        sectors.insert(copy.source / SECTOR);
-        bytes += CHUNK;
+    for (const Lane &lane : lanes) {
+        for (uintptr_t s = lane.at / SECTOR; s * SECTOR < lane.at + lane.bytes;
+             s++)
+            sectors.insert(s);
+        if (seen.insert(lane.at).second)
+            bytes += lane.bytes;
     }
-    counters.copies++;
-    for (const auto &quarter : quarters) {
-        counters.copy_phases += phases(quarter);
-        counters.copy_least += !quarter.empty();
+    moved.requests++;
+    moved.sectors += sectors.size();
+    moved.needed += (bytes + SECTOR - 1) / SECTOR;
+}
+
+void
+count_request(sim::Traffic traffic, const std::vector<Lane> &lanes)
+{
+    switch (traffic) {
+    case sim::Traffic::ARRIVALS:
+        return count_banks(counters.arrivals, lanes);
+    case sim::Traffic::SHARED_LOADS:
+        return count_banks(counters.shared_loads, lanes);
+    case sim::Traffic::SHARED_STORES:
+        return count_banks(counters.shared_stores, lanes);
+    case sim::Traffic::COPIES:
+        return count_sectors(counters.copies, lanes);
+    case sim::Traffic::LOADS:
+        return count_sectors(counters.loads, lanes);
+    case sim::Traffic::STORES:
+        return count_sectors(counters.stores, lanes);
     }
-    counters.copy_sectors += sectors.size();
-    counters.copy_needed += (bytes + SECTOR - 1) / SECTOR;
 }
 
 } // namespace
@@ -71,39 +109,49 @@ count_request(const std::vector<Copy> &lanes)
 namespace sim
 {
 
+bool counting;
+
 void
 count_matrix(const size_t (&offsets)[8])
 {
-    counters.matrices++;
-    counters.matrix_phases += phases({offsets, offsets + 8});
+    std::vector<Lane> rows;
+
+    for (uint32_t i = 0; i < 8; i++)
+        rows.push_back({i, offsets[i], 16});
+    count_banks(counters.matrices, rows);
 }
 
 void
-count_copy(uint32_t block, uint32_t thread, const void *where, size_t offset,
-           const void *source, bool read)
+count_access(Traffic traffic, uint32_t block, uint32_t thread,
+             const void *where, uintptr_t at, size_t bytes)
 {
-    const uint32_t visit = visits[{block, thread, where}]++;
+    const uint32_t visit = visits[{traffic, block, thread, where}]++;
 
-    requests[{block, thread / 32, where, visit}].push_back(
-        {thread % 32, offset, reinterpret_cast<uintptr_t>(source), read});
+    requests[{traffic, block, thread / WARP, where, visit}].push_back(
+        {thread % WARP, at, bytes});
 }
 
 void
 close_requests()
 {
-    for (const auto &request : requests)
-        count_request(request.second);
+    for (const auto &[request, lanes] : requests)
+        count_request(std::get<0>(request), lanes);
     requests.clear();
     visits.clear();
 }
 
 } // namespace sim
 
+void
+sim_start_counters(void)
+{
+    counters = {};
+    sim::counting = true;
+}
+
 sim_counters
 sim_take_counters(void)
 {
-    const sim_counters taken = counters;
-
-    counters = {};
-    return taken;
+    sim::counting = false;
+    return counters;
 }

@@ -2,35 +2,49 @@
 /*
  * counters.h - what a kernel's accesses would cost a GPU's memories
  *
- * Shared memory has 32 banks of 4 bytes.  Of 16-byte accesses it serves eight
- * lanes at a time, one phase, when they fall into eight different groups of four
- * banks; each further row in the same group costs a phase more.  Global memory
+ * Shared memory has 32 banks of 4 bytes.  It serves a request in groups of
+ * lanes: all 32 of a warp where each takes at most 4 bytes, 16 for 8 bytes, 8 for
+ * 16.  A group costs one phase when its words fall into different banks, or are
+ * the same; each further word in the same bank costs a phase more.  Global memory
  * moves sectors of 32 bytes.
  *
- * A request is one instruction of one warp.  Asynchronous copies do not meet, so
- * their lanes are brought together by block, place in the program and how often
- * the lane has been there.
+ * A request is one instruction of one warp.  Loads, stores and asynchronous
+ * copies do not meet, so their lanes are brought together by block, place in the
+ * program and how often the lane has been there.  What g++ makes of a source is
+ * what is counted; vectors (uint4 and the like) are moved whole on both sides.
  */
 #ifndef TESTS_SIM_COUNTERS_H
 #define TESTS_SIM_COUNTERS_H
 
 #include <stdint.h>
 
+typedef struct sim_banks {
+    uint64_t requests;
+    uint64_t phases;
+    uint64_t least; /* were there no conflicts: one for each group of lanes */
+} sim_banks;
+
+typedef struct sim_sectors {
+    uint64_t requests;
+    uint64_t sectors;
+    uint64_t needed; /* were the request's bytes next to each other */
+} sim_sectors;
+
 typedef struct sim_counters {
-    uint64_t matrices;      /* 8 x 8 matrices that ldmatrix read */
-    uint64_t matrix_phases; /* at best one each */
-    uint64_t copies;        /* requests of cp.async */
-    uint64_t copy_phases;   /* of their writes: at best one for 8 lanes */
-    uint64_t copy_least;    /* that best */
-    uint64_t copy_sectors;  /* that they read */
-    uint64_t copy_needed;   /* sectors, were all bytes next to each other */
+    sim_banks matrices; /* 8 x 8 matrices that ldmatrix reads, one each */
+    sim_banks arrivals; /* what cp.async writes */
+    sim_banks shared_loads, shared_stores;
+    sim_sectors copies; /* what cp.async reads */
+    sim_sectors loads, stores;
 } sim_counters;
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Of all launches that ended since the last call; starts again from zero. */
+/* From zero, from now on; it takes time, so nothing is counted before. */
+void sim_start_counters(void);
+/* Of all launches that ended since then; nothing more is counted. */
 sim_counters sim_take_counters(void);
 
 #ifdef __cplusplus
@@ -41,12 +55,25 @@ sim_counters sim_take_counters(void);
 namespace sim
 {
 
+/* Which memory, and which way. */
+enum class Traffic {
+    ARRIVALS,
+    SHARED_LOADS,
+    SHARED_STORES,
+    COPIES,
+    LOADS,
+    STORES
+};
+
+/* Ask before the calls below. */
+extern bool counting;
+
 /* One matrix: where in shared memory its eight rows lie. */
 void count_matrix(const size_t (&offsets)[8]);
-/* One lane's copy of 16 bytes; 'read' says that the source is read. */
-void count_copy(uint32_t block, uint32_t thread, const void *where,
-                size_t offset, const void *source, bool read);
-/* A launch begins or ends: no request outlives it. */
+/* One lane's access; 'at' is an address or an offset in shared memory. */
+void count_access(Traffic traffic, uint32_t block, uint32_t thread,
+                  const void *where, uintptr_t at, size_t bytes);
+/* A launch ends: no request outlives it. */
 void close_requests();
 
 } // namespace sim

@@ -141,6 +141,19 @@ misalign(faulty_args args, uint32_t shift)
     args.out[t] = t < 32 ? pair->x + pair->y : 0;
 }
 
+/* Lane i moves vector i * stride. */
+template <class Vector>
+__global__ void
+strided(faulty_args args, int stride)
+{
+    Vector *shared = (Vector *)ptx::dynamic_shared();
+    const int at = (int)ptx::thread_index() * stride;
+
+    shared[at] = ((const Vector *)args.in)[at];
+    ptx::sync_warp();
+    ((Vector *)args.out)[at] = shared[at];
+}
+
 } // namespace
 
 extern "C" cudaError_t
@@ -176,4 +189,19 @@ faulty_run(int which, int wrong, const faulty_args *args)
     default:
         return go(misalign, 1, 64, wrong ? 1u : 0u);
     }
+}
+
+extern "C" cudaError_t
+strided_run(int bytes, int stride, const faulty_args *args)
+{
+    auto go = [&](auto kernel) {
+        cudaError_t error = prepare(kernel, 2048);
+        if (error != cudaSuccess)
+            return error;
+        return launch(kernel, 1, 32, 2048, nullptr, *args, stride);
+    };
+
+    return bytes == 4   ? go(strided<float>)
+           : bytes == 8 ? go(strided<float2>)
+                        : go(strided<float4>);
 }

@@ -31,6 +31,10 @@ enum {
 /* Enqueue kernel 'which', with its mistake or without. */
 cudaError_t faulty_run(int which, int wrong, const faulty_args *args);
 
+/* One warp moves in -> shared memory -> out, 'bytes' (4, 8 or 16) a lane, lanes
+   'stride' such vectors apart: what the counters are tried on. */
+cudaError_t strided_run(int bytes, int stride, const faulty_args *args);
+
 #ifdef __cplusplus
 }
 #endif

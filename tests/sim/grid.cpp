@@ -404,6 +404,18 @@ meet_block(const Site &site, uint32_t barrier, uint32_t n_threads,
 
 /* ---- cp.async ---------------------------------------------------------- */
 
+static void
+count_copy(const Thread &thread, const AsyncCopy &copy, const void *where)
+{
+    const uint32_t block = thread.block->index;
+
+    count_access(Traffic::ARRIVALS, block, thread.index, where, copy.offset,
+                 copy.bytes);
+    if (copy.valid_bytes)
+        count_access(Traffic::COPIES, block, thread.index, where,
+                     reinterpret_cast<uintptr_t>(copy.source), copy.bytes);
+}
+
 void
 copy_issue(size_t offset, const void *source, uint32_t bytes,
            uint32_t valid_bytes, const void *where)
@@ -432,9 +444,8 @@ copy_issue(size_t offset, const void *source, uint32_t bytes,
                             where);
         memcpy(copy.seen, source, valid_bytes);
     }
-    if (bytes == 16)
-        count_copy(block.index, thread.index, where, offset, source,
-                   valid_bytes > 0);
+    if (counting)
+        count_copy(thread, copy, where);
     block.shadow.copy_begins(block.clocks, thread.index, offset, bytes, where);
     if (schedule.landing == Landing::AT_ISSUE)
         land(block, copy);

@@ -175,7 +175,8 @@ load_matrices(sim::Block &block, uint32_t warp, void **brought)
             rows[i] = matrix_row(block, warp, m * 8 + i, lane);
             offsets[i] = lane.value - WINDOW;
         }
-        sim::count_matrix(offsets);
+        if (sim::counting)
+            sim::count_matrix(offsets);
         for (uint32_t l = 0; l < 32; l++) {
             uint16_t low, high;
             uint32_t g = l / 4, t = l % 4;

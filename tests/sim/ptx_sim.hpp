@@ -21,18 +21,65 @@
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
 
-struct alignas(8) float2 {
-    float x, y;
+/*
+ * Vectors go to and from memory whole, as they do on a GPU: 'volatile' keeps g++
+ * from taking them apart, so that the counters see one access.
+ */
+namespace sim
+{
+
+template <size_t BYTES> struct Whole {
+    typedef uint32_t words __attribute__((vector_size(BYTES), may_alias));
+
+    static void move(void *to, const void *from)
+    {
+        *static_cast<volatile words *>(to) =
+            *static_cast<const volatile words *>(from);
+    }
 };
-struct alignas(16) float4 {
-    float x, y, z, w;
+
+} // namespace sim
+
+template <class T> struct alignas(8) SimVector2 {
+    T x, y;
+
+    SimVector2() = default;
+    SimVector2(T a, T b) : x(a), y(b)
+    {
+    }
+    SimVector2(const SimVector2 &other)
+    {
+        sim::Whole<sizeof(*this)>::move(this, &other);
+    }
+    SimVector2 &operator=(const SimVector2 &other)
+    {
+        sim::Whole<sizeof(*this)>::move(this, &other);
+        return *this;
+    }
 };
-struct alignas(8) uint2 {
-    uint32_t x, y;
+
+template <class T> struct alignas(16) SimVector4 {
+    T x, y, z, w;
+
+    SimVector4() = default;
+    SimVector4(T a, T b, T c, T d) : x(a), y(b), z(c), w(d)
+    {
+    }
+    SimVector4(const SimVector4 &other)
+    {
+        sim::Whole<sizeof(*this)>::move(this, &other);
+    }
+    SimVector4 &operator=(const SimVector4 &other)
+    {
+        sim::Whole<sizeof(*this)>::move(this, &other);
+        return *this;
+    }
 };
-struct alignas(16) uint4 {
-    uint32_t x, y, z, w;
-};
+
+using float2 = SimVector2<float>;
+using float4 = SimVector4<float>;
+using uint2 = SimVector2<uint32_t>;
+using uint4 = SimVector4<uint32_t>;
 
 /* Where an instruction stands, for the reports. */
 #define ORIEL_SIM_HERE \

@@ -4,6 +4,7 @@
  * correct twin under none, and the stand-in runtime keeps CUDA's promises only.
  */
 #include "kernels/device_case.h"
+#include "sim/counters.h"
 #include "sim/faulty.h"
 #include "support/suite.h"
 
@@ -74,6 +75,41 @@ START_TEST(twins_are_not)
         ck_assert_int_eq(faulty_run(_i, 0, &args), cudaSuccess);
         ck_assert_str_eq(device_finish(), "");
     }
+}
+END_TEST
+
+/* Worked out by hand: 32 banks of 4 bytes, for 32, 16 or 8 lanes at a time, and
+   sectors of 32 bytes. */
+static const struct {
+    int bytes, stride;
+    uint64_t phases, least, sectors, needed;
+} strides[] = {
+    {4, 1, 1, 1, 4, 4},  {4, 2, 2, 1, 8, 4},    {4, 7, 1, 1, 28, 4},
+    {4, 8, 8, 1, 32, 4}, {8, 1, 2, 2, 8, 8},    {8, 2, 4, 2, 16, 8},
+    {8, 3, 2, 2, 24, 8}, {16, 1, 4, 4, 16, 16}, {16, 2, 8, 4, 32, 16}};
+
+START_TEST(strides_cost_phases_and_sectors)
+{
+    faulty_args args = make_arguments();
+    sim_counters c;
+
+    ck_assert_int_eq(strided_run(strides[_i].bytes, 1, &args), cudaSuccess);
+    ck_assert_str_eq(device_finish(), "");
+    sim_start_counters(); /* what was before does not count */
+    ck_assert_int_eq(strided_run(strides[_i].bytes, strides[_i].stride, &args),
+                     cudaSuccess);
+    ck_assert_str_eq(device_finish(), "");
+    c = sim_take_counters();
+    ck_assert_uint_eq(c.shared_stores.requests, 1);
+    ck_assert_uint_eq(c.shared_stores.phases, strides[_i].phases);
+    ck_assert_uint_eq(c.shared_stores.least, strides[_i].least);
+    ck_assert_mem_eq(&c.shared_loads, &c.shared_stores, sizeof(c.shared_loads));
+    ck_assert_uint_eq(c.loads.requests, 1);
+    ck_assert_uint_eq(c.loads.sectors, strides[_i].sectors);
+    ck_assert_uint_eq(c.loads.needed, strides[_i].needed);
+    ck_assert_mem_eq(&c.stores, &c.loads, sizeof(c.stores));
+    cudaFree((void *)args.in);
+    cudaFree(args.out);
 }
 END_TEST
 
@@ -220,6 +256,8 @@ main(void)
     tcase_add_loop_test(kernels, faults_are_reported, 0,
                         (int)COUNT(faults) * device_schedules());
     tcase_add_loop_test(kernels, twins_are_not, 0, FAULTY_KERNELS);
+    tcase_add_loop_test(kernels, strides_cost_phases_and_sectors, 0,
+                        COUNT(strides));
     tcase_add_test(runtime, nothing_runs_when_it_is_enqueued);
     tcase_add_loop_test(runtime, only_events_order_streams, 0, 2);
     tcase_add_test(runtime, captures_are_strict);

@@ -9,11 +9,10 @@
 #define TESTS_SUPPORT_TINY_MODEL_H
 
 #include "oriel.h"
+#include "support/networks.h"
 
 typedef struct tiny_model {
-    char *config;
-    unsigned char *weights;
-    size_t weights_bytes;
+    network_files files;
     oriel_model *model;
 } tiny_model;
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "support/networks.h"
+
+static const int32_t tiny_full[] = {1, 3};
+const oriel_network fixture_tiny = {
+    .depth = 4,
+    .hidden_size = 32,
+    .intermediate_size = 20,
+    .num_heads = 2,
+    .head_dim = 16,
+    .out_hidden_size = 24,
+    .in_channels = 3,
+    .patch_size = 4,
+    .temporal_patch_size = 2,
+    .spatial_merge_size = 2,
+    .window_size = 32,
+    .n_full_attention_blocks = 2,
+    .full_attention_blocks = tiny_full,
+    .rope_theta = 10000.0,
+};
+
+static const int32_t wide_full[] = {1};
+const oriel_network fixture_wide = {
+    .depth = 2,
+    .hidden_size = 240,
+    .intermediate_size = 411,
+    .num_heads = 3,
+    .head_dim = 80,
+    .out_hidden_size = 72,
+    .in_channels = 3,
+    .patch_size = 6,
+    .temporal_patch_size = 2,
+    .spatial_merge_size = 2,
+    .window_size = 48,
+    .n_full_attention_blocks = 1,
+    .full_attention_blocks = wide_full,
+    .rope_theta = 10000.0,
+};
+
+static const int32_t broad_full[] = {0};
+const oriel_network fixture_broad = {
+    .depth = 2,
+    .hidden_size = 48,
+    .intermediate_size = 64,
+    .num_heads = 2,
+    .head_dim = 24,
+    .out_hidden_size = 700,
+    .in_channels = 3,
+    .patch_size = 4,
+    .temporal_patch_size = 2,
+    .spatial_merge_size = 2,
+    .window_size = 48,
+    .n_full_attention_blocks = 1,
+    .full_attention_blocks = broad_full,
+    .rope_theta = 10000.0,
+};

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * networks.h - small networks for tests, and checkpoints of any network
+ */
+#ifndef TESTS_SUPPORT_NETWORKS_H
+#define TESTS_SUPPORT_NETWORKS_H
+
+#include "base/network.h"
+#include "model/manifest.h"
+
+#include <stddef.h>
+
+/* The spec's tiny network: hidden 32, 2 heads, depth 4, full in 1 and 3. */
+extern const oriel_network fixture_tiny;
+/* head_dim 80, hidden 240, an intermediate that is no multiple of anything. */
+extern const oriel_network fixture_wide;
+/* Windows of 6 x 6 tokens: 144 patches, more than a tile of keys. */
+extern const oriel_network fixture_broad;
+
+/* config.json, and one safetensors file of fp32. */
+typedef struct network_files {
+    char *config;
+    unsigned char *weights;
+    size_t weights_bytes;
+} network_files;
+
+/* Asked for the 'n' values of each tensor, in the manifest's order. */
+typedef void network_fill(void *user, oriel_tensor tensor, int32_t block,
+                          float *out, int64_t n);
+
+network_files network_files_make(const oriel_network *network,
+                                 network_fill *fill, void *user);
+void network_files_free(network_files *files);
+
+#endif /* TESTS_SUPPORT_NETWORKS_H */
