@@ -42,6 +42,18 @@ steer_architecture(int architecture)
     sim::set_device_limits(limits);
 }
 
+void
+steer_hold(cudaStream_t stream, int operations)
+{
+    sim::hold_stream(stream, operations);
+}
+
+void
+steer_release(cudaStream_t stream)
+{
+    sim::release_stream(stream);
+}
+
 uint64_t
 steer_waits(void)
 {

@@ -3,8 +3,8 @@
  * test_cuda_parts.c - segments cut into work, and bytes through the ring
  */
 #include "cuda/ring.h"
-#include "kernels/segments.h"
 #include "kernels/device_case.h"
+#include "kernels/segments.h"
 #include "support/random.h"
 #include "support/suite.h"
 

@@ -32,6 +32,7 @@ struct CUstream_st {
     int device = 0;
     unsigned flags = 0;
     std::deque<sim::Operation> queue;
+    bool held = false;
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
     cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
     std::vector<sim::Operation> captured;

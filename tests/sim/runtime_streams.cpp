@@ -60,7 +60,7 @@ drain(const std::function<bool()> &done)
         if (done())
             return;
         for (CUstream_st *s : runtime().streams)
-            if (!s->queue.empty() &&
+            if (!s->queue.empty() && !s->held &&
                 (!s->queue.front().ready || s->queue.front().ready()))
                 able.push_back(s);
         if (able.empty())
@@ -77,6 +77,23 @@ void
 drain_all()
 {
     drain([] { return false; });
+}
+
+void
+hold_stream(cudaStream_t stream, int operations)
+{
+    for (; operations > 0 && !stream->queue.empty(); operations--) {
+        Operation operation = std::move(stream->queue.front());
+        stream->queue.pop_front();
+        operation.run();
+    }
+    stream->held = true;
+}
+
+void
+release_stream(cudaStream_t stream)
+{
+    stream->held = false;
 }
 
 void
@@ -223,6 +240,8 @@ cudaEventSynchronize(cudaEvent_t event)
     uint64_t wanted = event->recorded;
     runtime().tally.waits += event->reached < wanted;
     drain([=] { return event->reached >= wanted; });
+    if (event->reached < wanted && runtime().sticky == cudaSuccess)
+        host_violation("a wait for an event that never comes");
     return result(runtime().sticky);
 }
 
