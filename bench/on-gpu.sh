@@ -23,7 +23,7 @@ TREE=$ROOT/build/on-gpu-tree
 LIMIT_MIB=64
 TOTAL=535 # seconds
 KERNELS="attention linear linear_gelu linear_rows linear_swiglu patch_embed
-    resample rms_norm rope store_bytes store_rows"
+    resample rms_norm rope store_bytes store_rows swiglu"
 
 die() {
     echo "on-gpu.sh: $*" >&2

@@ -11,7 +11,8 @@ formulation (tests/golden/tower64.py), and prints how far each is from
 transformers' fp32 and from float64.  --device cuda measures the GPU.
 
 Needs torch 2.15.0, transformers 5.23.0, safetensors and numpy, and 10 GB of
-memory (4 GB with --no-exact).
+memory (4 GB with --no-exact).  With --photo the input is a photograph that
+`oriel preprocess` made smaller; full_depth_sim.sh uses that.
 """
 import argparse
 import gc
@@ -20,6 +21,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 
 import numpy as np
 import torch
@@ -40,8 +42,12 @@ def arguments():
     parser.add_argument("--tool", required=True, help="the oriel program")
     parser.add_argument("--model", help="a checkpoint; default: a synthetic 7b")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--sizes", nargs="+", default=["448x448", "1036x476"],
-                        metavar="WxH", help="multiples of 28")
+    parser.add_argument("--sizes", nargs="*", metavar="WxH",
+                        help="of noise, multiples of 28; default: 448x448 and "
+                        "1036x476, and none beside photographs")
+    parser.add_argument("--photo", action="append", default=[], metavar="FILE")
+    parser.add_argument("--max-pixels", default="25088",
+                        help="of a photograph; default %(default)s")
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"])
     parser.add_argument("--no-exact", action="store_true",
                         help="leave float64 out")
@@ -49,7 +55,10 @@ def arguments():
                         help="where transformers and float64 run")
     parser.add_argument("--commit", help="default: what git says")
     parser.add_argument("--json", help="where to write the result")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.sizes is None:
+        args.sizes = [] if args.photo else ["448x448", "1036x476"]
+    return args
 
 
 def run_tool(args, *words):
@@ -68,6 +77,17 @@ def make_pixels(size, columns, folder):
     save_file({"pixel_values": values,
                "image_grid_thw": np.array([grid], np.int64)}, path)
     return values, grid, path
+
+
+def take_photo(args, photo, folder):
+    """A photograph's pixel_values, and its name and size."""
+    path = os.path.join(folder, os.path.basename(photo) + ".safetensors")
+    run_tool(args, "preprocess", photo, "--max-pixels", args.max_pixels, "-q",
+             "-o", path)
+    made = load_file(path)
+    grid = tuple(int(n) for n in made["image_grid_thw"][0])
+    name = f"{os.path.basename(photo)} at {grid[2] * 14}x{grid[1] * 14}"
+    return name, (made["pixel_values"], grid, path)
 
 
 def load_weights(folder):
@@ -115,13 +135,15 @@ def in_float64(args, config, weights, inputs):
             [grid], TowerShape(config))[1].cpu() for values, grid, _ in inputs]
 
 
-def by_tool(args, model, precision, inputs, folder):
+def by_tool(args, model, precision, inputs, folder, seconds):
     made = []
     for _, _, path in inputs:
         out = os.path.join(folder, "out.safetensors")
+        start = time.monotonic()
         run_tool(args, "encode", path, "--model", model, "--device",
                  args.device, "--precision", precision, "--dtype", "f32",
                  "--force", "-o", out)
+        seconds.append(round(time.monotonic() - start, 1))
         made.append(torch.from_numpy(load_file(out)["embeddings"]).double())
     return made
 
@@ -139,6 +161,13 @@ def commit_now():
         stdout=subprocess.PIPE, check=False).stdout.strip()
 
 
+def device_name(args):
+    """What the tool says of the device: a simulated one says so."""
+    lines = run_tool(args, "doctor").splitlines()
+    return next(line.split(None, 1)[1].split(";")[0] for line in lines
+                if line.split(None, 1)[0] == args.device)
+
+
 def processor_name():
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         for line in file:
@@ -153,12 +182,15 @@ def measure(args, folder):
         run_tool(args, "synth", "--config", "7b", "--seed", "1", model)
     config = transformers.AutoConfig.from_pretrained(model).vision_config
     columns = config.in_channels * 2 * config.patch_size ** 2
-    inputs = [make_pixels(size, columns, folder) for size in args.sizes]
+    inputs = {size: make_pixels(size, columns, folder) for size in args.sizes}
+    inputs |= dict(take_photo(args, photo, folder) for photo in args.photo)
+    args.names, inputs = list(inputs), list(inputs.values())
 
-    results = {}
+    results, args.seconds = {}, {}
     for precision in args.precisions:
+        seconds = args.seconds["oriel " + precision] = []
         results["oriel " + precision] = by_tool(args, model, precision, inputs,
-                                                folder)
+                                                folder, seconds)
     weights = load_weights(model)
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         results["transformers " + name] = by_transformers(
@@ -171,7 +203,7 @@ def measure(args, folder):
 
 def report(args, config, results):
     cases = []
-    for i, size in enumerate(args.sizes):
+    for i, size in enumerate(args.names):
         against = {"transformers fp32": results["transformers fp32"][i]}
         if "float64" in results:
             against["float64"] = results["float64"][i]
@@ -189,11 +221,12 @@ def report(args, config, results):
         "blocks": config.depth,
         "model": os.path.basename(args.model) if args.model
         else "oriel synth --config 7b --seed 1",
-        "device": args.device, "processor": processor_name(),
+        "device": args.device, "on": device_name(args),
+        "processor": processor_name(),
         "oriel": run_tool(args, "version").splitlines()[0],
         "commit": args.commit,
         "torch": torch.__version__, "transformers": transformers.__version__,
-        "cases": cases,
+        "sizes": args.names, "tool_seconds": args.seconds, "cases": cases,
     }
 
 

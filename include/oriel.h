@@ -367,7 +367,11 @@ ORIEL_API oriel_status oriel_plan_workspace(
  * so the first encode may be captured.  Make one per stream or thread.
  * Threads: any; the encoder: exclusive.
  * ORIEL_ERR_ARGUMENT (a preset), _DEVICE, _IO, _MEMORY, _CANCELLED, and
- * _UNSUPPORTED (a precision the device lacks; never another in its place)
+ * _UNSUPPORTED (a precision the device lacks; never another in its place).  With
+ * ORIEL_KERNELS_CUBLASLT also _DEVICE (libcublasLt.so.13 cannot be loaded) and
+ * _UNSUPPORTED (it has no algorithm whose bytes are the same in every batch);
+ * with ORIEL_KERNELS_AUTO a library that is wanted and missing is logged as a
+ * warning, and info.description says so.  The algorithms are logged.
  */
 ORIEL_API oriel_status
 oriel_encoder_create(oriel_encoder **out, const oriel_model *model,

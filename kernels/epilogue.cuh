@@ -9,13 +9,19 @@
 namespace epilogue
 {
 
-/* A bias that may be absent. */
+/* A bias that may be absent; 4-byte aligned. */
 struct Bias {
     const uint16_t *bias;
 
-    __device__ __forceinline__ float operator()(int32_t column) const
+    /* Of columns 'column', + 1, + 8, + 9; 'column' is even. */
+    __device__ __forceinline__ float4 four(int32_t column) const
     {
-        return bias ? ptx::bits_to_float((uint32_t)bias[column] << 16) : 0.0f;
+        if (!bias)
+            return {0, 0, 0, 0};
+        const uint32_t first = *(const uint32_t *)(bias + column);
+        const uint32_t second = *(const uint32_t *)(bias + column + 8);
+        return {tile::low_half(first), tile::high_half(first),
+                tile::low_half(second), tile::high_half(second)};
     }
 };
 

@@ -56,22 +56,21 @@ constexpr int THREADS = WARPS * 32;
 constexpr int QUERIES = WARPS * 16;
 using attention::KEYS;
 
-/* Rows first .. first + N_ROWS of one part of the frame; zeros beyond it. */
+/* N_ROWS rows from 'from' on, of which 'left' are the frame's; zeros beyond. */
 template <int HEAD_DIM, int N_ROWS>
 __device__ __forceinline__ void
-load_rows(uint32_t shared, const uint16_t *part, int64_t row_values,
-          int32_t first, int32_t n, int head_dim)
+load_rows(uint32_t shared, const uint16_t *from, int32_t row_values,
+          int32_t left, int head_dim)
 {
-    constexpr int CHUNKS = HEAD_DIM / 8;
-
-    for (int i = (int)ptx::thread_index(); i < N_ROWS * CHUNKS; i += THREADS) {
+    constexpr int CHUNKS = HEAD_DIM / 8, ALL = N_ROWS * CHUNKS;
+#pragma unroll 1 /* the addresses of all at once cost registers */
+    for (int i = (int)ptx::thread_index(); i < ALL; i += THREADS) {
         const int row = i / CHUNKS, chunk = i % CHUNKS;
-        const bool inside = first + row < n && chunk * 8 < head_dim;
-        const int64_t from =
-            inside ? (first + row) * row_values + chunk * 8 : int64_t{0};
+
         ptx::copy_async_16(
-            attention::chunk_address<HEAD_DIM>(shared, row, chunk), part + from,
-            inside);
+            attention::chunk_address<HEAD_DIM>(shared, row, chunk),
+            from + (int64_t{row} * row_values + chunk * 8),
+            row < left && chunk * 8 < head_dim);
     }
     ptx::copy_commit();
 }
@@ -105,8 +104,10 @@ advance(Running<HEAD_DIM> &r, uint32_t (&p)[attention::KEY_GROUPS][2],
     attention::exponentiate(p, r.sums, scores, r.most, scale);
 }
 
+/* Two blocks a multiprocessor, so that one multiplies while the other takes
+   exponentials; at 128 the accumulators leave no room. */
 template <int HEAD_DIM>
-__global__ void __launch_bounds__(THREADS, 1)
+__global__ void __launch_bounds__(THREADS, HEAD_DIM <= 80 ? 2 : 1)
     full_attention(oriel_full_attention_args args)
 {
     constexpr uint32_t PART_BYTES = KEYS * attention::row_bytes<HEAD_DIM>();
@@ -118,14 +119,16 @@ __global__ void __launch_bounds__(THREADS, 1)
         args.tiles + (int64_t)(ptx::block_index() / (uint32_t)args.heads) * 3;
     const int32_t first_row = at[0], n = at[1], first_query = at[2];
     const int64_t hidden = (int64_t)args.heads * args.head_dim;
-    const uint16_t *q_part =
-        args.qkv + first_row * 3 * hidden + head * args.head_dim;
-    const uint16_t *k_part = q_part + hidden, *v_part = k_part + hidden;
+    const int32_t row_values = 3 * args.heads * args.head_dim;
+    const uint16_t *const queries =
+        args.qkv + first_row * int64_t{row_values} + head * args.head_dim;
+    const uint16_t *next_rows = queries + hidden; /* keys; values: + hidden */
     const int n_tiles = (n + KEYS - 1) / KEYS;
 
     uint32_t q[HEAD_DIM / 16][4];
-    load_rows<HEAD_DIM, QUERIES>(shared, q_part, 3 * hidden, first_query, n,
-                                 args.head_dim);
+    load_rows<HEAD_DIM, QUERIES>(shared,
+                                 queries + first_query * int64_t{row_values},
+                                 row_values, n - first_query, args.head_dim);
     ptx::copy_wait<0>();
     ptx::sync_block();
 #pragma unroll
@@ -135,33 +138,34 @@ __global__ void __launch_bounds__(THREADS, 1)
     ptx::sync_block();
 
     /* Stage s: keys at 2 s parts, values behind them. */
-    load_rows<HEAD_DIM, KEYS>(shared, k_part, 3 * hidden, 0, n, args.head_dim);
-    load_rows<HEAD_DIM, KEYS>(shared + PART_BYTES, v_part, 3 * hidden, 0, n,
-                              args.head_dim);
+    load_rows<HEAD_DIM, KEYS>(shared, next_rows, row_values, n, args.head_dim);
+    load_rows<HEAD_DIM, KEYS>(shared + PART_BYTES, next_rows + hidden,
+                              row_values, n, args.head_dim);
     Running<HEAD_DIM> r = {};
     r.most[0] = r.most[1] = attention::MASKED;
     for (int t = 0; t < n_tiles; t++) {
         const uint32_t keys = shared + t % 2 * 2 * PART_BYTES;
         const uint32_t next = shared + (t + 1) % 2 * 2 * PART_BYTES;
-        const int next_key = (t + 1) * KEYS;
+        const int left = n - (t + 1) * KEYS; /* behind this tile */
         attention::Scores scores = {};
         uint32_t p[attention::KEY_GROUPS][2];
 
         ptx::copy_wait<1>(); /* the keys */
         ptx::sync_block();
         /* All are done with the other stage's keys: they may be replaced. */
-        load_rows<HEAD_DIM, KEYS>(next, k_part, 3 * hidden, next_key, n,
+        next_rows += KEYS * int64_t{row_values};
+        load_rows<HEAD_DIM, KEYS>(next, next_rows, row_values, left,
                                   args.head_dim);
         attention::multiply_keys<HEAD_DIM>(scores, q, keys, 0,
                                            attention::KEY_GROUPS, lane);
-        if (next_key > n)
-            attention::mask_keys(scores, n - t * KEYS, lane);
+        if (left < 0)
+            attention::mask_keys(scores, left + KEYS, lane);
         advance<HEAD_DIM>(r, p, scores, args.scale_log2);
 
         ptx::copy_wait<1>(); /* the values */
         ptx::sync_block();
-        load_rows<HEAD_DIM, KEYS>(next + PART_BYTES, v_part, 3 * hidden,
-                                  next_key, n, args.head_dim);
+        load_rows<HEAD_DIM, KEYS>(next + PART_BYTES, next_rows + hidden,
+                                  row_values, left, args.head_dim);
         attention::multiply_values<HEAD_DIM>(r.o, p, keys + PART_BYTES, 0,
                                              attention::KEY_GROUPS, lane);
     }

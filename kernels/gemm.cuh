@@ -7,10 +7,13 @@
  * c never reaches memory: an epilogue takes it in registers, adds bias,
  * residual or activation in fp32, and rounds once when it stores.
  *
- * Limits   columns % 16 == 0, depth % 8 == 0, a and b 16-byte aligned; rows any
+ * Limits   columns % 16 == 0, depth % 8 == 0, a and b 16-byte aligned, a bias
+ *          4-byte aligned; rows any
  *
  * Launch   256 threads a tile of 128 x 128: 8 warps of 64 x 32 each, 64
- *          accumulators a thread.  A ring of 3 stages of 64 depth, 32 KiB each,
+ *          accumulators a thread and 128 registers in all, so that two blocks
+ *          share a multiprocessor where its memory allows (sm_90, sm_100) and
+ *          one's epilogue lies behind the other's products.  A ring of 3 stages of 64 depth, 32 KiB each,
  *          98,304 bytes of shared memory, filled by cp.async two stages ahead.
  *          Tiles are taken 8 rows of tiles at a time, so that a wave shares its
  *          operands in L2.
@@ -24,7 +27,8 @@
  *
  * Sectors  cp.async reads whole ones.  Pairs of bf16 are stored, and a residual
  *          read, with twice the least, 16 bytes of a row by a quad; of fp32 with
- *          the least.  The other half of a sector follows at once.
+ *          the least.  The other half of a sector follows at once.  A bias is
+ *          read once a column and warp, not once a value.
  *
  * Bound    2 rows columns depth operations; 6 ldmatrix.x4 feed 16 mma.
  *
@@ -58,13 +62,15 @@ struct Operands {
     int32_t columns, depth;
 };
 
-/* What a launcher checks of every product; 'out' is where it stores. */
+/* What a launcher checks of every product; 'out' is where it stores, 'bias' what
+   the epilogue adds or null. */
 inline bool
-within_limits(const Operands &op, const void *out)
+within_limits(const Operands &op, const void *out, const uint16_t *bias)
 {
     return op.rows >= 0 && op.columns > 0 && op.depth > 0 &&
            op.columns % 16 == 0 && op.depth % 8 == 0 &&
-           ((uintptr_t)op.a | (uintptr_t)op.b | (uintptr_t)out) % 16 == 0;
+           ((uintptr_t)op.a | (uintptr_t)op.b | (uintptr_t)out) % 16 == 0 &&
+           (uintptr_t)bias % 4 == 0;
 }
 
 struct Tile {
@@ -91,44 +97,67 @@ tile_of_block(const Operands &op, int64_t block)
             (int32_t)(within / height) * COLUMNS};
 }
 
-/* 128 rows x 64 of one operand into a stage; what lies outside is zero. */
-__device__ __forceinline__ void
-load_operand(uint32_t shared, const uint16_t *from, int64_t first_row,
-             int64_t n_rows, int32_t depth, int32_t k)
-{
-    const int chunk = (int)ptx::thread_index() % 8;
-    const int32_t column = k + chunk * tile::CHUNK_VALUES;
+/*
+ * What one thread brings of a 128-row operand: of every stage the 16-byte chunk
+ * thread % 8 of the rows thread / 8 + 32 i.  What lies outside is zero and never
+ * read, so 'at' may point outside.
+ */
+struct Part {
+    const uint16_t *at; /* chunk of the first row, at depth 0 */
+    int64_t step;       /* values from one of its rows to the next */
+    int32_t left;       /* depth from there to the operand's end */
+    int n;              /* rows inside */
+    uint32_t to;        /* in a stage */
+
+    __device__ __forceinline__ void load(uint32_t shared, int32_t k) const
+    {
+        const int inside = k < left ? n : 0;
 #pragma unroll
-    for (int i = 0; i < ROWS / 32; i++) {
-        const int row = (int)ptx::thread_index() / 8 + i * 32;
-        const bool inside = first_row + row < n_rows && column < depth;
-        const int64_t at =
-            inside ? (first_row + row) * depth + column : int64_t{0};
-        ptx::copy_async_16(tile::chunk_address(shared, row, chunk), from + at,
-                           inside);
+        for (int i = 0; i < ROWS / 32; i++)
+            ptx::copy_async_16(shared + to + i * 32 * tile::ROW_BYTES,
+                               at + (k + i * step), i < inside);
     }
+};
+
+__device__ __forceinline__ Part
+part_of(const uint16_t *from, int64_t first_row, int64_t n_rows, int32_t depth)
+{
+    const int row = (int)ptx::thread_index() / 8;
+    const int chunk = (int)ptx::thread_index() % 8;
+    const int32_t column = chunk * tile::CHUNK_VALUES;
+    const int64_t rows = n_rows - first_row - row;
+    return {from + (first_row + row) * depth + column, int64_t{32} * depth,
+            depth - column, rows < ROWS ? (int)(rows + 31) / 32 : ROWS / 32,
+            tile::chunk_address(0, row, chunk)};
 }
 
 /* Where the rows of a come from: memory as it is.  patch_embed.cu has others. */
 struct CopyRows {
-    __device__ __forceinline__ void load(char *, uint32_t shared,
-                                         const Operands &op, int64_t row,
-                                         int32_t k) const
+    struct Rows {
+        Part part;
+
+        __device__ __forceinline__ void load(char *, uint32_t shared,
+                                             int32_t k) const
+        {
+            part.load(shared, k);
+        }
+    };
+
+    __device__ __forceinline__ Rows rows(const Operands &op, int64_t row) const
     {
-        load_operand(shared, op.a, row, op.rows, op.depth, k);
+        return {part_of(op.a, row, op.rows, op.depth)};
     }
 };
 
-template <class Loader>
+template <class Rows>
 __device__ __forceinline__ void
-load_stage(int stage, const Loader &loader, const Operands &op, Tile at,
-           int32_t k)
+load_stage(int stage, const Rows &a, const Part &b, int32_t k)
 {
     char *const memory = ptx::dynamic_shared() + stage * STAGE_BYTES;
     const uint32_t shared = ptx::shared_address(memory);
 
-    loader.load(memory, shared, op, at.row, k);
-    load_operand(shared + A_BYTES, op.b, at.column, op.columns, op.depth, k);
+    a.load(memory, shared, k);
+    b.load(shared + A_BYTES, k);
 }
 
 using Accumulators = float[ROW_GROUPS][COLUMN_GROUPS][4];
@@ -159,9 +188,10 @@ multiply_stage(Accumulators &c, uint32_t shared, int row, int column, int lane)
 }
 
 /*
- * Hand the accumulators over.  store(row, column, v) gets four values of a row:
- * v[0], v[1] of columns 'column', + 1 and v[2], v[3] of 'column' + 8, + 9, the
- * first 8 columns and the next of a group of 16.  Rows and columns are inside.
+ * Hand the accumulators over.  store(row, column, c, v) gets four values of a
+ * row: v[0], v[1] of columns 'column', + 1 and v[2], v[3] of 'column' + 8, + 9,
+ * the first 8 columns and the next of a group of 16; c is what columns(column)
+ * gave, once for all rows.  Rows and columns are inside.
  */
 template <class Epilogue>
 __device__ __forceinline__ void
@@ -169,24 +199,27 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
        int64_t row, int32_t column, int lane)
 {
 #pragma unroll
-    for (int i = 0; i < ROW_GROUPS; i++)
+    for (int j = 0; j < COLUMN_GROUPS; j += 2) {
+        const int32_t group = column + j * 8, first = group + lane % 4 * 2;
+        if (group >= op.columns)
+            break;
+        const auto of_columns = epilogue.columns(first);
 #pragma unroll
-        for (int half = 0; half < 2; half++) {
-            const int64_t r = row + i * 16 + half * 8 + lane / 4;
+        for (int i = 0; i < ROW_GROUPS; i++)
 #pragma unroll
-            for (int j = 0; j < COLUMN_GROUPS; j += 2) {
-                const int32_t group = column + j * 8;
+            for (int half = 0; half < 2; half++) {
+                const int64_t r = row + i * 16 + half * 8 + lane / 4;
                 const float v[4] = {c[i][j][2 * half], c[i][j][2 * half + 1],
                                     c[i][j + 1][2 * half],
                                     c[i][j + 1][2 * half + 1]};
-                if (r < op.rows && group < op.columns)
-                    epilogue.store(r, group + lane % 4 * 2, v);
+                if (r < op.rows)
+                    epilogue.store(r, first, of_columns, v);
             }
-        }
+    }
 }
 
-/* 'loader' puts 128 rows x 64 of a, swizzled, into a stage: by asynchronous
-   copies, or by plain stores, which the next barriers order as well. */
+/* 'loader' gives the rows of a: what puts 128 rows x 64, swizzled, into a stage,
+   by asynchronous copies, or by plain stores, which the next barriers order. */
 template <class Loader, class Epilogue>
 __device__ __forceinline__ void
 run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
@@ -196,13 +229,15 @@ run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
     const int warp = (int)ptx::thread_index() / 32;
     const int row = warp / 4 * WARP_ROWS, column = warp % 4 * WARP_COLUMNS;
     const Tile at = tile_of_block(op, ptx::block_index());
+    const auto a = loader.rows(op, at.row);
+    const Part b = part_of(op.b, at.column, op.columns, op.depth);
     const int n_stages = (op.depth + DEPTH - 1) / DEPTH;
     Accumulators c = {};
 
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++) {
         if (s < n_stages)
-            load_stage(s, loader, op, at, s * DEPTH);
+            load_stage(s, a, b, s * DEPTH);
         ptx::copy_commit();
     }
     for (int s = 0; s < n_stages; s++) {
@@ -213,7 +248,7 @@ run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
            place the next load takes. */
         ptx::sync_block();
         if (ahead < n_stages)
-            load_stage(ahead % STAGES, loader, op, at, ahead * DEPTH);
+            load_stage(ahead % STAGES, a, b, ahead * DEPTH);
         ptx::copy_commit();
         multiply_stage(c, shared + s % STAGES * STAGE_BYTES, row, column, lane);
     }

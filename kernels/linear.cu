@@ -27,49 +27,58 @@ namespace
 struct StoreBias {
     epilogue::Bias bias;
     uint16_t *out;
-    int32_t columns;
+    int32_t pitch;
+
+    __device__ __forceinline__ float4 columns(int32_t column) const
+    {
+        return bias.four(column);
+    }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float4 &b,
                                           const float (&v)[4]) const
     {
-        uint16_t *to = out + row * columns + column;
-        *(uint32_t *)to =
-            ptx::pack_bf16(v[0] + bias(column), v[1] + bias(column + 1));
-        *(uint32_t *)(to + 8) =
-            ptx::pack_bf16(v[2] + bias(column + 8), v[3] + bias(column + 9));
+        uint16_t *to = out + row * pitch + column;
+        *(uint32_t *)to = ptx::pack_bf16(v[0] + b.x, v[1] + b.y);
+        *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2] + b.z, v[3] + b.w);
     }
 };
 
 struct AddResidual {
     epilogue::Bias bias;
     uint16_t *residual;
-    int32_t columns;
+    int32_t pitch;
 
-    __device__ __forceinline__ void add(uint16_t *to, int32_t column, float low,
+    __device__ __forceinline__ void add(uint16_t *to, float low,
                                         float high) const
     {
         const uint32_t old = *(const uint32_t *)to;
-        *(uint32_t *)to =
-            ptx::pack_bf16(tile::low_half(old) + (low + bias(column)),
-                           tile::high_half(old) + (high + bias(column + 1)));
+        *(uint32_t *)to = ptx::pack_bf16(tile::low_half(old) + low,
+                                         tile::high_half(old) + high);
+    }
+
+    __device__ __forceinline__ float4 columns(int32_t column) const
+    {
+        return bias.four(column);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float4 &b,
                                           const float (&v)[4]) const
     {
-        uint16_t *to = residual + row * columns + column;
-        add(to, column, v[0], v[1]);
-        add(to + 8, column + 8, v[2], v[3]);
+        uint16_t *to = residual + row * pitch + column;
+        add(to, v[0] + b.x, v[1] + b.y);
+        add(to + 8, v[2] + b.z, v[3] + b.w);
     }
 };
 
-__global__ void __launch_bounds__(gemm::THREADS, 1)
+__global__ void __launch_bounds__(gemm::THREADS, 2)
     linear(gemm::Operands op, StoreBias store)
 {
     gemm::run(op, store);
 }
 
-__global__ void __launch_bounds__(gemm::THREADS, 1)
+__global__ void __launch_bounds__(gemm::THREADS, 2)
     linear_residual(gemm::Operands op, AddResidual store)
 {
     gemm::run(op, store);
@@ -95,7 +104,7 @@ oriel_cuda_linear_prepare(void)
 extern "C" cudaError_t
 oriel_cuda_linear(const oriel_linear_args *args, cudaStream_t stream)
 {
-    if (!gemm::within_limits(operands(args), args->out))
+    if (!gemm::within_limits(operands(args), args->out, args->bias))
         return cudaErrorInvalidValue;
     return launch(linear, gemm::tile_count(args->rows, args->columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, operands(args),
@@ -105,7 +114,7 @@ oriel_cuda_linear(const oriel_linear_args *args, cudaStream_t stream)
 extern "C" cudaError_t
 oriel_cuda_linear_residual(const oriel_linear_args *args, cudaStream_t stream)
 {
-    if (!gemm::within_limits(operands(args), args->out))
+    if (!gemm::within_limits(operands(args), args->out, args->bias))
         return cudaErrorInvalidValue;
     return launch(linear_residual, gemm::tile_count(args->rows, args->columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, operands(args),

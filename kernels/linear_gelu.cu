@@ -24,25 +24,26 @@ namespace
 struct StoreGelu {
     epilogue::Bias bias;
     uint16_t *out;
-    int32_t columns;
+    int32_t pitch;
 
-    __device__ __forceinline__ uint32_t pair(int32_t column, float low,
-                                             float high) const
+    __device__ __forceinline__ float4 columns(int32_t column) const
     {
-        return ptx::pack_bf16(epilogue::gelu(low + bias(column)),
-                              epilogue::gelu(high + bias(column + 1)));
+        return bias.four(column);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float4 &b,
                                           const float (&v)[4]) const
     {
-        uint16_t *to = out + row * columns + column;
-        *(uint32_t *)to = pair(column, v[0], v[1]);
-        *(uint32_t *)(to + 8) = pair(column + 8, v[2], v[3]);
+        uint16_t *to = out + row * pitch + column;
+        *(uint32_t *)to = ptx::pack_bf16(epilogue::gelu(v[0] + b.x),
+                                         epilogue::gelu(v[1] + b.y));
+        *(uint32_t *)(to + 8) = ptx::pack_bf16(epilogue::gelu(v[2] + b.z),
+                                               epilogue::gelu(v[3] + b.w));
     }
 };
 
-__global__ void __launch_bounds__(gemm::THREADS, 1)
+__global__ void __launch_bounds__(gemm::THREADS, 2)
     linear_gelu(gemm::Operands op, StoreGelu store)
 {
     gemm::run(op, store);
@@ -62,7 +63,7 @@ oriel_cuda_linear_gelu(const oriel_linear_args *args, cudaStream_t stream)
     const gemm::Operands op = {args->x, args->weight, args->rows, args->columns,
                                args->depth};
 
-    if (!gemm::within_limits(op, args->out))
+    if (!gemm::within_limits(op, args->out, args->bias))
         return cudaErrorInvalidValue;
     return launch(linear_gelu, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,

@@ -38,8 +38,6 @@ struct StoreRows {
     __device__ __forceinline__ void pair(char *row, int32_t column, float low,
                                          float high) const
     {
-        low += bias(column);
-        high += bias(column + 1);
         if (dtype == ORIEL_CUDA_F32)
             *(float2 *)(row + column * 4) = float2{low, high};
         else
@@ -48,16 +46,22 @@ struct StoreRows {
                                                   : ptx::pack_f16(low, high);
     }
 
+    __device__ __forceinline__ float4 columns(int32_t column) const
+    {
+        return bias.four(column);
+    }
+
     __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float4 &b,
                                           const float (&v)[4]) const
     {
         char *to = out + places[row] * row_bytes;
-        pair(to, column, v[0], v[1]);
-        pair(to, column + 8, v[2], v[3]);
+        pair(to, column, v[0] + b.x, v[1] + b.y);
+        pair(to, column + 8, v[2] + b.z, v[3] + b.w);
     }
 };
 
-__global__ void __launch_bounds__(gemm::THREADS, 1)
+__global__ void __launch_bounds__(gemm::THREADS, 2)
     linear_rows(gemm::Operands op, StoreRows store)
 {
     gemm::run(op, store);
@@ -78,8 +82,8 @@ oriel_cuda_linear_rows(const oriel_linear_rows_args *args, cudaStream_t stream)
                                args->depth};
     const int64_t width = args->dtype == ORIEL_CUDA_F32 ? 4 : 2;
 
-    if (!gemm::within_limits(op, args->out) || args->row_bytes % 16 ||
-        args->row_bytes < args->columns * width ||
+    if (!gemm::within_limits(op, args->out, args->bias) ||
+        args->row_bytes % 16 || args->row_bytes < args->columns * width ||
         args->dtype < ORIEL_CUDA_F32 || args->dtype > ORIEL_CUDA_F16)
         return cudaErrorInvalidValue;
     return launch(linear_rows, gemm::tile_count(op.rows, op.columns),

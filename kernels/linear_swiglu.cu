@@ -32,23 +32,27 @@ namespace
 struct StoreSwiglu {
     epilogue::Bias bias;
     uint16_t *out;
-    int32_t columns; /* of out */
+    int32_t pitch;
+
+    __device__ __forceinline__ float4 columns(int32_t column) const
+    {
+        return bias.four(column);
+    }
 
     /* v[0], v[1] are of the gate's group of 8, v[2], v[3] of up's. */
     __device__ __forceinline__ void store(int64_t row, int32_t column,
+                                          const float4 &b,
                                           const float (&v)[4]) const
     {
         const int32_t at = column / 16 * 8 + column % 8;
-        const float low =
-            epilogue::silu(v[0] + bias(column)) * (v[2] + bias(column + 8));
-        const float high =
-            epilogue::silu(v[1] + bias(column + 1)) * (v[3] + bias(column + 9));
+        const float low = epilogue::silu(v[0] + b.x) * (v[2] + b.z);
+        const float high = epilogue::silu(v[1] + b.y) * (v[3] + b.w);
 
-        *(uint32_t *)(out + row * columns + at) = ptx::pack_bf16(low, high);
+        *(uint32_t *)(out + row * pitch + at) = ptx::pack_bf16(low, high);
     }
 };
 
-__global__ void __launch_bounds__(gemm::THREADS, 1)
+__global__ void __launch_bounds__(gemm::THREADS, 2)
     linear_swiglu(gemm::Operands op, StoreSwiglu store)
 {
     gemm::run(op, store);
@@ -69,7 +73,7 @@ oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
     const gemm::Operands op = {args->x, args->weight, args->rows,
                                2 * args->columns, args->depth};
 
-    if (!gemm::within_limits(op, args->out))
+    if (!gemm::within_limits(op, args->out, args->bias))
         return cudaErrorInvalidValue;
     return launch(linear_swiglu, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,

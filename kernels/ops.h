@@ -159,7 +159,7 @@ cudaError_t oriel_cuda_patch_embed(const oriel_patch_embed_args *args,
 typedef struct oriel_linear_args {
     const uint16_t *x;      /* bf16 [rows, depth] */
     const uint16_t *weight; /* bf16 [columns, depth] */
-    const uint16_t *bias;   /* bf16 [columns]; NULL: none */
+    const uint16_t *bias;   /* bf16 [columns], 4-byte aligned; NULL: none */
     uint16_t *out;          /* bf16 [rows, columns]; the residual, in place */
     int64_t rows;
     int32_t columns; /* a multiple of 16 */
@@ -185,6 +185,18 @@ typedef struct oriel_linear_swiglu_args {
 cudaError_t oriel_cuda_linear_swiglu_prepare(void);
 cudaError_t oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
                                      cudaStream_t stream);
+
+/* swiglu.cu */
+typedef struct oriel_swiglu_args {
+    const uint16_t *gate_up; /* bf16 [rows, 2 columns]: 8 of gate, then the same
+                                8 of up, and so on */
+    uint16_t *out;           /* bf16 [rows, columns] */
+    int64_t rows;
+    int32_t columns; /* a multiple of 8 */
+} oriel_swiglu_args;
+cudaError_t oriel_cuda_swiglu_prepare(void);
+cudaError_t oriel_cuda_swiglu(const oriel_swiglu_args *args,
+                              cudaStream_t stream);
 
 /* linear_gelu.cu */
 cudaError_t oriel_cuda_linear_gelu_prepare(void);

@@ -54,23 +54,27 @@ struct Geometry {
 };
 
 /* The chunks of a stage that a thread makes: rows thread / 8 + 32 i. */
-template <class Make>
-__device__ __forceinline__ void
-make_rows(char *memory, const gemm::Operands &op, int64_t first_row, int32_t k,
-          const Make &make)
-{
-    const int chunk = (int)ptx::thread_index() % 8;
-    const int32_t column = k + chunk * tile::CHUNK_VALUES;
+template <class Source> struct MadeRows {
+    const Source &source;
+    const gemm::Operands &op;
+    int64_t first_row;
 
-    for (int i = 0; i < gemm::ROWS / 32; i++) {
-        const int row = (int)ptx::thread_index() / 8 + i * 32;
-        uint4 values = {0, 0, 0, 0};
+    __device__ __forceinline__ void load(char *memory, uint32_t,
+                                         int32_t k) const
+    {
+        const int chunk = (int)ptx::thread_index() % 8;
+        const int32_t column = k + chunk * tile::CHUNK_VALUES;
 
-        if (first_row + row < op.rows && column < op.depth)
-            values = make(first_row + row, column);
-        *(uint4 *)(memory + tile::chunk_offset(row, chunk)) = values;
+        for (int i = 0; i < gemm::ROWS / 32; i++) {
+            const int row = (int)ptx::thread_index() / 8 + i * 32;
+            uint4 values = {0, 0, 0, 0};
+
+            if (first_row + row < op.rows && column < op.depth)
+                values = source.make(first_row + row, column);
+            *(uint4 *)(memory + tile::chunk_offset(row, chunk)) = values;
+        }
     }
-}
+};
 
 struct FromPixels {
     Geometry geometry;
@@ -100,13 +104,10 @@ struct FromPixels {
                 pair(bytes.y, 0, at.x + 4), pair(bytes.y, 2, at.x + 4)};
     }
 
-    __device__ __forceinline__ void load(char *memory, uint32_t,
-                                         const gemm::Operands &op, int64_t row,
-                                         int32_t k) const
+    __device__ __forceinline__ MadeRows<FromPixels> rows(
+        const gemm::Operands &op, int64_t first_row) const
     {
-        make_rows(memory, op, row, k, [this](int64_t r, int32_t column) {
-            return make(r, column);
-        });
+        return {*this, op, first_row};
     }
 };
 
@@ -147,24 +148,29 @@ struct FromPixelValues {
         return {pairs[0], pairs[1], pairs[2], pairs[3]};
     }
 
-    __device__ __forceinline__ void load(char *memory, uint32_t,
-                                         const gemm::Operands &op, int64_t row,
-                                         int32_t k) const
+    __device__ __forceinline__ MadeRows<FromPixelValues> rows(
+        const gemm::Operands &op, int64_t first_row) const
     {
-        make_rows(memory, op, row, k, [this](int64_t r, int32_t column) {
-            return make(r, column);
-        });
+        return {*this, op, first_row};
     }
 };
 
 struct Store {
     uint16_t *out;
-    int32_t columns;
+    int32_t pitch;
 
-    __device__ __forceinline__ void store(int64_t row, int32_t column,
+    struct Nothing {
+    };
+
+    __device__ __forceinline__ Nothing columns(int32_t) const
+    {
+        return {};
+    }
+
+    __device__ __forceinline__ void store(int64_t row, int32_t column, Nothing,
                                           const float (&v)[4]) const
     {
-        uint16_t *to = out + row * columns + column;
+        uint16_t *to = out + row * pitch + column;
         *(uint32_t *)to = ptx::pack_bf16(v[0], v[1]);
         *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2], v[3]);
     }
@@ -211,7 +217,7 @@ oriel_cuda_patch_embed(const oriel_patch_embed_args *args, cudaStream_t stream)
         oriel_cuda_patch_depth(args->patch_size, args->slices)};
     const Store store = {args->out, args->hidden};
 
-    if (!within_limits(args) || !gemm::within_limits(op, args->out))
+    if (!within_limits(args) || !gemm::within_limits(op, args->out, nullptr))
         return cudaErrorInvalidValue;
     if (args->pixels)
         return launch(

@@ -134,6 +134,8 @@ write_output(cli_encode_job *job)
             {"model_digest", digest},
             {"device", job->engine.device.description},
             {"precision", cli_precision_name(job->engine.options.precision)},
+            {"kernels",
+             cli_choice_name("kernels", job->engine.options.kernels)},
             {"preprocessing", !other ? described
                               : job->pixels.preprocessing
                                   ? job->pixels.preprocessing

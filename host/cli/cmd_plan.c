@@ -250,6 +250,7 @@ choose_device(plan_job *job)
     cli_device_parse(job->options->device, &encoder.device,
                      &encoder.device_index);
     encoder.precision = (int32_t)job->options->precision;
+    encoder.kernels = (int32_t)job->options->kernels;
     encoder.threads = job->options->threads ? (int32_t)job->options->threads
                                             : cli_limits_read().threads;
     job->workspace_known =

@@ -49,6 +49,7 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
         options->precision ? (int32_t)options->precision : device.precision;
     chosen.threads = options->threads ? (int32_t)options->threads
                                       : cli_limits_read().threads;
+    chosen.kernels = (int32_t)options->kernels;
     chosen.hooks = &cli_hooks;
     engine->device = device;
     engine->options = chosen;

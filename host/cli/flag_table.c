@@ -20,6 +20,13 @@ static const cli_choice precisions[] = {
     {NULL, 0},
 };
 
+static const cli_choice kernels[] = {
+    {"auto", ORIEL_KERNELS_AUTO},
+    {"own", ORIEL_KERNELS_OWN},
+    {"cublaslt", ORIEL_KERNELS_CUBLASLT},
+    {NULL, 0},
+};
+
 static const cli_choice dtypes[] = {
     {"bf16", ORIEL_DTYPE_BF16},
     {"f16", ORIEL_DTYPE_F16},
@@ -92,6 +99,13 @@ const cli_flag cli_flags[] = {
      .commands = CLI_ENCODE | CLI_PLAN,
      .offset = FIELD(precision),
      .help = "of the arithmetic; auto is bf16 where the device is fast at it"},
+    {.name = "kernels",
+     .kind = CLI_CHOICE,
+     .choices = kernels,
+     .commands = CLI_ENCODE | CLI_PLAN,
+     .offset = FIELD(kernels),
+     .help = "of matrix products on a GPU: Oriel's own or cuBLASLt's, whose "
+             "bytes differ; auto goes by a table of devices"},
     {.name = "dtype",
      .kind = CLI_CHOICE,
      .choices = dtypes,

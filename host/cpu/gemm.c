@@ -227,7 +227,7 @@ make_height(oriel_gemm *gemm, int32_t index, oriel_error *err)
     bytes = dnnl_memory_desc_get_size(scratch);
     if (bytes > gemm->scratch_bytes)
         gemm->scratch_bytes = bytes;
-    code = dnnl_primitive_create(&h->primitive, product);
+    code = oriel_gemm_primitive_create(&h->primitive, product);
     if (code == dnnl_success)
         code = make_slots(gemm, h, &d, scratch, packing->engine);
     if (code != dnnl_success)

@@ -48,6 +48,10 @@ typedef struct oriel_gemm_packing {
 /* One thread, for a team's 'start'. */
 void oriel_gemm_thread_start(int32_t thread);
 
+/* dnnl_primitive_create, which writes its code through a NULL pointer when there
+   are no addresses left to map it at (2.6.3): refused while few are left. */
+dnnl_status_t oriel_gemm_primitive_create(dnnl_primitive_t *out,
+                                          dnnl_primitive_desc_t desc);
 oriel_status oriel_gemm_engine_create(dnnl_engine_t *engine, oriel_error *err);
 
 /* Ask oneDNN.  Member.  ORIEL_ERR_INTERNAL when it cannot. */

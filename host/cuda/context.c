@@ -25,6 +25,7 @@ prepare_kernels(int32_t head_dim, oriel_error *err)
            (e = oriel_cuda_patch_embed_prepare()) != cudaSuccess ||
            (e = oriel_cuda_linear_prepare()) != cudaSuccess ||
            (e = oriel_cuda_linear_swiglu_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_swiglu_prepare()) != cudaSuccess ||
            (e = oriel_cuda_linear_gelu_prepare()) != cudaSuccess ||
            (e = oriel_cuda_linear_rows_prepare()) != cudaSuccess ||
            (e = oriel_cuda_rope_prepare()) != cudaSuccess ||
@@ -33,6 +34,23 @@ prepare_kernels(int32_t head_dim, oriel_error *err)
            (e = oriel_cuda_store_rows_prepare()) != cudaSuccess ||
            (e = oriel_cuda_store_bytes_prepare()) != cudaSuccess);
     return oriel_cuda_check(e, "loading the kernels", err);
+}
+
+/* By the table or as asked for: context.h's products. */
+static oriel_status
+make_products(oriel_backend_context *c, const oriel_backend_config *config,
+              oriel_error *err)
+{
+    int32_t capability = 0;
+    oriel_status status =
+        oriel_cuda_capability(c->device_index, &capability, err);
+
+    if (status)
+        return status;
+    return oriel_cuda_products_create(
+        &c->products, &c->weights->shapes, config,
+        oriel_cuda_products_wanted(config->kernels, capability), &c->hooks,
+        err);
 }
 
 static oriel_status
@@ -45,6 +63,8 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = prepare_kernels(c->weights->shapes.head_dim, err);
     if (!status)
+        status = make_products(c, config, err);
+    if (!status)
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
     if (!status)
         status = oriel_cuda_graphs_create(&c->graphs, config->graphs, err);
@@ -53,7 +73,8 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
             cudaEventCreateWithFlags(&c->done, cudaEventDisableTiming),
             "cudaEventCreateWithFlags", err);
     c->has_done = !status;
-    snprintf(c->description, sizeof(c->description), "%s", info.description);
+    snprintf(c->description, sizeof(c->description), "%s, %s", info.description,
+             c->products.text);
     return status;
 }
 
@@ -72,6 +93,7 @@ oriel_cuda_create_context(oriel_backend_context **out,
     c->hooks = *config->hooks;
     c->weights = weights;
     c->device_index = config->device_index;
+    c->kernels = config->kernels;
     c->scale_log2 =
         (float)(1.0 / sqrt(weights->shapes.head_dim) * 1.4426950408889634);
     status = oriel_cuda_enter(&scope, c->device_index, err);
@@ -116,6 +138,7 @@ oriel_cuda_destroy_context(oriel_backend_context *c)
     if (c->ran)
         (void)cudaEventSynchronize(c->done);
     oriel_cuda_graphs_destroy(&c->graphs);
+    oriel_cuda_products_destroy(&c->products);
     oriel_cuda_ring_destroy(&c->ring);
     if (c->has_done)
         (void)cudaEventDestroy(c->done);

@@ -10,6 +10,7 @@
 
 #include "cuda/device.h"
 #include "cuda/graph.h"
+#include "cuda/products.h"
 #include "cuda/ring.h"
 #include "cuda/weights.h"
 #include "cuda/workspace.h"
@@ -18,6 +19,8 @@ struct oriel_backend_context {
     oriel_hooks hooks;
     const oriel_backend_weights *weights;
     int32_t device_index;
+    int32_t kernels; /* ORIEL_KERNELS_* as asked for */
+    oriel_cuda_products products;
     oriel_cuda_ring ring;
     oriel_cuda_graphs graphs;
     cudaEvent_t done; /* behind the last job that was not captured */
@@ -25,7 +28,7 @@ struct oriel_backend_context {
     void *scratch; /* host memory, kept from call to call */
     size_t scratch_bytes;
     float scale_log2; /* of attention scores: head_dim^-1/2 log2 e */
-    char description[160];
+    char description[192];
 
     oriel_cuda_scope scope;
     const oriel_backend_job *job;

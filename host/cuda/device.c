@@ -87,6 +87,21 @@ oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
     return ORIEL_OK;
 }
 
+oriel_status
+oriel_cuda_capability(int32_t device_index, int32_t *capability,
+                      oriel_error *err)
+{
+    int major = 0, minor = 0;
+    cudaError_t error = cudaDeviceGetAttribute(
+        &major, cudaDevAttrComputeCapabilityMajor, device_index);
+
+    if (error == cudaSuccess)
+        error = cudaDeviceGetAttribute(
+            &minor, cudaDevAttrComputeCapabilityMinor, device_index);
+    *capability = 10 * major + minor;
+    return oriel_cuda_check(error, "cudaDeviceGetAttribute", err);
+}
+
 /* ---- Being on a device --------------------------------------------------- */
 
 oriel_status

@@ -12,6 +12,10 @@
 oriel_status oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
                                  oriel_error *err);
 
+/* Its compute capability: 90 for 9.0. */
+oriel_status oriel_cuda_capability(int32_t device_index, int32_t *capability,
+                                   oriel_error *err);
+
 /* The caller's current device, while ours is current. */
 typedef struct oriel_cuda_scope {
     int before;

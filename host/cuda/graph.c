@@ -10,7 +10,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(oriel_cuda_graph_key) ==
-                   10 * sizeof(void *) + sizeof(int64_t) + 6 * sizeof(int32_t),
+                   11 * sizeof(void *) + sizeof(int64_t) + 6 * sizeof(int32_t),
                "a key has padding");
 
 /* ---- Keeping them --------------------------------------------------------- */
@@ -119,14 +119,14 @@ is_known(oriel_cuda_graphs *g)
 
 /* Kernels one by one for good; what was enqueued is none the worse for it. */
 static void
-give_up(oriel_backend_context *c, cudaError_t error, const char *call)
+give_up(oriel_backend_context *c, const char *call, const char *why)
 {
-    char line[160];
+    char line[640];
 
     snprintf(line, sizeof(line),
              "cuda graphs: %s: %s; this encoder launches its kernels one by "
              "one from now on",
-             call, cudaGetErrorString(error));
+             call, why);
     (void)cudaGetLastError();
     c->graphs.on = false;
     c->graphs.state = ORIEL_RUN_DIRECT;
@@ -148,7 +148,7 @@ begin_recording(oriel_backend_context *c)
     if (error == cudaSuccess)
         g->state = ORIEL_RUN_RECORDING;
     else
-        give_up(c, error, "cudaStreamBeginCapture");
+        give_up(c, "cudaStreamBeginCapture", cudaGetErrorString(error));
 }
 
 /* The end of a capture, whole or not; NULL when there is no graph. */
@@ -160,7 +160,7 @@ end_capture(oriel_backend_context *c)
 
     if (error == cudaSuccess)
         return graph;
-    give_up(c, error, "cudaStreamEndCapture");
+    give_up(c, "cudaStreamEndCapture", cudaGetErrorString(error));
     return NULL;
 }
 
@@ -186,7 +186,7 @@ keep_recording(oriel_backend_context *c)
     error = cudaGraphInstantiate(&exec, graph, 0);
     (void)cudaGraphDestroy(graph);
     if (error != cudaSuccess) {
-        give_up(c, error, "cudaGraphInstantiate");
+        give_up(c, "cudaGraphInstantiate", cudaGetErrorString(error));
         return;
     }
     g->recorded->exec = exec;
@@ -212,7 +212,7 @@ record(oriel_backend_context *c, step *launch, int32_t block)
         return;
     abandon_recording(c);
     if (c->graphs.on)
-        give_up(c, (cudaError_t)err.cause, "recording a step");
+        give_up(c, "recording", err.message);
 }
 
 /* ---- A run of blocks ------------------------------------------------------ */
@@ -248,6 +248,7 @@ key_of(const oriel_backend_context *c, int32_t first)
         .operand = s->operand,
         .qkv = s->qkv,
         .inner = s->inner,
+        .gate_up = s->gate_up,
         .rows = c->rows,
         .n_packs = m->n_packs,
         .n_window_tiles = m->n_window_tiles,
@@ -264,7 +265,7 @@ replay(oriel_backend_context *c, oriel_cuda_graph *graph, oriel_error *err)
     oriel_status status;
 
     if (error != cudaSuccess) {
-        give_up(c, error, "cudaGraphLaunch");
+        give_up(c, "cudaGraphLaunch", cudaGetErrorString(error));
         return ORIEL_OK;
     }
     c->graphs.state = ORIEL_RUN_REPLAYED;

@@ -27,13 +27,13 @@
 enum {
     ORIEL_CUDA_GRAPHS = 8,       /* kept */
     ORIEL_CUDA_GRAPHS_SEEN = 16, /* runs remembered of those met once */
-    ORIEL_CUDA_GRAPHS_IDLE = 64  /* runs that a graph sits out before it goes */
+    ORIEL_CUDA_GRAPHS_IDLE = 32  /* runs that a graph sits out before it goes */
 };
 
 /* Everything that the launches of blocks depend on, compared byte by byte. */
 typedef struct oriel_cuda_graph_key {
     const void *positions, *cu_window, *packs, *window_tiles, *frame_tiles;
-    const void *rope, *residual, *operand, *qkv, *inner;
+    const void *rope, *residual, *operand, *qkv, *inner, *gate_up;
     int64_t rows;
     int32_t n_packs, n_window_tiles, n_frame_tiles;
     int32_t first, end; /* blocks */

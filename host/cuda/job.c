@@ -187,7 +187,7 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
         status = relax(c, err);
     if (!status)
         status = oriel_cuda_lay_out(&c->space, job->workspace, job->plan,
-                                    &c->weights->shapes, err);
+                                    &c->weights->shapes, c->kernels, err);
     if (!status)
         status = oriel_cuda_send_metadata(c, err);
     if (status)

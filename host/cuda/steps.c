@@ -11,7 +11,9 @@
  *   MLP_OUT   linear_residual
  *   MERGE     rms_norm, linear_gelu, linear_rows
  *
- * Where values are rounded is written at the head of each kernel.
+ * Where cuBLASLt runs a block's product (products.h), linear_swiglu is its
+ * product and swiglu.  Where values are rounded is written at the head of each
+ * kernel.
  */
 #include "cuda/context.h"
 
@@ -20,6 +22,10 @@
 
 #define LAUNCH(op, args) \
     oriel_cuda_check(oriel_cuda_##op(&(args), c->stream), #op, err)
+
+#define PRODUCT(which, args) \
+    oriel_cuda_run_product(&c->products, ORIEL_PRODUCT_##which, &(args), \
+                           c->stream, err)
 
 /* ---- Pixels -------------------------------------------------------------- */
 
@@ -127,7 +133,7 @@ oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
     oriel_status status = normalise(c, b->norm1, err);
 
     if (!status)
-        status = LAUNCH(linear, qkv);
+        status = PRODUCT(QKV, qkv);
     if (!status && needs_rope(c, block))
         status = LAUNCH(rope, rope);
     return status;
@@ -189,7 +195,33 @@ oriel_cuda_attn_out(oriel_backend_context *c, int32_t block, oriel_error *err)
         .depth = c->weights->shapes.hidden,
     };
 
-    return LAUNCH(linear_residual, args);
+    return PRODUCT(PROJ, args);
+}
+
+/* The library's product does not multiply: that is a pass of its own. */
+static oriel_status
+gate_up_apart(oriel_backend_context *c, const oriel_cuda_block *b,
+              oriel_error *err)
+{
+    const oriel_cuda_shapes *s = &c->weights->shapes;
+    oriel_linear_args gate_up = {
+        .x = c->space.operand,
+        .weight = b->gate_up_weight,
+        .bias = b->gate_up_bias,
+        .out = c->space.gate_up,
+        .rows = c->rows,
+        .columns = 2 * s->intermediate,
+        .depth = s->hidden,
+    };
+    oriel_swiglu_args args = {
+        .gate_up = c->space.gate_up,
+        .out = c->space.inner,
+        .rows = c->rows,
+        .columns = s->intermediate,
+    };
+    oriel_status status = PRODUCT(GATE_UP, gate_up);
+
+    return status ? status : LAUNCH(swiglu, args);
 }
 
 oriel_status
@@ -207,6 +239,8 @@ oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
     };
     oriel_status status = normalise(c, b->norm2, err);
 
+    if (!status && oriel_cuda_is_library(&c->products, ORIEL_PRODUCT_GATE_UP))
+        return gate_up_apart(c, b, err);
     return status ? status : LAUNCH(linear_swiglu, args);
 }
 
@@ -224,7 +258,7 @@ oriel_cuda_mlp_out(oriel_backend_context *c, int32_t block, oriel_error *err)
         .depth = c->weights->shapes.intermediate,
     };
 
-    return LAUNCH(linear_residual, args);
+    return PRODUCT(DOWN, args);
 }
 
 /* ---- Results ------------------------------------------------------------- */

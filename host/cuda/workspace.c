@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "cuda/device.h"
+#include "cuda/products.h"
 #include "cuda/tables.h"
 
 /* False when a block a head of each would be more than a grid can have. */
@@ -56,7 +57,8 @@ extend(oriel_cuda_cursor *all, const oriel_cuda_cursor *member)
 /* What follows one another in the same place. */
 static void
 lay_out_union(oriel_cuda_workspace *w, oriel_cuda_cursor *c,
-              const oriel_plan *plan, const oriel_cuda_shapes *s)
+              const oriel_plan *plan, const oriel_cuda_shapes *s,
+              int32_t kernels)
 {
     int64_t rows = plan->info.patches, tokens = plan->info.tokens;
     int64_t half = sizeof(uint16_t), full = sizeof(float);
@@ -70,6 +72,10 @@ lay_out_union(oriel_cuda_workspace *w, oriel_cuda_cursor *c,
     w->pixel_values = oriel_cuda_take(&values, rows, s->patch_values * full);
     w->qkv = oriel_cuda_take(&qkv, rows, INT64_C(3) * s->hidden * half);
     w->inner = oriel_cuda_take(&inner, rows, s->intermediate * half);
+    w->gate_up = NULL;
+    if (oriel_cuda_products_need_gate_up(kernels))
+        w->gate_up =
+            oriel_cuda_take(&inner, rows, INT64_C(2) * s->intermediate * half);
     w->tap = oriel_cuda_take(&tap, rows, s->hidden * full);
     w->fc1 = oriel_cuda_take(&merge, tokens, s->merged * half);
     w->embeddings = oriel_cuda_take(&merge, tokens, s->out_hidden * full);
@@ -84,7 +90,7 @@ lay_out_union(oriel_cuda_workspace *w, oriel_cuda_cursor *c,
 oriel_status
 oriel_cuda_lay_out(oriel_cuda_workspace *space, void *base,
                    const oriel_plan *plan, const oriel_cuda_shapes *shapes,
-                   oriel_error *err)
+                   int32_t kernels, oriel_error *err)
 {
     oriel_cuda_cursor c = {base, 0, false};
     int64_t row = shapes->hidden * (int64_t)sizeof(uint16_t);
@@ -96,7 +102,7 @@ oriel_cuda_lay_out(oriel_cuda_workspace *space, void *base,
     lay_out_metadata(&space->metadata, &c, plan, shapes);
     space->residual = oriel_cuda_take(&c, plan->info.patches, row);
     space->operand = oriel_cuda_take(&c, plan->info.patches, row);
-    lay_out_union(space, &c, plan, shapes);
+    lay_out_union(space, &c, plan, shapes, kernels);
     space->bytes = c.at;
     if (c.overflowed)
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
@@ -117,7 +123,8 @@ oriel_cuda_workspace_bytes(const oriel_plan *plan,
     if (status)
         return status;
     oriel_cuda_shapes_init(&shapes, &plan->network);
-    status = oriel_cuda_lay_out(&space, NULL, plan, &shapes, err);
+    status =
+        oriel_cuda_lay_out(&space, NULL, plan, &shapes, config->kernels, err);
     *bytes = status ? 0 : space.bytes;
     return status;
 }

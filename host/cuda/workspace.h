@@ -10,6 +10,8 @@
  *              pixel_values                    PATCHIFY .. EMBED
  *              qkv [rows, 3 hidden]            ATTN_IN .. ATTEND
  *              inner [rows, intermediate]      MLP_IN .. MLP_OUT
+ *              and, where a library makes it, gate_up
+ *              [rows, 2 intermediate] behind   MLP_IN
  *              a tap on its way to the host    between blocks
  *              fc1's output, then embeddings on their way     MERGE
  *
@@ -48,7 +50,7 @@ typedef struct oriel_cuda_workspace {
     uint8_t *pixels; /* [rows, slices, slice_bytes] */
     oriel_cuda_frames frames;
     void *pixel_values; /* [rows, patch_values] of at most 4 bytes */
-    uint16_t *qkv, *inner;
+    uint16_t *qkv, *inner, *gate_up;
     void *tap;        /* [rows, hidden] of at most 4 bytes */
     uint16_t *fc1;    /* [tokens, merged] */
     void *embeddings; /* [tokens, out_hidden] of at most 4 bytes */
@@ -57,13 +59,14 @@ typedef struct oriel_cuda_workspace {
 
 /*
  * Lay out from 'base' on, which is aligned to 256; with base NULL only counts
- * and 'bytes' are right.  A pure function of the plan.  ORIEL_ERR_CAPACITY when
- * it overflows, or when the grids of kernels would.
+ * and 'bytes' are right.  A pure function of the plan and of 'kernels'
+ * (ORIEL_KERNELS_*).  ORIEL_ERR_CAPACITY when it overflows, or when the grids of
+ * kernels would.
  */
 oriel_status oriel_cuda_lay_out(oriel_cuda_workspace *space, void *base,
                                 const oriel_plan *plan,
                                 const oriel_cuda_shapes *shapes,
-                                oriel_error *err);
+                                int32_t kernels, oriel_error *err);
 
 /* The table's functions. */
 oriel_status oriel_cuda_workspace_bytes(const oriel_plan *plan,

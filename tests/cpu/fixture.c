@@ -97,12 +97,15 @@ fixture_plan(const fixture_model *model, const int64_t (*grids)[3], size_t n)
     return plan;
 }
 
+int32_t fixture_kernels = ORIEL_KERNELS_AUTO;
+
 size_t
 fixture_workspace(const oriel_plan *plan, int32_t precision, int32_t threads)
 {
     static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
     oriel_backend_config config = {.precision = precision,
                                    .threads = threads,
+                                   .kernels = fixture_kernels,
                                    .hooks = &hooks,
                                    .call = &hooks};
     oriel_error err;
@@ -121,6 +124,7 @@ fixture_encoder(const fixture_model *model, const oriel_plan *plan,
     static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
     oriel_backend_config config = {.precision = precision,
                                    .threads = threads,
+                                   .kernels = fixture_kernels,
                                    .hooks = &hooks,
                                    .call = &hooks};
     const oriel_backend *backend = fixture_backend();

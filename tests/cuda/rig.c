@@ -68,8 +68,10 @@ try_encoder(const rig *r, int32_t graphs, const oriel_hooks *hooks,
             oriel_error *err)
 {
     static const oriel_hooks none = ORIEL_HOOKS_INIT;
-    oriel_backend_config config = {
-        .precision = ORIEL_PRECISION_BF16, .threads = 1, .graphs = graphs};
+    oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
+                                   .threads = 1,
+                                   .kernels = fixture_kernels,
+                                   .graphs = graphs};
     oriel_encoder *encoder = NULL;
     size_t bytes = fixture_workspace(r->plan, ORIEL_PRECISION_BF16, 1);
 

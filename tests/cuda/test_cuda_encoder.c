@@ -374,6 +374,38 @@ START_TEST(frames_on_the_device_give_the_same_bytes)
 }
 END_TEST
 
+static void
+use_cublaslt(void)
+{
+    fixture_kernels = ORIEL_KERNELS_CUBLASLT;
+}
+
+static void
+use_own(void)
+{
+    fixture_kernels = ORIEL_KERNELS_AUTO;
+}
+
+/* The same with cuBLASLt's products where it has them.  It rounds gate and up,
+   two of a half-layer's roundings more, which the spread covers. */
+static TCase *
+with_cublaslt(void)
+{
+    TCase *tc = tcase_create("cublaslt");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_checked_fixture(tc, use_cublaslt, use_own);
+    tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, COUNT(cases));
+    tcase_add_loop_test(tc, schedules_do_not_change_bytes, 0, 1);
+    tcase_add_loop_test(tc, an_item_alone_has_its_bytes_of_the_batch, 0,
+                        COUNT(cases));
+    tcase_add_loop_test(tc, its_place_in_the_batch_does_not_change_bytes, 0,
+                        COUNT(cases));
+    tcase_add_loop_test(tc, a_nan_stays_within_its_item, 0, 2);
+    tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 1);
+    return tc;
+}
+
 int
 main(void)
 {
@@ -392,5 +424,6 @@ main(void)
     tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 4);
     tcase_add_loop_test(tc, frames_on_the_device_give_the_same_bytes, 0, 3);
     suite_add_tcase(suite, tc);
+    suite_add_tcase(suite, with_cublaslt());
     return run_suite(suite);
 }

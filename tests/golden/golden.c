@@ -5,7 +5,6 @@
 #include "model/safetensors.h"
 
 #include <check.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,31 +146,6 @@ open_file(loader *l, const char *config)
             ORIEL_OK);
 }
 
-/* A handful of rows measures little: their limit comes from all cases. */
-static void
-pool(golden_file *file)
-{
-    for (int32_t k = 0; k < file->depth + 2; k++) {
-        golden_error all = {0, 0, 0};
-        double rows = 0;
-
-        for (int32_t i = 0; i < file->n_cases; i++) {
-            const golden_state *s = &file->cases[i].states[k];
-
-            rows += (double)s->rows;
-            all.calm += (double)s->rows * s->reference.calm * s->reference.calm;
-            all.every +=
-                (double)s->rows * s->reference.every * s->reference.every;
-            if (s->reference.row > all.row)
-                all.row = s->reference.row;
-        }
-        all.calm = sqrt(all.calm / rows);
-        all.every = sqrt(all.every / rows);
-        for (int32_t i = 0; i < file->n_cases; i++)
-            file->cases[i].states[k].pooled = all;
-    }
-}
-
 golden_file *
 golden_load(const char *config)
 {
@@ -197,7 +171,6 @@ golden_load(const char *config)
     name_cases(&l, file);
     for (int32_t i = 0; i < file->n_cases; i++)
         load_case(&l, file, &file->cases[i]);
-    pool(file);
     oriel_safetensors_close(l.file);
     return file;
 }

@@ -39,8 +39,6 @@ typedef struct golden_state {
     const float *whole;     /* [n_whole, width] */
     double norms[2];        /* squared: calm channels, all channels */
     golden_error reference; /* of the reference's own bf16; of all its rows */
-    golden_error pooled;    /* the same over the file's cases: root mean square,
-                               and the worst row of all */
     double exact[4]; /* the reference against float64: fp32, bf16 of the calm
                         channels, then of all */
 } golden_state;

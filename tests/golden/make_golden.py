@@ -39,6 +39,8 @@ import tower64  # noqa: E402
 SEED = 1
 N_CALM, N_OUT = 3, 16  # vectors: on calm channels of a state; on an embedding
 MIXED = [(1, 10, 14), (2, 8, 8), (1, 2, 2), (1, 6, 34)]
+# A batch of less than a tile of rows: what the simulated GPU has time for.
+SMALL = [(1, 10, 6), (2, 4, 4), (1, 2, 14)]
 
 # name: (source, what), with grids for a counter and (width, height, frames)
 # for pictures.  "dim" is a counter 256 times smaller, where the eps of the
@@ -65,6 +67,7 @@ CASES = {
         "photo_330x250": ("image", [(330, 250, 1)]),
         "frames_140x112": ("video", [(140, 112, 3)]),
         "dim_140x112": ("dim", [(1, 8, 10)]),
+        "small": ("counter", SMALL),
     }),
     "72b": (3, [1], {
         "square_336x336": ("counter", [(1, 24, 24)]),
@@ -72,6 +75,7 @@ CASES = {
         "minimal_56x56": ("counter", [(1, 4, 4)]),
         "mixed": ("counter", MIXED),
         "photo_220x200": ("image", [(220, 200, 1)]),
+        "small": ("counter", SMALL),
     }),
 }
 

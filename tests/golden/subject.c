@@ -2,11 +2,9 @@
 /* subject.c - what is measured: a device in a precision, or the oracle */
 #include "golden/subject.h"
 
-#include "base/bfloat16.h"
+#include "golden/tensors.h"
 #include "model/manifest.h"
 #include "oracle/oracle.h"
-#include "weights/counter.h"
-#include "weights/scales.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -17,7 +15,6 @@ const subject_kind subject_kinds[] = {
     {"oracle fp64", ORIEL_DEVICE_AUTO, 0},
     {"cpu fp32", ORIEL_DEVICE_CPU, ORIEL_PRECISION_FP32},
     {"cpu bf16", ORIEL_DEVICE_CPU, ORIEL_PRECISION_BF16},
-    {"cuda fp32", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_FP32},
     {"cuda bf16", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16},
 };
 const int32_t n_subject_kinds =
@@ -120,35 +117,6 @@ create_encoder(subject *s)
     snprintf(s->description, sizeof(s->description), "%s", info.description);
 }
 
-/* One tensor as the maker of checkpoints makes it, before any file. */
-static void
-fill_tensor(oracle_weights *weights, oriel_tensor tensor, int32_t block)
-{
-    const oriel_network *net = weights->network;
-    const bool behind = tensor >= ORIEL_TENSOR_MERGER_NORM;
-    oriel_synth_schedule schedule =
-        oriel_synth_schedule_at(net, behind ? net->depth : block);
-    oriel_tensor_shape shape = oriel_tensor_get_shape(net, tensor);
-    size_t columns = (size_t)shape.columns;
-    double *out = oracle_weights_get(weights, tensor, block);
-    uint16_t *bits = malloc(columns * sizeof(*bits));
-    char name[64];
-    uint64_t key;
-
-    ck_assert_ptr_nonnull(bits);
-    oriel_tensor_full_name(name, sizeof(name), "", tensor, block);
-    key = oriel_counter_key(GOLDEN_SEED, name);
-    for (int64_t r = 0; r < shape.rows; r++) {
-        oriel_synth_row row = oriel_synth_row_at(net, &schedule, tensor, r);
-
-        oriel_counter_fill(bits, key, (uint64_t)r * columns, columns, row.scale,
-                           row.offset);
-        for (size_t i = 0; i < columns; i++)
-            *out++ = oriel_bf16_to_f32(bits[i]);
-    }
-    free(bits);
-}
-
 static void
 create_oracle(subject *s)
 {
@@ -158,7 +126,8 @@ create_oracle(subject *s)
         int32_t block;
 
         oriel_manifest_at(s->network->depth, i, &tensor, &block);
-        fill_tensor(s->weights, tensor, block);
+        golden_tensor(s->network, GOLDEN_SEED, tensor, block, true,
+                      oracle_weights_get(s->weights, tensor, block));
     }
     snprintf(s->description, sizeof(s->description),
              "plain C in double precision");

@@ -46,21 +46,51 @@ device_upload(const void *host, size_t bytes)
     return buffer;
 }
 
+device_buffer
+device_sparse(size_t bytes)
+{
+    device_buffer buffer = {NULL, bytes};
+
+    must(device_malloc_zeros(&buffer.data, bytes + GUARD_BYTES), "cudaMalloc");
+    fill((char *)buffer.data + bytes, GUARD, GUARD_BYTES);
+    return buffer;
+}
+
 void
-device_download(void *host, device_buffer buffer)
+device_put(device_buffer buffer, size_t at, const void *host, size_t n)
+{
+    ck_assert_uint_le(at + n, buffer.bytes);
+    must(cudaMemcpy((char *)buffer.data + at, host, n, cudaMemcpyHostToDevice),
+         "cudaMemcpy");
+}
+
+void
+device_get(void *host, device_buffer buffer, size_t at, size_t n)
+{
+    ck_assert_uint_le(at + n, buffer.bytes);
+    must(cudaMemcpy(host, (char *)buffer.data + at, n, cudaMemcpyDeviceToHost),
+         "cudaMemcpy");
+}
+
+void
+device_check_guard(device_buffer buffer)
 {
     unsigned char guard[GUARD_BYTES];
 
-    if (buffer.bytes)
-        must(
-            cudaMemcpy(host, buffer.data, buffer.bytes, cudaMemcpyDeviceToHost),
-            "cudaMemcpy");
     must(cudaMemcpy(guard, (char *)buffer.data + buffer.bytes, GUARD_BYTES,
                     cudaMemcpyDeviceToHost),
          "cudaMemcpy");
     for (int i = 0; i < GUARD_BYTES; i++)
         ck_assert_msg(guard[i] == GUARD, "byte %d behind the output changed",
                       i);
+}
+
+void
+device_download(void *host, device_buffer buffer)
+{
+    if (buffer.bytes)
+        device_get(host, buffer, 0, buffer.bytes);
+    device_check_guard(buffer);
 }
 
 void

@@ -27,6 +27,13 @@ const char *device_schedule_name(int i);
 /* Wait for the device; "" or what went wrong, a static string. */
 const char *device_finish(void);
 
+/* Tensor cores that group and truncate (tensor_core.hpp), where there is a
+   choice: on hardware there is none. */
+void device_set_adversarial(bool on);
+/* Of launches from now on, run these blocks alone: n = 0, all.  Hardware is fast
+   enough to run all of them always. */
+void device_only_blocks(const uint32_t *blocks, size_t n);
+
 /* ---- Buffers ------------------------------------------------------------- */
 
 /* Device memory with guards behind it; fails the test when there is none. */
@@ -41,6 +48,17 @@ device_buffer device_output(size_t bytes);
 /* The bytes; fails the test when a guard was touched. */
 void device_download(void *host, device_buffer buffer);
 void device_release(device_buffer buffer);
+
+/* Zeros, of which only what is touched costs memory, where that can be had;
+   and parts of such a buffer. */
+device_buffer device_sparse(size_t bytes);
+void device_put(device_buffer buffer, size_t at, const void *host, size_t n);
+void device_get(void *host, device_buffer buffer, size_t at, size_t n);
+/* Fails the test when what lies behind the buffer was touched. */
+void device_check_guard(device_buffer buffer);
+
+/* device_sim.cpp, device_cuda.c: cudaMalloc of zeros, sparse or not. */
+cudaError_t device_malloc_zeros(void **memory, size_t bytes);
 
 /* ---- Values -------------------------------------------------------------- */
 

@@ -48,6 +48,32 @@ device_schedule_name(int i)
     return names[i];
 }
 
+void
+device_set_adversarial(bool on)
+{
+    (void)on;
+}
+
+void
+device_only_blocks(const uint32_t *blocks, size_t n)
+{
+    (void)blocks;
+    (void)n;
+}
+
+cudaError_t
+device_malloc_zeros(void **memory, size_t bytes)
+{
+    cudaError_t error = cudaMalloc(memory, bytes);
+
+    if (error == cudaErrorMemoryAllocation) {
+        printf("skipped: this GPU does not hold %zu bytes more\n", bytes);
+        fflush(stdout);
+        _Exit(TEST_SKIP);
+    }
+    return error == cudaSuccess ? cudaMemset(*memory, 0, bytes) : error;
+}
+
 const char *
 device_finish(void)
 {

@@ -7,6 +7,7 @@ extern "C" {
 #include "sim/grid.hpp"
 #include "sim/memory.hpp"
 #include "sim/report.hpp"
+#include "sim/tensor_core.hpp"
 
 #include <string>
 
@@ -57,6 +58,29 @@ const char *
 device_schedule_name(int i)
 {
     return schedules[i].name;
+}
+
+void
+device_set_adversarial(bool on)
+{
+    sim::set_tensor_core(on ? sim::TensorCore::ADVERSARIAL
+                            : sim::TensorCore::PLAIN);
+}
+
+void
+device_only_blocks(const uint32_t *blocks, size_t n)
+{
+    sim::set_only_blocks(std::vector<uint32_t>(blocks, blocks + n));
+}
+
+cudaError_t
+device_malloc_zeros(void **memory, size_t bytes)
+{
+    sim::set_sparse(true);
+    cudaError_t error = cudaMalloc(memory, bytes);
+    sim::set_sparse(false);
+
+    return error;
 }
 
 const char *

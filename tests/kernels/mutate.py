@@ -36,7 +36,7 @@ from mutate_reasons import known as known_of
 from mutate_reasons import reason
 from mutate_support import SUPPORT, SUPPORT_HEADER
 
-PROGRAMS = ["store_rows", "store_bytes", "resample", "rope", "rms_norm",
+PROGRAMS = ["store_rows", "store_bytes", "swiglu", "resample", "rope", "rms_norm",
             "counters", "expand_plan",
             "linear_gelu", "linear_rows", "linear_swiglu", "patch_embed",
             "attention", "linear"]

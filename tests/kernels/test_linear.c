@@ -125,6 +125,8 @@ START_TEST(refuses_what_it_cannot)
     ck_assert_int_eq(oriel_cuda_linear(&bad, NULL), cudaErrorInvalidValue);
     bad = good, bad.x = memory + 1;
     ck_assert_int_eq(oriel_cuda_linear(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.bias = memory + 1;
+    ck_assert_int_eq(oriel_cuda_linear(&bad, NULL), cudaErrorInvalidValue);
     bad = good, bad.rows = -1;
     ck_assert_int_eq(oriel_cuda_linear_residual(&bad, NULL),
                      cudaErrorInvalidValue);

@@ -180,9 +180,10 @@ __asan_handle_no_return(void)
 /* ---- Undefined behaviour ------------------------------------------------ */
 
 /*
- * Kernels are compiled with -fsanitize=alignment,signed-integer-overflow too.
- * These are the calls it makes; 'data' begins with the place.  A misaligned
- * vector access may be taken apart by g++, but traps on a GPU.
+ * Kernels are compiled with -fsanitize=alignment,bounds,signed-integer-overflow
+ * too.  These are the calls it makes; 'data' begins with the place.  A misaligned
+ * vector access may be taken apart by g++, but traps on a GPU; an array that is
+ * in registers there has no address that could be checked.
  */
 namespace sim
 {
@@ -219,6 +220,7 @@ undefined(const void *data, const char *what)
 extern "C" {
 UNDEFINED(type_mismatch_v1, "an access through a pointer that is not aligned",
           void *)
+UNDEFINED(out_of_bounds, "an index beyond the end of an array", void *)
 UNDEFINED(add_overflow, "a sum overflows", void *, void *)
 UNDEFINED(sub_overflow, "a difference overflows", void *, void *)
 UNDEFINED(mul_overflow, "a product overflows", void *, void *)

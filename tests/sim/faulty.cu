@@ -141,6 +141,43 @@ misalign(faulty_args args, uint32_t shift)
     args.out[t] = t < 32 ? pair->x + pair->y : 0;
 }
 
+/* More values than the array in registers has. */
+__global__ void
+overrun_registers(faulty_args args, int n)
+{
+    const uint32_t t = ptx::thread_index();
+    float values[4], sum = 0;
+
+    for (int i = 0; i < 4; i++)
+        values[i] = args.in[t + i];
+    for (int i = 0; i < n; i++)
+        sum += values[i];
+    args.out[t] = sum;
+}
+
+/* The sum of in[0] .. in[31] on tensor cores, in every element of c: either from
+   its place on, or further along the depth; in one chain, or in two that are
+   added, as a product does that splits its depth when there are few rows. */
+__global__ void
+sum_depth(faulty_args args, int shift, bool split)
+{
+    const int lane = (int)ptx::thread_index();
+    const uint32_t ones = ptx::pack_bf16(1.0f, 1.0f), b[2] = {ones, ones};
+    float c[2][4] = {};
+
+    for (int step = 0; step < 3; step++) {
+        uint32_t half[2];
+        for (int i = 0; i < 2; i++) {
+            const int k = step * 16 + i * 8 + lane % 4 * 2 - shift;
+            half[i] = ptx::pack_bf16(k >= 0 && k < 32 ? args.in[k] : 0.0f,
+                                     k >= -1 && k < 31 ? args.in[k + 1] : 0.0f);
+        }
+        const uint32_t a[4] = {half[0], half[0], half[1], half[1]};
+        ptx::mma_m16n8k16_bf16(c[split ? step % 2 : 0], a, b);
+    }
+    args.out[lane] = c[0][0] + c[1][0];
+}
+
 /* Lane i moves vector i * stride. */
 template <class Vector>
 __global__ void
@@ -186,6 +223,12 @@ faulty_run(int which, int wrong, const faulty_args *args)
         return go(leave, 1, 64, (bool)wrong);
     case FAULTY_COLLIDE:
         return go(collide, 4, 64, (bool)wrong);
+    case FAULTY_OVERRUN_REGISTERS:
+        return go(overrun_registers, 1, 32, wrong ? 5 : 4);
+    case FAULTY_PACKED:
+        return go(sum_depth, 1, 32, wrong ? 4 : 0, false);
+    case FAULTY_SPLIT:
+        return go(sum_depth, 1, 32, 0, (bool)wrong);
     default:
         return go(misalign, 1, 64, wrong ? 1u : 0u);
     }

@@ -25,6 +25,10 @@ enum {
     FAULTY_LEAVE,
     FAULTY_COLLIDE,
     FAULTY_MISALIGN,
+    FAULTY_OVERRUN_REGISTERS,
+    /* No report, but other bytes: from an adversarial tensor core alone. */
+    FAULTY_PACKED,
+    FAULTY_SPLIT,
     FAULTY_KERNELS
 };
 

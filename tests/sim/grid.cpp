@@ -19,6 +19,7 @@ constexpr size_t SHARED_ALIGNMENT = 16; /* what a declaration promises */
 constexpr uint32_t RESIDENT_MOST = 3;
 
 Schedule schedule;
+std::vector<uint32_t> only_blocks;
 DeviceLimits limits = {90, 227 * 1024, 132};
 
 /* splitmix64: drawn from at every meeting, so it must be quick. */
@@ -187,6 +188,12 @@ set_schedule(const Schedule &s)
     schedule = s;
 }
 
+void
+set_only_blocks(const std::vector<uint32_t> &blocks)
+{
+    only_blocks = blocks;
+}
+
 const DeviceLimits &
 device_limits()
 {
@@ -235,26 +242,40 @@ Block::~Block()
     free(shared - SHARED_ALIGNMENT);
 }
 
+/* How many blocks run, and the nth of them. */
+static uint32_t
+blocks_to_run(const Launch &launch)
+{
+    return only_blocks.empty() ? launch.blocks
+                               : static_cast<uint32_t>(only_blocks.size());
+}
+
+static uint32_t
+nth_block(const Launch &launch, uint32_t n)
+{
+    uint32_t turn =
+        schedule.order == Order::REVERSE ? blocks_to_run(launch) - 1 - n : n;
+
+    return only_blocks.empty() ? turn : only_blocks[turn];
+}
+
 bool
 run(Launch &launch)
 {
     static uint32_t launches;
     Machine m{launch, {schedule.seed}, {}, false};
     DeviceMemoryAccess access;
-    uint32_t next = 0;
+    uint32_t next = 0, n_blocks = blocks_to_run(launch);
 
     if (!within_limits(launch))
         return false;
     launch.number = ++launches;
     machine = &m;
     uint32_t most = 1 + static_cast<uint32_t>(m.random() % RESIDENT_MOST);
-    bool backwards = schedule.order == Order::REVERSE;
-    while (!m.failed && (next < launch.blocks || !m.resident.empty())) {
-        while (m.resident.size() < most && next < launch.blocks) {
-            uint32_t index = backwards ? launch.blocks - 1 - next : next;
-            m.resident.push_back(std::make_unique<Block>(launch, index));
-            next++;
-        }
+    while (!m.failed && (next < n_blocks || !m.resident.empty())) {
+        while (m.resident.size() < most && next < n_blocks)
+            m.resident.push_back(
+                std::make_unique<Block>(launch, nth_block(launch, next++)));
         bool progress = false;
         for (auto &block : m.resident) {
             progress |= step_block(*block);

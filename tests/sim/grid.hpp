@@ -34,6 +34,9 @@ struct Schedule {
     uint64_t seed = 1;
 };
 void set_schedule(const Schedule &schedule);
+/* Run these blocks of a launch, and no others; empty: all.  For grids that are
+   too large to be run whole. */
+void set_only_blocks(const std::vector<uint32_t> &blocks);
 
 /* The limits of a simulated device. */
 struct DeviceLimits {

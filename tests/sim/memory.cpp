@@ -35,7 +35,7 @@ struct Allocation {
 std::map<uintptr_t, Allocation> allocations; /* by the byte behind the end */
 size_t in_use;
 int openings;
-bool races = true;
+bool races = true, sparse;
 Poison poison = Poison::NAN_BYTES;
 
 size_t
@@ -131,13 +131,19 @@ poison_byte()
 }
 
 void
+set_sparse(bool on)
+{
+    sparse = on;
+}
+
+void
 set_global_races(bool on)
 {
     races = on;
 }
 
 void *
-device_alloc(size_t bytes, bool sparse)
+device_alloc(size_t bytes)
 {
     size_t body = (bytes + PAGE - 1) / PAGE * PAGE + (bytes ? 0 : PAGE);
     size_t map_bytes = body + 2 * PAGE;

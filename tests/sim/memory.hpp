@@ -20,9 +20,12 @@ enum class Poison { NAN_BYTES, LARGE_FINITE };
 void set_poison(Poison poison);
 uint8_t poison_byte();
 
-/* Device memory; alignment 256 as cudaMalloc's.  Sparse: never touched pages
-   cost nothing, but are zero instead of poisoned. */
-void *device_alloc(size_t bytes, bool sparse = false);
+/* Allocations from now on are sparse: pages that nobody touches cost nothing,
+   but fresh memory is zero instead of poisoned. */
+void set_sparse(bool on);
+
+/* Device memory; alignment 256 as cudaMalloc's. */
+void *device_alloc(size_t bytes);
 /* An unknown pointer, or one freed before, is a host violation. */
 void device_free(void *memory);
 size_t device_bytes_in_use();

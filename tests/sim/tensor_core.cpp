@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 
 namespace sim
 {
@@ -13,34 +15,52 @@ TensorCore kind = TensorCore::PLAIN;
 
 constexpr int KEPT_BITS = 24; /* below the largest exponent of a group */
 
-/* The accumulator and eight products, cut off where the largest ends. */
-float
-truncated_sum(float c, const double (&products)[8])
+/* Biased: 0 for zero, NOT_FINITE for infinity and NaN. */
+int
+exponent(double x)
 {
-    double sum = 0;
-    int largest = -10000;
-    bool finite = std::isfinite(c);
+    uint64_t bits;
+
+    memcpy(&bits, &x, sizeof(bits));
+    return static_cast<int>(bits >> 52 & 0x7ff);
+}
+
+constexpr int BIAS = 1023, NOT_FINITE = 2047;
+
+double
+power_of_two(int power)
+{
+    uint64_t bits = static_cast<uint64_t>(power + BIAS) << 52;
+    double value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+/* The accumulator and eight products, cut off where the largest ends.  Products
+   of floats are neither subnormal nor infinite in double. */
+float
+truncated_sum(float accumulator, const double (&products)[8])
+{
+    const double c = static_cast<double>(accumulator);
+    int largest = exponent(c);
 
     for (double p : products)
-        finite = finite && std::isfinite(p);
-    if (!finite) { /* NaN and infinity spread as in any sum */
-        sum = c;
+        largest = std::max(largest, exponent(p));
+    if (largest == 0)
+        return accumulator;
+    if (largest == NOT_FINITE) { /* NaN and infinity spread as in any sum */
+        double sum = c;
         for (double p : products)
             sum += p;
         return static_cast<float>(sum);
     }
-    if (c != 0)
-        largest = std::max(largest, std::ilogb(c));
+    const double scale = power_of_two(KEPT_BITS - (largest - BIAS));
+    int64_t units = static_cast<int64_t>(c * scale);
     for (double p : products)
-        if (p != 0)
-            largest = std::max(largest, std::ilogb(p));
-    if (largest == -10000)
-        return c;
-    double unit = std::ldexp(1.0, largest - KEPT_BITS);
-    sum = std::trunc(static_cast<double>(c) / unit);
-    for (double p : products)
-        sum += std::trunc(p / unit);
-    double exact = sum * unit;
+        units += static_cast<int64_t>(p * scale);
+    const double exact =
+        static_cast<double>(units) * power_of_two(largest - BIAS - KEPT_BITS);
     float rounded = static_cast<float>(exact);
     if (std::fabs(static_cast<double>(rounded)) > std::fabs(exact))
         rounded = std::nextafter(rounded, 0.0f);

@@ -27,6 +27,7 @@ static const struct {
     {FAULTY_LEAVE, "deadlock"},
     {FAULTY_COLLIDE, "race in global memory"},
     {FAULTY_MISALIGN, "not aligned"},
+    {FAULTY_OVERRUN_REGISTERS, "beyond the end of an array"},
 };
 
 static float input[VALUES];
@@ -75,6 +76,57 @@ START_TEST(twins_are_not)
         ck_assert_int_eq(faulty_run(_i, 0, &args), cudaSuccess);
         ck_assert_str_eq(device_finish(), "");
     }
+}
+END_TEST
+
+/* What a kernel makes of 'values', in its right form and in its wrong one. */
+static void
+run_both(float (*sums)[2], int which, const float *values)
+{
+    faulty_args args = make_arguments();
+    float out[32];
+
+    ck_assert_int_eq(cudaMemcpy((void *)(uintptr_t)args.in, values,
+                                sizeof(input), cudaMemcpyHostToDevice),
+                     cudaSuccess);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        ck_assert_int_eq(faulty_run(which, wrong, &args), cudaSuccess);
+        ck_assert_str_eq(device_finish(), "");
+        ck_assert_int_eq(
+            cudaMemcpy(out, args.out, sizeof(out), cudaMemcpyDeviceToHost),
+            cudaSuccess);
+        (*sums)[wrong] = out[0];
+    }
+    cudaFree((void *)(uintptr_t)args.in);
+    cudaFree(args.out);
+}
+
+/*
+ * Where in an instruction a row's depth begins, and whether its sum is split,
+ * changes no bit of the plain sums of these values; but a core that aligns and
+ * truncates loses the small ones that meet the one.
+ */
+START_TEST(adversarial_cores_tell_groupings_apart)
+{
+    float values[VALUES] = {0}, plain[2], adversarial[2];
+
+    if (_i == FAULTY_PACKED) { /* seven small ones, then the one */
+        for (int k = 0; k < 7; k++)
+            values[k] = 0x1p-25f;
+        values[7] = 1;
+    } else { /* the one, then a whole instruction of small ones */
+        values[0] = 1;
+        for (int k = 16; k < 32; k++)
+            values[k] = 0x1p-25f;
+    }
+    run_both(&plain, _i, values);
+    device_set_adversarial(true);
+    run_both(&adversarial, _i, values);
+    device_set_adversarial(false);
+    ck_assert(plain[0] == plain[1]);
+    ck_assert(plain[0] > 1);
+    ck_assert(adversarial[0] == 1);
+    ck_assert(adversarial[1] > 1);
 }
 END_TEST
 
@@ -256,6 +308,8 @@ main(void)
     tcase_add_loop_test(kernels, faults_are_reported, 0,
                         (int)COUNT(faults) * device_schedules());
     tcase_add_loop_test(kernels, twins_are_not, 0, FAULTY_KERNELS);
+    tcase_add_loop_test(kernels, adversarial_cores_tell_groupings_apart,
+                        FAULTY_PACKED, FAULTY_KERNELS);
     tcase_add_loop_test(kernels, strides_cost_phases_and_sectors, 0,
                         COUNT(strides));
     tcase_add_test(runtime, nothing_runs_when_it_is_enqueued);

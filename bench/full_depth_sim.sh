@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A photograph through all 32 blocks of the 7B, full width, by the CUDA kernels
+# on the simulated GPU, held against transformers and float64.
+#
+#   bench/full_depth_sim.sh [PYTHON [PHOTO]]
+#
+# Some ten minutes on two cores, twelve GB of memory.  PYTHON has torch 2.15.0,
+# transformers 5.23.0, safetensors and numpy.  The seconds in the result are the
+# simulator's: they say nothing about any GPU.
+set -eu
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+PYTHON=${1:-python3}
+PHOTO=${2:-$ROOT/examples/photos/coffee.webp}
+TREE=$ROOT/build/full-depth-sim
+RESULT=${OUT:-$ROOT/bench/results}/full_depth_sim.json
+
+"$PYTHON" -c 'import numpy, safetensors, torch, transformers'
+cmake -S "$ROOT" -B "$TREE" -G Ninja -DORIEL_CUDA=OFF >/dev/null
+ninja -C "$TREE" oriel_tool oriel_cpu oriel_cuda_rehearsal >/dev/null
+
+# A backend is found beside liboriel.so: the simulated one has its own folder.
+STAGE=$(mktemp -d)
+trap 'rm -rf "$STAGE"' EXIT
+cp -L "$TREE"/lib/*.so* "$TREE/bench/gpu/rehearsal/liboriel-cuda.so" "$STAGE"
+# 128 patches: what a tile of the products holds, so that no row is idle.
+LD_LIBRARY_PATH=$STAGE "$PYTHON" "$ROOT/bench/parity_hf.py" \
+    --tool "$TREE/bin/oriel" --device cuda --precisions bf16 \
+    --photo "$PHOTO" --max-pixels 25088 --json "$RESULT"

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* products.c - own kernels or cuBLASLt, by table */
+#include "cuda/products.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "cuda/errors.h"
+
+#include <stdio.h>
+
+/* ---- The table ----------------------------------------------------------- */
+
+/*
+ * What cuBLASLt runs on which device when the caller leaves it to us.  A row is
+ * changed only from a result under bench/results, as bench/gpu/report.py
+ * proposes it, and the commit names that result.  Nothing was measured yet, so
+ * every row is empty.  A device that is not listed runs our own.
+ */
+#define OWN 0
+static const struct {
+    int32_t capability;
+    oriel_cuda_product_set library;
+} table[] = {
+    {80, OWN}, {86, OWN}, {89, OWN}, {90, OWN}, {100, OWN}, {120, OWN},
+};
+enum { ROWS = sizeof(table) / sizeof(table[0]) };
+
+oriel_cuda_product_set
+oriel_cuda_products_wanted(int32_t kernels, int32_t capability)
+{
+    if (kernels == ORIEL_KERNELS_CUBLASLT)
+        return ORIEL_PRODUCTS_ALL;
+    for (int i = 0; i < ROWS && kernels == ORIEL_KERNELS_AUTO; i++)
+        if (table[i].capability == capability)
+            return table[i].library;
+    return OWN;
+}
+
+bool
+oriel_cuda_products_need_gate_up(int32_t kernels)
+{
+    oriel_cuda_product_set any = oriel_cuda_products_wanted(kernels, 0);
+
+    for (int i = 0; i < ROWS; i++)
+        any |= oriel_cuda_products_wanted(kernels, table[i].capability);
+    return any >> ORIEL_PRODUCT_GATE_UP & 1;
+}
+
+/* ---- Create and destroy -------------------------------------------------- */
+
+static oriel_lt_product
+shape_of(oriel_cuda_product which, const oriel_cuda_shapes *s)
+{
+    const oriel_lt_product all[ORIEL_PRODUCTS] = {
+        [ORIEL_PRODUCT_QKV] = {.op = "qkv",
+                               .columns = 3 * s->hidden,
+                               .depth = s->hidden},
+        [ORIEL_PRODUCT_PROJ] = {.op = "proj",
+                                .columns = s->hidden,
+                                .depth = s->hidden,
+                                .adds = true},
+        [ORIEL_PRODUCT_GATE_UP] = {.op = "gate_up",
+                                   .columns = 2 * s->intermediate,
+                                   .depth = s->hidden},
+        [ORIEL_PRODUCT_DOWN] = {.op = "down",
+                                .columns = s->hidden,
+                                .depth = s->intermediate,
+                                .adds = true},
+    };
+
+    return all[which];
+}
+
+static oriel_status
+choose_all(oriel_cuda_products *p, const oriel_cuda_shapes *shapes,
+           oriel_cuda_product_set wanted, const oriel_hooks *call,
+           oriel_error *err)
+{
+    for (int i = 0; i < ORIEL_PRODUCTS; i++) {
+        oriel_status status;
+        char line[320];
+
+        if (!(wanted >> i & 1))
+            continue;
+        p->product[i] = shape_of((oriel_cuda_product)i, shapes);
+        status = oriel_lt_choose(&p->lt, &p->product[i], err);
+        if (status)
+            return status;
+        oriel_lt_describe(&p->lt, &p->product[i], line, sizeof(line));
+        oriel_log(call, ORIEL_LOG_INFO, line);
+    }
+    p->library = wanted;
+    snprintf(p->text, sizeof(p->text), "cuBLASLt %d.%d products",
+             p->lt.version / 10000, p->lt.version % 10000 / 100);
+    return ORIEL_OK;
+}
+
+/* Our own are right everywhere; that they run instead is said. */
+static oriel_status
+do_without(oriel_cuda_products *p, const oriel_hooks *call, const char *why)
+{
+    char line[640];
+
+    snprintf(line, sizeof(line), "own products instead of cuBLASLt's: %s", why);
+    oriel_log(call, ORIEL_LOG_WARNING, line);
+    snprintf(p->text, sizeof(p->text), "own products (no cuBLASLt)");
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_cuda_products_create(oriel_cuda_products *p,
+                           const oriel_cuda_shapes *shapes,
+                           const oriel_backend_config *config,
+                           oriel_cuda_product_set wanted,
+                           const oriel_hooks *hooks, oriel_error *err)
+{
+    oriel_error why;
+    oriel_status status;
+
+    *p = (oriel_cuda_products){0};
+    snprintf(p->text, sizeof(p->text), "own products");
+    if (!wanted)
+        return ORIEL_OK;
+    status = oriel_lt_open(&p->lt, hooks, config->device_index, &why);
+    if (status == ORIEL_ERR_DEVICE && config->kernels == ORIEL_KERNELS_AUTO)
+        return do_without(p, config->call, why.message);
+    if (status) {
+        if (err)
+            *err = why;
+        return status;
+    }
+    status = choose_all(p, shapes, wanted, config->call, err);
+    if (status)
+        oriel_cuda_products_destroy(p);
+    return status;
+}
+
+void
+oriel_cuda_products_destroy(oriel_cuda_products *p)
+{
+    if (!p->lt.handle)
+        return;
+    for (int i = 0; i < ORIEL_PRODUCTS; i++)
+        oriel_lt_forget(&p->lt, &p->product[i]);
+    oriel_lt_close(&p->lt);
+    p->library = OWN;
+}
+
+/* ---- One product --------------------------------------------------------- */
+
+oriel_status
+oriel_cuda_run_product(const oriel_cuda_products *p, oriel_cuda_product which,
+                       const oriel_linear_args *args, cudaStream_t stream,
+                       oriel_error *err)
+{
+    if (oriel_cuda_is_library(p, which))
+        return oriel_lt_run(&p->lt, &p->product[which], args, stream, err);
+    if (which == ORIEL_PRODUCT_QKV)
+        return oriel_cuda_check(oriel_cuda_linear(args, stream), "linear", err);
+    return oriel_cuda_check(oriel_cuda_linear_residual(args, stream),
+                            "linear_residual", err);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last rows of forty million, so that their values are beyond 2^31: they must come out as they do where they come first.
+ * Nearly all of the memory is zeros that nobody touches, and on the simulator
+ * the blocks that would are left out.
+ */
+#include "kernels/attention_case.h"
+#include "kernels/row_case.h"
+#include "support/suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OURS = 8, MOST_BYTES = OURS * 1024 };
+/* The last tile of 128 is not full. */
+static const int64_t many = 40000020;
+
+static void
+must_run(device_run *run, void *context, device_buffer out, const char *what)
+{
+    const char *report;
+
+    ck_assert_int_eq(run(context, out.data), cudaSuccess);
+    report = device_finish();
+    ck_assert_msg(report[0] == '\0', "%s: %s", what, report);
+}
+
+/* The last rows of 'rows', which hold 'ours', under the schedule that is set. */
+static void
+make_last_rows(unsigned char *got, enum row_op op, int64_t rows,
+               const unsigned char *ours)
+{
+    row_case c = row_case_make(op, rows);
+    const int64_t first = rows - OURS;
+    device_buffer out = device_sparse((size_t)rows * c.out_bytes);
+
+    if (op != ROW_ROPE)
+        device_put(c.in, (size_t)first * c.in_bytes, ours, OURS * c.in_bytes);
+    if (c.in_place)
+        device_put(out, (size_t)first * c.out_bytes, ours, OURS * c.out_bytes);
+    row_case_only(&c, first, OURS);
+    must_run(row_case_run, &c, out, row_op_name(op));
+    device_only_blocks(NULL, 0);
+    device_get(got, out, (size_t)first * c.out_bytes, OURS * c.out_bytes);
+    device_check_guard(out);
+    device_release(out);
+    row_case_free(&c);
+}
+
+START_TEST(rows_beyond_32_bits)
+{
+    const enum row_op op = (enum row_op)_i;
+    row_case shape = row_case_make(op, OURS);
+    unsigned char near[MOST_BYTES], far[MOST_BYTES];
+    unsigned char *ours = row_case_input(&shape, OURS, 12);
+
+    ck_assert_uint_le(OURS * shape.out_bytes, MOST_BYTES);
+    ck_assert_uint_gt((uint64_t)many * shape.in_bytes / 2, UINT64_C(1) << 31);
+    ck_assert_uint_gt((uint64_t)many * shape.out_bytes / 2, UINT64_C(1) << 31);
+    make_last_rows(near, op, OURS, ours);
+    for (int i = 0; i < device_schedules(); i++) {
+        device_set_schedule(i);
+        make_last_rows(far, op, many, ours);
+        ck_assert_msg(memcmp(near, far, OURS * shape.out_bytes) == 0, "%s: %s",
+                      row_op_name(op), device_schedule_name(i));
+    }
+    device_set_schedule(0);
+    free(ours);
+    row_case_free(&shape);
+}
+END_TEST
+
+/* ---- Segments --------------------------------------------------------------- */
+
+enum { HEADS = 2, HEAD_DIM = 80 };
+static const int lengths[] = {12, 40, 7};
+
+static device_buffer
+far_copy(const void *host, size_t bytes, size_t before)
+{
+    device_buffer buffer = device_sparse(before + bytes);
+
+    device_put(buffer, before, host, bytes);
+    return buffer;
+}
+
+/* The same segments behind 'before' rows of zeros. */
+static attention_case
+moved(const attention_case *c, int32_t before)
+{
+    const size_t row = 3 * HEADS * HEAD_DIM * 2;
+    attention_case far = *c;
+
+    for (int s = 0; s <= c->n_segments; s++)
+        far.cu[s] += before;
+    for (int t = 0; t < c->n_tiles; t++)
+        far.tiles[t][0] += before;
+    far.d_qkv = far_copy(c->qkv, (size_t)c->rows * row, (size_t)before * row);
+    far.d_positions =
+        far_copy(c->positions, (size_t)c->rows * 8, (size_t)before * 8);
+    far.d_cu = device_upload(far.cu, sizeof(far.cu));
+    far.d_tiles = device_upload(far.tiles, sizeof(far.tiles));
+    return far;
+}
+
+/* _i: the window kernel, or the one of frames. */
+START_TEST(segments_beyond_32_bits)
+{
+    attention_case c =
+        attention_case_make(HEADS, HEAD_DIM, lengths, COUNT(lengths), 2, 0);
+    device_run *run = _i ? attention_case_windows : attention_case_frames;
+    const size_t bytes = attention_case_out_bytes(&c);
+    const size_t before = (size_t)(many - c.rows);
+    unsigned char *near = malloc(bytes), *got = malloc(bytes);
+    attention_case far = moved(&c, (int32_t)before);
+
+    ck_assert_uint_gt(far.d_qkv.bytes / 2, UINT64_C(1) << 31);
+    device_check_schedules(run, &c, near, bytes, NULL);
+    for (int i = 0; i < device_schedules(); i++) {
+        size_t at = before * HEADS * HEAD_DIM * 2;
+        device_buffer out = device_sparse(at + bytes);
+
+        device_set_schedule(i);
+        must_run(run, &far, out, device_schedule_name(i));
+        device_get(got, out, at, bytes);
+        ck_assert_mem_eq(got, near, bytes);
+        device_check_guard(out);
+        device_release(out);
+    }
+    device_set_schedule(0);
+    device_release(far.d_qkv);
+    device_release(far.d_positions);
+    device_release(far.d_cu);
+    device_release(far.d_tiles);
+    free(near);
+    free(got);
+    attention_case_free(&c);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("far");
+    TCase *tcase = tcase_create("far");
+
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, rows_beyond_32_bits, 0, ROW_OPS);
+    tcase_add_loop_test(tcase, segments_beyond_32_bits, 0, 2);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
