@@ -22,8 +22,7 @@ STAGE=${ORIEL_STAGE:-$ROOT/build/on-gpu}
 TREE=$ROOT/build/on-gpu-tree
 LIMIT_MIB=64
 TOTAL=535 # seconds
-KERNELS="attention linear linear_gelu linear_rows linear_swiglu patch_embed
-    resample rms_norm rope store_bytes store_rows swiglu"
+SLOW=1    # how many times the limits a step may take
 
 die() {
     echo "on-gpu.sh: $*" >&2
@@ -32,25 +31,35 @@ die() {
 
 # ---- build -------------------------------------------------------------------
 
+# The RPATH is the old kind, which holds for libraries of libraries too.
 configure() { # FOLDER, then what differs
-    local folder=$1
+    local folder=$1 old=-Wl,--disable-new-dtags
     shift
     cmake -S "$ROOT" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release \
         -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON \
         "-DCMAKE_INSTALL_RPATH=\$ORIGIN/../lib" \
+        -DCMAKE_EXE_LINKER_FLAGS=$old -DCMAKE_SHARED_LINKER_FLAGS=$old \
+        -DCMAKE_MODULE_LINKER_FLAGS=$old \
         -DORIEL_GOLDEN_FOLDER=golden "$@" >"$folder.log" 2>&1 ||
         die "cmake could not configure: see $folder.log"
 }
 
-# What a program loads that a bare machine may lack goes along.
-carry_libraries() {
-    ldd "$STAGE"/bin/* "$STAGE"/lib/*.so* 2>/dev/null |
+# What the programs load from elsewhere, and a bare machine may lack.
+foreign_libraries() {
+    ldd "$STAGE"/bin/* "$STAGE"/lib/liboriel*.so 2>/dev/null |
         awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
         grep -Ev '/(libc|libm|libdl|librt|libpthread|libgcc_s|ld-linux[^/]*)\.so|/libcuda\.so' |
-        grep -Fv "$STAGE/" |
-        while read -r library; do
-            cp -L "$library" "$STAGE/lib/"
-        done
+        grep -Fv "$STAGE/"
+}
+
+# It goes along; a library may bring others, so until nothing is left.
+carry_libraries() {
+    local library
+    for library in $(foreign_libraries); do
+        cp -L "$library" "$STAGE/lib/"
+    done
+    library=$(foreign_libraries)
+    [ -z "$library" ] || die "not carried, but loaded: $library"
 }
 
 stage() { # FOLDER, module, then NAME=PROGRAM...
@@ -84,9 +93,10 @@ programs() { # what tests are called, what benchmarks are called
     echo encode_invariance=oriel_gpu_encode_invariance
     echo instructions="$1"_instructions
     echo ops=oriel_"$2"_ops invariance=oriel_"$2"_invariance
-    for name in $KERNELS; do
-        echo kernel_"$name"=test_"$1"_"$name"
-    done
+    # Every test of tests/kernels; 'counters' counts what only the simulator sees.
+    ninja -C "$TREE" -t targets all |
+        sed -n "s|^bin/test_$1_\([a-z_]*\): .*|kernel_\1=test_$1_\1|p" |
+        grep -v '^kernel_counters=' | sort -u
 }
 
 build() {
@@ -112,7 +122,7 @@ build() {
 
 # What follows has so many seconds, however many steps it is.
 section() {
-    DEADLINE=$((SECONDS + $1))
+    DEADLINE=$((SECONDS + $1 * SLOW))
     [ $DEADLINE -lt $TOTAL ] || DEADLINE=$TOTAL
 }
 
@@ -120,6 +130,7 @@ section() {
 step() {
     local name=$1 limit=$2 left begun
     shift 2
+    limit=$((limit * SLOW))
     left=$((DEADLINE - SECONDS))
     [ "$limit" -lt "$left" ] || limit=$left
     begun=$SECONDS
@@ -158,24 +169,58 @@ skip() { # NAME WHY
     printf '%s\t77\t0\n' "$1" >>"$PARTS/steps.tsv"
 }
 
+# Where torch is, its wheels have a cuBLASLt that the loader does not know.
+find_cublaslt() {
+    local library
+    PRODUCTS=both
+    [ "$KIND" = hardware ] || return 0
+    if ldconfig -p 2>/dev/null | grep -q 'libcublasLt\.so\.13'; then
+        return
+    fi
+    library=$([ -z "$PYTHON" ] || "$PYTHON" -c '
+import pathlib, sysconfig
+found = pathlib.Path(sysconfig.get_paths()["purelib"], "nvidia").rglob(
+    "libcublasLt.so.13")
+print(next(iter(found), ""))')
+    if [ -n "$library" ]; then
+        export LD_LIBRARY_PATH="${library%/*}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    else
+        PRODUCTS=own
+        skip cublaslt "no libcublasLt.so.13: our own products alone"
+    fi
+}
+
 # A line of numbers goes to the screen too.
 show() {
     grep -v '^$' "$PARTS/$1.log" | tail -n "${2:-40}" | sed 's/^/         /'
 }
 
-clocks() {
-    nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.max.sm,clocks.mem,power.draw,temperature.gpu \
-        --format=csv,noheader 2>/dev/null || echo "no nvidia-smi"
+card() { # one line
+    nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit \
+        --format=csv,noheader --id=0 2>/dev/null || echo "no nvidia-smi"
+}
+
+# Clocks of a card at rest say nothing: they are read while it works.
+watch_clocks() {
+    nvidia-smi --query-gpu=clocks.sm,clocks.mem,power.draw,temperature.gpu \
+        --format=csv,noheader,nounits --id=0 --loop-ms=500 \
+        >"$PARTS/clocks.csv" 2>/dev/null &
+    WATCHER=$!
+}
+
+stop_watching() {
+    [ -z "$WATCHER" ] || kill "$WATCHER" 2>/dev/null
+    WATCHER=
 }
 
 about() { # what the report says of the machine and the tree
-    printf '{"kind": "%s", "commit": "%s", "date": "%s", "clocks_before": "%s", "clocks_after": "%s"}\n' \
+    printf '{"kind": "%s", "commit": "%s", "date": "%s", "card": "%s"}\n' \
         "$KIND" "$(cat "$STAGE/commit")" "$(date -u +%Y-%m-%dT%H:%M:%SZ)" \
-        "$CLOCKS" "${1:-}" >"$PARTS/about.json"
+        "$CARD" >"$PARTS/about.json"
 }
 
 run_correct() { # everything that must be right
-    section 150
+    section 160
     step instructions 30 bin/instructions compare instructions.bin \
         "$PARTS/instructions.json"
     [ "$status" != 77 ] || die "no GPU: there is nothing to show"
@@ -183,13 +228,16 @@ run_correct() { # everything that must be right
         step approximations 30 bin/sweep
         cp "$PARTS/approximations.log" "$PARTS/sweep.json"
     fi
-    for name in $KERNELS; do
-        step "kernel-$name" 40 "bin/kernel_$name"
+    for program in bin/kernel_*; do
+        step "kernel-${program#bin/kernel_}" 40 "$program"
     done
-    step invariance-ops 60 bin/invariance $TINY
+    # shellcheck disable=SC2086
+    step invariance-ops 80 bin/invariance $TINY --kernels $PRODUCTS
     step checkpoint-tiny 10 bin/oriel synth --config tiny --seed 1 --force \
         "$PARTS/tiny"
     step invariance-tiny 30 bin/encode_invariance "$PARTS/tiny" --small
+    [ $PRODUCTS = own ] || step invariance-tiny-cublaslt 30 \
+        bin/encode_invariance "$PARTS/tiny" --small --cublaslt
     # shellcheck disable=SC2086
     step golden 60 bin/golden $GOLDEN --only "cuda bf16" \
         --json "$PARTS/golden.json"
@@ -200,6 +248,8 @@ run_full_depth() { # 7B, made here
     step checkpoint-7b 60 bin/oriel synth --config 7b --seed 1 --force \
         "$PARTS/7b"
     step invariance-7b 40 bin/encode_invariance "$PARTS/7b"
+    [ $PRODUCTS = own ] || step invariance-7b-cublaslt 40 \
+        bin/encode_invariance "$PARTS/7b" --cublaslt
     if [ -n "$TORCH" ]; then
         step parity-7b 80 "$PYTHON" "$ROOT/bench/parity_hf.py" --tool \
             bin/oriel --model "$PARTS/7b" --device cuda --precisions bf16 \
@@ -211,46 +261,51 @@ run_full_depth() { # 7B, made here
     fi
 }
 
-# Small shapes alone: they are ten to a hundred times slower so.
+# The tiny tower and single kernels: they are ten to a hundred times slower so.
+# Every tool has its turn at a program before the next, should time be short.
 run_sanitizers() {
-    local tool
+    local tool program
+    PATH=$PATH:/usr/local/cuda/bin
     if ! command -v compute-sanitizer >/dev/null; then
         skip sanitizers "no compute-sanitizer"
         return
     fi
-    section 80
-    for tool in memcheck racecheck synccheck initcheck; do
-        for name in attention linear linear_swiglu linear_rows patch_embed \
-            resample; do
-            step "$tool-$name" 12 compute-sanitizer --tool $tool \
-                --error-exitcode 9 "bin/kernel_$name"
+    section 90
+    for program in encode_invariance kernel_attention kernel_linear \
+        kernel_linear_swiglu kernel_linear_rows kernel_patch_embed \
+        kernel_resample; do
+        set --
+        [ $program != encode_invariance ] || set -- "$PARTS/tiny" --small
+        for tool in memcheck racecheck synccheck initcheck; do
+            step "$tool-${program#kernel_}" 15 compute-sanitizer --tool $tool \
+                --error-exitcode 9 "bin/$program" "$@"
         done
-        step "$tool-tiny" 15 compute-sanitizer --tool $tool \
-            --error-exitcode 9 bin/encode_invariance "$PARTS/tiny" --small
     done
 }
 
 run_timings() {
     section $TOTAL
+    watch_clocks
     step time-encode 40 bin/encode "$PARTS/7b" --json "$PARTS/encode.json"
     show time-encode
-    step time-kernels 60 bin/ops --json "$PARTS/ops.json"
-    show time-kernels
-    if [ -z "$TORCH" ]; then
-        skip time-torch "no python3 with torch and transformers"
-        return
+    step time-kernels 75 bin/ops --kernels $PRODUCTS --json "$PARTS/ops.json"
+    show time-kernels 80
+    if [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then
+        step products-table 5 "$PYTHON" "$ROOT/bench/gpu/report.py" products \
+            "$PARTS/ops.json"
+        show products-table
     fi
-    step time-cublas 50 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" matmul \
-        "$PARTS/ops.json" "$PARTS/cublas.json"
-    show time-cublas
-    for size in 448x448 1036x1036 64x448x448; do
-        for how in sdpa eager compile; do
-            step "time-torch-$how-$size" 35 "$PYTHON" \
-                "$ROOT/bench/gpu/peer_torch.py" tower "$PARTS/7b" $how $size \
-                "$PARTS/tower-$how-$size.json"
-            show "time-torch-$how-$size" 1
-        done
-    done
+    if [ -n "$TORCH" ]; then
+        step time-cublas 50 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" matmul \
+            "$PARTS/ops.json" "$PARTS/cublas.json"
+        show time-cublas
+        step time-torch $TOTAL "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
+            towers "$PARTS/7b" "$PARTS/towers.json"
+        show time-torch
+    else
+        skip time-torch "no python3 with torch and transformers"
+    fi
+    stop_watching
 }
 
 run() {
@@ -259,17 +314,22 @@ run() {
     BAD=0
     KIND=$(cat "$STAGE/kind")
     PARTS=$(mktemp -d) || die "no temporary folder"
-    trap 'rm -rf "$PARTS"' EXIT
+    WATCHER=
+    trap 'stop_watching; rm -rf "$PARTS"' EXIT
     PYTHON=$(command -v python3 || true)
     TORCH=
-    CLOCKS=$(clocks)
+    CARD=$(card)
     TINY=
     GOLDEN="tiny 7b 72b"
-    [ "$KIND" = hardware ] || TINY=--tiny GOLDEN=tiny
+    if [ "$KIND" != hardware ]; then
+        TINY=--tiny GOLDEN=tiny
+        SLOW=4 TOTAL=$((TOTAL * 4)) # it simulates
+    fi
     choose_report
     cd "$STAGE" || die "no $STAGE"
     about
-    echo "$KIND, $(cat commit), $CLOCKS"
+    echo "$KIND, $(cat commit), $CARD"
+    find_cublaslt
     run_correct
     if [ "$KIND" = hardware ]; then
         # Some seconds: only now.
@@ -281,11 +341,10 @@ run() {
         run_timings
     else
         section 60
-        step time-kernels 60 bin/ops --tiny
+        step time-kernels 60 bin/ops --tiny --kernels $PRODUCTS
         show time-kernels
         echo "no hardware, nothing is timed"
     fi
-    about "$(clocks)"
     report
     echo "$REPORT: $BAD steps failed or were cut, $SECONDS s"
     [ $BAD = 0 ]
@@ -295,7 +354,7 @@ choose_report() {
     local folder=${OUT:-$ROOT/bench/results} gpu
     [ "$KIND" = hardware ] || folder=${OUT:-$STAGE}
     mkdir -p "$folder" || die "no $folder"
-    gpu=$(echo "${CLOCKS%%,*}" | tr -cs 'A-Za-z0-9\n' - | sed 's/-*$//')
+    gpu=$(echo "${CARD%%,*}" | tr -cs 'A-Za-z0-9\n' - | sed 's/-*$//')
     [ "$KIND" = hardware ] || gpu=rehearsal
     REPORT=$folder/$(date -u +%Y-%m-%d)-$gpu.json
 }

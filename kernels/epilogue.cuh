@@ -13,13 +13,14 @@ namespace epilogue
 struct Bias {
     const uint16_t *bias;
 
-    /* Of columns 'column', + 1, + 8, + 9; 'column' is even. */
-    __device__ __forceinline__ float4 four(int32_t column) const
+    /* Of columns 'column', + 1, and if 'both' + 8, + 9; 'column' is even. */
+    __device__ __forceinline__ float4 four(int32_t column, bool both) const
     {
         if (!bias)
             return {0, 0, 0, 0};
         const uint32_t first = *(const uint32_t *)(bias + column);
-        const uint32_t second = *(const uint32_t *)(bias + column + 8);
+        const uint32_t second =
+            both ? *(const uint32_t *)(bias + column + 8) : 0;
         return {tile::low_half(first), tile::high_half(first),
                 tile::low_half(second), tile::high_half(second)};
     }

@@ -220,7 +220,8 @@ oriel_cuda_full_attention(const oriel_full_attention_args *args,
 {
     if (args->n_tiles < 0 || args->heads <= 0 || args->head_dim <= 0 ||
         args->head_dim > 128 || args->head_dim % 8 ||
-        ((uintptr_t)args->qkv | (uintptr_t)args->out) % 16)
+        ((uintptr_t)args->qkv | (uintptr_t)args->out) % 16 ||
+        (uintptr_t)args->tiles % 4)
         return cudaErrorInvalidValue;
     return with_head_dim(args->head_dim, [=](auto kernel, int padded) {
         return launch(kernel, (int64_t)args->n_tiles * args->heads, THREADS,

@@ -7,16 +7,16 @@
  * c never reaches memory: an epilogue takes it in registers, adds bias,
  * residual or activation in fp32, and rounds once when it stores.
  *
- * Limits   columns % 16 == 0, depth % 8 == 0, a and b 16-byte aligned, a bias
+ * Limits   columns % 8 == 0, depth % 8 == 0, a and b 16-byte aligned, a bias
  *          4-byte aligned; rows any
  *
  * Launch   256 threads a tile of 128 x 128: 8 warps of 64 x 32 each, 64
  *          accumulators a thread and 128 registers in all, so that two blocks
  *          share a multiprocessor where its memory allows (sm_90, sm_100) and
- *          one's epilogue lies behind the other's products.  A ring of 3 stages of 64 depth, 32 KiB each,
- *          98,304 bytes of shared memory, filled by cp.async two stages ahead.
- *          Tiles are taken 8 rows of tiles at a time, so that a wave shares its
- *          operands in L2.
+ *          one's epilogue lies behind the other's products.  A ring of 3 stages
+ *          of 64 depth, 32 KiB each, 98,304 bytes of shared memory, filled by
+ *          cp.async two stages ahead.  Tiles are taken 8 rows of tiles at a time,
+ *          so that a wave shares its operands in L2.
  *
  * Order    an element is one chain of mma over ascending depth into one fp32
  *          accumulator, whatever the tile, the row or the batch; rows beyond the
@@ -68,7 +68,7 @@ inline bool
 within_limits(const Operands &op, const void *out, const uint16_t *bias)
 {
     return op.rows >= 0 && op.columns > 0 && op.depth > 0 &&
-           op.columns % 16 == 0 && op.depth % 8 == 0 &&
+           op.columns % 8 == 0 && op.depth % 8 == 0 &&
            ((uintptr_t)op.a | (uintptr_t)op.b | (uintptr_t)out) % 16 == 0 &&
            (uintptr_t)bias % 4 == 0;
 }
@@ -188,10 +188,11 @@ multiply_stage(Accumulators &c, uint32_t shared, int row, int column, int lane)
 }
 
 /*
- * Hand the accumulators over.  store(row, column, c, v) gets four values of a
- * row: v[0], v[1] of columns 'column', + 1 and v[2], v[3] of 'column' + 8, + 9,
- * the first 8 columns and the next of a group of 16; c is what columns(column)
- * gave, once for all rows.  Rows and columns are inside.
+ * Hand the accumulators over.  store(row, column, c, v, both) gets four values of
+ * a row: v[0], v[1] of columns 'column', + 1 and v[2], v[3] of 'column' + 8, + 9,
+ * the first 8 columns and the next of a group of 16; c is what columns(column,
+ * both) gave, once for all rows.  Rows and columns are inside, the latter two
+ * only if 'both'.
  */
 template <class Epilogue>
 __device__ __forceinline__ void
@@ -203,7 +204,8 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
         const int32_t group = column + j * 8, first = group + lane % 4 * 2;
         if (group >= op.columns)
             break;
-        const auto of_columns = epilogue.columns(first);
+        const bool both = group + 8 < op.columns;
+        const auto of_columns = epilogue.columns(first, both);
 #pragma unroll
         for (int i = 0; i < ROW_GROUPS; i++)
 #pragma unroll
@@ -213,7 +215,7 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
                                     c[i][j + 1][2 * half],
                                     c[i][j + 1][2 * half + 1]};
                 if (r < op.rows)
-                    epilogue.store(r, first, of_columns, v);
+                    epilogue.store(r, first, of_columns, v, both);
             }
     }
 }

@@ -29,18 +29,19 @@ struct StoreBias {
     uint16_t *out;
     int32_t pitch;
 
-    __device__ __forceinline__ float4 columns(int32_t column) const
+    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
     {
-        return bias.four(column);
+        return bias.four(column, both);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b,
-                                          const float (&v)[4]) const
+                                          const float4 &b, const float (&v)[4],
+                                          bool both) const
     {
         uint16_t *to = out + row * pitch + column;
         *(uint32_t *)to = ptx::pack_bf16(v[0] + b.x, v[1] + b.y);
-        *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2] + b.z, v[3] + b.w);
+        if (both)
+            *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2] + b.z, v[3] + b.w);
     }
 };
 
@@ -57,18 +58,19 @@ struct AddResidual {
                                          tile::high_half(old) + high);
     }
 
-    __device__ __forceinline__ float4 columns(int32_t column) const
+    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
     {
-        return bias.four(column);
+        return bias.four(column, both);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b,
-                                          const float (&v)[4]) const
+                                          const float4 &b, const float (&v)[4],
+                                          bool both) const
     {
         uint16_t *to = residual + row * pitch + column;
         add(to, v[0] + b.x, v[1] + b.y);
-        add(to + 8, v[2] + b.z, v[3] + b.w);
+        if (both)
+            add(to + 8, v[2] + b.z, v[3] + b.w);
     }
 };
 

@@ -26,20 +26,21 @@ struct StoreGelu {
     uint16_t *out;
     int32_t pitch;
 
-    __device__ __forceinline__ float4 columns(int32_t column) const
+    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
     {
-        return bias.four(column);
+        return bias.four(column, both);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b,
-                                          const float (&v)[4]) const
+                                          const float4 &b, const float (&v)[4],
+                                          bool both) const
     {
         uint16_t *to = out + row * pitch + column;
         *(uint32_t *)to = ptx::pack_bf16(epilogue::gelu(v[0] + b.x),
                                          epilogue::gelu(v[1] + b.y));
-        *(uint32_t *)(to + 8) = ptx::pack_bf16(epilogue::gelu(v[2] + b.z),
-                                               epilogue::gelu(v[3] + b.w));
+        if (both)
+            *(uint32_t *)(to + 8) = ptx::pack_bf16(epilogue::gelu(v[2] + b.z),
+                                                   epilogue::gelu(v[3] + b.w));
     }
 };
 

@@ -46,18 +46,19 @@ struct StoreRows {
                                                   : ptx::pack_f16(low, high);
     }
 
-    __device__ __forceinline__ float4 columns(int32_t column) const
+    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
     {
-        return bias.four(column);
+        return bias.four(column, both);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b,
-                                          const float (&v)[4]) const
+                                          const float4 &b, const float (&v)[4],
+                                          bool both) const
     {
         char *to = out + places[row] * row_bytes;
         pair(to, column, v[0] + b.x, v[1] + b.y);
-        pair(to, column + 8, v[2] + b.z, v[3] + b.w);
+        if (both)
+            pair(to, column + 8, v[2] + b.z, v[3] + b.w);
     }
 };
 
@@ -84,7 +85,8 @@ oriel_cuda_linear_rows(const oriel_linear_rows_args *args, cudaStream_t stream)
 
     if (!gemm::within_limits(op, args->out, args->bias) ||
         args->row_bytes % 16 || args->row_bytes < args->columns * width ||
-        args->dtype < ORIEL_CUDA_F32 || args->dtype > ORIEL_CUDA_F16)
+        args->dtype < ORIEL_CUDA_F32 || args->dtype > ORIEL_CUDA_F16 ||
+        (uintptr_t)args->places % 4)
         return cudaErrorInvalidValue;
     return launch(linear_rows, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,

@@ -34,15 +34,15 @@ struct StoreSwiglu {
     uint16_t *out;
     int32_t pitch;
 
-    __device__ __forceinline__ float4 columns(int32_t column) const
+    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
     {
-        return bias.four(column);
+        return bias.four(column, both);
     }
 
-    /* v[0], v[1] are of the gate's group of 8, v[2], v[3] of up's. */
+    /* v[0], v[1] are of the gate's group of 8, v[2], v[3] of up's: both there. */
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b,
-                                          const float (&v)[4]) const
+                                          const float4 &b, const float (&v)[4],
+                                          bool) const
     {
         const int32_t at = column / 16 * 8 + column % 8;
         const float low = epilogue::silu(v[0] + b.x) * (v[2] + b.z);

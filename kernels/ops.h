@@ -125,7 +125,7 @@ typedef struct oriel_patch_embed_args {
     const uint16_t *weight; /* bf16 [hidden, depth], order below, zero-padded */
     uint16_t *out;          /* bf16 [rows, hidden], window order */
     int64_t rows;
-    int32_t hidden;     /* a multiple of 16 */
+    int32_t hidden;     /* a multiple of 8 */
     int32_t patch_size; /* at most 32 */
     int32_t slices;     /* temporal_patch_size, 1 or 2 */
 
@@ -162,7 +162,7 @@ typedef struct oriel_linear_args {
     const uint16_t *bias;   /* bf16 [columns], 4-byte aligned; NULL: none */
     uint16_t *out;          /* bf16 [rows, columns]; the residual, in place */
     int64_t rows;
-    int32_t columns; /* a multiple of 16 */
+    int32_t columns; /* a multiple of 8 */
     int32_t depth;   /* a multiple of 8 */
 } oriel_linear_args;
 cudaError_t oriel_cuda_linear_prepare(void);
@@ -212,7 +212,7 @@ typedef struct oriel_linear_rows_args {
     void *out;              /* of 'dtype', [rows, columns] */
     int64_t row_bytes;      /* from row to row of out, a multiple of 16 */
     int64_t rows;
-    int32_t columns; /* a multiple of 16 */
+    int32_t columns; /* a multiple of 8 */
     int32_t depth;   /* a multiple of 8 */
     int32_t dtype;   /* ORIEL_CUDA_* */
 } oriel_linear_rows_args;

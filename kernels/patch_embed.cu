@@ -162,17 +162,18 @@ struct Store {
     struct Nothing {
     };
 
-    __device__ __forceinline__ Nothing columns(int32_t) const
+    __device__ __forceinline__ Nothing columns(int32_t, bool) const
     {
         return {};
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column, Nothing,
-                                          const float (&v)[4]) const
+                                          const float (&v)[4], bool both) const
     {
         uint16_t *to = out + row * pitch + column;
         *(uint32_t *)to = ptx::pack_bf16(v[0], v[1]);
-        *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2], v[3]);
+        if (both)
+            *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2], v[3]);
     }
 };
 
@@ -190,9 +191,14 @@ within_limits(const oriel_patch_embed_args *args)
            (args->slices == 1 || args->slices == 2) &&
            !args->pixels != !args->pixel_values &&
            (uintptr_t)args->pixels % 8 == 0 &&
+           (uintptr_t)args->table % 2 == 0 &&
+           (uintptr_t)args->tokens % 4 == 0 &&
            (args->pixels ||
             (args->merge2 > 0 && args->dtype >= ORIEL_CUDA_F32 &&
-             args->dtype <= ORIEL_CUDA_F16));
+             args->dtype <= ORIEL_CUDA_F16 &&
+             (uintptr_t)args->pixel_values %
+                     (args->dtype == ORIEL_CUDA_F32 ? 4 : 2) ==
+                 0));
 }
 
 } // namespace

@@ -476,7 +476,8 @@ oriel_cuda_resample(const oriel_resample_args *args, cudaStream_t stream)
     cudaError_t error;
 
     if (!geometry_is_fine(args) || args->resample < ORIEL_CUDA_TORCHVISION ||
-        args->resample > ORIEL_CUDA_PILLOW12 || (uintptr_t)args->pixels % 16)
+        args->resample > ORIEL_CUDA_PILLOW12 || (uintptr_t)args->pixels % 16 ||
+        (uintptr_t)args->jobs % 8 || (uintptr_t)args->places % 4)
         return cudaErrorInvalidValue;
     error = launch(resample_first, args->blocks[0], THREADS, 0, stream, *args);
     if (error != cudaSuccess)

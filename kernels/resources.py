@@ -6,28 +6,81 @@
     python3 kernels/resources.py --write    write the table anew
 
 Compiles every kernel for every architecture and fails on a spill, on local
-memory, on any other warning of ptxas, and on a kernel whose registers differ
-from the table: a change of these numbers is a change to be looked at.  nvcc is
-taken from the path or from --nvcc.
+memory, on any other warning of ptxas, on its advice about serialised products
+and ignored register counts (C75..), and on a kernel whose resources differ from
+the table: a change of these numbers is a change to be looked at.
+
+Registers and static shared memory are what ptxas says, threads what
+__launch_bounds__ says, and dynamic shared memory what the launchers' own
+_prepare functions ask for: they run here, in front of a runtime that only
+listens.  nvcc is taken from the path or from --nvcc.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "resources.txt"
-ARCHITECTURES = ["80", "86", "89", "90a", "100", "120"]
 
-# Threads a block, as each kernel's head says, and shared memory at head_dim 80.
-# Registers are granted in units of 8 a thread, 65,536 a multiprocessor.
-THREADS = {"window_attention": 128, "rms_norm": 128}
-DEFAULT_THREADS = 256
+# Of a multiprocessor, from "Technical Specifications per Compute Capability" of
+# the CUDA C++ Programming Guide.  65,536 registers in four parts everywhere.
+Limits = collections.namedtuple("Limits", "threads blocks shared")
+ARCHITECTURES = {
+    "80": Limits(2048, 32, 164 << 10),
+    "86": Limits(1536, 16, 100 << 10),
+    "89": Limits(1536, 24, 100 << 10),
+    "90a": Limits(2048, 32, 228 << 10),
+    "100": Limits(2048, 32, 228 << 10),
+    "120": Limits(1536, 24, 100 << 10),
+}
+PART_REGISTERS, PARTS = 16384, 4
+REGISTER_UNIT = 256         # of a warp
+SHARED_UNIT = 128           # of a block, and
+SHARED_RESERVED = 1 << 10   # what the system takes besides
+HEAD_DIMS = (16, 32, 64, 80, 128)   # one for each instance of a kernel
+
+# A runtime that notes which kernel asks for how much shared memory.
+LISTENER = r"""
+#include "ops.h"
+#include <cstdio>
+#include <map>
+#include <string>
+static std::map<const void *, std::string> names;
+extern "C" {
+void **__cudaRegisterFatBinary(void *) { static void *handle; return &handle; }
+void __cudaRegisterFatBinaryEnd(void **) {}
+void __cudaUnregisterFatBinary(void **) {}
+char __cudaInitModule(void **) { return 1; }
+void __cudaRegisterFunction(void **, const char *stub, char *, const char *name,
+                            int, uint3 *, uint3 *, dim3 *, dim3 *, int *)
+{ names[stub] = name; }
+unsigned __cudaPushCallConfiguration(dim3, dim3, size_t, struct CUstream_st *)
+{ return 1; }
+cudaError_t __cudaPopCallConfiguration(dim3 *, dim3 *, size_t *, void *)
+{ return cudaErrorUnknown; }
+cudaError_t __cudaGetKernel(void *, const void *) { return cudaErrorUnknown; }
+cudaError_t __cudaLaunchKernel(void *, dim3, dim3, void **, size_t,
+                               cudaStream_t) { return cudaErrorUnknown; }
+cudaError_t cudaLaunchKernel(const void *, dim3, dim3, void **, size_t,
+                             cudaStream_t) { return cudaErrorUnknown; }
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *, const void *,
+                                void **) { return cudaErrorUnknown; }
+cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *, const void *)
+{ return cudaSuccess; }
+cudaError_t cudaFuncSetAttribute(const void *stub, enum cudaFuncAttribute, int n)
+{ printf("%s %d\n", names[stub].c_str(), n); return cudaSuccess; }
+}
+int main() { cudaError_t error = cudaSuccess;
+"""
 
 
 def kernel_names():
@@ -36,57 +89,127 @@ def kernel_names():
 
 
 def compile_kernel(nvcc, name, folder):
+    """Its object is left in 'folder', the PTX in a folder of its own there."""
+    kept = os.path.join(folder, name + ".kept")
+    os.mkdir(kept)
     command = [nvcc, "-std=c++17", "-I", str(HERE), "-fmad=false", "-c",
-               str(HERE / f"{name}.cu"), "-o", os.path.join(folder, name),
+               str(HERE / f"{name}.cu"), "-o",
+               os.path.join(folder, name + ".o"), "--keep", "--keep-dir", kept,
                "-Xptxas", "-v,-warn-spills,-warn-lmem-usage",
                "-Xptxas", "-warn-double-usage", "-Xptxas", "-Werror"]
     for arch in ARCHITECTURES:
         command += ["-gencode", f"arch=compute_{arch},code=sm_{arch}"]
     done = subprocess.run(command, capture_output=True, text=True)
-    return name, done.returncode, done.stdout + done.stderr
+    output = done.stdout + done.stderr
+    advice = re.findall(r".*\(C75\d\d\).*", output)
+    if done.returncode or advice:
+        print("\n".join(advice) or output, file=sys.stderr)
+        sys.exit(f"{name}.cu: nvcc or ptxas complains")
+    return output
 
 
-def short_name(mangled):
-    """The kernel's own name and its template arguments."""
-    plain = subprocess.run(["c++filt", mangled], capture_output=True,
-                           text=True).stdout.strip()
-    plain = plain.replace("(anonymous namespace)::", "")
-    plain = re.sub(r"^void ", "", plain)
-    plain = re.sub(r"<\(int\)(\d+)>", r"<\1>", plain)
-    return plain[:plain.rindex("(")]
+def short_names(mangled):
+    """{mangled: the kernel's own name and its template arguments}"""
+    plain = subprocess.run(["c++filt"], input="\n".join(mangled), check=True,
+                           capture_output=True, text=True).stdout.splitlines()
+    short = {}
+    for symbol, name in zip(mangled, plain):
+        name = re.sub(r"^void ", "",
+                      name.replace("(anonymous namespace)::", ""))
+        name = re.sub(r"<\(int\)(\d+)>", r"<\1>", name)
+        short[symbol] = name[:name.rindex("(")]
+    return short
 
 
-def parse(output):
-    """{(kernel, architecture): registers}"""
+def parse_output(output):
+    """{(symbol, architecture): (registers, static shared bytes)}"""
     found = {}
-    for mangled, arch, rest in re.findall(
+    for symbol, arch, rest in re.findall(
             r"Compiling entry function '(\S+)' for 'sm_(\w+)'(.*?)"
             r"(?=Compiling entry|\Z)", output, re.S):
         registers = re.search(r"Used (\d+) registers", rest)
-        found[short_name(mangled), arch] = int(registers[1])
+        shared = re.search(r"(\d+) bytes smem", rest)
+        found[symbol, arch] = (int(registers[1]),
+                               int(shared[1]) if shared else 0)
     return found
 
 
-def blocks_by_registers(kernel, registers):
-    threads = THREADS.get(kernel.split("<")[0], DEFAULT_THREADS)
-    granted = (registers + 7) // 8 * 8
-    return 65536 // (granted * threads)
+def read_threads(folder):
+    """{symbol: threads a block}, of PTX; the same for all architectures."""
+    threads = {}
+    for file in pathlib.Path(folder).glob("*.kept/*.ptx"):
+        for symbol, count in re.findall(
+                r"\.entry (\w+)\(.*?\)\s*\.maxntid (\d+)", file.read_text(),
+                re.S):
+            threads[symbol] = int(count)
+    return threads
 
 
-def render(found):
-    kernels = sorted({kernel for kernel, _ in found})
-    lines = ["# Registers a thread / blocks a multiprocessor that they allow,",
-             "# by nvcc 13.0.  Made by kernels/resources.py --write.",
-             f"{'kernel':42}" + "".join(f"{'sm_' + a:>10}"
-                                        for a in ARCHITECTURES)]
-    for kernel in kernels:
+def listen(nvcc, names, folder):
+    """{symbol: dynamic shared bytes}"""
+    calls = []
+    for function, parameter in re.findall(
+            r"cudaError_t (oriel_cuda_\w+_prepare)\((\w+)",
+            (HERE / "ops.h").read_text()):
+        for value in HEAD_DIMS if parameter != "void" else [""]:
+            calls.append(f"    error = error ? error : {function}({value});")
+    source = os.path.join(folder, "listener.cpp")
+    pathlib.Path(source).write_text(
+        LISTENER + "\n".join(calls) + "\n    return error;\n}\n")
+    program = os.path.join(folder, "listener")
+    subprocess.run([nvcc, "-std=c++17", "-I", str(HERE), "-arch=sm_80",
+                    "-cudart", "none", source, "-o", program] +
+                   [os.path.join(folder, n + ".o") for n in names], check=True)
+    said = subprocess.run([program], check=True, capture_output=True,
+                          text=True).stdout
+    return {s: int(n) for s, n in (l.split() for l in said.splitlines())}
+
+
+def blocks(limits, registers, threads, shared):
+    """How many a multiprocessor holds, and what keeps it from more."""
+    warps = (threads + 31) // 32
+    a_warp = (registers * 32 + REGISTER_UNIT - 1) // REGISTER_UNIT \
+        * REGISTER_UNIT
+    a_block = (shared + SHARED_UNIT - 1) // SHARED_UNIT * SHARED_UNIT \
+        + SHARED_RESERVED
+    by = {"r": PART_REGISTERS // a_warp * PARTS // warps,
+          "s": limits.shared // a_block,
+          "t": limits.threads // (warps * 32),
+          "b": limits.blocks}
+    least = min(by.values())
+    return least, "".join(k for k, n in by.items() if n == least)
+
+
+def render(found, threads, dynamic):
+    short = short_names(sorted(threads))
+    lines = [
+        "# Threads and shared memory of a block; and for each architecture the",
+        "# registers of a thread / blocks that a multiprocessor holds, limited",
+        "# by r registers, s shared memory, t threads, b blocks.  By nvcc 13.0.",
+        "# Made by kernels/resources.py --write.",
+        f"{'kernel':28}{'threads':>8}{'shared':>8}" +
+        "".join(f"{'sm_' + a:>11}" for a in ARCHITECTURES)]
+    for symbol in sorted(threads, key=short.get):
+        static = {found[symbol, arch][1] for arch in ARCHITECTURES}
+        shared = max(static) + dynamic[symbol]
         cells = []
-        for arch in ARCHITECTURES:
-            registers = found[kernel, arch]
-            cells.append(f"{registers} / "
-                         f"{blocks_by_registers(kernel, registers)}")
-        lines.append(f"{kernel:42}" + "".join(f"{c:>10}" for c in cells))
+        for arch, limits in ARCHITECTURES.items():
+            registers = found[symbol, arch][0]
+            n, by = blocks(limits, registers, threads[symbol], shared)
+            if n == 0:
+                sys.exit(f"{short[symbol]}: no block fits sm_{arch}")
+            cells.append(f"{registers} / {n} {by}")
+        lines.append(f"{short[symbol]:28}{threads[symbol]:8}{shared:8}" +
+                     "".join(f"{c:>11}" for c in cells))
     return "\n".join(lines) + "\n"
+
+
+def check_complete(found, threads, dynamic):
+    symbols = {symbol for symbol, _ in found}
+    for what, names in (("__launch_bounds__", threads), ("_prepare", dynamic)):
+        for symbol in symbols ^ set(names):
+            sys.exit(f"{symbol}: not among the kernels with {what}, or a "
+                     "kernel that is not there")
 
 
 def main():
@@ -95,18 +218,23 @@ def main():
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    found = {}
+    names, started = kernel_names(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for name, status, output in pool.map(
-                lambda n: compile_kernel(options.nvcc, n, folder),
-                kernel_names()):
-            if status:
-                print(output, file=sys.stderr)
-                sys.exit(f"{name}.cu: nvcc or ptxas complains")
-            found.update(parse(output))
-    table = render(found)
+        found = {}
+        for output in pool.map(
+                lambda n: compile_kernel(options.nvcc, n, folder), names):
+            found.update(parse_output(output))
+        threads = read_threads(folder)
+        dynamic = listen(options.nvcc, names, folder)
+    check_complete(found, threads, dynamic)
+    table = render(found, threads, dynamic)
     print(table, end="")
+    cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"nvcc: {len(names)} files for {len(ARCHITECTURES)} architectures in "
+          f"{time.monotonic() - started:.0f} s, "
+          f"{cpu.ru_utime + cpu.ru_stime:.0f} s of processor time "
+          "(budget: 480 s on 2 cores)")
     if options.write:
         TABLE.write_text(table)
     elif table != TABLE.read_text():

@@ -67,7 +67,8 @@ oriel_cuda_rope(const oriel_rope_args *args, cudaStream_t stream)
 {
     if (args->rows < 0 || args->heads <= 0 || args->head_dim <= 0 ||
         args->head_dim % 8 ||
-        ((uintptr_t)args->qkv | (uintptr_t)args->rope) % 16)
+        ((uintptr_t)args->qkv | (uintptr_t)args->rope) % 16 ||
+        (uintptr_t)args->positions % 4)
         return cudaErrorInvalidValue;
     return launch(turn_rows, args->rows, THREADS, 0, stream, *args);
 }

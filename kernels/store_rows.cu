@@ -85,7 +85,8 @@ oriel_cuda_store_rows(const oriel_store_rows_args *args, cudaStream_t stream)
     if (args->rows < 0 || args->columns <= 0 || args->columns % COLUMNS_UNIT ||
         args->merge2 <= 0 || args->rows % args->merge2 ||
         args->dtype < ORIEL_CUDA_F32 || args->dtype > ORIEL_CUDA_F16 ||
-        ((uintptr_t)args->x | (uintptr_t)args->out) % 16)
+        ((uintptr_t)args->x | (uintptr_t)args->out) % 16 ||
+        (uintptr_t)args->tokens % 4)
         return cudaErrorInvalidValue;
     return launch(store_rows, args->rows, THREADS, 0, stream, *args);
 }

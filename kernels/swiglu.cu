@@ -15,6 +15,9 @@
  *
  * Launch   a thread a group of 8: two loads and a store of 16 bytes.
  *
+ * Sectors  a load takes twice the least, the other half being what the next one
+ *          reads; stores take the least.
+ *
  * Order    each value is its own: nothing is summed.
  *
  * Bound    gate_up moves once and out once: 6 bytes a value.

@@ -226,7 +226,10 @@ oriel_cuda_window_attention(const oriel_window_attention_args *args,
     if (args->n_packs < 0 || args->heads <= 0 || args->head_dim <= 0 ||
         args->head_dim > 128 || args->head_dim % 8 ||
         ((uintptr_t)args->qkv | (uintptr_t)args->out | (uintptr_t)args->rope) %
-            16)
+            16 ||
+        ((uintptr_t)args->cu_window | (uintptr_t)args->packs |
+         (uintptr_t)args->positions) %
+            4)
         return cudaErrorInvalidValue;
     return with_head_dim(args->head_dim, [=](auto kernel, int padded) {
         return launch(kernel, (int64_t)args->n_packs * args->heads, WARPS * 32,

@@ -2,11 +2,11 @@
 /*
  * encode_invariance.c - a picture's embeddings do not depend on its batch
  *
- *     oriel_gpu_encode_invariance MODEL [--small]
+ *     oriel_gpu_encode_invariance MODEL [--small] [--cublaslt]
  *
  * Through the public API, on CUDA, from and to host memory: pictures and a video
  * one at a time, together, in the other order, beside one of NaN, and once more.
- * Their bytes must be equal every time.
+ * Their bytes must be equal every time; with cuBLASLt's products too.
  */
 #include "measure.h"
 #include "oriel.h"
@@ -27,6 +27,7 @@ typedef struct judge {
     oriel_encoder *encoder;
     const int64_t (*grids)[3];
     int32_t n;
+    int32_t kernels; /* ORIEL_KERNELS_* */
     oriel_model_info info;
     int64_t columns;          /* of pixel_values */
     float *pixels[MAX_ITEMS]; /* each [patches, columns] */
@@ -90,6 +91,7 @@ open_all(judge *j, const char *path)
                                      (size_t)j->n, NULL, &err))
         return complain(err.message);
     options.device = ORIEL_DEVICE_CUDA;
+    options.kernels = j->kernels;
     status =
         oriel_plan_workspace(plan, &options, &options.workspace_bytes, &err);
     oriel_plan_destroy(plan);
@@ -190,17 +192,34 @@ judge_all(judge *j)
     return result;
 }
 
+/* -1 for what is no argument of ours; argv[1] is the model. */
+static int
+parse(judge *j, int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--small") == 0) {
+            j->grids = small;
+            j->n = sizeof(small) / sizeof(small[0]);
+        } else if (strcmp(argv[i], "--cublaslt") == 0) {
+            j->kernels = ORIEL_KERNELS_CUBLASLT;
+        } else {
+            return -1;
+        }
+    }
+    return argc < 2 ? -1 : 0;
+}
+
 int
 main(int argc, char **argv)
 {
-    judge j = {.grids = large, .n = sizeof(large) / sizeof(large[0])};
+    judge j = {.grids = large,
+               .n = sizeof(large) / sizeof(large[0]),
+               .kernels = ORIEL_KERNELS_OWN};
     int result;
 
-    if (argc == 3 && strcmp(argv[2], "--small") == 0) {
-        j.grids = small;
-        j.n = sizeof(small) / sizeof(small[0]);
-    } else if (argc != 2) {
-        fprintf(stderr, "usage: oriel_gpu_encode_invariance MODEL [--small]\n");
+    if (parse(&j, argc, argv)) {
+        fprintf(stderr, "usage: oriel_gpu_encode_invariance MODEL [--small] "
+                        "[--cublaslt]\n");
         return 2;
     }
     result = open_all(&j, argv[1]) || judge_all(&j);

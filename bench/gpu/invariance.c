@@ -2,20 +2,22 @@
 /*
  * invariance.c - a row's bytes do not depend on its neighbours
  *
- *     oriel_gpu_invariance [--tiny]
+ *     oriel_gpu_invariance [--tiny] [--kernels own|both]
  *
- * For every matrix product of the tower: the rows of one long run against the
+ * For every matrix product of the tower, our own and (both) cuBLASLt's with the
+ * algorithm that an encoder has: the rows of one long run against the
  * same rows run as M alone, from the first, from the middle of a tile, and up to
  * the last; and against a run whose other rows are NaN, infinite and huge.  All
  * bytes must be equal.
  */
 #include "op.h"
+#include "op_library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t counts[] = {4, 16, 64, 100, 1024, 5476, 21316};
+static const int64_t counts[] = {4, 16, 64, 100, 1024, 5476, 21316, 65536};
 static const int64_t tiny_counts[] = {4, 16, 64, 100, 140};
 enum { MID_TILE = 52, EACH = 50, KEPT = 3 }; /* rows KEPT + EACH i stay clean */
 
@@ -119,31 +121,61 @@ judge_case(judge *j, op_case *c)
     return result;
 }
 
+static int
+judge_op(judge *j, const op *which, bool by_library)
+{
+    op_case c;
+    int result =
+        op_case_make(&c, which, j->geometry, NULL, j->counts[j->n_counts - 1]);
+
+    if (result)
+        return result;
+    if (by_library)
+        result = op_library_attach(&c);
+    if (!result)
+        result = judge_case(j, &c);
+    op_library_detach(&c);
+    op_case_free(&c);
+    return result;
+}
+
+/* -1 for what is no argument of ours. */
+static int
+parse(judge *j, bool *both, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--tiny") == 0) {
+            j->geometry = &op_geometry_tiny;
+            j->counts = tiny_counts;
+            j->n_counts = sizeof(tiny_counts) / sizeof(tiny_counts[0]);
+        } else if (strcmp(argv[i], "--kernels") == 0 && i + 1 < argc &&
+                   (strcmp(argv[i + 1], "own") == 0 ||
+                    strcmp(argv[i + 1], "both") == 0)) {
+            *both = strcmp(argv[++i], "both") == 0;
+        } else {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
     judge j = {&op_geometry_7b, counts, sizeof(counts) / sizeof(counts[0]),
                NULL, NULL};
+    bool both = false;
     int wrong = 0;
 
-    if (argc == 2 && strcmp(argv[1], "--tiny") == 0) {
-        j.geometry = &op_geometry_tiny;
-        j.counts = tiny_counts;
-        j.n_counts = sizeof(tiny_counts) / sizeof(tiny_counts[0]);
-    } else if (argc != 1) {
-        fprintf(stderr, "usage: oriel_gpu_invariance [--tiny]\n");
+    if (parse(&j, &both, argc, argv)) {
+        fprintf(stderr, "usage: oriel_gpu_invariance [--tiny] [--kernels "
+                        "own|both]\n");
         return 2;
     }
     for (int i = 0; i < n_ops_linear; i++) {
-        op_case c;
-
-        if (op_case_make(&c, &ops_linear[i], j.geometry, NULL,
-                         j.counts[j.n_counts - 1])) {
-            wrong++;
-            continue;
-        }
-        wrong += judge_case(&j, &c) != 0;
-        op_case_free(&c);
+        wrong += judge_op(&j, &ops_linear[i], false) != 0;
+        if (both && op_library_has(&ops_linear[i]))
+            wrong += judge_op(&j, &ops_linear[i], true) != 0;
     }
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

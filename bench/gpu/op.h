@@ -31,6 +31,7 @@ typedef struct op_array {
 } op_array;
 
 struct op;
+typedef struct op_library op_library; /* op_library.h */
 typedef struct op_case {
     const struct op *op;
     const op_geometry *geometry;
@@ -39,11 +40,21 @@ typedef struct op_case {
     int32_t columns, depth; /* of the result; of a product's sums */
     size_t row_bytes;       /* of the result */
     op_array x, weight, bias;
-    op_array index[4]; /* tables and lists, the op's own */
-    int32_t n_index;   /* of what index[1] lists */
-    op_array initial;  /* what the result adds to; or not there */
-    void *out;         /* [rows, columns] on the device */
+    op_array index[4];   /* tables and lists, the op's own */
+    int32_t n_index;     /* of what index[1] lists */
+    op_array initial;    /* what the result adds to; or not there */
+    void *out;           /* [rows, columns] on the device */
+    op_library *library; /* what runs it; NULL: our own */
 } op_case;
+
+/* What cuBLASLt may run in the place of an op: its product with bias, added to
+   the result, or with SwiGLU behind it. */
+enum {
+    OP_LIBRARY_NONE,
+    OP_LIBRARY_BIAS,
+    OP_LIBRARY_RESIDUAL,
+    OP_LIBRARY_SWIGLU
+};
 
 typedef struct op {
     const char *name;
@@ -58,6 +69,7 @@ typedef struct op {
     void (*exact)(const op_case *c, int64_t row, double *out);
     double (*bytes)(const op_case *c); /* the least that must move */
     double (*flops)(const op_case *c);
+    int library; /* OP_LIBRARY_* */
 } op;
 
 extern const op ops_linear[]; /* op_linear.c */

@@ -365,12 +365,12 @@ attention_flops(const op_case *c)
 
 const op ops_other[] = {
     {"rms_norm", false, make_norm, prepare_norm, run_norm, exact_norm,
-     norm_bytes, no_flops},
+     norm_bytes, no_flops, OP_LIBRARY_NONE},
     {"rope", false, make_rope, prepare_rope, run_rope, exact_rope, rope_bytes,
-     no_flops},
+     no_flops, OP_LIBRARY_NONE},
     {"window_attention", false, make_windows, prepare_windows, run_windows,
-     exact_windows, attention_bytes, attention_flops},
+     exact_windows, attention_bytes, attention_flops, OP_LIBRARY_NONE},
     {"full_attention", false, make_frames, prepare_frames, run_frames,
-     exact_frames, attention_bytes, attention_flops},
+     exact_frames, attention_bytes, attention_flops, OP_LIBRARY_NONE},
 };
 const int n_ops_other = sizeof(ops_other) / sizeof(ops_other[0]);

@@ -370,18 +370,19 @@ exact_patch_embed(const op_case *c, int64_t row, double *out)
 
 const op ops_linear[] = {
     {"patch_embed", true, make_patch_embed, prepare_patch_embed,
-     run_patch_embed, exact_patch_embed, product_bytes, product_flops},
+     run_patch_embed, exact_patch_embed, product_bytes, product_flops,
+     OP_LIBRARY_NONE},
     {"linear qkv", true, make_qkv, prepare_linear, run_linear, exact_linear,
-     product_bytes, product_flops},
+     product_bytes, product_flops, OP_LIBRARY_BIAS},
     {"linear_residual proj", true, make_proj, prepare_linear, run_residual,
-     exact_residual, product_bytes, product_flops},
+     exact_residual, product_bytes, product_flops, OP_LIBRARY_RESIDUAL},
     {"linear_swiglu gate_up", true, make_swiglu, prepare_swiglu, run_swiglu,
-     exact_swiglu, product_bytes, product_flops},
+     exact_swiglu, product_bytes, product_flops, OP_LIBRARY_SWIGLU},
     {"linear_residual down", true, make_down, prepare_linear, run_residual,
-     exact_residual, product_bytes, product_flops},
+     exact_residual, product_bytes, product_flops, OP_LIBRARY_RESIDUAL},
     {"linear_gelu fc1", true, make_gelu, prepare_gelu, run_gelu, exact_gelu,
-     product_bytes, product_flops},
+     product_bytes, product_flops, OP_LIBRARY_NONE},
     {"linear_rows fc2", true, make_rows, prepare_rows, run_rows, exact_rows,
-     product_bytes, product_flops},
+     product_bytes, product_flops, OP_LIBRARY_NONE},
 };
 const int n_ops_linear = sizeof(ops_linear) / sizeof(ops_linear[0]);

@@ -11,6 +11,7 @@
  * is all there is.
  */
 #include "op.h"
+#include "op_library.h"
 #include "stopwatch.h"
 
 #include <stdio.h>
@@ -31,9 +32,10 @@ static const size tiny_sizes[] = {{"56x84", 56, 84, 1}, {"3x56x28", 56, 28, 3}};
 enum { MAX_ITEMS = 64 };
 
 typedef struct bench {
-    bool tiny;
+    bool tiny, both; /* cuBLASLt too */
     FILE *json;
-    int rows; /* of the JSON so far */
+    int rows;  /* of the JSON so far */
+    bool open; /* the last of them */
     int wrong;
 } bench;
 
@@ -62,10 +64,33 @@ run_whole(void *context)
     return c->op->run(c, 0, c->rows, c->out);
 }
 
-static void
-show(bench *b, const size *s, const op_case *c, const bench_times *hot,
-     const bench_times *cold)
+typedef struct timing {
+    bench_times hot, cold;
+} timing;
+
+static int
+time_case(op_case *c, timing *t)
 {
+    return stopwatch_measure(&t->hot, run_whole, c, false, BUDGET) ||
+           stopwatch_measure(&t->cold, run_whole, c, true, BUDGET);
+}
+
+static void
+write_times(const bench *b, const timing *t)
+{
+    fprintf(b->json,
+            "\"hot_s\": {\"median\": %.4g, \"p10\": %.4g, \"p90\": %.4g, "
+            "\"n\": %d},\n   \"cold_s\": {\"median\": %.4g, \"p10\": %.4g, "
+            "\"p90\": %.4g, \"n\": %d}",
+            t->hot.median, t->hot.p10, t->hot.p90, t->hot.n, t->cold.median,
+            t->cold.p10, t->cold.p90, t->cold.n);
+}
+
+/* The row of JSON stays open: cuBLASLt's may follow. */
+static void
+show(bench *b, const size *s, const op_case *c, const timing *t)
+{
+    const bench_times *hot = &t->hot, *cold = &t->cold;
     const double bytes = c->op->bytes(c), flops = c->op->flops(c);
 
     printf("%-14s %-24s %7lld rows  %8.1f us hot %8.1f cold  %7.0f GB/s "
@@ -79,24 +104,79 @@ show(bench *b, const size *s, const op_case *c, const bench_times *hot,
     fprintf(b->json,
             "%s\n  {\"size\": \"%s\", \"op\": \"%s\", \"product\": %s, "
             "\"rows\": %lld, \"columns\": %zu, \"depth\": %d, \"bytes\": %.0f, "
-            "\"flops\": %.0f,\n   \"hot_s\": {\"median\": %.4g, \"p10\": %.4g, "
-            "\"p90\": %.4g, \"n\": %d},\n   \"cold_s\": {\"median\": %.4g, "
-            "\"p10\": %.4g, \"p90\": %.4g, \"n\": %d}}",
+            "\"flops\": %.0f,\n   ",
             b->rows++ ? "," : "", s->name, c->op->name,
             c->op->is_product ? "true" : "false", (long long)c->rows,
             c->op->is_product ? c->weight.bytes / 2 / (size_t)c->depth
                               : (size_t)c->columns,
-            c->op->is_product ? c->depth : 0, bytes, flops, hot->median,
-            hot->p10, hot->p90, hot->n, cold->median, cold->p10, cold->p90,
-            cold->n);
-    fflush(b->json);
+            c->op->is_product ? c->depth : 0, bytes, flops);
+    write_times(b, t);
+    b->open = true;
+}
+
+static void
+show_library(const bench *b, const op_case *c, const char *key, const timing *t)
+{
+    printf("%14s %-24s %s: %8.1f us hot %8.1f cold\n", "", c->op->name, key,
+           t->hot.median * 1e6, t->cold.median * 1e6);
+    if (!b->json)
+        return;
+    fprintf(b->json, ",\n   \"%s\": {\"algorithm\": \"%s\",\n   ", key,
+            op_library_algorithm(c));
+    write_times(b, t);
+    fprintf(b->json, "}");
+}
+
+/* For the choice among cuBLASLt's algorithms; without hardware it is the first
+   that is right. */
+static double
+seconds_of(op_case *c)
+{
+    bench_times times;
+
+    if (!stopwatch_is_real())
+        return op_case_check(c) ? -1 : 1;
+    return stopwatch_measure(&times, run_whole, c, false, BUDGET / 16)
+               ? -1
+               : times.median;
+}
+
+static int
+bench_algorithm(const bench *b, op_case *c, const char *key)
+{
+    timing t;
+
+    if (op_case_check(c))
+        return -1;
+    if (!stopwatch_is_real()) {
+        printf("%14s %-24s %s: right, %s\n", "", c->op->name, key,
+               op_library_algorithm(c));
+        return 0;
+    }
+    if (time_case(c, &t))
+        return -1;
+    show_library(b, c, key, &t);
+    return 0;
+}
+
+/* The algorithm that an encoder has, and the best that a batch might get: their
+   ratio is the price of bytes that do not depend on the batch. */
+static int
+bench_library(const bench *b, op_case *c)
+{
+    int result = op_library_attach(c) || bench_algorithm(b, c, "cublaslt") ||
+                 op_library_best(c, seconds_of) ||
+                 bench_algorithm(b, c, "cublaslt_best");
+
+    op_library_detach(c);
+    return result ? -1 : 0;
 }
 
 static int
 bench_op(bench *b, const size *s, const op *which, const oriel_plan_info *info)
 {
     const op_geometry *geometry = b->tiny ? &op_geometry_tiny : &op_geometry_7b;
-    bench_times hot, cold;
+    timing own;
     op_case c;
     int result = op_case_make(&c, which, geometry, info, 0);
 
@@ -107,11 +187,15 @@ bench_op(bench *b, const size *s, const op *which, const oriel_plan_info *info)
         printf("%-14s %-24s %7lld rows  right; no hardware, nothing is timed\n",
                s->name, which->name, (long long)c.rows);
     else if (!result) {
-        result = stopwatch_measure(&hot, run_whole, &c, false, BUDGET) ||
-                 stopwatch_measure(&cold, run_whole, &c, true, BUDGET);
+        result = time_case(&c, &own);
         if (!result)
-            show(b, s, &c, &hot, &cold);
+            show(b, s, &c, &own);
     }
+    if (!result && b->both && op_library_has(which))
+        result = bench_library(b, &c);
+    if (b->json && b->open)
+        fprintf(b->json, "}");
+    b->open = false;
     op_case_free(&c);
     return result;
 }
@@ -155,7 +239,7 @@ begin(bench *b)
 int
 main(int argc, char **argv)
 {
-    bench b = {false, NULL, 0, 0};
+    bench b = {0};
     const size *all = sizes;
     size_t n = sizeof(sizes) / sizeof(sizes[0]);
 
@@ -164,11 +248,16 @@ main(int argc, char **argv)
             b.tiny = true;
             all = tiny_sizes;
             n = sizeof(tiny_sizes) / sizeof(tiny_sizes[0]);
+        } else if (strcmp(argv[i], "--kernels") == 0 && i + 1 < argc &&
+                   (strcmp(argv[i + 1], "own") == 0 ||
+                    strcmp(argv[i + 1], "both") == 0)) {
+            b.both = strcmp(argv[++i], "both") == 0;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc &&
                    (b.json = fopen(argv[i + 1], "w")) != NULL) {
             i++;
         } else {
-            fprintf(stderr, "usage: oriel_gpu_ops [--tiny] [--json FILE]\n");
+            fprintf(stderr, "usage: oriel_gpu_ops [--tiny] [--kernels "
+                            "own|both] [--json FILE]\n");
             return 2;
         }
     }

@@ -3,14 +3,15 @@
 """torch on the same GPU, beside Oriel.
 
     peer_torch.py matmul OPS_JSON OUT      cuBLAS, for each product Oriel ran
-    peer_torch.py tower CHECKPOINT HOW SIZE OUT
+    peer_torch.py towers CHECKPOINT OUT
 
 matmul: torch.nn.functional.linear with bias, in bf16, on the shapes that
 oriel_gpu_ops wrote, hot and cold: the best that a library unconstrained in its
 choice of algorithm gives.  And the card's own rate: a product of 8192 x 8192.
 
-tower: transformers' vision tower in bf16; HOW is eager, sdpa or compile (sdpa
-under torch.compile); SIZE is 448x448, 1036x1036 or 64x448x448.
+towers: transformers' vision tower in bf16, at 448x448, 1036x1036 and 64 times
+448x448: with eager attention, with sdpa, and that under torch.compile.  OUT is
+written anew after each, so that a run cut short leaves what it had.
 
 Times by CUDA events; random operands, never zeros.  Needs torch, transformers,
 safetensors and numpy; which versions is written to OUT.
@@ -105,31 +106,48 @@ def matmul(ops_path, out_path):
               " us by cuBLAS", flush=True)
 
 
-@torch.inference_mode()
-def tower(checkpoint, how, size, out_path):
-    sys.path.insert(0, str(Path(__file__).parent.parent))
-    import peer_transformers
-    network = peer_transformers.load_tower(
-        Path(checkpoint), torch.bfloat16,
-        "eager" if how == "eager" else "sdpa").cuda()
-    images, width, height = ([1] + [int(n) for n in size.split("x")])[-3:]
+SIZES = ((1, 448, 448), (1, 1036, 1036), (64, 448, 448))
+HOWS = ("sdpa", "eager", "compile")
+
+
+def one_tower(network, how, images, width, height):
     grid = torch.tensor([[1, height // 14, width // 14]] * images,
                         device="cuda")
     config = network.config
     columns = (config.in_channels * config.temporal_patch_size
                * config.patch_size ** 2)
     pixels = noise(int(grid.prod(1).sum()), columns, scale=2)
+    torch.compiler.reset()
     call = torch.compile(network) if how == "compile" else network
     begun = time.monotonic()
     call(pixels, grid_thw=grid)
     torch.cuda.synchronize()
-    first = time.monotonic() - begun
-    seconds = measure(lambda: call(pixels, grid_thw=grid), BUDGET["tower"],
-                      most=30)
-    Path(out_path).write_text(json.dumps({
-        "versions": versions(), "how": how, "size": size, "images": images,
-        "first_call_s": first, "seconds": seconds}), encoding="utf-8")
-    print(f"{size:12} {how:8} {seconds['median']*1e3:9.3f} ms", flush=True)
+    return {"first_call_s": time.monotonic() - begun,
+            "seconds": measure(lambda: call(pixels, grid_thw=grid),
+                               BUDGET["tower"], most=30)}
+
+
+@torch.inference_mode()
+def towers(checkpoint, out_path):
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    import peer_transformers
+    rows = []
+    for how in HOWS:
+        network = peer_transformers.load_tower(
+            Path(checkpoint), torch.bfloat16,
+            "eager" if how == "eager" else "sdpa").cuda()
+        for images, width, height in SIZES:
+            row = {"how": how, "images": images, "size": f"{width}x{height}"}
+            try:
+                row.update(one_tower(network, how, images, width, height))
+                said = f"{row['seconds']['median'] * 1e3:9.3f} ms"
+            except RuntimeError as error:  # of memory, or of the compiler
+                row["failed"] = said = str(error).splitlines()[0][:200]
+            rows.append(row)
+            Path(out_path).write_text(
+                json.dumps({"versions": versions(), "rows": rows}),
+                encoding="utf-8")
+            print(f"{images:3} x {row['size']:10} {how:8} {said}", flush=True)
 
 
 def main():
@@ -137,8 +155,8 @@ def main():
         sys.exit("peer_torch: no hardware, nothing is timed")
     if len(sys.argv) == 4 and sys.argv[1] == "matmul":
         return matmul(*sys.argv[2:])
-    if len(sys.argv) == 6 and sys.argv[1] == "tower":
-        return tower(*sys.argv[2:])
+    if len(sys.argv) == 4 and sys.argv[1] == "towers":
+        return towers(*sys.argv[2:])
     sys.exit(__doc__)
 
 

@@ -3,13 +3,23 @@
 """One JSON file of what the steps of bench/on-gpu.sh left behind.
 
     report.py PARTS OUT
+    report.py products OPS_JSON     what the A3 table would say
 
 PARTS holds steps.tsv (name, exit status, seconds) and whatever JSON the steps
-wrote; of a step that was cut, what it had finished is taken.  Shares are of rates measured in the same run: a copy's, and a large
-matrix product's.  Run again after each step, so that a run cut short has its
-report.  Needs Python 3.8 and nothing else.
+wrote; of a step that was cut, what it had finished is taken.  Shares are of
+rates measured in the same run: a copy's, and a large matrix product's.  Run
+again after each step, so that a run cut short has its report.
+
+products compares our own kernel of each of a block's products with cuBLASLt's
+at the fixed algorithm of an encoder, over all sizes at once (never by size: an
+image's bytes may not depend on its batch), and prints the row of the table in
+host/cuda/products.c that follows.  Beside it, what the fixed algorithm costs
+against the best that cuBLASLt has for each size.
+
+Needs Python 3.8 and nothing else.
 """
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -19,7 +29,7 @@ def load(path):
     if not path.exists():
         return None
     text = path.read_text(encoding="utf-8")
-    for end in ("", "]", "]}"):
+    for end in ("", "]", "]}", "}]}"):
         try:
             return json.loads(text + end)
         except ValueError:
@@ -36,6 +46,33 @@ def steps(parts):
                    "137": "cut"}.get(status, "failed")
         made.append({"step": name, "outcome": outcome,
                      "status": int(status), "seconds": int(seconds)})
+    return made
+
+
+CARD = ("name", "driver", "memory", "most_sm_clock", "most_memory_clock",
+        "power_limit")
+CLOCKS = ("sm_mhz", "memory_mhz", "watts", "celsius")
+
+
+def about(parts):
+    """The machine by field, and its clocks while the timings ran."""
+    made = load(parts / "about.json") or {}
+    fields = made.get("card", "").split(", ")
+    if len(fields) == len(CARD):
+        made["card"] = dict(zip(CARD, fields))
+    path = parts / "clocks.csv"
+    samples = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            samples.append([float(value) for value in line.split(",")])
+        except ValueError:
+            pass  # "[N/A]", or a line that is still being written
+    samples = [s for s in samples if len(s) == len(CLOCKS)]
+    if samples:
+        made["clocks_while_timed"] = {
+            name: {"least": values[0], "median": values[len(values) // 2],
+                   "most": values[-1], "n": len(values)}
+            for name, values in zip(CLOCKS, map(sorted, zip(*samples)))}
     return made
 
 
@@ -67,23 +104,79 @@ def with_shares(ops, cublas):
     return ops
 
 
+# cuBLASLt must be worth a library more: this much faster over all sizes.
+WORTH = 1.03
+
+
+def mean(ratios):
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
+def products(ops):
+    """Per product of a block: own over cuBLASLt's time, and the proposal."""
+    made = {}
+    for op in rows_of(ops, "ops"):
+        if "cublaslt" not in op:
+            continue
+        name = op["op"].split()[-1]
+        fixed = op["cublaslt"]["hot_s"]["median"]
+        row = made.setdefault(name, {"sizes": [], "own_over_cublaslt": [],
+                                     "price_of_invariance": []})
+        row["sizes"].append(op["size"])
+        row["own_over_cublaslt"].append(op["hot_s"]["median"] / fixed)
+        if "cublaslt_best" in op:
+            row["price_of_invariance"].append(
+                fixed / op["cublaslt_best"]["hot_s"]["median"])
+    for row in made.values():
+        row["mean"] = mean(row["own_over_cublaslt"])
+        row["proposal"] = "cublaslt" if row["mean"] > WORTH else "own"
+    return made
+
+
+def table_row(ops, made):
+    major, minor = ops["device"]["capability"].split(".")
+    chosen = [f"1 << ORIEL_PRODUCT_{name.upper()}"
+              for name, row in made.items() if row["proposal"] == "cublaslt"]
+    return f"{{{major}{minor}, {' | '.join(chosen) or 'OWN'}}},"
+
+
+def print_products(path):
+    ops = load(Path(path))
+    made = products(ops)
+    if not made:
+        sys.exit("no product was timed on cuBLASLt")
+    for name, row in made.items():
+        for i, size in enumerate(row["sizes"]):
+            price = row["price_of_invariance"][i:i + 1]
+            print(f"{name:8} {size:14} own / cublaslt "
+                  f"{row['own_over_cublaslt'][i]:5.2f}   fixed / best "
+                  + "".join(f"{p:5.2f}" for p in price))
+        print(f"{name:8} {'all sizes':14} own / cublaslt {row['mean']:5.2f}"
+              f"   {row['proposal']}")
+    print("host/cuda/products.c, once this run is under bench/results:")
+    print("    " + table_row(ops, made))
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
+    if sys.argv[1] == "products":
+        return print_products(sys.argv[2])
     parts = Path(sys.argv[1])
     cublas = load(parts / "cublas.json")
     report = {
-        "about": load(parts / "about.json"),
+        "about": about(parts),
         "steps": steps(parts),
         "instructions": load(parts / "instructions.json"),
         "approximations": load(parts / "sweep.json"),
         "golden": load(parts / "golden.json"),
         "parity": load(parts / "parity.json"),
         "kernels": with_shares(load(parts / "ops.json"), cublas),
+        "products": products(load(parts / "ops.json")),
         "matrix_flops_per_s": cublas.get("matrix_flops_per_s")
         if isinstance(cublas, dict) else None,
         "encode": load(parts / "encode.json"),
-        "torch": [load(p) for p in sorted(parts.glob("tower-*.json"))],
+        "torch": load(parts / "towers.json"),
     }
     made = Path(sys.argv[2])
     half = made.with_suffix(".part")

@@ -237,8 +237,8 @@ oriel_lt_describe(const oriel_lt *lt, const oriel_lt_product *p, char *line,
 
     snprintf(line, line_bytes,
              "cuBLASLt %d.%d.%d: %s %d x %d, bias%s: algorithm %d, tile %d, "
-             "stages %d, cluster %d, inner %d, swizzle %d, custom %d, no "
-             "split, workspace %zu",
+             "stages %d, cluster %d, inner %d, swizzle %d, custom %d, split "
+             "%d, workspace %zu",
              lt->version / 10000, lt->version % 10000 / 100, lt->version % 100,
              p->op, p->columns, p->depth, p->adds ? " and residual" : "",
              config(l, a, ORIEL_LT_CONFIG_ID),
@@ -247,5 +247,6 @@ oriel_lt_describe(const oriel_lt *lt, const oriel_lt_product *p, char *line,
              config(l, a, ORIEL_LT_CONFIG_CLUSTER),
              config(l, a, ORIEL_LT_CONFIG_INNER),
              config(l, a, ORIEL_LT_CONFIG_SWIZZLE),
-             config(l, a, ORIEL_LT_CONFIG_CUSTOM), p->workspace_bytes);
+             config(l, a, ORIEL_LT_CONFIG_CUSTOM),
+             config(l, a, ORIEL_LT_CONFIG_SPLITK), p->workspace_bytes);
 }

@@ -7,7 +7,7 @@
 
 enum {
     INTERMEDIATE_UNIT = 64,
-    COLUMNS_UNIT = 16, /* of a matrix product */
+    COLUMNS_UNIT = 8, /* of a matrix product */
     WINDOW_PATCHES = 64,
     PATCH_MOST = 32,
     HEAD_DIM_MOST = 128,
@@ -77,11 +77,10 @@ check_widths(const oriel_network *net, oriel_error *err)
                 net->hidden_size == (int64_t)net->num_heads * net->head_dim,
             "hidden_size is %d, expected num_heads (%d) x head_dim (%d)",
             net->hidden_size, net->num_heads, net->head_dim);
-    REQUIRE(net->hidden_size % COLUMNS_UNIT == 0 &&
-                net->hidden_size <= HIDDEN_MOST,
-            "hidden_size is %d, the cuda backend takes multiples of %d up to "
-            "%d",
-            net->hidden_size, COLUMNS_UNIT, HIDDEN_MOST);
+    /* A multiple of COLUMNS_UNIT, as head_dim is. */
+    REQUIRE(net->hidden_size <= HIDDEN_MOST,
+            "hidden_size is %d, the cuda backend takes up to %d",
+            net->hidden_size, HIDDEN_MOST);
     REQUIRE(net->intermediate_size >= 1 && net->intermediate_size <= WIDTH_MOST,
             "intermediate_size is %d, the cuda backend takes 1 to %d",
             net->intermediate_size, WIDTH_MOST);

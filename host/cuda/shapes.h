@@ -12,7 +12,7 @@ typedef struct oriel_cuda_shapes {
     int32_t hidden;
     int32_t merged;       /* hidden x merge^2: a token's patches side by side */
     int32_t intermediate; /* padded to a multiple of 64 */
-    int32_t out_hidden;   /* padded to a multiple of 16 */
+    int32_t out_hidden;   /* padded to a multiple of 8 */
     int32_t heads, head_dim;
     int32_t merge2;       /* patches a token */
     int32_t patch_values; /* of a patch of pixel_values */

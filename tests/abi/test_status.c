@@ -255,7 +255,7 @@ static const struct provocation {
     {provoke_argument_frame, ORIEL_ERR_ARGUMENT, 1, 0, "frames[2]"},
     {provoke_capacity, ORIEL_ERR_CAPACITY, 1, 0, "16777216"},
     {provoke_capacity_workspace, ORIEL_ERR_CAPACITY, -1, 0, "workspace"},
-    {provoke_memory, ORIEL_ERR_MEMORY, -1, 0, "bytes"},
+    {provoke_memory, ORIEL_ERR_MEMORY, 0, 0, "item 0, grid"},
     {provoke_not_found, ORIEL_ERR_NOT_FOUND, -1, ENOENT, "/no/such/folder"},
     {provoke_io, ORIEL_ERR_IO, -1, 0, "model.safetensors"},
     {provoke_model, ORIEL_ERR_MODEL, -1, 0, "vision_config"},

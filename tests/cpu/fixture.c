@@ -185,6 +185,27 @@ fixture_same(const fixture_result *a, const fixture_result *b)
 }
 
 fixture_result
+fixture_part(const fixture_result *all, const int64_t (*grids)[3], int item)
+{
+    fixture_result part = *all;
+    int64_t first = oracle_count_patches(grids, item);
+
+    part.patches = oracle_count_patches(grids + item, 1);
+    part.tokens = part.patches / 4;
+    part.states = oracle_alloc((size_t)all->n_hidden, sizeof(*part.states));
+    for (int32_t k = 0; k < all->n_hidden; k++)
+        part.states[k] = all->states[k] + first * all->hidden;
+    part.embeddings = all->embeddings + first / 4 * all->out_hidden;
+    return part;
+}
+
+void
+fixture_part_free(fixture_result *part)
+{
+    free(part->states);
+}
+
+fixture_result
 fixture_encode(const fixture_model *model, oriel_encoder *encoder,
                const oriel_plan *plan, const oriel_input *input)
 {

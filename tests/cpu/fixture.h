@@ -46,6 +46,10 @@ fixture_result fixture_encode(const fixture_model *model,
                               oriel_encoder *encoder, const oriel_plan *plan,
                               const oriel_input *input);
 void fixture_result_free(fixture_result *result);
+/* Item 'item' of a batch: its rows still are those of 'all'. */
+fixture_result fixture_part(const fixture_result *all,
+                            const int64_t (*grids)[3], int item);
+void fixture_part_free(fixture_result *part);
 
 oriel_input fixture_input(const oriel_plan *plan, const float *pixels);
 /* Fails the test when any byte differs. */

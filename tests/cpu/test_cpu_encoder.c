@@ -130,22 +130,6 @@ START_TEST(threads_do_not_change_bytes)
 }
 END_TEST
 
-/* Item 'item' of the batch, from where its rows start. */
-static fixture_result
-part_of(const fixture_result *all, const int64_t (*grids)[3], int item)
-{
-    fixture_result part = *all;
-    int64_t first = oracle_count_patches(grids, item);
-
-    part.patches = oracle_count_patches(grids + item, 1);
-    part.tokens = part.patches / 4;
-    part.states = oracle_alloc((size_t)all->n_hidden, sizeof(*part.states));
-    for (int32_t k = 0; k < all->n_hidden; k++)
-        part.states[k] = all->states[k] + first * all->hidden;
-    part.embeddings = all->embeddings + first / 4 * all->out_hidden;
-    return part;
-}
-
 START_TEST(an_item_alone_has_its_bytes_of_the_batch)
 {
     scene s = make_scene(&fixture_wide, precisions[_i], mixed, 5);
@@ -155,11 +139,11 @@ START_TEST(an_item_alone_has_its_bytes_of_the_batch)
         oriel_plan *plan = fixture_plan(&s.m, mixed + item, 1);
         oriel_input input = fixture_input(
             plan, s.pixels + oracle_count_patches(mixed, item) * columns);
-        fixture_result part = part_of(&s.result, mixed, item);
+        fixture_result part = fixture_part(&s.result, mixed, item);
         fixture_result r = encode_once(&s, plan, &input, 1 + item % 3);
 
         fixture_same(&part, &r);
-        free(part.states);
+        fixture_part_free(&part);
         fixture_result_free(&r);
         oriel_plan_destroy(plan);
     }
@@ -180,8 +164,8 @@ START_TEST(its_place_in_the_batch_does_not_change_bytes)
     memcpy(s.pixels + 64 * columns, s.pixels,
            (size_t)(60 * columns) * sizeof(float));
     r = encode_once(&s, s.plan, &input, 2);
-    one = part_of(&r, grids, 0);
-    two = part_of(&r, grids, 2);
+    one = fixture_part(&r, grids, 0);
+    two = fixture_part(&r, grids, 2);
     fixture_same(&one, &two);
     free(one.states);
     free(two.states);
@@ -202,8 +186,8 @@ START_TEST(a_nan_stays_within_its_item)
             i % 2 ? NAN : INFINITY;
     r = encode_once(&s, s.plan, &input, 2);
     for (int item = 0; item < 5; item++) {
-        fixture_result before = part_of(&s.result, mixed, item);
-        fixture_result after = part_of(&r, mixed, item);
+        fixture_result before = fixture_part(&s.result, mixed, item);
+        fixture_result after = fixture_part(&r, mixed, item);
 
         if (item == 2)
             ck_assert(isnan(after.embeddings[0]));

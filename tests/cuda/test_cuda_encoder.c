@@ -28,8 +28,11 @@ static const int64_t few[ITEMS][3] = {
 static const struct {
     const oriel_network *network;
     const int64_t (*grids)[3];
-} cases[] = {
-    {&fixture_tiny, mixed}, {&fixture_broad, few}, {&fixture_wide, few}};
+} cases[] = {{&fixture_tiny, mixed},
+             {&fixture_broad, few},
+             {&fixture_wide, few},
+             {&fixture_narrow, few},
+             {&fixture_single, few}};
 
 /*
  * Relative L2.  A value is rounded to bf16 with an error of at most 2^-8, in the
@@ -144,22 +147,6 @@ START_TEST(schedules_do_not_change_bytes)
 }
 END_TEST
 
-/* Item 'item' of the batch, from where its rows start. */
-static fixture_result
-part_of(const fixture_result *all, const int64_t (*grids)[3], int item)
-{
-    fixture_result part = *all;
-    int64_t first = oracle_count_patches(grids, item);
-
-    part.patches = oracle_count_patches(grids + item, 1);
-    part.tokens = part.patches / 4;
-    part.states = oracle_alloc((size_t)all->n_hidden, sizeof(*part.states));
-    for (int32_t k = 0; k < all->n_hidden; k++)
-        part.states[k] = all->states[k] + first * all->hidden;
-    part.embeddings = all->embeddings + first / 4 * all->out_hidden;
-    return part;
-}
-
 START_TEST(an_item_alone_has_its_bytes_of_the_batch)
 {
     const int64_t(*grids)[3] = cases[_i].grids;
@@ -170,11 +157,11 @@ START_TEST(an_item_alone_has_its_bytes_of_the_batch)
         oriel_plan *plan = fixture_plan(&s.m, grids + item, 1);
         oriel_input input = fixture_input(
             plan, s.pixels + oracle_count_patches(grids, item) * columns);
-        fixture_result part = part_of(&s.result, grids, item);
+        fixture_result part = fixture_part(&s.result, grids, item);
         fixture_result r = encode_once(&s.m, plan, &input);
 
         fixture_same(&part, &r);
-        free(part.states);
+        fixture_part_free(&part);
         fixture_result_free(&r);
         oriel_plan_destroy(plan);
     }
@@ -207,8 +194,8 @@ START_TEST(its_place_in_the_batch_does_not_change_bytes)
     input = fixture_input(plan, pixels);
     r = encode_once(&s.m, plan, &input);
     for (int i = 0; i < ITEMS; i++) {
-        fixture_result one = part_of(&r, turned, i);
-        fixture_result two = part_of(&s.result, grids, 4 - i);
+        fixture_result one = fixture_part(&r, turned, i);
+        fixture_result two = fixture_part(&s.result, grids, 4 - i);
 
         fixture_same(&one, &two);
         free(one.states);
@@ -234,8 +221,8 @@ START_TEST(a_nan_stays_within_its_item)
             i % 2 ? NAN : INFINITY;
     r = encode_once(&s.m, s.plan, &input);
     for (int item = 0; item < ITEMS; item++) {
-        fixture_result before = part_of(&s.result, grids, item);
-        fixture_result after = part_of(&r, grids, item);
+        fixture_result before = fixture_part(&s.result, grids, item);
+        fixture_result after = fixture_part(&r, grids, item);
 
         if (item == 2)
             ck_assert(isnan(after.embeddings[0]));

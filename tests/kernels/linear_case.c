@@ -32,6 +32,18 @@ make_exact(linear_case *c)
     free(b);
 }
 
+linear_shape
+linear_shape_at(const linear_shape *chosen, size_t n, int i)
+{
+    random_stream random = {(uint64_t)i};
+
+    if ((size_t)i < n)
+        return chosen[i];
+    return (linear_shape){.rows = (int)random_between(&random, 1, 300),
+                          .columns = 8 * (int)random_between(&random, 1, 24),
+                          .depth = 8 * (int)random_between(&random, 1, 60)};
+}
+
 linear_case
 linear_case_make(linear_shape shape)
 {
@@ -49,6 +61,25 @@ linear_case_make(linear_shape shape)
     c.d_bias = device_upload(c.bias, columns * 2);
     make_exact(&c);
     return c;
+}
+
+void
+linear_case_add_outliers(linear_case *c)
+{
+    random_stream random = {(uint64_t)c->depth};
+
+    for (int i = 0; i < 3; i++) {
+        int64_t channel = random_between(&random, 0, c->depth - 1);
+        uint16_t *large = random_bf16(&random, (size_t)c->rows, 500, 4000);
+
+        for (int64_t r = 0; r < c->rows; r++)
+            c->x[r * c->depth + channel] = large[r];
+        free(large);
+    }
+    device_put(c->d_x, 0, c->x, (size_t)(c->rows * c->depth) * 2);
+    free(c->exact);
+    free(c->slack);
+    make_exact(c);
 }
 
 oriel_linear_args

@@ -11,6 +11,10 @@ typedef struct linear_shape {
     int rows, columns, depth;
 } linear_shape;
 
+/* The ith of those chosen, and from the nth on a random one of up to some tiles
+   each way. */
+linear_shape linear_shape_at(const linear_shape *chosen, size_t n, int i);
+
 typedef struct linear_case {
     int64_t rows;
     int32_t columns, depth;
@@ -21,6 +25,9 @@ typedef struct linear_case {
 } linear_case;
 
 linear_case linear_case_make(linear_shape shape);
+/* As massive activations are: a few channels of x in the thousands, the same in
+   every row. */
+void linear_case_add_outliers(linear_case *c);
 oriel_linear_args linear_case_args(const linear_case *c, void *out);
 void linear_case_free(linear_case *c);
 

@@ -30,22 +30,7 @@ REASONS = [
 ]
 
 
-OPEN = [
-    ("attention.cuh", "literal", "(HEAD_DIM / 8 | 1)",
-     "costs bank conflicts alone; not run yet against test_counters.c"),
-    ("attention.cuh", "literal", "most[e / 2] = fmaxf",
-     "a maximum too large; not run yet against scores_beyond_any_exponent"),
-    ("gemm.cuh", "literal", "return (rows + ROWS - 1)",
-     "a tile too many; not run yet against the shape of a whole swath"),
-    ("gemm.cuh", "comparison", "i < ROW_GROUPS",
-     "passes the end of an array in registers, which the simulator does not "
-     "watch"),
-    ("patch_embed.cu", "condition", "pixel >= size -> false",
-     "a neighbour's values meet zero weights; no test makes them NaN"),
-    ("window_attention.cu", "condition", "chunk * 8 < args.head_dim",
-     "the next head's values in the padding; a bound that allows for rounding "
-     "q and k is too wide to see it, a NaN in the next head would show it"),
-]
+OPEN = []
 
 
 def found(table, result):

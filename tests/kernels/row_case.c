@@ -9,9 +9,9 @@
 
 /* Several stages of depth, the last in part; one tile of columns, in part. */
 enum { DEPTH = 200, COLUMNS = 112, TILE_ROWS = 128 };
-enum { PATCH = 5, SLICES = 2, MERGE2 = 4 };
+enum { PATCH = 6, SLICES = 2, MERGE2 = 4 };
 enum { NORM_COLUMNS = 264, HEADS = 2, HEAD_DIM = 24, POSITIONS = 8 };
-enum { STORE_COLUMNS = 112, INDEXED = 131072 };
+enum { GATED_COLUMNS = 64, STORE_COLUMNS = 112, INDEXED = 131072 };
 
 static int32_t
 patch_depth(void)
@@ -29,9 +29,10 @@ static const struct {
     {"linear_gelu", DEPTH, COLUMNS, 2, TILE_ROWS},
     {"linear_swiglu", DEPTH, COLUMNS / 2, 2, TILE_ROWS},
     {"linear_rows", DEPTH, COLUMNS, 4, TILE_ROWS},
-    {"patch_embed of pixels", PATCH *SLICES * 8, COLUMNS, 2, TILE_ROWS},
+    {"patch_embed of pixels", PATCH *SLICES * 16, COLUMNS, 2, TILE_ROWS},
     {"patch_embed of values", 3 * SLICES *PATCH *PATCH, COLUMNS, 2, TILE_ROWS},
     {"rms_norm", NORM_COLUMNS, NORM_COLUMNS, 2, 4},
+    {"swiglu", 2 * GATED_COLUMNS, GATED_COLUMNS, 2, 32},
     {"rope", 3 * HEADS *HEAD_DIM, 3 * HEADS *HEAD_DIM, 2, 1},
     {"store_rows", STORE_COLUMNS, STORE_COLUMNS, 4, 1},
 };
@@ -92,6 +93,7 @@ prepare_all(void)
     ck_assert_int_eq(oriel_cuda_linear_rows_prepare(), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_patch_embed_prepare(), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_rms_norm_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_swiglu_prepare(), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_rope_prepare(), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_store_rows_prepare(), cudaSuccess);
 }
@@ -222,6 +224,7 @@ row_case_run(void *context, void *out)
     const row_case *c = context;
     const oriel_rms_norm_args norm = {c->in.data, c->weight.data, out, c->rows,
                                       NORM_COLUMNS};
+    const oriel_swiglu_args gated = {c->in.data, out, c->rows, GATED_COLUMNS};
     const oriel_rope_args rope = {out,     c->table.data, c->index.data,
                                   c->rows, HEADS,         HEAD_DIM};
     const oriel_store_rows_args store = {c->in.data,    c->index.data, out,
@@ -234,6 +237,8 @@ row_case_run(void *context, void *out)
         return run_embed(c, out);
     case ROW_NORM:
         return oriel_cuda_rms_norm(&norm, NULL);
+    case ROW_GATED:
+        return oriel_cuda_swiglu(&gated, NULL);
     case ROW_ROPE:
         return oriel_cuda_rope(&rope, NULL);
     case ROW_STORE:

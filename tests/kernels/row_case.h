@@ -20,6 +20,7 @@ enum row_op {
     ROW_PIXELS, /* patch_embed from 8-bit levels ... */
     ROW_VALUES, /* ... and from bf16 pixel_values */
     ROW_NORM,
+    ROW_GATED, /* swiglu, of products in memory */
     ROW_ROPE,
     ROW_STORE,
     ROW_OPS

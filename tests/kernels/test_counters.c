@@ -117,6 +117,19 @@ linear_swiglu(int32_t variant)
 }
 
 static cudaError_t
+swiglu(int32_t variant)
+{
+    oriel_swiglu_args args = {.gate_up = zeros((size_t)TILE * 2 * TILE * 2),
+                              .out = zeros(TILE * TILE * 2),
+                              .rows = TILE,
+                              .columns = TILE};
+
+    (void)variant;
+    ck_assert_int_eq(oriel_cuda_swiglu_prepare(), cudaSuccess);
+    return oriel_cuda_swiglu(&args, NULL);
+}
+
+static cudaError_t
 linear_rows(int32_t dtype)
 {
     oriel_linear_args a = linear_args();
@@ -331,6 +344,7 @@ static const struct {
     ROW(linear_swiglu, 0, .matrices = {1536, 1536, 1536},
         .arrivals = {128, 512, 512}, .copies = {128, 2048, 2048},
         .loads = {32, 32, 32}, .stores = {128, 1024, 512}),
+    ROW(swiglu, 0, .loads = {128, 4096, 2048}, .stores = {64, 1024, 1024}),
     ROW(linear_rows, ORIEL_CUDA_F32, .matrices = {1536, 1536, 1536},
         .arrivals = {128, 512, 512}, .copies = {128, 2048, 2048},
         .loads = {160, 160, 160}, .stores = {256, 2048, 2048}),

@@ -7,11 +7,16 @@
 #include <stdlib.h>
 
 /* Both sides of every tile edge, in rows, columns and depth. */
-static const linear_shape shapes[] = {
-    {1, 16, 8},      {4, 128, 64},    {16, 144, 72},   {127, 128, 192},
-    {128, 112, 256}, {129, 256, 200}, {140, 144, 640}, {2, 64, 3456},
-    {1024, 128, 8}, /* a whole swath: a tile too many divides by zero */
+static const linear_shape
+    shapes
+        [] =
+            {
+                {1, 16, 8},      {4, 128, 64},    {16, 144, 72},
+                {127, 128, 192}, {3, 8, 24},      {131, 136, 40},
+                {128, 112, 256}, {129, 256, 200}, {140, 144, 640},
+                {2, 64, 3456},   {1024, 128, 8}, /* a whole swath: a tile too many divides by zero */
 };
+enum { RANDOM_SHAPES = 3 };
 
 static cudaError_t
 run_bias(void *context, void *out)
@@ -46,14 +51,16 @@ check(const linear_case *c, const uint16_t *out, const uint16_t *residual)
 }
 
 static void
-check_shape(linear_shape shape, bool adds)
+check_shape(int i, bool adds)
 {
-    linear_case c = linear_case_make(shape);
+    linear_case c = linear_case_make(linear_shape_at(shapes, COUNT(shapes), i));
     random_stream random = {99};
     size_t n = (size_t)(c.rows * c.columns);
     uint16_t *residual = random_bf16(&random, n, 4, 0);
     uint16_t *out = malloc(n * 2);
 
+    if (i % 2)
+        linear_case_add_outliers(&c);
     ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
     device_check_schedules(adds ? run_residual : run_bias, &c, out, n * 2,
                            adds ? residual : NULL);
@@ -65,13 +72,13 @@ check_shape(linear_shape shape, bool adds)
 
 START_TEST(with_bias)
 {
-    check_shape(shapes[_i], false);
+    check_shape(_i, false);
 }
 END_TEST
 
 START_TEST(with_residual)
 {
-    check_shape(shapes[_i], true);
+    check_shape(_i, true);
 }
 END_TEST
 
@@ -119,7 +126,7 @@ START_TEST(refuses_what_it_cannot)
 
     ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_linear(&good, NULL), cudaSuccess);
-    bad = good, bad.columns = 8;
+    bad = good, bad.columns = 12;
     ck_assert_int_eq(oriel_cuda_linear(&bad, NULL), cudaErrorInvalidValue);
     bad = good, bad.depth = 12;
     ck_assert_int_eq(oriel_cuda_linear(&bad, NULL), cudaErrorInvalidValue);
@@ -140,8 +147,8 @@ main(void)
     TCase *tcase = tcase_create("linear");
 
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, with_bias, 0, COUNT(shapes));
-    tcase_add_loop_test(tcase, with_residual, 0, COUNT(shapes));
+    tcase_add_loop_test(tcase, with_bias, 0, COUNT(shapes) + RANDOM_SHAPES);
+    tcase_add_loop_test(tcase, with_residual, 0, COUNT(shapes) + RANDOM_SHAPES);
     tcase_add_test(tcase, rows_are_their_own);
     tcase_add_test(tcase, refuses_what_it_cannot);
     suite_add_tcase(suite, tcase);

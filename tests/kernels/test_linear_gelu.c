@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 static const linear_shape shapes[] = {
-    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}};
+    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}, {17, 40, 24}};
+enum { RANDOM_SHAPES = 2 };
 
 static cudaError_t
 run(void *context, void *out)
@@ -19,10 +20,13 @@ run(void *context, void *out)
 
 START_TEST(matches_the_oracle)
 {
-    linear_case c = linear_case_make(shapes[_i]);
+    linear_case c =
+        linear_case_make(linear_shape_at(shapes, COUNT(shapes), _i));
     size_t n = (size_t)(c.rows * c.columns);
     uint16_t *out = malloc(n * 2);
 
+    if (_i % 2)
+        linear_case_add_outliers(&c);
     ck_assert_int_eq(oriel_cuda_linear_gelu_prepare(), cudaSuccess);
     device_check_schedules(run, &c, out, n * 2, NULL);
     for (size_t i = 0; i < n; i++) {
@@ -47,7 +51,8 @@ main(void)
     TCase *tcase = tcase_create("linear_gelu");
 
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, matches_the_oracle, 0, COUNT(shapes));
+    tcase_add_loop_test(tcase, matches_the_oracle, 0,
+                        COUNT(shapes) + RANDOM_SHAPES);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

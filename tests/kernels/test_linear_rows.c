@@ -8,7 +8,8 @@
 #include <stdlib.h>
 
 static const linear_shape shapes[] = {
-    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}};
+    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}, {17, 40, 24}};
+enum { RANDOM_SHAPES = 2 };
 enum { GAP_BYTES = 32 };
 
 struct rows_case {
@@ -73,7 +74,8 @@ check(const struct rows_case *c, const char *out, const char *initial)
 
 START_TEST(matches_the_oracle)
 {
-    struct rows_case c = {.linear = linear_case_make(shapes[_i / 3]),
+    struct rows_case c = {.linear = linear_case_make(
+                              linear_shape_at(shapes, COUNT(shapes), _i / 3)),
                           .dtype = _i % 3 + 1};
     int64_t rows = c.linear.rows;
     random_stream random = {5};
@@ -94,6 +96,8 @@ START_TEST(matches_the_oracle)
 
     for (size_t i = 0; i < bytes; i++)
         initial[i] = (char)random_u64(&random);
+    if (_i / 3 % 2)
+        linear_case_add_outliers(&c.linear);
     ck_assert_int_eq(oriel_cuda_linear_rows_prepare(), cudaSuccess);
     device_check_schedules(run, &c, out, bytes, initial);
     check(&c, out, initial);
@@ -112,7 +116,8 @@ main(void)
     TCase *tcase = tcase_create("linear_rows");
 
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, matches_the_oracle, 0, 3 * COUNT(shapes));
+    tcase_add_loop_test(tcase, matches_the_oracle, 0,
+                        3 * (COUNT(shapes) + RANDOM_SHAPES));
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

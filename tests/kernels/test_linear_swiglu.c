@@ -9,6 +9,7 @@
 /* Columns count gate and up together. */
 static const linear_shape shapes[] = {
     {1, 16, 8}, {20, 48, 136}, {129, 144, 192}, {5, 256, 640}};
+enum { RANDOM_SHAPES = 2 };
 
 static cudaError_t
 run(void *context, void *out)
@@ -53,10 +54,14 @@ check(const linear_case *c, const uint16_t *out)
 /* _i / 2: the shape; odd: gates of hundreds, where the exponential overflows. */
 START_TEST(matches_the_oracle)
 {
-    linear_case c = linear_case_make(shapes[_i / 2]);
+    linear_shape shape = linear_shape_at(shapes, COUNT(shapes), _i / 2);
+    shape.columns = (shape.columns + 15) / 16 * 16;
+    linear_case c = linear_case_make(shape);
     size_t n = (size_t)(c.rows * c.columns / 2);
     uint16_t *out = malloc(n * 2);
 
+    if (_i / 2 % 2)
+        linear_case_add_outliers(&c);
     ck_assert_int_eq(oriel_cuda_linear_swiglu_prepare(), cudaSuccess);
     if (_i % 2) {
         for (int32_t j = 0; j < c.columns; j++) {
@@ -86,7 +91,8 @@ main(void)
     TCase *tcase = tcase_create("linear_swiglu");
 
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, matches_the_oracle, 0, 2 * COUNT(shapes));
+    tcase_add_loop_test(tcase, matches_the_oracle, 0,
+                        2 * (COUNT(shapes) + RANDOM_SHAPES));
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

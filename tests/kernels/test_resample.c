@@ -46,7 +46,8 @@ static const oriel_network odd = {.depth = 1,
 
 /* Up, down, either axis kept, both kept, vertical first in Pillow 13, a video
    whose last frame stands alone; then sides so small that no line holds the
-   words of its taps, and so long that there are hundreds of taps. */
+   words of its taps, so long that there are hundreds of taps, and a hundred times
+   as long as wide. */
 static const batch batches[] = {
     {&tiny,
      7,
@@ -64,8 +65,12 @@ static const batch batches[] = {
       {45, 28, 2, 28, 28, 0},
       {28, 56, 1, 28, 56, 0}}},
     {&tiny,
-     3,
-     {{1, 1, 1, 8, 8, 0}, {2, 300, 1, 8, 8, 0}, {301, 3, 1, 8, 16, 0}}},
+     5,
+     {{1, 1, 1, 8, 8, 0},
+      {2, 300, 1, 8, 8, 0},
+      {301, 3, 1, 8, 16, 0},
+      {805, 5, 1, 800, 8, 0},
+      {3, 777, 1, 8, 784, 0}}},
     {&odd,
      5,
      {{9, 12, 1, 15, 5, 0},

@@ -9,11 +9,28 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const struct {
+typedef struct norm_shape {
     int rows, columns;
     double scale;
-} shapes[] = {{1, 8, 1},     {3, 32, 1e-4}, {5, 264, 1e4},
-              {9, 1280, 30}, {2, 5120, 1},  {4, 1280, 1e-20}};
+} norm_shape;
+
+static const norm_shape shapes[] = {{1, 8, 1},     {3, 32, 1e-4},
+                                    {5, 264, 1e4}, {9, 1280, 30},
+                                    {2, 5120, 1},  {4, 1280, 1e-20}};
+
+enum { RANDOM_SHAPES = 6 };
+
+static norm_shape
+shape_at(int i)
+{
+    random_stream random = {(uint64_t)i};
+
+    if (i < (int)COUNT(shapes))
+        return shapes[i];
+    return (norm_shape){(int)random_between(&random, 1, 30),
+                        8 * (int)random_between(&random, 1, 1024),
+                        exp2((double)random_between(&random, -20, 20))};
+}
 
 struct norm_case {
     device_buffer x, weight;
@@ -34,10 +51,11 @@ run(void *context, void *out)
 START_TEST(matches_the_oracle)
 {
     random_stream random = {(uint64_t)_i};
-    int64_t rows = shapes[_i].rows;
-    int32_t columns = shapes[_i].columns;
+    norm_shape shape = shape_at(_i);
+    int64_t rows = shape.rows;
+    int32_t columns = shape.columns;
     size_t n = (size_t)(rows * columns);
-    uint16_t *x = random_bf16(&random, n, shapes[_i].scale, 0);
+    uint16_t *x = random_bf16(&random, n, shape.scale, 0);
     uint16_t *weight = random_bf16(&random, (size_t)columns, 0.2, 1);
     uint16_t *out = malloc(n * 2);
     double *wide = bf16_values(x, n);
@@ -90,7 +108,8 @@ main(void)
     TCase *tcase = tcase_create("rms_norm");
 
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, matches_the_oracle, 0, COUNT(shapes));
+    tcase_add_loop_test(tcase, matches_the_oracle, 0,
+                        COUNT(shapes) + RANDOM_SHAPES);
     tcase_add_test(tcase, refuses_what_it_cannot);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

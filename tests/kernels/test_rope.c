@@ -9,9 +9,25 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const struct {
+typedef struct rope_shape {
     int rows, heads, head_dim;
-} shapes[] = {{1, 1, 8}, {3, 2, 16}, {5, 3, 80}, {2, 16, 80}, {2, 2, 128}};
+} rope_shape;
+
+static const rope_shape shapes[] = {
+    {1, 1, 8}, {3, 2, 16}, {5, 3, 80}, {2, 16, 80}, {2, 2, 128}};
+enum { RANDOM_SHAPES = 6 };
+
+static rope_shape
+shape_at(int i)
+{
+    random_stream random = {(uint64_t)i};
+
+    if (i < (int)COUNT(shapes))
+        return shapes[i];
+    return (rope_shape){(int)random_between(&random, 1, 9),
+                        (int)random_between(&random, 1, 16),
+                        8 * (int)random_between(&random, 1, 16)};
+}
 
 enum { POSITIONS = 1430 }; /* the farthest a picture reaches */
 
@@ -52,9 +68,9 @@ make_table(int32_t head_dim)
 START_TEST(matches_the_oracle)
 {
     random_stream random = {(uint64_t)_i + 40};
-    struct rope_case c = {.rows = shapes[_i].rows,
-                          .heads = shapes[_i].heads,
-                          .head_dim = shapes[_i].head_dim};
+    rope_shape shape = shape_at(_i);
+    struct rope_case c = {
+        .rows = shape.rows, .heads = shape.heads, .head_dim = shape.head_dim};
     size_t hidden = (size_t)(c.heads * c.head_dim);
     size_t n = (size_t)c.rows * 3 * hidden;
     uint16_t *qkv = random_bf16(&random, n, 8, 0), *out = malloc(n * 2);
@@ -104,7 +120,8 @@ main(void)
     TCase *tcase = tcase_create("rope");
 
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, matches_the_oracle, 0, COUNT(shapes));
+    tcase_add_loop_test(tcase, matches_the_oracle, 0,
+                        COUNT(shapes) + RANDOM_SHAPES);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

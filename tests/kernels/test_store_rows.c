@@ -9,9 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
+typedef struct store_shape {
     int tokens, columns, merge2;
-} shapes[] = {{1, 8, 1}, {3, 32, 4}, {2, 1016, 4}, {2, 1280, 4}, {1, 3080, 2}};
+} store_shape;
+
+static const store_shape shapes[] = {
+    {1, 8, 1}, {3, 32, 4}, {2, 1016, 4}, {2, 1280, 4}, {1, 3080, 2}};
+
+enum { RANDOM_SHAPES = 4 };
+
+static store_shape
+shape_at(int i)
+{
+    random_stream random = {(uint64_t)i};
+
+    if (i < (int)COUNT(shapes))
+        return shapes[i];
+    return (store_shape){(int)random_between(&random, 1, 9),
+                         8 * (int)random_between(&random, 1, 400),
+                         (int)random_between(&random, 1, 5)};
+}
 
 struct store_case {
     device_buffer x, tokens;
@@ -80,10 +97,10 @@ make_rows(size_t n, uint64_t seed)
 
 START_TEST(every_row_finds_its_place)
 {
-    const int shape = _i / 3;
+    const store_shape shape = shape_at(_i / 3);
     const int32_t dtype = ORIEL_CUDA_F32 + _i % 3;
-    const int tokens = shapes[shape].tokens, merge2 = shapes[shape].merge2;
-    const size_t columns = (size_t)shapes[shape].columns;
+    const int tokens = shape.tokens, merge2 = shape.merge2;
+    const size_t columns = (size_t)shape.columns;
     const size_t rows = (size_t)(tokens * merge2), n = rows * columns;
     const size_t bytes = n * (dtype == ORIEL_CUDA_F32 ? 4 : 2);
     uint16_t *x = make_rows(n, (uint64_t)_i);
@@ -152,7 +169,8 @@ main(void)
     TCase *tcase = tcase_create("store_rows");
 
     tcase_set_timeout(tcase, 120);
-    tcase_add_loop_test(tcase, every_row_finds_its_place, 0, 3 * COUNT(shapes));
+    tcase_add_loop_test(tcase, every_row_finds_its_place, 0,
+                        3 * (COUNT(shapes) + RANDOM_SHAPES));
     tcase_add_test(tcase, refuses_what_it_cannot);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

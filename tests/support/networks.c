@@ -54,3 +54,39 @@ const oriel_network fixture_broad = {
     .full_attention_blocks = broad_full,
     .rope_theta = 10000.0,
 };
+
+static const int32_t narrow_full[] = {0};
+const oriel_network fixture_narrow = {
+    .depth = 2,
+    .hidden_size = 24,
+    .intermediate_size = 36,
+    .num_heads = 3,
+    .head_dim = 8,
+    .out_hidden_size = 20,
+    .in_channels = 3,
+    .patch_size = 32,
+    .temporal_patch_size = 1,
+    .spatial_merge_size = 2,
+    .window_size = 192,
+    .n_full_attention_blocks = 1,
+    .full_attention_blocks = narrow_full,
+    .rope_theta = 10000.0,
+};
+
+static const int32_t single_full[] = {1};
+const oriel_network fixture_single = {
+    .depth = 2,
+    .hidden_size = 40,
+    .intermediate_size = 100,
+    .num_heads = 1,
+    .head_dim = 40,
+    .out_hidden_size = 12,
+    .in_channels = 3,
+    .patch_size = 5,
+    .temporal_patch_size = 2,
+    .spatial_merge_size = 2,
+    .window_size = 10,
+    .n_full_attention_blocks = 1,
+    .full_attention_blocks = single_full,
+    .rope_theta = 10000.0,
+};

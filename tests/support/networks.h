@@ -16,6 +16,10 @@ extern const oriel_network fixture_tiny;
 extern const oriel_network fixture_wide;
 /* Windows of 6 x 6 tokens: 144 patches, more than a tile of keys. */
 extern const oriel_network fixture_broad;
+/* hidden 24, head_dim 8, patches of 32 x 32 at one moment, windows of 3 x 3. */
+extern const oriel_network fixture_narrow;
+/* hidden 40 in one head, windows of a single token. */
+extern const oriel_network fixture_single;
 
 /* config.json, and one safetensors file of fp32. */
 typedef struct network_files {

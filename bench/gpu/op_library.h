@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * op_library.h - cuBLASLt in the place of our own product, on the same operands
+ *
+ * With the one algorithm that an encoder would have (host/cuda/cublaslt.h); or,
+ * for comparison alone, with the best that the library has for the rows at hand,
+ * split sums included.
+ */
+#ifndef BENCH_GPU_OP_LIBRARY_H
+#define BENCH_GPU_OP_LIBRARY_H
+
+#include "op.h"
+
+/* Whether a block's product is cuBLASLt's to run. */
+bool op_library_has(const op *own);
+
+/* From now on the case runs on the library.  0; or -1 with a complaint, and the
+   case is as it was. */
+int op_library_attach(op_case *c);
+/* Which algorithm, in one line. */
+const char *op_library_algorithm(const op_case *c);
+
+/* Take the algorithm of the fewest 'seconds' (negative: it fails) among those
+   that the heuristic offers for the case's rows, with any split. */
+int op_library_best(op_case *c, double (*seconds)(op_case *c));
+
+/* Back to our own; also when nothing is attached. */
+void op_library_detach(op_case *c);
+
+#endif /* BENCH_GPU_OP_LIBRARY_H */

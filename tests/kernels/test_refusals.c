@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a launcher refuses instead of letting a kernel fault: pointers that are
+ * not aligned as its loads are.  Everything else about the arguments is right,
+ * and there is no work in them, so that nothing runs when one is taken.
+ */
+#include "kernels/device_case.h"
+#include "support/suite.h"
+
+#include "ops.h"
+
+#include <string.h>
+
+/* The arguments of any operation. */
+typedef union arguments {
+    oriel_rms_norm_args rms_norm;
+    oriel_resample_args resample;
+    oriel_patch_embed_args patch_embed;
+    oriel_linear_args linear;
+    oriel_linear_swiglu_args swiglu;
+    oriel_linear_rows_args rows;
+    oriel_swiglu_args gated;
+    oriel_rope_args rope;
+    oriel_window_attention_args windows;
+    oriel_full_attention_args frames;
+    oriel_store_rows_args store_rows;
+    oriel_store_bytes_args store_bytes;
+} arguments;
+
+static _Alignas(16) char memory[64];
+#define MEMORY ((void *)memory)
+
+/* A launcher as a function of any arguments. */
+#define LAUNCHER(name, launcher, member) \
+    static cudaError_t name(const arguments *args) \
+    { \
+        return launcher(&args->member, NULL); \
+    }
+LAUNCHER(run_rms_norm, oriel_cuda_rms_norm, rms_norm)
+LAUNCHER(run_resample, oriel_cuda_resample, resample)
+LAUNCHER(run_patch_embed, oriel_cuda_patch_embed, patch_embed)
+LAUNCHER(run_linear, oriel_cuda_linear, linear)
+LAUNCHER(run_residual, oriel_cuda_linear_residual, linear)
+LAUNCHER(run_gelu, oriel_cuda_linear_gelu, linear)
+LAUNCHER(run_swiglu, oriel_cuda_linear_swiglu, swiglu)
+LAUNCHER(run_rows, oriel_cuda_linear_rows, rows)
+LAUNCHER(run_gated, oriel_cuda_swiglu, gated)
+LAUNCHER(run_rope, oriel_cuda_rope, rope)
+LAUNCHER(run_windows, oriel_cuda_window_attention, windows)
+LAUNCHER(run_frames, oriel_cuda_full_attention, frames)
+LAUNCHER(run_store_rows, oriel_cuda_store_rows, store_rows)
+LAUNCHER(run_store_bytes, oriel_cuda_store_bytes, store_bytes)
+
+enum { MOST_POINTERS = 7 };
+
+/* Each pointer: where it is, and the alignment it needs. */
+typedef struct pointer {
+    size_t at, alignment;
+} pointer;
+
+#define AT(member, alignment) \
+    { \
+        offsetof(arguments, member), alignment \
+    }
+#define PRODUCT(member) \
+    AT(member.x, 16), AT(member.weight, 16), AT(member.bias, 4), \
+        AT(member.out, 16)
+
+static const struct {
+    const char *name;
+    cudaError_t (*run)(const arguments *args);
+    arguments good;
+    pointer pointers[MOST_POINTERS];
+} cases[] = {
+    {"rms_norm",
+     run_rms_norm,
+     {.rms_norm = {MEMORY, MEMORY, MEMORY, 0, 8}},
+     {AT(rms_norm.x, 16), AT(rms_norm.weight, 16), AT(rms_norm.out, 16)}},
+    {"resample",
+     run_resample,
+     {.resample = {.jobs = MEMORY,
+                   .places = MEMORY,
+                   .pixels = MEMORY,
+                   .patch_size = 14,
+                   .slices = 2,
+                   .merge = 2}},
+     {AT(resample.jobs, 8), AT(resample.places, 4), AT(resample.pixels, 16)}},
+    {"patch_embed of pixels",
+     run_patch_embed,
+     {.patch_embed = {.weight = MEMORY,
+                      .out = MEMORY,
+                      .hidden = 16,
+                      .patch_size = 14,
+                      .slices = 2,
+                      .pixels = MEMORY,
+                      .is_still = MEMORY,
+                      .table = MEMORY}},
+     {AT(patch_embed.weight, 16), AT(patch_embed.out, 16),
+      AT(patch_embed.pixels, 8), AT(patch_embed.table, 2)}},
+    {"patch_embed of fp32",
+     run_patch_embed,
+     {.patch_embed = {.weight = MEMORY,
+                      .out = MEMORY,
+                      .hidden = 16,
+                      .patch_size = 14,
+                      .slices = 2,
+                      .pixel_values = MEMORY,
+                      .tokens = MEMORY,
+                      .merge2 = 4,
+                      .dtype = ORIEL_CUDA_F32}},
+     {AT(patch_embed.weight, 16), AT(patch_embed.out, 16),
+      AT(patch_embed.pixel_values, 4), AT(patch_embed.tokens, 4)}},
+    {"patch_embed of fp16",
+     run_patch_embed,
+     {.patch_embed = {.weight = MEMORY,
+                      .out = MEMORY,
+                      .hidden = 16,
+                      .patch_size = 14,
+                      .slices = 2,
+                      .pixel_values = MEMORY,
+                      .tokens = MEMORY,
+                      .merge2 = 4,
+                      .dtype = ORIEL_CUDA_F16}},
+     {AT(patch_embed.pixel_values, 2)}},
+    {"linear",
+     run_linear,
+     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8}},
+     {PRODUCT(linear)}},
+    {"linear_residual",
+     run_residual,
+     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8}},
+     {PRODUCT(linear)}},
+    {"linear_gelu",
+     run_gelu,
+     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8}},
+     {PRODUCT(linear)}},
+    {"linear_swiglu",
+     run_swiglu,
+     {.swiglu = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 8, 8}},
+     {PRODUCT(swiglu)}},
+    {"linear_rows",
+     run_rows,
+     {.rows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 64, 0, 16, 8,
+               ORIEL_CUDA_F32}},
+     {PRODUCT(rows), AT(rows.places, 4)}},
+    {"swiglu",
+     run_gated,
+     {.gated = {MEMORY, MEMORY, 0, 8}},
+     {AT(gated.gate_up, 16), AT(gated.out, 16)}},
+    {"rope",
+     run_rope,
+     {.rope = {MEMORY, MEMORY, MEMORY, 0, 1, 8}},
+     {AT(rope.qkv, 16), AT(rope.rope, 16), AT(rope.positions, 4)}},
+    {"window_attention",
+     run_windows,
+     {.windows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 0, 1, 80, 1}},
+     {AT(windows.qkv, 16), AT(windows.out, 16), AT(windows.rope, 16),
+      AT(windows.cu_window, 4), AT(windows.packs, 4),
+      AT(windows.positions, 4)}},
+    {"full_attention",
+     run_frames,
+     {.frames = {MEMORY, MEMORY, MEMORY, 0, 1, 80, 1}},
+     {AT(frames.qkv, 16), AT(frames.out, 16), AT(frames.tiles, 4)}},
+    {"store_rows",
+     run_store_rows,
+     {.store_rows = {MEMORY, MEMORY, MEMORY, 0, 8, 4, ORIEL_CUDA_BF16}},
+     {AT(store_rows.x, 16), AT(store_rows.out, 16), AT(store_rows.tokens, 4)}},
+    {"store_bytes",
+     run_store_bytes,
+     {.store_bytes = {MEMORY, MEMORY, 0}},
+     {AT(store_bytes.out, 16)}},
+};
+
+/* A launch of nothing is fine; with any one pointer half of what it needs from
+   where it should be, it is refused. */
+START_TEST(unaligned_pointers)
+{
+    ck_assert_int_eq(cases[_i].run(&cases[_i].good), cudaSuccess);
+    for (int p = 0; p < MOST_POINTERS && cases[_i].pointers[p].alignment; p++) {
+        const pointer *where = &cases[_i].pointers[p];
+        arguments bad = cases[_i].good;
+        char *value;
+
+        memcpy(&value, (char *)&bad + where->at, sizeof(value));
+        ck_assert_ptr_eq(value, memory);
+        value += where->alignment / 2;
+        memcpy((char *)&bad + where->at, &value, sizeof(value));
+        ck_assert_msg(cases[_i].run(&bad) == cudaErrorInvalidValue,
+                      "%s takes pointer %d %zu bytes off", cases[_i].name, p,
+                      where->alignment / 2);
+    }
+}
+END_TEST
+
+/* Sizes of heads that no instance holds. */
+START_TEST(heads_of_other_sizes)
+{
+    static const int32_t sizes[] = {-8, 0, 4, 12, 132, 136};
+    oriel_window_attention_args windows = {
+        MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 0, 1, 80, 1};
+    oriel_full_attention_args frames = {MEMORY, MEMORY, MEMORY, 0, 1, 80, 1};
+    oriel_rope_args rope = {MEMORY, MEMORY, MEMORY, 0, 1, 80};
+
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        windows.head_dim = frames.head_dim = rope.head_dim = sizes[i];
+        ck_assert_int_eq(oriel_cuda_window_attention(&windows, NULL),
+                         cudaErrorInvalidValue);
+        ck_assert_int_eq(oriel_cuda_full_attention(&frames, NULL),
+                         cudaErrorInvalidValue);
+        if (sizes[i] != 136) /* the pass has no largest */
+            ck_assert_int_eq(oriel_cuda_rope(&rope, NULL),
+                             cudaErrorInvalidValue);
+    }
+}
+END_TEST
+
+/* Rows of the output narrower than what goes there, or no multiple of 16. */
+START_TEST(rows_that_do_not_fit)
+{
+    oriel_linear_rows_args args = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY,
+                                   64,     0,      16,     8,      0};
+    static const struct {
+        int32_t dtype;
+        int64_t row_bytes;
+    } bad[] = {{ORIEL_CUDA_F32, 48},
+               {ORIEL_CUDA_BF16, 16},
+               {ORIEL_CUDA_F16, 40},
+               {0, 64},
+               {ORIEL_CUDA_F16 + 1, 64}};
+
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        args.dtype = bad[i].dtype;
+        args.row_bytes = bad[i].row_bytes;
+        ck_assert_int_eq(oriel_cuda_linear_rows(&args, NULL),
+                         cudaErrorInvalidValue);
+    }
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("refusals");
+    TCase *tcase = tcase_create("refusals");
+
+    tcase_add_loop_test(tcase, unaligned_pointers, 0, COUNT(cases));
+    tcase_add_test(tcase, heads_of_other_sizes);
+    tcase_add_test(tcase, rows_that_do_not_fit);
+    suite_add_tcase(suite, tcase);
+    return run_suite(suite);
+}
