@@ -195,7 +195,7 @@ print_sites(study *s)
     printf("\n| rounded | error alone |");
     for (int p = 0; p < N_PLANS; p++)
         if (plans[p].dissected)
-            printf(" %s: alone, %% | missing, %% |", plans[p].name);
+            printf(" %s: alone, %% | without, %% |", plans[p].name);
     printf("\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     for (int site = 0; site < N_ROUNDED_SITES; site++) {
         double square = square_alone(s, site);
@@ -221,7 +221,7 @@ write_json(study *s, double seconds)
     for (int p = 0; p < N_PLANS; p++) {
         fprintf(s->json,
                 "%s\n  {\"plan\": \"%s\", \"embeddings_error\": %.4e, "
-                "\"hidden_error\": %.4e, \"missing\": {",
+                "\"hidden_error\": %.4e, \"without\": {",
                 p ? "," : "", plans[p].name, sqrt(square_of(s, plans[p].sites)),
                 sqrt(s->hidden[add_run(s, plans[p].sites)]));
         for (int site = 0, n = 0; site < N_ROUNDED_SITES; site++)

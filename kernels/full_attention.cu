@@ -40,7 +40,7 @@
  * Error    |out - exact| <= 2^-7 max|v| + 2^-20 tiles max|v|: P and out are
  *          rounded once each; every tile rescales O and l once, in fp32.
  *
- * In plain C: tests/oracle/attention.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/attention.c.
  */
 #include "ops.h"
 

@@ -5,7 +5,8 @@
  *     c = a b^T          a [rows, depth], b [columns, depth], bf16; c in fp32
  *
  * c never reaches memory: an epilogue takes it in registers, adds bias,
- * residual or activation in fp32, and rounds once when it stores.
+ * residual or activation in fp32, and rounds once when it stores
+ * (docs/numerics.md).
  *
  * Limits   columns % 8 == 0, depth % 8 == 0, a and b 16-byte aligned, a bias
  *          4-byte aligned; rows any

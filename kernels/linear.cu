@@ -12,7 +12,7 @@
  *
  * Error    |out - exact| <= 2^-8 |exact| + depth 2^-22 sum |x weight|
  *
- * In plain C: tests/oracle/linear.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/linear.c.
  */
 #include "ops.h"
 

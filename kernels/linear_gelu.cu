@@ -9,7 +9,7 @@
  * Error    |out - exact| <= 2^-8 |exact| + 1.13 (depth / 16 + 4) 2^-22
  *          sum |x weight| + 2^-21 |x|: the slope of GELU is below 1.13.
  *
- * In plain C: tests/oracle/linear.c, gelu.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/linear.c, gelu.c.
  */
 #include "ops.h"
 

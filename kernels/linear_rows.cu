@@ -16,7 +16,7 @@
  * Error    |out - exact| <= r |exact| + (depth / 16 + 4) 2^-22 sum |x weight|,
  *          r = 2^-24, 2^-8 or 2^-11 by dtype.
  *
- * In plain C: tests/oracle/linear.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/linear.c.
  */
 #include "ops.h"
 

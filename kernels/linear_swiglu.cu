@@ -17,7 +17,7 @@
  *          2^-21 |exact|, as silu' <= 1.1 and its two approximations are good
  *          to 2^-22 each.
  *
- * In plain C: tests/oracle/linear.c, swiglu.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/linear.c, swiglu.c.
  */
 #include "ops.h"
 

@@ -28,6 +28,7 @@
  * Error    |out - exact| <= 2^-8 |exact| + (depth / 16 + 4) 2^-22
  *          sum |pixel weight|, pixels rounded to bf16 being exact.
  *
+ * Roundings: docs/numerics.md.
  * In plain C: tests/oracle/patch_embed.c, host/pixels/normalise.c.
  */
 #include "ops.h"

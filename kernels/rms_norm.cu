@@ -23,7 +23,7 @@
  *          |exact|.  The sum of squares has relative error below columns / 32 *
  *          2^-24 + 5 * 2^-24 and counts half; the approximate root adds 2^-22.
  *
- * In plain C: tests/oracle/rms_norm.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/rms_norm.c.
  */
 #include "ops.h"
 

@@ -24,7 +24,7 @@
  *
  * Error    2^-8 of the pair's length: one rounding.
  *
- * In plain C: tests/oracle/rope.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/rope.c.
  */
 #include "ops.h"
 

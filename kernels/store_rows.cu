@@ -19,6 +19,7 @@
  *
  * Error    none in fp32 and bf16; one rounding in fp16, beyond 65,504 infinite.
  *
+ * Roundings: docs/numerics.md.
  * In plain C: the permutation of tests/kernels/test_store_rows.c.
  */
 #include "ops.h"

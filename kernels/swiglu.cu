@@ -26,7 +26,7 @@
  *          exact of the rounded gate and up: the approximations of silu are good
  *          to 2^-22 each, and a sigmoid below 2^-126 is flushed to zero.
  *
- * In plain C: tests/oracle/swiglu.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/swiglu.c.
  */
 #include "ops.h"
 

@@ -43,7 +43,7 @@
  * Error    |out - exact| <= 2^-7 max|v| + the effect of q and k rounded to bf16
  *          after the turn: 2^-8 |s| c in each exponent.
  *
- * In plain C: tests/oracle/attention.c, rope.c.
+ * Roundings: docs/numerics.md.  In plain C: tests/oracle/attention.c, rope.c.
  */
 #include "ops.h"
 

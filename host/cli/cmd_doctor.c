@@ -218,9 +218,9 @@ const cli_command cli_cmd_doctor = {
         "much\n"
         "memory the control group leaves, which devices can be used or why "
         "not,\n"
-        "and which libraries are loaded from where. Exit status 5 if not even "
-        "the\n"
-        "CPU can be used.\n",
+        "which image of the kernels a GPU takes, and which libraries are "
+        "loaded\n"
+        "from where. Exit status 5 if not even the CPU can be used.\n",
     .examples = "Why does it not take my GPU?\n"
                 "oriel doctor\n"
                 "For a bug report.\n"

@@ -15,7 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How the operands of matrix products are kept. */
+/* How the operands of matrix products are kept.  They are all that bf16 rounds
+   here, each once (docs/numerics.md): the residual stays fp32. */
 typedef enum oriel_storage {
     ORIEL_STORAGE_F32,     /* fp32 as they are */
     ORIEL_STORAGE_ROUNDED, /* fp32 holding values rounded to bf16 */

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "cuda/errors.h"
+#include "cuda/images.h"
 
 #include <stdio.h>
 
@@ -54,11 +55,35 @@ check_index(int32_t device_index, oriel_error *err)
     return ORIEL_OK;
 }
 
+/* Which of ours the kernels will be; a device of none is no use. */
+static oriel_status
+choose_image(oriel_cuda_image *image, const struct cudaDeviceProp *properties,
+             oriel_error *err)
+{
+    const int major = properties->major, minor = properties->minor;
+
+    if (major < CAPABILITY)
+        return oriel_fail(
+            err, ORIEL_ERR_DEVICE,
+            "cuda: %s has compute capability %d.%d, expected 8.0 or "
+            "later",
+            ORIEL_QUOTE(properties->name), major, minor);
+    *image = oriel_cuda_image_of(major * 10 + minor);
+    if (image->text[0] == '\0')
+        return oriel_fail(
+            err, ORIEL_ERR_DEVICE,
+            "cuda: %s is of sm_%d%d, and liboriel-cuda was built without "
+            "machine code or PTX for it",
+            ORIEL_QUOTE(properties->name), major, minor);
+    return ORIEL_OK;
+}
+
 oriel_status
 oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
                     oriel_error *err)
 {
     struct cudaDeviceProp properties;
+    oriel_cuda_image image;
     int driver = 0;
     oriel_status status = check_driver(&driver, err);
 
@@ -68,22 +93,18 @@ oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
         status =
             oriel_cuda_check(cudaGetDeviceProperties(&properties, device_index),
                              "cudaGetDeviceProperties", err);
+    if (!status)
+        status = choose_image(&image, &properties, err);
     if (status)
         return status;
-    if (properties.major < CAPABILITY)
-        return oriel_fail(
-            err, ORIEL_ERR_DEVICE,
-            "cuda: %s has compute capability %d.%d, expected 8.0 or "
-            "later",
-            ORIEL_QUOTE(properties.name), properties.major, properties.minor);
     info->device_index = device_index;
     info->precision = ORIEL_PRECISION_BF16;
     info->threads = 0;
     info->memory_bytes = properties.totalGlobalMem;
     snprintf(info->description, sizeof(info->description),
-             "cuda %.64s, sm_%d%d, driver of CUDA %d.%d",
+             "cuda %.48s, sm_%d%d by %s, driver of CUDA %d.%d",
              ORIEL_QUOTE(properties.name), properties.major, properties.minor,
-             driver / 1000, driver % 1000 / 10);
+             image.text, driver / 1000, driver % 1000 / 10);
     return ORIEL_OK;
 }
 

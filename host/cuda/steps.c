@@ -12,8 +12,7 @@
  *   MERGE     rms_norm, linear_gelu, linear_rows
  *
  * Where cuBLASLt runs a block's product (products.h), linear_swiglu is its
- * product and swiglu.  Where values are rounded is written at the head of each
- * kernel.
+ * product and swiglu.  Where values are rounded: docs/numerics.md.
  */
 #include "cuda/context.h"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# smoke.sh - the benchmarks of the whole encoder run, on a tiny checkpoint
+# smoke.sh - the benchmarks run, on a tiny network
 #
 #   smoke.sh FOLDER_OF_PROGRAMS
 #
@@ -45,10 +45,26 @@ printf '\n\n\n' | "$bin/oriel_bench_encode_turns" "$work/model" fp32 2 64x64 \
 [ "$(stat -c %s "$work/rows")" -eq $((64 * 24 * 4)) ] ||
     fail "expected 64 rows of 24 floats"
 
+"$bin/oriel_bench_roundings" --config tiny --grid 1x8x8 --threads 1 --json \
+    "$work/roundings.json" >/dev/null 2>&1 || fail "oriel_bench_roundings failed"
+python3 - "$work/roundings.json" <<'PY' || fail "the study of roundings is odd"
+import json, sys
+study = json.load(open(sys.argv[1]))
+plans = {p["plan"]: p["embeddings_error"] for p in study["plans"]}
+assert 1e-3 < plans["cpu bf16"] < plans["cuda"] < plans["transformers bf16"] < 0.1
+assert len(study["alone"]) == 20 and all(study["alone"].values())
+PY
+
 for wrong in "--bogus" "--model m --size 0x4" "--model m --size 4x4x" \
     "--model m --precision fp64" "--model m --repeats 0" "--model m extra"; do
     status=0
     # shellcheck disable=SC2086
     "$bin/oriel_bench_encode" $wrong >/dev/null 2>&1 || status=$?
+    [ "$status" -eq 2 ] || fail "'$wrong' gave $status, expected 2"
+done
+for wrong in "--bogus" "--config none" "--grid 1x3x8" "--threads 0"; do
+    status=0
+    # shellcheck disable=SC2086
+    "$bin/oriel_bench_roundings" $wrong >/dev/null 2>&1 || status=$?
     [ "$status" -eq 2 ] || fail "'$wrong' gave $status, expected 2"
 done

@@ -317,7 +317,10 @@ START_TEST(devices_are_told_apart)
     ck_assert_msg(status == ORIEL_OK, "%s", err.message);
     ck_assert_int_eq(info.precision, ORIEL_PRECISION_BF16);
     ck_assert_uint_eq(info.memory_bytes, UINT64_C(80) << 30);
-    ck_assert_ptr_nonnull(strstr(info.description, "Simulated GPU, sm_"));
+    ck_assert_ptr_nonnull(strstr(
+        info.description, machines[_i].architecture == 90
+                              ? "Simulated GPU, sm_90 by sm_90a machine"
+                              : "Simulated GPU, sm_80 by sm_80 machine"));
 }
 END_TEST
 

@@ -209,6 +209,21 @@ free_call(call *k)
     free_run(&k->r);
 }
 
+/* The device is lost: what the host has is all that can be freed. */
+static void
+abandon_call(call *k)
+{
+    oriel_lt_forget(&k->r.lt, &k->r.product);
+    oriel_lt_close(&k->r.lt);
+    free(k->r.c.x);
+    free(k->r.c.weight);
+    free(k->r.c.bias);
+    free(k->r.c.exact);
+    free(k->r.c.slack);
+    free(k->r.before);
+    free(k->r.after);
+}
+
 #define SET_DESC(attribute, type, number) \
     do { \
         const type value = (type)(number); \
@@ -363,6 +378,7 @@ START_TEST(reports_memory_of_the_host)
     MUST_LT(make(k, NULL));
     ck_assert_ptr_nonnull(
         strstr(device_finish(), "not wholly in device memory"));
+    abandon_call(k);
 }
 END_TEST
 
@@ -378,6 +394,9 @@ START_TEST(reports_a_workspace_that_is_shared)
     for (int i = 0; i < 16; i++)
         MUST_LT(make(&k, streams[i % 2]));
     ck_assert_ptr_nonnull(strstr(device_finish(), "workspace was written"));
+    for (int i = 0; i < 2; i++)
+        MUST(cudaStreamDestroy(streams[i]));
+    free_call(&k);
 }
 END_TEST
 

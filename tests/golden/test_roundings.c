@@ -2,7 +2,7 @@
 /*
  * test_roundings.c - values are rounded where docs/numerics.md says
  *
- *     test_roundings cpu|cuda
+ *     test_roundings cpu|cuda|cublaslt
  *
  * The table's sets of roundings, applied to the tower in double precision
  * (oracle/rounded.h), must give what the device gives, and the error that
@@ -18,6 +18,7 @@
 #include "weights/synth.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,20 @@ enum { MOST_RUNS = 3, COLUMNS = 96, SEEDS = 128 };
 #define APART 0.01
 #define MISPLACED 0.02
 
-static int32_t device;
-static int device_sites;
+/* The device at hand.  The stand-in cuBLASLt of the simulated GPU cuts its sums
+   on purpose, so its values are not those of the emulation. */
+static const struct subject {
+    const char *name;
+    int32_t device, kernels;
+    int sites;
+    bool faithful;
+} subjects[] = {
+    {"cpu", ORIEL_DEVICE_CPU, ORIEL_KERNELS_AUTO, ROUNDED_CPU_BF16, true},
+    {"cuda", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ROUNDED_CUDA, true},
+    {"cublaslt", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_CUBLASLT,
+     ROUNDED_CUDA_CUBLASLT, false},
+};
+static const struct subject *subject;
 
 #define CHECK_OK(call, err) \
     ck_assert_msg((call) == ORIEL_OK, "%s: %s", #call, (err).message)
@@ -187,7 +200,8 @@ encode(scene *s, const char *checkpoint, int run)
     CHECK_OK(oriel_plan_create_from_grids(&plan, model, &s->grids[0][0],
                                           (size_t)s->n_grids, NULL, &err),
              err);
-    options.device = device;
+    options.device = subject->device;
+    options.kernels = subject->kernels;
     options.precision = ORIEL_PRECISION_BF16;
     options.threads = 1;
     CHECK_OK(
@@ -329,7 +343,7 @@ apart(const scene *s, int32_t state, const golden_file *file)
 
 START_TEST(the_device_rounds_where_the_table_says)
 {
-    const int sites[] = {0, device_sites};
+    const int sites[] = {0, subject->sites};
     golden_file *file = golden_load("tiny");
     folder home = folder_make();
     double nearest[GOLDEN_MAX_STATES];
@@ -366,7 +380,7 @@ END_TEST
 /* The test above sees each of them, in its smallest case. */
 START_TEST(a_misplaced_rounding_would_show)
 {
-    const int sites[] = {0, device_sites, device_sites ^ 1 << _i};
+    const int sites[] = {0, subject->sites, subject->sites ^ 1 << _i};
     golden_file *file = golden_load("tiny");
     const golden_case *c = &file->cases[0];
     float *pixels = golden_pixels(c, COLUMNS);
@@ -445,20 +459,21 @@ main(int argc, char **argv)
     Suite *suite = suite_create("roundings");
     TCase *tc = tcase_create("roundings");
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: test_roundings cpu|cuda\n");
+    for (size_t i = 0; i < COUNT(subjects) && argc == 2; i++)
+        if (strcmp(argv[1], subjects[i].name) == 0)
+            subject = &subjects[i];
+    if (!subject) {
+        fprintf(stderr, "usage: test_roundings cpu|cuda|cublaslt\n");
         return 2;
     }
-    device =
-        strcmp(argv[1], "cuda") == 0 ? ORIEL_DEVICE_CUDA : ORIEL_DEVICE_CPU;
-    device_sites =
-        device == ORIEL_DEVICE_CUDA ? ROUNDED_CUDA : ROUNDED_CPU_BF16;
     tcase_set_timeout(tc, 0); /* ctest has one */
-    tcase_add_test(tc, without_roundings_it_is_the_oracle);
-    tcase_add_test(tc, transformers_round_where_the_table_says);
-    tcase_add_test(tc, the_device_rounds_where_the_table_says);
-    tcase_add_loop_test(tc, a_misplaced_rounding_would_show, 0,
-                        N_ROUNDED_SITES);
+    if (subject->faithful) {
+        tcase_add_test(tc, without_roundings_it_is_the_oracle);
+        tcase_add_test(tc, transformers_round_where_the_table_says);
+        tcase_add_test(tc, the_device_rounds_where_the_table_says);
+        tcase_add_loop_test(tc, a_misplaced_rounding_would_show, 0,
+                            N_ROUNDED_SITES);
+    }
     tcase_add_test(tc, over_many_weights_it_is_not_worse_than_transformers);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

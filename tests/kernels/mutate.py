@@ -36,7 +36,7 @@ from mutate_reasons import known as known_of
 from mutate_reasons import reason
 from mutate_support import SUPPORT, SUPPORT_HEADER
 
-OVER_ALL = ["attention", "far", "invariance"]
+OVER_ALL = ["far", "attention"]
 PROGRAMS = ["expand_plan", "store_rows", "store_bytes", "swiglu", "resample",
             "rope", "rms_norm", "linear_gelu", "linear_rows", "linear_swiglu",
             "patch_embed", "linear"] + OVER_ALL
@@ -219,7 +219,7 @@ def main():
     parser.add_argument("--from-end", action="store_true",
                         help="so that two runs meet in the middle")
     parser.add_argument("--again", action="store_true",
-                        help="only those that survived, once more")
+                        help="those that survived, once more, too")
     args = parser.parse_args()
     began = time.time()
     files = sorted(f for f in os.listdir(KERNELS)
@@ -301,13 +301,13 @@ def main():
     random.Random(1).shuffle(order)
     if args.from_end:
         order.reverse()
-    order.sort(key=lambda m: (m.alone, important.get(m.kind, 2)))
+    order.sort(key=lambda m: (m.name not in known, m.alone,
+                              important.get(m.kind, 2)))
     log = open(args.results, "a")
     n = 0
     for m in order:
         verdict = known.get(m.name, {}).get("verdict")
-        if (args.again and verdict != "survived") or \
-                (verdict and not args.again):
+        if verdict and not (args.again and verdict == "survived"):
             continue
         if time.time() - began > args.seconds or \
                 (args.limit is not None and n >= args.limit):

@@ -1,10 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Why a mutant that no test kills changes nothing (REASONS), or what is known of
 one that changes something (OPEN): (file, kind, part of its name, words)."""
+AT_EDGE = "where both sides are equal either result is the same"
+EXTRA_TILE = "a tile of keys more: all masked, it adds zeros and rescales by one"
+ORDER = "the same terms in another order, which the bound allows"
 STRICTER = "the slow way, byte by byte, loads the same where the fast one may not"
 REASONS = [
-    ("gemm.cuh", "condition", "s < n_stages -> true",
+    ("gemm.cuh", "", "s < n_stages",
      "a stage beyond the depth is filled with zeros and never multiplied"),
+    ("attention.cuh", "comparison", "if (j >= n_groups) -> > #1",
+     "two groups of scores more, all of which are masked"),
+    ("attention.cuh", "comparison", "d < HEAD_DIM / 8; d++) -> <=",
+     "a step more has a condition of its own, which is false there"),
+    ("full_attention.cu", "", "n_tiles = (n + KEYS - 1) / KEYS; -> +",
+     EXTRA_TILE),
+    ("full_attention.cu", "", "n_tiles = (n + KEYS - 1) / KEYS; -> 0",
+     EXTRA_TILE),
+    ("full_attention.cu", "comparison", "t < n_tiles; t++) { -> <=",
+     EXTRA_TILE),
+    ("rms_norm.cu", "swap", "v.", ORDER),
+    ("window_attention.cu", "literal", "return {0, 0, slot}; -> 1 #1",
+     "the first row of no window: no row is read from it"),
+    ("window_attention.cu", "swap", "0, slot -> slot, 0",
+     "an empty slot of some rows, all of which lie before its own"),
+    ("window_attention.cu", "condition", "slot.n == 0 -> false",
+     "a warp without a window multiplies for nothing and stores nothing"),
+    ("patch_embed.cu", "comparison", "i < gemm::ROWS / 32; i++) { -> <=",
+     "lands where the same thread then copies the other operand's rows"),
+    ("resample.cu", "", "(uintptr_t)from / 4 * 4 - (uintptr_t)begin", STRICTER),
+    ("resample.cu", "comparison", "level < 0 ? 0 : level > 255", AT_EDGE),
+    ("resample.cu", "literal", "level > 255 ? 255 : level); -> 254 #1",
+     AT_EDGE),
+    ("resample.cu", "", "return left < 0 ? 0 : left < PIXELS", AT_EDGE),
+    ("resample.cu", "comparison", "p < PIXELS; p++) -> <=",
+     "a step more has a condition of its own, which is false there"),
+    ("resample.cu", "literal", "if (at + 4 * i < end) -> 5",
+     "multiples of 4 on both sides, and i is below 4"),
+    ("resample.cu", "", "waiting_width(job) + TILE_PIXELS - 1)",
+     "a tile beyond the width has no pixels and stores none"),
     ("gemm.cuh", "comparison", "height = tall - first < SWATH",
      "where both sides are equal either is chosen"),
     ("attention.cuh", "comparison", "j < KEY_GROUPS; j += 2) { -> <= #1",
@@ -23,6 +56,9 @@ REASONS = [
     ("resample.cu", "", "return at >= 0 && at + fours * BYTES + 4 <= bytes; "
      "-> <", STRICTER),
     ("resample.cu", "literal", "0 in return at >= 0", STRICTER),
+    ("resample.cu", "", "return at >= 0 && at + fours * BYTES + 4 <= bytes; "
+     "-> >", STRICTER),
+    ("resample.cu", "literal", "BYTES + 4 <= bytes; -> 5", STRICTER),
     ("resample.cu", "", "job.across.source, 0}; -> 2", STRICTER),
     ("resample.cu", "", "3 * (int64_t)job.across.source, -> +", STRICTER),
     ("resample.cu", "comparison", "i < BYTES; i++) -> <=",

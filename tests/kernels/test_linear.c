@@ -6,16 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Both sides of every tile edge, in rows, columns and depth. */
-static const linear_shape
-    shapes
-        [] =
-            {
-                {1, 16, 8},      {4, 128, 64},    {16, 144, 72},
-                {127, 128, 192}, {3, 8, 24},      {131, 136, 40},
-                {128, 112, 256}, {129, 256, 200}, {140, 144, 640},
-                {2, 64, 3456},   {1024, 128, 8}, /* a whole swath: a tile too many divides by zero */
-};
+/* Both sides of every tile edge, in rows, columns and depth; and of a swath, where
+   a tile too many divides by zero, and where it is two tiles wide. */
+static const linear_shape shapes[] = {
+    {1, 16, 8},      {4, 128, 64},   {16, 144, 72},   {127, 128, 192},
+    {3, 8, 24},      {131, 136, 40}, {128, 112, 256}, {129, 256, 200},
+    {140, 144, 640}, {2, 64, 3456},  {1024, 128, 8},  {1100, 256, 8},
+    {128, 136, 8}};
 enum { RANDOM_SHAPES = 3 };
 
 static cudaError_t
@@ -79,6 +76,33 @@ END_TEST
 START_TEST(with_residual)
 {
     check_shape(_i, true);
+}
+END_TEST
+
+static cudaError_t
+run_without_bias(void *context, void *out)
+{
+    oriel_linear_args args = linear_case_args(context, out);
+
+    args.bias = NULL;
+    return oriel_cuda_linear(&args, NULL);
+}
+
+START_TEST(a_bias_may_be_absent)
+{
+    linear_case c = linear_case_make((linear_shape){20, 48, 72});
+    size_t bytes = (size_t)(c.rows * c.columns) * 2;
+    uint16_t *zero = malloc(bytes), *absent = malloc(bytes);
+    uint16_t nothing[48] = {0};
+
+    ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
+    device_put(c.d_bias, 0, nothing, sizeof(nothing));
+    device_check_schedules(run_bias, &c, zero, bytes, NULL);
+    device_check_schedules(run_without_bias, &c, absent, bytes, NULL);
+    ck_assert_mem_eq(zero, absent, bytes);
+    free(zero);
+    free(absent);
+    linear_case_free(&c);
 }
 END_TEST
 
@@ -149,6 +173,7 @@ main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, with_bias, 0, COUNT(shapes) + RANDOM_SHAPES);
     tcase_add_loop_test(tcase, with_residual, 0, COUNT(shapes) + RANDOM_SHAPES);
+    tcase_add_test(tcase, a_bias_may_be_absent);
     tcase_add_test(tcase, rows_are_their_own);
     tcase_add_test(tcase, refuses_what_it_cannot);
     suite_add_tcase(suite, tcase);

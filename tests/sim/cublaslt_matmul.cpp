@@ -223,8 +223,11 @@ end(const Call &call, uint64_t stamp)
     sim::DeviceMemoryAccess access;
     for (size_t i = 0; i < call.algorithm.workspace; i++)
         if (static_cast<unsigned char>(call.workspace[i]) !=
-            stamp_byte(stamp, i))
-            return fault("its workspace was written by others while it ran");
+            stamp_byte(stamp, i)) {
+            sim::host_violation("cuBLASLt's product: its workspace was "
+                                "written by others while it ran");
+            return;
+        }
     compute(call);
     memset(call.workspace, sim::poison_byte(), call.algorithm.workspace);
 }
