@@ -128,6 +128,11 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     }
     if (shared_bytes > it->second)
         return result(cudaErrorInvalidValue);
+    /* kernels/resources.txt counts blocks by what is prepared. */
+    if (shared_bytes < it->second)
+        host_violation("a kernel is launched with %zu bytes of shared memory "
+                       "and was prepared for %zu",
+                       shared_bytes, it->second);
     Launch launch;
     const char *bytes = static_cast<const char *>(call);
     launch.name = "kernel";
