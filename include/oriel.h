@@ -303,7 +303,9 @@ enum {
     ORIEL_KERNELS_CUBLASLT = 2 /* cuBLASLt's where it can run the product */
 };
 enum {
-    ORIEL_GRAPHS_AUTO = 0, /* shapes that come back are replayed */
+    ORIEL_GRAPHS_AUTO = 0, /* a shape's second call makes a graph of its blocks,
+                              those behind launch it; 8 are kept.  Where CUDA
+                              cannot make one, the log says so */
     ORIEL_GRAPHS_OFF = 1   /* every call launches its kernels one by one */
 };
 
@@ -448,11 +450,16 @@ typedef struct oriel_output {
  * Encode a planned batch.  A NaN in pixel_values stays within its item.
  *
  * On the CPU the result is there on return and 'stream' is ignored.  On CUDA
- * the work is enqueued on 'stream' (NULL: the default stream) without
- * allocating or synchronising: pixels, output and workspace must stay until
- * the stream has passed, the plan only until return.  Pageable host memory
- * makes its own copy wait; pinned does not.  A call may be captured into a
- * CUDA graph; then plan, encoder and all that memory must outlive the graph,
+ * the work is enqueued on 'stream' (NULL: the default stream): output and
+ * workspace must stay until the stream has passed, the plan only until return.
+ * Pixels of the device, and pinned ones of the host, are read in stream order
+ * and must stay as well.  Pageable pixels are free on return: the call copies
+ * them into the encoder's 8 MiB of pinned memory, and waits for the device only
+ * when all of that is on its way.  Pageable results make the call wait for the
+ * stream.  No call waits or allocates otherwise, but for host memory that
+ * frames need to be resampled, kept from call to call, when they need more than
+ * any before; and for what CUDA takes when a graph is made (ORIEL_GRAPHS_AUTO).
+ * A call may be captured into a CUDA graph; then plan, encoder and all that memory must outlive the graph,
  * whose replays read the pixels anew.  Calls on different streams share the
  * workspace: the caller orders them.  Device pointers and row_bytes are
  * multiples of 16.  Threads: exclusive.

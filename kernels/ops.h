@@ -32,6 +32,39 @@ cudaError_t oriel_cuda_rms_norm_prepare(void);
 cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
 
+/* expand_plan.cu */
+enum { ORIEL_CUDA_WINDOW_CLASSES = 4 };
+enum { ORIEL_PACK_COLUMNS = 4, ORIEL_TILE_COLUMNS = 3 };
+/* One item of a plan.  Classes are windows of 1 to 4 times 16 patches. */
+typedef struct oriel_plan_record {
+    int32_t frames, rows, columns; /* in tokens */
+    int32_t first_token;
+    int32_t first_window, first_window_tile; /* of its first frame */
+    int32_t first_frame_tile;
+    int32_t first_still; /* slices from here on show one frame */
+    int32_t first_of[ORIEL_CUDA_WINDOW_CLASSES]; /* windows of each class before
+                                                    it */
+} oriel_plan_record;
+typedef struct oriel_expand_plan_args {
+    const oriel_plan_record *records; /* [n_records] */
+    int32_t n_records;
+    int32_t tokens, n_windows;                     /* of all */
+    int32_t side;                                  /* of a window, in tokens */
+    int32_t windows_of[ORIEL_CUDA_WINDOW_CLASSES]; /* of each class, of all */
+
+    /* What is written; NULL: not wanted. */
+    int32_t *window_index, *window_inverse; /* [tokens] */
+    int32_t *positions;                     /* [4 tokens, 2] */
+    int32_t *cu_window;                     /* [n_windows + 1] */
+    int32_t *packs;        /* [n_packs, 4]: window of each 16 rows, or -1 */
+    int32_t *window_tiles; /* [, 3]: segment's row, patches, first query */
+    int32_t *frame_tiles;  /* [, 3] likewise */
+    uint8_t *is_still;     /* [4 tokens] */
+} oriel_expand_plan_args;
+cudaError_t oriel_cuda_expand_plan_prepare(void);
+cudaError_t oriel_cuda_expand_plan(const oriel_expand_plan_args *args,
+                                   cudaStream_t stream);
+
 /* resample.cu */
 enum { /* as ORIEL_RESAMPLE_*; the float flavour is the host's */
        ORIEL_CUDA_TORCHVISION = 0,

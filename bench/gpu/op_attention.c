@@ -2,7 +2,7 @@
 /* op_attention.c - the ops that are no products: norm, rope, attention */
 #include "op.h"
 
-#include "cuda/segments.h"
+#include "kernels/segments.h"
 #include "oracle/oracle.h"
 
 #include <math.h>

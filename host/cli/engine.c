@@ -50,6 +50,7 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
     chosen.threads = options->threads ? (int32_t)options->threads
                                       : cli_limits_read().threads;
     chosen.kernels = (int32_t)options->kernels;
+    chosen.graphs = (int32_t)options->graphs;
     chosen.hooks = &cli_hooks;
     engine->device = device;
     engine->options = chosen;

@@ -27,6 +27,12 @@ static const cli_choice kernels[] = {
     {NULL, 0},
 };
 
+static const cli_choice graphs[] = {
+    {"auto", ORIEL_GRAPHS_AUTO},
+    {"off", ORIEL_GRAPHS_OFF},
+    {NULL, 0},
+};
+
 static const cli_choice dtypes[] = {
     {"bf16", ORIEL_DTYPE_BF16},
     {"f16", ORIEL_DTYPE_F16},
@@ -106,6 +112,13 @@ const cli_flag cli_flags[] = {
      .offset = FIELD(kernels),
      .help = "of matrix products on a GPU: Oriel's own or cuBLASLt's, whose "
              "bytes differ; auto goes by a table of devices"},
+    {.name = "graphs",
+     .kind = CLI_CHOICE,
+     .choices = graphs,
+     .commands = CLI_ENCODE,
+     .offset = FIELD(graphs),
+     .help = "on a GPU: auto replays the shapes of batches that come back as "
+             "CUDA graphs, off launches every kernel"},
     {.name = "dtype",
      .kind = CLI_CHOICE,
      .choices = dtypes,

@@ -29,7 +29,7 @@ typedef struct cli_options {
     int64_t min_pixels, max_pixels, max_source_pixels;
     int64_t threads, batch_patches, depth;
     int64_t seed; /* 1 where it was not given */
-    int64_t precision, kernels, dtype, resample, sizing, alpha;
+    int64_t precision, kernels, graphs, dtype, resample, sizing, alpha;
     bool no_exif, null_names, force, json, quiet, digest, tensors, help;
 } cli_options;
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* What a call sends beyond this while the device lags behind, it waits for. */
-enum { SLOTS = 8, SLOT_BYTES = 256 << 10 };
+enum { SLOTS = 8, SLOT_BYTES = 1 << 20 };
 
 /* Everything that is lazy: afterwards a launch neither loads nor allocates. */
 static oriel_status
@@ -20,6 +20,7 @@ prepare_kernels(int32_t head_dim, oriel_error *err)
     cudaError_t e;
 
     (void)((e = oriel_cuda_rms_norm_prepare()) != cudaSuccess ||
+           (e = oriel_cuda_expand_plan_prepare()) != cudaSuccess ||
            (e = oriel_cuda_resample_prepare()) != cudaSuccess ||
            (e = oriel_cuda_patch_embed_prepare()) != cudaSuccess ||
            (e = oriel_cuda_linear_prepare()) != cudaSuccess ||
@@ -66,6 +67,8 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
     if (!status)
+        status = oriel_cuda_graphs_create(&c->graphs, config->graphs, err);
+    if (!status)
         status = oriel_cuda_check(
             cudaEventCreateWithFlags(&c->done, cudaEventDisableTiming),
             "cudaEventCreateWithFlags", err);
@@ -105,6 +108,17 @@ oriel_cuda_create_context(oriel_backend_context **out,
     return ORIEL_OK;
 }
 
+void *
+oriel_cuda_host_scratch(oriel_backend_context *c, size_t bytes)
+{
+    if (bytes <= c->scratch_bytes)
+        return c->scratch;
+    oriel_free(&c->hooks, c->scratch);
+    c->scratch = oriel_alloc(&c->hooks, bytes);
+    c->scratch_bytes = c->scratch ? bytes : 0;
+    return c->scratch;
+}
+
 const char *
 oriel_cuda_description(const oriel_backend_context *context)
 {
@@ -123,10 +137,12 @@ oriel_cuda_destroy_context(oriel_backend_context *c)
     (void)oriel_cuda_enter(&scope, c->device_index, &ignored);
     if (c->ran)
         (void)cudaEventSynchronize(c->done);
+    oriel_cuda_graphs_destroy(&c->graphs);
     oriel_cuda_products_destroy(&c->products);
     oriel_cuda_ring_destroy(&c->ring);
     if (c->has_done)
         (void)cudaEventDestroy(c->done);
     oriel_cuda_leave(&scope);
+    oriel_free(&hooks, c->scratch);
     oriel_free(&hooks, c);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * context.h - one encoder on a CUDA device: its pinned ring, its job
+ * context.h - one encoder on a CUDA device: its pinned ring, graphs, its job
  *
  * Rows are in window order from the first step to the last.  A job's steps only
  * enqueue; the context's device is current from start to finish.
@@ -9,6 +9,7 @@
 #define ORIEL_CUDA_CONTEXT_H
 
 #include "cuda/device.h"
+#include "cuda/graph.h"
 #include "cuda/products.h"
 #include "cuda/ring.h"
 #include "cuda/weights.h"
@@ -21,16 +22,21 @@ struct oriel_backend_context {
     int32_t kernels; /* ORIEL_KERNELS_* as asked for */
     oriel_cuda_products products;
     oriel_cuda_ring ring;
+    oriel_cuda_graphs graphs;
     cudaEvent_t done; /* behind the last job that was not captured */
     bool has_done, ran;
+    void *scratch; /* host memory, kept from call to call */
+    size_t scratch_bytes;
     float scale_log2; /* of attention scores: head_dim^-1/2 log2 e */
     char description[192];
 
     oriel_cuda_scope scope;
     const oriel_backend_job *job;
     cudaStream_t stream;
-    bool capturing; /* the job's stream is being captured */
-    int64_t rows;   /* patches */
+    bool capturing;                  /* the job's stream is being captured */
+    enum cudaStreamCaptureMode mode; /* the thread's, while it is relaxed */
+    bool relaxed;
+    int64_t rows; /* patches */
     oriel_cuda_workspace space;
 };
 
@@ -41,18 +47,25 @@ oriel_cuda_job_ring(oriel_backend_context *c)
     return c->capturing ? NULL : &c->ring;
 }
 
+/* Host memory of the context, until the next request: aligned to 64, it grows
+   when more is asked for than ever before.  NULL when there is none. */
+void *oriel_cuda_host_scratch(oriel_backend_context *context, size_t bytes);
+
 /* metadata.c: the plan onto the device, into space.metadata. */
 oriel_status oriel_cuda_send_metadata(oriel_backend_context *context,
                                       oriel_error *err);
+/* host_pixels.c: pixels of the host, into space.pixel_values or space.frames'
+   sources; pageable ones have been read on return. */
+oriel_status oriel_cuda_send_pixel_values(oriel_backend_context *context,
+                                          oriel_error *err);
+oriel_status oriel_cuda_send_sources(oriel_backend_context *context,
+                                     oriel_error *err);
 /* frames.c: frames resampled by the GPU into space.pixels. */
 oriel_status oriel_cuda_send_frames(oriel_backend_context *context,
                                     oriel_error *err);
 /* float_frames.c: resampled on this thread; not in a capture. */
 oriel_status oriel_cuda_send_float_frames(oriel_backend_context *context,
                                           oriel_error *err);
-/* Whether a temporal slice of an item shows one frame twice: then only its
-   first half is sent. */
-bool oriel_cuda_is_still(const oriel_plan *plan, int64_t item, int64_t slice);
 
 /* ---- The table's functions ---------------------------------------------- */
 
@@ -83,5 +96,23 @@ oriel_status oriel_cuda_tap(oriel_backend_context *context,
                             const oriel_tap *tap, oriel_error *err);
 oriel_status oriel_cuda_finish(oriel_backend_context *context,
                                oriel_error *err);
+
+/* graph.c: what the table has in the place of those of the same name. */
+oriel_status oriel_cuda_run_attn_in(oriel_backend_context *context,
+                                    int32_t block, oriel_error *err);
+oriel_status oriel_cuda_run_attend(oriel_backend_context *context,
+                                   int32_t block, oriel_error *err);
+oriel_status oriel_cuda_run_attn_out(oriel_backend_context *context,
+                                     int32_t block, oriel_error *err);
+oriel_status oriel_cuda_run_mlp_in(oriel_backend_context *context,
+                                   int32_t block, oriel_error *err);
+oriel_status oriel_cuda_run_mlp_out(oriel_backend_context *context,
+                                    int32_t block, oriel_error *err);
+oriel_status oriel_cuda_run_merge(oriel_backend_context *context,
+                                  oriel_error *err);
+oriel_status oriel_cuda_run_tap(oriel_backend_context *context,
+                                const oriel_tap *tap, oriel_error *err);
+oriel_status oriel_cuda_run_finish(oriel_backend_context *context,
+                                   oriel_error *err);
 
 #endif /* ORIEL_CUDA_CONTEXT_H */

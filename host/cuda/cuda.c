@@ -34,14 +34,14 @@ static const oriel_backend backend = {
     .start = oriel_cuda_start,
     .patchify = oriel_cuda_patchify,
     .embed = oriel_cuda_embed,
-    .attn_in = oriel_cuda_attn_in,
-    .attend = oriel_cuda_attend,
-    .attn_out = oriel_cuda_attn_out,
-    .mlp_in = oriel_cuda_mlp_in,
-    .mlp_out = oriel_cuda_mlp_out,
-    .merge = oriel_cuda_merge,
-    .tap = oriel_cuda_tap,
-    .finish = oriel_cuda_finish,
+    .attn_in = oriel_cuda_run_attn_in,
+    .attend = oriel_cuda_run_attend,
+    .attn_out = oriel_cuda_run_attn_out,
+    .mlp_in = oriel_cuda_run_mlp_in,
+    .mlp_out = oriel_cuda_run_mlp_out,
+    .merge = oriel_cuda_run_merge,
+    .tap = oriel_cuda_run_tap,
+    .finish = oriel_cuda_run_finish,
 };
 
 __attribute__((visibility("default"))) const oriel_backend *

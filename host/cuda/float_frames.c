@@ -43,15 +43,6 @@ band_token_rows(const oriel_plan *plan, int64_t item)
     return rows < side ? (int32_t)rows : side;
 }
 
-bool
-oriel_cuda_is_still(const oriel_plan *plan, int64_t item, int64_t slice)
-{
-    int64_t frames = plan->first_frame[item + 1] - plan->first_frame[item];
-    int64_t per_slice = plan->network.temporal_patch_size;
-
-    return per_slice > 1 && slice * per_slice >= frames - 1;
-}
-
 /* ---- Host memory --------------------------------------------------------- */
 
 static void
@@ -62,7 +53,7 @@ enlarge(size_t *most, size_t bytes)
 }
 
 static oriel_status
-allocate(scratch *s, const oriel_backend_context *c, oriel_error *err)
+borrow(scratch *s, oriel_backend_context *c, oriel_error *err)
 {
     const oriel_plan *plan = c->job->plan;
     size_t all;
@@ -90,7 +81,7 @@ allocate(scratch *s, const oriel_backend_context *c, oriel_error *err)
     s->resampling = oriel_round_up(s->resampling, ORIEL_ALIGNMENT);
     s->band = oriel_round_up(s->band, ORIEL_ALIGNMENT);
     all = s->resampler + s->resampling + SLICES_MOST * s->band;
-    s->memory = oriel_alloc(&c->hooks, all);
+    s->memory = oriel_cuda_host_scratch(c, all);
     return s->memory ? ORIEL_OK
                      : oriel_fail_memory(err, all, "resampling frames");
 }
@@ -207,14 +198,12 @@ oriel_cuda_send_float_frames(oriel_backend_context *c, oriel_error *err)
 {
     oriel_cuda_upload upload;
     scratch memory;
-    oriel_status status = allocate(&memory, c, err);
+    oriel_status status = borrow(&memory, c, err);
 
     if (status)
         return status;
     oriel_cuda_upload_begin(&upload, &c->ring, c->stream, c->space.pixels);
     for (int64_t i = 0; i < c->job->plan->info.n_items; i++)
         put_item(c, &upload, &memory, i);
-    status = oriel_cuda_upload_end(&upload, err);
-    oriel_free(&c->hooks, memory.memory);
-    return status;
+    return oriel_cuda_upload_end(&upload, err);
 }

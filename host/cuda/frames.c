@@ -3,7 +3,7 @@
  * frames.c - RGB8 frames, of host or device, to patches by resample.cu
  *
  * Coefficients are made on the host, item by item, and sent with one job a
- * frame; frames of the host are copied from the caller's memory as they are.
+ * frame; frames of the host are sent as they are.
  */
 #include "cuda/frames.h"
 
@@ -53,8 +53,8 @@ axis_bytes(int32_t source, int32_t size)
     return bytes;
 }
 
-static size_t
-source_bytes(const oriel_item *item)
+size_t
+oriel_cuda_source_bytes(const oriel_item *item)
 {
     return oriel_round_up((size_t)item->width * 3 * (size_t)item->height,
                           SOURCE_ALIGNMENT);
@@ -105,7 +105,7 @@ oriel_cuda_lay_out_frames(oriel_cuda_frames *f, oriel_cuda_cursor *c,
             add(c, &axes, 1, axis_bytes(it->width, it->resized_width));
             add(c, &axes, 1, axis_bytes(it->height, it->resized_height));
         }
-        add(c, &sources, frames_of(plan, i), source_bytes(it));
+        add(c, &sources, frames_of(plan, i), oriel_cuda_source_bytes(it));
         add(c, &waiting, frames_of(plan, i), measure_job(&job, plan, i));
     }
     f->places = oriel_cuda_take(c, plan->info.tokens, sizeof(*f->places));
@@ -191,7 +191,7 @@ make_item(maker *m, int64_t item)
         job.slice = (int32_t)(f % per_slice);
         job.waiting = waiting ? m->next_waiting : NULL;
         m->jobs[frame] = job;
-        m->next_source += source_bytes(it);
+        m->next_source += oriel_cuda_source_bytes(it);
         m->next_waiting += waiting;
     }
 }
@@ -206,16 +206,12 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
     cudaError_t error;
 
     oriel_cuda_upload_begin(&m->upload, oriel_cuda_job_ring(m->context),
-                            c->stream, f->places);
-    oriel_cuda_upload_put(&m->upload, plan->info.window_inverse,
-                          (size_t)plan->info.tokens * sizeof(int32_t));
-    oriel_cuda_upload_pad(&m->upload, (size_t)(f->axes - (char *)f->places));
+                            c->stream, f->axes);
     for (int64_t i = 0; i < plan->info.n_items; i++)
         make_item(m, i);
     error = oriel_cuda_resample_number(args, m->jobs,
                                        (int32_t)plan->n_source_frames);
-    oriel_cuda_upload_pad(&m->upload,
-                          (size_t)((char *)f->jobs - (char *)f->places));
+    oriel_cuda_upload_pad(&m->upload, (size_t)((char *)f->jobs - f->axes));
     oriel_cuda_upload_put(&m->upload, m->jobs,
                           (size_t)plan->n_source_frames * sizeof(*m->jobs));
     oriel_cuda_upload_pad(&m->upload, (m->upload.written + 15) / 16 * 16);
@@ -229,39 +225,13 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
     return oriel_cuda_upload_end(&m->upload, err);
 }
 
-/* Frames of the host to where the jobs look for them. */
+/* Host memory for the largest pair of axes and, behind it, the jobs. */
 static oriel_status
-send_sources(oriel_backend_context *c, oriel_error *err)
-{
-    const oriel_plan *plan = c->job->plan;
-    const oriel_input *input = c->job->input;
-    uint8_t *to = c->space.frames.sources;
-    oriel_status status = ORIEL_OK;
-
-    for (int64_t i = 0; i < plan->info.n_items; i++) {
-        const oriel_item *it = &plan->items[i];
-        size_t line = (size_t)it->width * 3;
-
-        for (int64_t f = plan->first_frame[i];
-             f < plan->first_frame[i + 1] && !status; f++) {
-            status = oriel_cuda_check(
-                cudaMemcpy2DAsync(to, line, input->frames[f],
-                                  input->pitches ? input->pitches[f] : line,
-                                  line, (size_t)it->height,
-                                  cudaMemcpyHostToDevice, c->stream),
-                "cudaMemcpy2DAsync", err);
-            to += source_bytes(it);
-        }
-    }
-    return status;
-}
-
-/* Host memory for the jobs and for the largest pair of axes. */
-static oriel_status
-allocate(maker *m, oriel_error *err)
+borrow(maker *m, oriel_error *err)
 {
     const oriel_plan *plan = m->context->job->plan;
-    size_t jobs = (size_t)plan->n_source_frames * sizeof(*m->jobs), axes = 0;
+    size_t axes = 0, all;
+    bool counted;
 
     for (int64_t i = 0; i < plan->info.n_items; i++) {
         const oriel_item *it = &plan->items[i];
@@ -270,10 +240,13 @@ allocate(maker *m, oriel_error *err)
 
         axes = bytes > axes ? bytes : axes;
     }
-    m->jobs = oriel_alloc(&m->context->hooks, jobs);
-    m->axes = oriel_alloc(&m->context->hooks, axes + 1);
-    if (!m->jobs || !m->axes)
-        return oriel_fail_memory(err, jobs + axes, "resampling frames");
+    counted =
+        oriel_mul_size(&all, (size_t)plan->n_source_frames, sizeof(*m->jobs)) &&
+        oriel_add_size(&all, all, axes);
+    m->axes = counted ? oriel_cuda_host_scratch(m->context, all) : NULL;
+    if (!m->axes)
+        return oriel_fail_memory(err, all, "resampling frames");
+    m->jobs = (oriel_resample_job *)(void *)((char *)m->axes + axes);
     return ORIEL_OK;
 }
 
@@ -295,16 +268,14 @@ oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
         .slices = plan->network.temporal_patch_size,
         .merge = plan->network.spatial_merge_size,
     };
-    oriel_status status = allocate(&m, err);
+    oriel_status status = borrow(&m, err);
 
     if (!status)
         status = send_jobs(&m, &args, err);
     if (!status && c->job->input->memory == ORIEL_MEMORY_HOST)
-        status = send_sources(c, err);
+        status = oriel_cuda_send_sources(c, err);
     if (!status)
         status = oriel_cuda_check(oriel_cuda_resample(&args, c->stream),
                                   "resample", err);
-    oriel_free(&c->hooks, m.jobs);
-    oriel_free(&c->hooks, m.axes);
     return status;
 }

@@ -14,13 +14,16 @@
 #include "ops.h"
 
 typedef struct oriel_cuda_frames {
-    int32_t *places;          /* [tokens] the plan's window_inverse */
+    int32_t *places;          /* [tokens] window_inverse; by metadata.c */
     char *axes;               /* coefficients, pair of sizes after pair */
     oriel_resample_job *jobs; /* [source frames] */
     uint8_t *sources;         /* frames of the host, tight, each at a multiple
                                  of 16 */
     uint8_t *waiting;         /* between the passes, frame after frame */
 } oriel_cuda_frames;
+
+/* Bytes of a frame among 'sources'. */
+size_t oriel_cuda_source_bytes(const oriel_item *item);
 
 /* Whether the GPU resamples what this plan is made of. */
 bool oriel_cuda_resamples(const oriel_plan *plan);

@@ -33,13 +33,18 @@ check_stream(oriel_backend_context *c, oriel_error *err)
 }
 
 static oriel_status
+look_at(struct cudaPointerAttributes *at, const void *pointer, oriel_error *err)
+{
+    return oriel_cuda_check(cudaPointerGetAttributes(at, pointer),
+                            "cudaPointerGetAttributes", err);
+}
+
+static oriel_status
 check_pointer(const oriel_backend_context *c, const void *pointer,
               const char *field, oriel_error *err)
 {
     struct cudaPointerAttributes at;
-    oriel_status status =
-        oriel_cuda_check(cudaPointerGetAttributes(&at, pointer),
-                         "cudaPointerGetAttributes", err);
+    oriel_status status = look_at(&at, pointer, err);
 
     if (status)
         return status;
@@ -54,19 +59,38 @@ check_pointer(const oriel_backend_context *c, const void *pointer,
     return ORIEL_OK;
 }
 
+/* Of pixels: where input.memory says they are. */
+static oriel_status
+check_pixels(const oriel_backend_context *c, const void *pointer,
+             const char *field, oriel_error *err)
+{
+    struct cudaPointerAttributes at;
+    oriel_status status;
+
+    if (c->job->input->memory == ORIEL_MEMORY_DEVICE)
+        return check_pointer(c, pointer, field, err);
+    status = look_at(&at, pointer, err);
+    if (!status && at.type == cudaMemoryTypeDevice)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "%s is in device memory, but input.memory is "
+                          "ORIEL_MEMORY_HOST",
+                          field);
+    return status;
+}
+
 static oriel_status
 check_frames(const oriel_backend_context *c, oriel_error *err)
 {
     const oriel_plan *plan = c->job->plan;
+    const oriel_input *input = c->job->input;
     oriel_status status = ORIEL_OK;
 
-    if (!oriel_cuda_resamples(plan))
+    if (input->memory == ORIEL_MEMORY_DEVICE && !oriel_cuda_resamples(plan))
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                           "input.frames in device memory: the float flavour is "
                           "resampled on the host; expected ORIEL_MEMORY_HOST");
     for (int64_t f = 0; f < plan->n_source_frames && !status; f++)
-        status =
-            check_pointer(c, c->job->input->frames[f], "input.frames[]", err);
+        status = check_pixels(c, input->frames[f], "input.frames[]", err);
     return status;
 }
 
@@ -75,16 +99,14 @@ check_input(const oriel_backend_context *c, oriel_error *err)
 {
     const oriel_input *input = c->job->input;
 
-    if (input->memory == ORIEL_MEMORY_HOST)
-        return c->capturing
-                   ? oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                                "input.memory is ORIEL_MEMORY_HOST, but the "
-                                "stream is being captured: expected "
-                                "pixel_values in device memory")
-                   : ORIEL_OK;
+    if (input->memory == ORIEL_MEMORY_HOST && c->capturing)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "input.memory is ORIEL_MEMORY_HOST, but the stream "
+                          "is being captured: expected pixels in device "
+                          "memory");
     if (input->frames)
         return check_frames(c, err);
-    return check_pointer(c, input->pixel_values, "input.pixel_values", err);
+    return check_pixels(c, input->pixel_values, "input.pixel_values", err);
 }
 
 static oriel_status
@@ -123,9 +145,28 @@ check_job(oriel_backend_context *c, oriel_error *err)
     return status;
 }
 
+/* Outside of a capture, what we wait for or make concerns no capture: else an
+   event of ours would spoil one that the caller has under way elsewhere. */
+static oriel_status
+relax(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status;
+
+    if (c->capturing)
+        return ORIEL_OK;
+    c->mode = cudaStreamCaptureModeRelaxed;
+    status = oriel_cuda_check(cudaThreadExchangeStreamCaptureMode(&c->mode),
+                              "cudaThreadExchangeStreamCaptureMode", err);
+    c->relaxed = !status;
+    return status;
+}
+
 static void
 leave(oriel_backend_context *c)
 {
+    if (c->relaxed)
+        (void)cudaThreadExchangeStreamCaptureMode(&c->mode);
+    c->relaxed = false;
     c->job = NULL;
     c->capturing = false;
     oriel_cuda_leave(&c->scope);
@@ -142,6 +183,8 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
     c->rows = job->plan->info.patches;
     if (!status)
         status = check_job(c, err);
+    if (!status)
+        status = relax(c, err);
     if (!status)
         status = oriel_cuda_lay_out(&c->space, job->workspace, job->plan,
                                     &c->weights->shapes, c->kernels, err);

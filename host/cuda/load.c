@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "cuda/errors.h"
 #include "cuda/ring.h"
+#include "cuda/tables.h"
 
 #include <string.h>
 
@@ -260,6 +261,20 @@ load_merger(loader *l)
     return s;
 }
 
+/* Behind the tensors, what is computed rather than read. */
+static void
+put_tables(loader *l)
+{
+    const oriel_backend_weights *w = l->weights;
+    size_t levels = (size_t)((const char *)w->levels - (const char *)w->memory);
+
+    oriel_cuda_put_rope(&l->upload, &w->network, ORIEL_CUDA_ROPE_POSITIONS);
+    oriel_cuda_upload_pad(&l->upload, levels);
+    for (int32_t flavour = 0; flavour < ORIEL_CUDA_FLAVOURS; flavour++)
+        oriel_cuda_put_levels(&l->upload, &w->network, flavour);
+    oriel_cuda_upload_pad(&l->upload, w->bytes);
+}
+
 static oriel_status
 load_all(loader *l)
 {
@@ -273,7 +288,11 @@ load_all(loader *l)
         if (!status)
             status = load_mlp(l, i);
     }
-    return status ? status : load_merger(l);
+    if (!status)
+        status = load_merger(l);
+    if (!status)
+        put_tables(l);
+    return status;
 }
 
 /* Upload failures are found at the end; a reader's are there already. */

@@ -2,139 +2,84 @@
 /*
  * metadata.c - what a plan becomes on the device
  *
- * The arrays of oriel_cuda_metadata lie one behind another and are written from
- * front to back, straight into pinned slots: nothing is built on the side.
+ * A record an item is sent; the device makes everything else of them.  Angles
+ * are beside the weights, but for sides longer than those are kept for: then
+ * the plan's own travel along.
  */
 #include "cuda/context.h"
 
-#include "base/bfloat16.h"
-#include "cuda/segments.h"
-#include "pixels/pixels.h"
+#include "cuda/errors.h"
+#include "cuda/tables.h"
 
-#include <math.h>
-
-/* Go on at 'array'; what lies before it is written. */
 static void
-go_to(oriel_cuda_upload *u, const oriel_cuda_metadata *m, const void *array)
+put_record(void *upload, const oriel_plan_record *record)
 {
-    oriel_cuda_upload_pad(
-        u, (size_t)((const char *)array - (const char *)m->tokens));
+    oriel_cuda_upload_put(upload, record, sizeof(*record));
 }
 
-static void
-put_pack(void *upload, const int32_t *row)
+static oriel_status
+send_records(oriel_backend_context *c, oriel_error *err)
 {
-    oriel_cuda_upload_put(upload, row, ORIEL_PACK_COLUMNS * sizeof(*row));
+    oriel_cuda_upload u;
+
+    oriel_cuda_upload_begin(&u, oriel_cuda_job_ring(c), c->stream,
+                            c->space.metadata.records);
+    oriel_cuda_make_records(c->job->plan, c->weights->shapes.windows_fit,
+                            put_record, &u);
+    return oriel_cuda_upload_end(&u, err);
 }
 
-static void
-put_tile(void *upload, const int32_t *row)
+static oriel_status
+send_rope(oriel_backend_context *c, oriel_error *err)
 {
-    oriel_cuda_upload_put(upload, row, ORIEL_TILE_COLUMNS * sizeof(*row));
+    const oriel_cuda_metadata *m = &c->space.metadata;
+    oriel_cuda_upload u;
+
+    oriel_cuda_upload_begin(&u, oriel_cuda_job_ring(c), c->stream, m->own_rope);
+    oriel_cuda_put_rope(&u, &c->weights->network, m->n_positions);
+    return oriel_cuda_upload_end(&u, err);
 }
 
-static void
-put_segments(oriel_cuda_upload *u, const oriel_cuda_metadata *m,
-             const oriel_plan_info *info, const oriel_cuda_shapes *s)
+static oriel_status
+expand(oriel_backend_context *c, oriel_error *err)
 {
-    go_to(u, m, m->packs);
-    if (s->windows_fit)
-        oriel_cuda_pack_windows(info->cu_window_seqlens, info->n_windows,
-                                put_pack, u);
-    go_to(u, m, m->window_tiles);
-    if (!s->windows_fit)
-        oriel_cuda_tile_segments(info->cu_window_seqlens, info->n_windows,
-                                 put_tile, u);
-    go_to(u, m, m->frame_tiles);
-    oriel_cuda_tile_segments(info->cu_seqlens, info->n_frames, put_tile, u);
-}
+    const oriel_plan *plan = c->job->plan;
+    const oriel_cuda_metadata *m = &c->space.metadata;
+    bool frames = c->job->input->frames, fit = c->weights->shapes.windows_fit;
+    oriel_expand_plan_args args = {
+        .records = m->records,
+        .n_records = plan->info.n_items,
+        .tokens = (int32_t)plan->info.tokens,
+        .n_windows = plan->info.n_windows,
+        .side = oriel_network_window_tokens(&plan->network),
+        .window_index = m->tokens,
+        .window_inverse = frames && oriel_cuda_resamples(plan)
+                              ? c->space.frames.places
+                              : NULL,
+        .positions = m->positions,
+        .cu_window = m->cu_window,
+        .packs = fit ? m->packs : NULL,
+        .window_tiles = fit ? NULL : m->window_tiles,
+        .frame_tiles = m->frame_tiles,
+        .is_still = frames ? m->is_still : NULL,
+    };
 
-/*
- * The reference multiplies an fp32 position by an fp32 frequency; the product's
- * cosine is then as good as fp32 can hold.
- */
-static void
-put_rope(oriel_cuda_upload *u, const oriel_cuda_metadata *m,
-         const oriel_network *net)
-{
-    float frequencies[32]; /* head_dim / 4 at most: shapes.c */
-    int32_t quarter = net->head_dim / 4;
-
-    for (int32_t j = 0; j < quarter; j++)
-        frequencies[j] =
-            (float)(1.0 / pow(net->rope_theta, 4.0 * j / net->head_dim));
-    go_to(u, m, m->rope);
-    for (int32_t p = 0; p < m->n_positions; p++) {
-        float row[32][2];
-
-        for (int32_t j = 0; j < quarter; j++) {
-            double angle = (double)((float)p * frequencies[j]);
-
-            row[j][0] = (float)cos(angle);
-            row[j][1] = (float)sin(angle);
-        }
-        oriel_cuda_upload_put(u, row, (size_t)quarter * 2 * sizeof(float));
-    }
-}
-
-static void
-put_table(oriel_cuda_upload *u, const oriel_cuda_metadata *m,
-          const oriel_plan *plan)
-{
-    float levels[3][256];
-
-    oriel_normalise_table(&plan->network, plan->resample, levels);
-    go_to(u, m, m->table);
-    for (int c = 0; c < 3; c++)
-        for (int level = 0; level < 256; level++) {
-            uint16_t value = oriel_f32_to_bf16(levels[c][level]);
-
-            oriel_cuda_upload_put(u, &value, sizeof(value));
-        }
-}
-
-/* Whether slice 'slice' of item 'item' shows one frame throughout. */
-static void
-put_is_still(oriel_cuda_upload *u, const oriel_cuda_metadata *m,
-             const oriel_plan *plan)
-{
-    go_to(u, m, m->is_still);
-    for (int64_t i = 0; i < plan->info.n_items; i++) {
-        const int64_t *grid = &plan->info.grid_thw[3 * i];
-
-        for (int64_t t = 0; t < grid[0]; t++) {
-            uint8_t still = oriel_cuda_is_still(plan, i, t);
-
-            for (int64_t p = 0; p < grid[1] * grid[2]; p++)
-                oriel_cuda_upload_put(u, &still, sizeof(still));
-        }
-    }
+    for (int i = 0; i < ORIEL_CUDA_WINDOW_CLASSES; i++)
+        args.windows_of[i] = m->census.windows_of[i];
+    return oriel_cuda_check(oriel_cuda_expand_plan(&args, c->stream),
+                            "expand_plan", err);
 }
 
 oriel_status
 oriel_cuda_send_metadata(oriel_backend_context *c, oriel_error *err)
 {
-    const oriel_plan *plan = c->job->plan;
-    const oriel_plan_info *info = &plan->info;
-    const oriel_cuda_metadata *m = &c->space.metadata;
-    size_t word = sizeof(int32_t);
-    oriel_cuda_upload u;
+    oriel_cuda_metadata *m = &c->space.metadata;
+    oriel_status status = send_records(c, err);
 
-    oriel_cuda_upload_begin(&u, oriel_cuda_job_ring(c), c->stream, m->tokens);
-    oriel_cuda_upload_put(&u, info->window_index, (size_t)info->tokens * word);
-    go_to(&u, m, m->positions);
-    oriel_cuda_upload_put(&u, info->positions,
-                          (size_t)info->patches * 2 * word);
-    go_to(&u, m, m->cu_window);
-    oriel_cuda_upload_put(&u, info->cu_window_seqlens,
-                          ((size_t)info->n_windows + 1) * word);
-    put_segments(&u, m, info, &c->weights->shapes);
-    put_rope(&u, m, &plan->network);
-    if (c->job->input->frames) {
-        put_table(&u, m, plan);
-        put_is_still(&u, m, plan);
-    }
-    /* Whole arrays, as those of a capture travel in 16s. */
-    oriel_cuda_upload_pad(&u, (u.written + 255) / 256 * 256);
-    return oriel_cuda_upload_end(&u, err);
+    m->rope = m->n_positions ? m->own_rope : c->weights->rope;
+    m->table = c->weights->levels +
+               c->job->plan->resample * (ORIEL_CUDA_LEVEL_BYTES / 2);
+    if (!status && m->n_positions)
+        status = send_rope(c, err);
+    return status ? status : expand(c, err);
 }

@@ -45,11 +45,7 @@ oriel_cuda_patchify(oriel_backend_context *c, oriel_error *err)
                    : oriel_cuda_send_float_frames(c, err);
     if (input->memory == ORIEL_MEMORY_DEVICE)
         return ORIEL_OK; /* EMBED reads them where they are */
-    return oriel_cuda_check(cudaMemcpyAsync(c->space.pixel_values,
-                                            input->pixel_values,
-                                            input->pixel_values_bytes,
-                                            cudaMemcpyHostToDevice, c->stream),
-                            "cudaMemcpyAsync", err);
+    return oriel_cuda_send_pixel_values(c, err);
 }
 
 oriel_status

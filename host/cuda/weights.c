@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cuda/cursor.h"
 #include "cuda/device.h"
+#include "cuda/tables.h"
 
 #include <string.h>
 
@@ -42,6 +43,10 @@ lay_out(oriel_backend_weights *w)
     w->fc1_bias = take(&c, s->merged, 1);
     w->fc2_weight = take(&c, s->out_hidden, s->merged);
     w->fc2_bias = take(&c, s->out_hidden, 1);
+    w->rope = oriel_cuda_take(&c, ORIEL_CUDA_ROPE_POSITIONS,
+                              oriel_cuda_rope_row(s->head_dim));
+    w->levels =
+        oriel_cuda_take(&c, ORIEL_CUDA_FLAVOURS, ORIEL_CUDA_LEVEL_BYTES);
     w->bytes = c.at;
     return !c.overflowed;
 }

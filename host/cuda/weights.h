@@ -2,11 +2,14 @@
 /*
  * weights.h - all tensors of a model on one device, as the kernels read them
  *
- * One allocation, bf16 throughout, each tensor at a multiple of 256 bytes:
+ * One allocation, each tensor at a multiple of 256 bytes, bf16 throughout but for
+ * the angles of rope:
  *   patch embedding  columns in patch_embed.cu's order, padding zero
  *   gate and up      8 rows of gate, the same 8 of up, and so on; rows padded
  *   down             columns padded
  *   fc2              rows padded
+ * Behind the tensors, what depends on the network alone: rope's angles for all
+ * positions but those of the longest sides, and the normalisation of each flavour.
  * Shared by any number of contexts, immutable once loaded.
  */
 #ifndef ORIEL_CUDA_WEIGHTS_H
@@ -36,6 +39,8 @@ struct oriel_backend_weights {
     const uint16_t *merger_norm;           /* [hidden] */
     const uint16_t *fc1_weight, *fc1_bias; /* [merged, merged] */
     const uint16_t *fc2_weight, *fc2_bias; /* [out_hidden, merged] */
+    const float *rope;      /* (cos, sin) [ROPE_POSITIONS, head_dim / 4] */
+    const uint16_t *levels; /* [flavours, 3, 256] what a level becomes */
 };
 
 oriel_status oriel_cuda_load_weights(oriel_backend_weights **out,

@@ -5,42 +5,25 @@
 #include "base/fail.h"
 #include "cuda/device.h"
 #include "cuda/products.h"
-#include "cuda/segments.h"
-
-static int32_t
-longest_side(const oriel_plan *plan)
-{
-    int64_t longest = 1;
-
-    for (int64_t i = 0; i < plan->info.n_items; i++)
-        for (int j = 1; j < 3; j++)
-            if (plan->info.grid_thw[3 * i + j] > longest)
-                longest = plan->info.grid_thw[3 * i + j];
-    return (int32_t)longest;
-}
+#include "cuda/tables.h"
 
 /* False when a block a head of each would be more than a grid can have. */
 static bool
 count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
            const oriel_cuda_shapes *s)
 {
-    const oriel_plan_info *info = &plan->info;
+    oriel_cuda_census *census = &m->census;
     int64_t most = INT32_MAX / s->heads;
-    int64_t packs = 0, window_tiles = 0;
-    int64_t frame_tiles =
-        oriel_cuda_tile_segments(info->cu_seqlens, info->n_frames, NULL, NULL);
 
-    if (s->windows_fit)
-        packs = oriel_cuda_pack_windows(info->cu_window_seqlens,
-                                        info->n_windows, NULL, NULL);
-    else
-        window_tiles = oriel_cuda_tile_segments(info->cu_window_seqlens,
-                                                info->n_windows, NULL, NULL);
-    m->n_packs = (int32_t)packs;
-    m->n_window_tiles = (int32_t)window_tiles;
-    m->n_frame_tiles = (int32_t)frame_tiles;
-    m->n_positions = longest_side(plan);
-    return packs <= most && window_tiles <= most && frame_tiles <= most;
+    oriel_cuda_count(census, plan, s->windows_fit);
+    m->n_packs = (int32_t)census->n_packs;
+    m->n_window_tiles = (int32_t)census->n_window_tiles;
+    m->n_frame_tiles = (int32_t)census->n_frame_tiles;
+    m->n_positions = census->longest_side > ORIEL_CUDA_ROPE_POSITIONS
+                         ? census->longest_side
+                         : 0;
+    return census->n_packs <= most && census->n_window_tiles <= most &&
+           census->n_frame_tiles <= most;
 }
 
 static void
@@ -58,11 +41,10 @@ lay_out_metadata(oriel_cuda_metadata *m, oriel_cuda_cursor *c,
         oriel_cuda_take(c, m->n_window_tiles, ORIEL_TILE_COLUMNS * word);
     m->frame_tiles =
         oriel_cuda_take(c, m->n_frame_tiles, ORIEL_TILE_COLUMNS * word);
-    m->rope =
-        oriel_cuda_take(c, m->n_positions,
-                        s->head_dim / 4 * INT64_C(2) * (int64_t)sizeof(float));
-    m->table = oriel_cuda_take(c, 3, 256 * (int64_t)sizeof(uint16_t));
     m->is_still = oriel_cuda_take(c, info->patches, 1);
+    m->records = oriel_cuda_take(c, info->n_items, sizeof(*m->records));
+    m->own_rope =
+        oriel_cuda_take(c, m->n_positions, oriel_cuda_rope_row(s->head_dim));
 }
 
 static void

@@ -22,20 +22,26 @@
 #define ORIEL_CUDA_WORKSPACE_H
 
 #include "cuda/frames.h"
+#include "cuda/records.h"
 #include "cuda/shapes.h"
 
-/* The arrays of 'metadata', in the order in which metadata.c writes them. */
+/* What expand_plan.cu makes of the records, and they. */
 typedef struct oriel_cuda_metadata {
-    int32_t *tokens;       /* [tokens] image-order place of each */
-    int32_t *positions;    /* [rows, 2] */
-    int32_t *cu_window;    /* [n_windows + 1] */
-    int32_t *packs;        /* [n_packs, 4]: windows that fit the kernel */
-    int32_t *window_tiles; /* [n_window_tiles, 3]: windows that do not */
-    int32_t *frame_tiles;  /* [n_frame_tiles, 3] */
-    float *rope;           /* (cos, sin) [n_positions, head_dim / 4] */
-    uint16_t *table;       /* [3, 256] what a level becomes; frames only */
-    uint8_t *is_still;     /* [rows] frames only */
+    int32_t *tokens;            /* [tokens] image-order place of each */
+    int32_t *positions;         /* [rows, 2] */
+    int32_t *cu_window;         /* [n_windows + 1] */
+    int32_t *packs;             /* [n_packs, 4]: windows that fit the kernel */
+    int32_t *window_tiles;      /* [n_window_tiles, 3]: windows that do not */
+    int32_t *frame_tiles;       /* [n_frame_tiles, 3] */
+    uint8_t *is_still;          /* [rows] frames only */
+    oriel_plan_record *records; /* [n_items] */
+    float
+        *own_rope; /* [n_positions, head_dim / 4] where the weights' is short */
+    oriel_cuda_census census;
     int32_t n_packs, n_window_tiles, n_frame_tiles, n_positions;
+    /* The weights' tables, or our own; set by metadata.c. */
+    const float *rope;     /* (cos, sin) [positions, head_dim / 4] */
+    const uint16_t *table; /* [3, 256] what a level becomes; frames only */
 } oriel_cuda_metadata;
 
 typedef struct oriel_cuda_workspace {

@@ -11,6 +11,17 @@ extern const oriel_backend *oriel_backend_entry(const char *version);
 
 const int64_t rig_grids[2][3] = {{1, 4, 6}, {2, 2, 4}};
 
+const oriel_network *
+rig_shallow(void)
+{
+    static oriel_network network;
+
+    network = fixture_tiny;
+    network.depth = 1;
+    network.n_full_attention_blocks = 0;
+    return &network;
+}
+
 rig
 rig_make(const oriel_network *network)
 {
@@ -52,13 +63,15 @@ rig_free(rig *r)
     fixture_model_free(&r->m);
 }
 
-oriel_encoder *
-rig_try_encoder(const rig *r, const oriel_hooks *hooks, oriel_error *err)
+static oriel_encoder *
+try_encoder(const rig *r, int32_t graphs, const oriel_hooks *hooks,
+            oriel_error *err)
 {
     static const oriel_hooks none = ORIEL_HOOKS_INIT;
     oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
                                    .threads = 1,
-                                   .kernels = fixture_kernels};
+                                   .kernels = fixture_kernels,
+                                   .graphs = graphs};
     oriel_encoder *encoder = NULL;
     size_t bytes = fixture_workspace(r->plan, ORIEL_PRECISION_BF16, 1);
 
@@ -69,13 +82,25 @@ rig_try_encoder(const rig *r, const oriel_hooks *hooks, oriel_error *err)
 }
 
 oriel_encoder *
-rig_encoder(const rig *r)
+rig_try_encoder(const rig *r, const oriel_hooks *hooks, oriel_error *err)
+{
+    return try_encoder(r, ORIEL_GRAPHS_AUTO, hooks, err);
+}
+
+oriel_encoder *
+rig_encoder_with(const rig *r, int32_t graphs)
 {
     oriel_error err;
-    oriel_encoder *encoder = rig_try_encoder(r, NULL, &err);
+    oriel_encoder *encoder = try_encoder(r, graphs, NULL, &err);
 
     ck_assert_msg(encoder, "%s", err.message);
     return encoder;
+}
+
+oriel_encoder *
+rig_encoder(const rig *r)
+{
+    return rig_encoder_with(r, ORIEL_GRAPHS_AUTO);
 }
 
 oriel_input

@@ -23,6 +23,10 @@ typedef struct rig {
 
 extern const int64_t rig_grids[2][3];
 
+/* The tiny network with its first block alone: where a run of blocks is wanted
+   and it does not matter which. */
+const oriel_network *rig_shallow(void);
+
 rig rig_make(const oriel_network *network);
 void rig_free(rig *r);
 
@@ -30,6 +34,8 @@ void rig_free(rig *r);
 oriel_encoder *rig_try_encoder(const rig *r, const oriel_hooks *hooks,
                                oriel_error *err);
 oriel_encoder *rig_encoder(const rig *r);
+/* 'graphs' is ORIEL_GRAPHS_*. */
+oriel_encoder *rig_encoder_with(const rig *r, int32_t graphs);
 
 /* pixel_values of the host, or of the device. */
 oriel_input rig_host_input(const rig *r);

@@ -42,6 +42,36 @@ steer_architecture(int architecture)
     sim::set_device_limits(limits);
 }
 
+void
+steer_hold(cudaStream_t stream, int operations)
+{
+    sim::hold_stream(stream, operations);
+}
+
+void
+steer_release(cudaStream_t stream)
+{
+    sim::release_stream(stream);
+}
+
+uint64_t
+steer_waits(void)
+{
+    return sim::tally().waits;
+}
+
+uint64_t
+steer_allocations(void)
+{
+    return sim::tally().allocations;
+}
+
+uint64_t
+steer_graph_launches(void)
+{
+    return sim::tally().graph_launches;
+}
+
 size_t
 steer_device_bytes(void)
 {

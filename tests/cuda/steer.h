@@ -19,5 +19,13 @@ void steer_devices(int count, int driver);
 /* The capability of the devices, 80 for 8.0. */
 void steer_architecture(int architecture);
 size_t steer_device_bytes(void);
+/* Run so many operations of a stream, and none behind them until it is released. */
+void steer_hold(cudaStream_t stream, int operations);
+void steer_release(cudaStream_t stream);
+/* Since the program began: waits for what was not there yet, allocations of
+   device and pinned memory, launches of graphs. */
+uint64_t steer_waits(void);
+uint64_t steer_allocations(void);
+uint64_t steer_graph_launches(void);
 
 #endif /* TESTS_CUDA_STEER_H */

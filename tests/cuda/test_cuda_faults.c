@@ -137,7 +137,7 @@ START_TEST(an_encode_fails_whole)
     oriel_error err;
 
     make_errand(&e);
-    encoder = rig_encoder(&e.r);
+    encoder = rig_encoder_with(&e.r, ORIEL_GRAPHS_OFF); /* test_cuda_graphs.c */
     /* The second time on, pinned slots have been sent before. */
     for (int i = 0; i < 2; i++) {
         steer_fail_call(0, cudaSuccess);
@@ -159,7 +159,7 @@ START_TEST(an_encode_fails_whole)
         if (status == ORIEL_ERR_FAULT) {
             ck_assert_int_eq(run_errand(&e, encoder, &err), ORIEL_ERR_FAULT);
             oriel_encoder_destroy(encoder);
-            encoder = rig_encoder(&e.r);
+            encoder = rig_encoder_with(&e.r, ORIEL_GRAPHS_OFF);
         }
         if (n % 4 == 0 || n == calls) {
             ck_assert_int_eq(run_errand(&e, encoder, &err), ORIEL_OK);
@@ -262,7 +262,7 @@ START_TEST(host_memory_runs_out)
         if (l.until_failure > 0)
             break;
     }
-    ck_assert_int_ge(failures, 4);
+    ck_assert_int_ge(failures, 3);
     free_errand(&e);
 }
 END_TEST

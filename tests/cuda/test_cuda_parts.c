@@ -5,8 +5,8 @@
  */
 #include "cuda/images.h"
 #include "cuda/ring.h"
-#include "cuda/segments.h"
 #include "kernels/device_case.h"
+#include "kernels/segments.h"
 #include "support/random.h"
 #include "support/suite.h"
 

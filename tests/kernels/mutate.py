@@ -37,8 +37,8 @@ from mutate_reasons import reason
 from mutate_support import SUPPORT, SUPPORT_HEADER
 
 OVER_ALL = ["far", "attention"]
-PROGRAMS = ["store_rows", "store_bytes", "swiglu", "resample", "rope",
-            "rms_norm", "linear_gelu", "linear_rows", "linear_swiglu",
+PROGRAMS = ["expand_plan", "store_rows", "store_bytes", "swiglu", "resample",
+            "rope", "rms_norm", "linear_gelu", "linear_rows", "linear_swiglu",
             "patch_embed", "linear"] + OVER_ALL
 # What it counts depends on what the compiler makes of a kernel, so it meets a
 # mutant without any switch, at the level of the build.

@@ -68,6 +68,12 @@ calls_made()
     return calls;
 }
 
+Tally
+tally()
+{
+    return runtime().tally;
+}
+
 void
 set_devices(int count, int driver_version)
 {
@@ -208,6 +214,7 @@ cudaDeviceSynchronize(void)
 {
     ENTER();
     NOT_IN_CAPTURE();
+    runtime().tally.waits++;
     drain_all();
     return result(runtime().sticky);
 }

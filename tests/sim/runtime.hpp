@@ -29,6 +29,17 @@ void set_interleaving(uint64_t seed);
 void fail_call(uint64_t nth, cudaError_t error);
 /* How many calls there were since the last fail_call(). */
 uint64_t calls_made();
+/* Run so many operations of a stream and none behind them, until it is held no
+   more: as if it waited for somebody else's work. */
+void hold_stream(cudaStream_t stream, int operations);
+void release_stream(cudaStream_t stream);
+/* What calls did since the program began. */
+struct Tally {
+    uint64_t waits;       /* for the device: not if it was there already */
+    uint64_t allocations; /* of device memory and of pinned */
+    uint64_t graph_launches;
+};
+Tally tally();
 /* 0: as on a machine without a GPU; the driver is said to be 'driver'. */
 void set_devices(int count, int driver_version);
 

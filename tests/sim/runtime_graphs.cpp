@@ -2,34 +2,54 @@
 /* The stand-in runtime's captures and graphs. */
 #include "runtime_state.hpp"
 
+#include "report.hpp"
+
+#include <utility>
+
 struct CUgraph_st {
     std::vector<sim::Operation> operations;
 };
 struct CUgraphExec_st {
     std::vector<sim::Operation> operations;
+    uint64_t launched = 0, finished = 0;
 };
 
 namespace sim
 {
 
-bool
-any_capture()
+/* Spoil the captures that 'concerns' names; whether there were any. */
+static bool
+spoil_captures(bool (*concerns)(const CUstream_st &))
 {
+    bool any = false;
+
     for (CUstream_st *s : runtime().streams)
-        if (s->capture == cudaStreamCaptureStatusActive)
-            return true;
-    return false;
+        if (s->capture == cudaStreamCaptureStatusActive && concerns(*s)) {
+            s->capture = cudaStreamCaptureStatusInvalidated;
+            any = true;
+        }
+    return any;
 }
 
 cudaError_t
 forbidden_in_capture()
 {
-    if (!any_capture())
-        return cudaSuccess;
-    for (CUstream_st *s : runtime().streams)
-        if (s->capture == cudaStreamCaptureStatusActive)
-            s->capture = cudaStreamCaptureStatusInvalidated;
-    return result(cudaErrorStreamCaptureUnsupported);
+    bool spoilt = runtime().thread_mode != cudaStreamCaptureModeRelaxed &&
+                  spoil_captures([](const CUstream_st &s) {
+                      return s.mode != cudaStreamCaptureModeRelaxed;
+                  });
+
+    return spoilt ? result(cudaErrorStreamCaptureUnsupported) : cudaSuccess;
+}
+
+cudaError_t
+implicit_in_capture()
+{
+    bool spoilt = spoil_captures([](const CUstream_st &s) {
+        return !(s.flags & cudaStreamNonBlocking);
+    });
+
+    return spoilt ? result(cudaErrorStreamCaptureImplicit) : cudaSuccess;
 }
 
 } // namespace sim
@@ -50,7 +70,7 @@ cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status)
 }
 
 cudaError_t
-cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode)
+cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode)
 {
     ENTER();
     /* The default stream cannot be captured. */
@@ -58,7 +78,16 @@ cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode)
         stream->capture != cudaStreamCaptureStatusNone)
         return result(cudaErrorStreamCaptureUnsupported);
     stream->capture = cudaStreamCaptureStatusActive;
+    stream->mode = mode;
     stream->captured.clear();
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaThreadExchangeStreamCaptureMode(enum cudaStreamCaptureMode *mode)
+{
+    ENTER();
+    std::swap(*mode, runtime().thread_mode);
     return cudaSuccess;
 }
 
@@ -85,7 +114,8 @@ cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
 {
     ENTER();
     NOT_IN_CAPTURE();
-    *exec = new CUgraphExec_st{graph->operations};
+    *exec = new CUgraphExec_st;
+    (*exec)->operations = graph->operations;
     return cudaSuccess;
 }
 
@@ -98,15 +128,27 @@ cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
         return result(cudaErrorInvalidResourceHandle);
     if (s->capture != cudaStreamCaptureStatusNone)
         return forbidden_in_capture();
+    /* It runs once at a time, whatever the streams. */
+    const uint64_t before = exec->launched++;
+    runtime().tally.graph_launches++;
+    s->queue.push_back(
+        {[exec, before] { return exec->finished == before; }, [] {}});
     for (const Operation &operation : exec->operations)
         s->queue.push_back(operation);
+    s->queue.push_back({nullptr, [exec] { exec->finished++; }});
     return cudaSuccess;
 }
 
+/* CUDA would wait with it until the last run is over; Oriel is not to rely on
+   that. */
 cudaError_t
 cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
     cudaError_t entered = enter();
+    if (exec->finished != exec->launched && runtime().sticky == cudaSuccess) {
+        host_violation("a graph is destroyed while it runs");
+        drain_all();
+    }
     delete exec;
     return entered;
 }

@@ -79,8 +79,8 @@ copy(void *to, size_t to_pitch, const void *from, size_t from_pitch,
         return result(cudaErrorInvalidValue);
     bool pageable_in = !is_device(from) && !is_pinned(from);
     bool pageable_out = !is_device(to) && !is_pinned(to);
-    if ((pageable_in || pageable_out) && any_capture())
-        return forbidden_in_capture();
+    if (pageable_in || pageable_out)
+        NOT_IN_CAPTURE();
     if (pageable_out) {
         /* Staged: the call returns when the bytes are there. */
         cudaError_t error = cudaStreamSynchronize(stream);
@@ -89,7 +89,8 @@ copy(void *to, size_t to_pitch, const void *from, size_t from_pitch,
         return error;
     }
     if (pageable_in) {
-        /* Staged: the source is read before the call returns. */
+        /* Staged: the source is read before the call returns; CUDA may wait. */
+        runtime().tally.waits++;
         std::vector<char> staged(width * height);
         copy_rows(staged.data(), width, in, from_pitch, width, height);
         return enqueue(stream, {nullptr, [=, staged = std::move(staged)] {
@@ -121,6 +122,7 @@ cudaMalloc(void **memory, size_t bytes)
 {
     ENTER();
     NOT_IN_CAPTURE();
+    runtime().tally.allocations++;
     *memory = sim::device_alloc(bytes);
     return *memory ? cudaSuccess : result(cudaErrorMemoryAllocation);
 }
@@ -141,6 +143,7 @@ cudaMallocHost(void **memory, size_t bytes)
 {
     ENTER();
     NOT_IN_CAPTURE();
+    runtime().tally.allocations++;
     *memory = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
     if (!*memory)
         return result(cudaErrorMemoryAllocation);

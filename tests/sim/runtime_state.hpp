@@ -30,8 +30,11 @@ struct Operation {
 
 struct CUstream_st {
     int device = 0;
+    unsigned flags = 0;
     std::deque<sim::Operation> queue;
+    bool held = false;
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+    cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
     std::vector<sim::Operation> captured;
 };
 
@@ -42,6 +45,8 @@ namespace sim
 struct RuntimeState {
     int device_count = 1, driver = 13000;
     cudaError_t sticky = cudaSuccess;
+    cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
+    Tally tally = {};
     CUstream_st default_stream;
     std::set<CUstream_st *> streams = {&default_stream};
 };
@@ -54,9 +59,11 @@ cudaError_t result(cudaError_t error);
 /* Every call passes here: injected failures, absent devices, old faults. */
 cudaError_t enter();
 
-/* What a capture forbids also spoils it. */
-bool any_capture();
+/* What a capture forbids also spoils it.  A relaxed capture forbids nothing, and
+   nothing is forbidden to a relaxed thread. */
 cudaError_t forbidden_in_capture();
+/* The default stream would wait for a blocking stream that is captured. */
+cudaError_t implicit_in_capture();
 
 /* nullptr for what is not a stream. */
 CUstream_st *resolve(cudaStream_t stream);

@@ -42,6 +42,8 @@ enqueue(cudaStream_t stream, Operation operation)
         return result(cudaErrorInvalidResourceHandle);
     if (s->capture == cudaStreamCaptureStatusInvalidated)
         return result(cudaErrorStreamCaptureInvalidated);
+    if (s == &runtime().default_stream && implicit_in_capture() != cudaSuccess)
+        return cudaErrorStreamCaptureImplicit;
     if (s->capture == cudaStreamCaptureStatusActive)
         s->captured.push_back(std::move(operation));
     else
@@ -58,7 +60,7 @@ drain(const std::function<bool()> &done)
         if (done())
             return;
         for (CUstream_st *s : runtime().streams)
-            if (!s->queue.empty() &&
+            if (!s->queue.empty() && !s->held &&
                 (!s->queue.front().ready || s->queue.front().ready()))
                 able.push_back(s);
         if (able.empty())
@@ -75,6 +77,23 @@ void
 drain_all()
 {
     drain([] { return false; });
+}
+
+void
+hold_stream(cudaStream_t stream, int operations)
+{
+    for (; operations > 0 && !stream->queue.empty(); operations--) {
+        Operation operation = std::move(stream->queue.front());
+        stream->queue.pop_front();
+        operation.run();
+    }
+    stream->held = true;
+}
+
+void
+release_stream(cudaStream_t stream)
+{
+    stream->held = false;
 }
 
 void
@@ -109,6 +128,11 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     }
     if (shared_bytes > it->second)
         return result(cudaErrorInvalidValue);
+    /* kernels/resources.txt counts blocks by what is prepared. */
+    if (shared_bytes < it->second)
+        host_violation("a kernel is launched with %zu bytes of shared memory "
+                       "and was prepared for %zu",
+                       shared_bytes, it->second);
     Launch launch;
     const char *bytes = static_cast<const char *>(call);
     launch.name = "kernel";
@@ -130,12 +154,13 @@ using namespace sim;
 extern "C" {
 
 cudaError_t
-cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int)
+cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
 {
     ENTER();
     NOT_IN_CAPTURE();
     *stream = new CUstream_st;
     (*stream)->device = current_device();
+    (*stream)->flags = flags;
     runtime().streams.insert(*stream);
     return cudaSuccess;
 }
@@ -160,6 +185,7 @@ cudaStreamSynchronize(cudaStream_t stream)
     CUstream_st *s = resolve(stream);
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
+    runtime().tally.waits += !s->queue.empty();
     drain([s] { return s->queue.empty(); });
     return result(runtime().sticky);
 }
@@ -217,7 +243,10 @@ cudaEventSynchronize(cudaEvent_t event)
     ENTER();
     NOT_IN_CAPTURE();
     uint64_t wanted = event->recorded;
+    runtime().tally.waits += event->reached < wanted;
     drain([=] { return event->reached >= wanted; });
+    if (event->reached < wanted && runtime().sticky == cudaSuccess)
+        host_violation("a wait for an event that never comes");
     return result(runtime().sticky);
 }
 

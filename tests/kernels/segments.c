@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* segments.c - windows into packs, frames into tiles */
-#include "cuda/segments.h"
+#include "kernels/segments.h"
 
 #include <stddef.h>
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * segments.h - attention segments cut into the work of blocks
+ * segments.h - attention segments cut into the work of blocks, one by one
  *
- * Pure functions of prefix sums.  Each hands its rows of integers to 'put', in
+ * What expand_plan.cu finds in closed form.  Pure functions of prefix sums.  Each hands its rows of integers to 'put', in
  * order, and returns how many rows there are; with 'put' NULL it only counts.
  */
-#ifndef ORIEL_CUDA_SEGMENTS_H
-#define ORIEL_CUDA_SEGMENTS_H
+#ifndef TESTS_KERNELS_SEGMENTS_H
+#define TESTS_KERNELS_SEGMENTS_H
+
+#include "ops.h"
 
 #include <stdint.h>
-
-enum { ORIEL_PACK_COLUMNS = 4, ORIEL_TILE_COLUMNS = 3 };
 
 typedef void oriel_cuda_put(void *context, const int32_t *row);
 
@@ -30,4 +30,4 @@ int64_t oriel_cuda_pack_windows(const int32_t *cu_window, int32_t n_windows,
 int64_t oriel_cuda_tile_segments(const int32_t *cu_seqlens, int32_t n_segments,
                                  oriel_cuda_put *put, void *context);
 
-#endif /* ORIEL_CUDA_SEGMENTS_H */
+#endif /* TESTS_KERNELS_SEGMENTS_H */

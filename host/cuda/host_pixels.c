@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host_pixels.c - the caller's pixels in host memory, on their way to the device
+ *
+ * Pinned ones are copied from where they lie, in stream order.  Pageable ones go
+ * through the ring: when the call returns they have been read.
+ */
+#include "cuda/context.h"
+
+#include "base/fail.h"
+#include "cuda/errors.h"
+
+/* What the device may read in its own time: pinned from end to end. */
+static oriel_status
+find_pinned(bool *pinned, const void *from, size_t bytes, oriel_error *err)
+{
+    const void *ends[2] = {from, (const char *)from + bytes - 1};
+    oriel_status status = ORIEL_OK;
+
+    *pinned = true;
+    for (int i = 0; i < 2 && *pinned && !status; i++) {
+        struct cudaPointerAttributes at;
+
+        status = oriel_cuda_check(cudaPointerGetAttributes(&at, ends[i]),
+                                  "cudaPointerGetAttributes", err);
+        *pinned = !status && at.type == cudaMemoryTypeHost;
+    }
+    return status;
+}
+
+/* ---- pixel_values --------------------------------------------------------- */
+
+oriel_status
+oriel_cuda_send_pixel_values(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_input *input = c->job->input;
+    size_t bytes = input->pixel_values_bytes;
+    oriel_cuda_upload upload;
+    bool pinned;
+    oriel_status status = find_pinned(&pinned, input->pixel_values, bytes, err);
+
+    if (status)
+        return status;
+    if (pinned)
+        return oriel_cuda_check(
+            cudaMemcpyAsync(c->space.pixel_values, input->pixel_values, bytes,
+                            cudaMemcpyHostToDevice, c->stream),
+            "cudaMemcpyAsync", err);
+    oriel_cuda_upload_begin(&upload, &c->ring, c->stream,
+                            c->space.pixel_values);
+    oriel_cuda_upload_put(&upload, input->pixel_values, bytes);
+    return oriel_cuda_upload_end(&upload, err);
+}
+
+/* ---- Frames --------------------------------------------------------------- */
+
+typedef struct sender {
+    oriel_backend_context *context;
+    uint8_t *to;              /* of the next frame */
+    oriel_cuda_upload upload; /* of neighbouring pageable frames */
+    bool uploading;
+} sender;
+
+static oriel_status
+end_upload(sender *s, oriel_error *err)
+{
+    bool uploading = s->uploading;
+
+    s->uploading = false;
+    return uploading ? oriel_cuda_upload_end(&s->upload, err) : ORIEL_OK;
+}
+
+static oriel_status
+copy_pinned(sender *s, const oriel_item *item, const void *from, size_t pitch,
+            oriel_error *err)
+{
+    size_t line = (size_t)item->width * 3;
+    oriel_status status = end_upload(s, err);
+
+    if (status)
+        return status;
+    return oriel_cuda_check(
+        cudaMemcpy2DAsync(s->to, line, from, pitch, line, (size_t)item->height,
+                          cudaMemcpyHostToDevice, s->context->stream),
+        "cudaMemcpy2DAsync", err);
+}
+
+/* Tight, with what lies between frames; failures show at the upload's end. */
+static void
+put_pageable(sender *s, const oriel_item *item, const void *from, size_t pitch)
+{
+    size_t line = (size_t)item->width * 3, height = (size_t)item->height;
+    size_t end;
+
+    if (!s->uploading)
+        oriel_cuda_upload_begin(&s->upload, &s->context->ring,
+                                s->context->stream, s->to);
+    s->uploading = true;
+    end = s->upload.written + oriel_cuda_source_bytes(item);
+    if (pitch == line)
+        oriel_cuda_upload_put(&s->upload, from, line * height);
+    else
+        for (size_t y = 0; y < height; y++)
+            oriel_cuda_upload_put(&s->upload, (const char *)from + y * pitch,
+                                  line);
+    oriel_cuda_upload_pad(&s->upload, end);
+}
+
+static oriel_status
+send_frame(sender *s, const oriel_item *item, int64_t frame, oriel_error *err)
+{
+    const oriel_input *input = s->context->job->input;
+    size_t line = (size_t)item->width * 3;
+    size_t pitch = input->pitches ? input->pitches[frame] : line;
+    const void *from = input->frames[frame];
+    bool pinned;
+    oriel_status status = find_pinned(
+        &pinned, from, ((size_t)item->height - 1) * pitch + line, err);
+
+    if (!status && pinned)
+        status = copy_pinned(s, item, from, pitch, err);
+    else if (!status)
+        put_pageable(s, item, from, pitch);
+    s->to += oriel_cuda_source_bytes(item);
+    return status;
+}
+
+oriel_status
+oriel_cuda_send_sources(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_plan *plan = c->job->plan;
+    sender s = {.context = c, .to = c->space.frames.sources};
+    oriel_status status = ORIEL_OK, ended;
+    oriel_error ignored;
+
+    for (int64_t i = 0; i < plan->info.n_items; i++)
+        for (int64_t f = plan->first_frame[i];
+             f < plan->first_frame[i + 1] && !status; f++)
+            status = send_frame(&s, &plan->items[i], f, err);
+    ended = end_upload(&s, status ? &ignored : err);
+    return status ? status : ended;
+}

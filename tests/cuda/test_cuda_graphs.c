@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_cuda_graphs.c - shapes that come back, replayed as graphs
+ *
+ * Held against an encoder that launches its kernels one by one: every byte must
+ * be the same, whatever the pixels, where they lie, and where results go.
+ */
+#include "cuda/graph.h"
+#include "cuda/reel.h"
+#include "cuda/steer.h"
+#include "support/suite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MUST(call) ck_assert_int_eq(call, cudaSuccess)
+
+enum { DIRECTLY = 2 }; /* calls of a shape before its graph is launched */
+
+static void
+encode(oriel_encoder *encoder, const oriel_plan *plan, const oriel_input *input,
+       const oriel_output *output, cudaStream_t stream)
+{
+    oriel_error err;
+
+    ck_assert_msg(oriel_encode(encoder, plan, input, output, stream, &err) ==
+                      ORIEL_OK,
+                  "%s", err.message);
+}
+
+static cudaStream_t
+make_stream(void)
+{
+    cudaStream_t stream;
+
+    MUST(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    return stream;
+}
+
+/* An encoder by graphs and one without, and a result of each on the device. */
+typedef struct pair {
+    oriel_encoder *replaying, *direct;
+    device_buffer out[2];
+    unsigned char *bytes[2];
+    size_t n;
+    uint64_t launches; /* before */
+} pair;
+
+static pair
+make_pair(const rig *r)
+{
+    pair p = {.replaying = rig_encoder_with(r, ORIEL_GRAPHS_AUTO),
+              .direct = rig_encoder_with(r, ORIEL_GRAPHS_OFF),
+              .n = r->embeddings_bytes + 64 * (size_t)r->info.tokens,
+              .launches = steer_graph_launches()};
+
+    for (int i = 0; i < 2; i++) {
+        p.out[i] = device_output(p.n);
+        p.bytes[i] = oracle_alloc(1, p.n);
+    }
+    return p;
+}
+
+static void
+free_pair(pair *p)
+{
+    oriel_encoder_destroy(p->replaying);
+    oriel_encoder_destroy(p->direct);
+    for (int i = 0; i < 2; i++) {
+        device_release(p->out[i]);
+        free(p->bytes[i]);
+    }
+}
+
+/* Encode by both, as 'output' says but into the pair's memory. */
+static void
+encode_both(pair *p, const rig *r, const oriel_input *input,
+            oriel_output output)
+{
+    for (int i = 0; i < 2; i++) {
+        bool device = output.memory == ORIEL_MEMORY_DEVICE;
+
+        output.embeddings = device ? p->out[i].data : p->bytes[i];
+        output.embeddings_bytes = p->n;
+        encode(i ? p->direct : p->replaying, r->plan, input, &output, NULL);
+    }
+    rig_expect_silence();
+    for (int i = 0; i < 2 && output.memory == ORIEL_MEMORY_DEVICE; i++)
+        device_download(p->bytes[i], p->out[i]);
+}
+
+/* Bytes between rows are nobody's. */
+static void
+compare_pair(const pair *p, int64_t tokens, size_t row, size_t pitch)
+{
+    for (int64_t t = 0; t < tokens; t++)
+        ck_assert_msg(memcmp(p->bytes[0] + (size_t)t * pitch,
+                             p->bytes[1] + (size_t)t * pitch, row) == 0,
+                      "token %d differs", (int)t);
+}
+
+/* Every kind of input, dtype and place of results, gaps between rows or none:
+   one and the same graph; with our own products and with cuBLASLt's. */
+START_TEST(replays_give_the_same_bytes)
+{
+    static const oriel_network *const networks[] = {&fixture_tiny,
+                                                    &fixture_broad};
+    const int calls = _i ? 6 : 12;
+    reel film = reel_make(networks[_i % 2], ORIEL_RESAMPLE_TORCHVISION);
+    int64_t out = film.r.info.out_hidden_size;
+    pair p;
+
+    fixture_kernels = _i < 2 ? ORIEL_KERNELS_OWN : ORIEL_KERNELS_CUBLASLT;
+    p = make_pair(&film.r);
+
+    for (int i = 0; i < calls; i++) {
+        oriel_input input;
+        oriel_output output = ORIEL_OUTPUT_INIT;
+        size_t value;
+
+        reel_show(&film, (uint64_t)i);
+        input = reel_input(&film, (reel_kind)(i % REEL_KINDS));
+        output.memory = i / 2 % 2 ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
+        output.dtype = 1 + i % 3;
+        value = output.dtype == ORIEL_DTYPE_F32 ? 4 : 2;
+        output.row_bytes = ((size_t)out * value + 31) / 16 * 16;
+        encode_both(&p, &film.r, &input, output);
+        compare_pair(&p, film.r.info.tokens, (size_t)out * value,
+                     output.row_bytes);
+    }
+    ck_assert_uint_eq(steer_graph_launches() - p.launches,
+                      (uint64_t)(calls - DIRECTLY));
+    free_pair(&p);
+    reel_free(&film);
+}
+END_TEST
+
+/* Taps cut the blocks into runs, each with its graph. */
+START_TEST(taps_part_the_blocks)
+{
+    enum { CALLS = 4, TAPS = 3 };
+    rig r = rig_make(&fixture_tiny);
+    pair p = make_pair(&r);
+    size_t bytes = (size_t)r.info.patches * 32 * sizeof(float);
+    float *states[2][TAPS];
+    oriel_input input = rig_device_input(&r);
+
+    for (int call = 0; call < CALLS; call++)
+        for (int i = 0; i < 2; i++) {
+            oriel_tap taps[TAPS] = {
+                {.hidden_state = 3}, {.hidden_state = 0}, {.hidden_state = 1}};
+            oriel_output output = rig_output(&r, p.bytes[i], ORIEL_MEMORY_HOST);
+
+            for (int t = 0; t < TAPS; t++) {
+                states[i][t] = oracle_alloc(1, bytes);
+                taps[t].data = states[i][t];
+                taps[t].bytes = bytes;
+            }
+            output.taps = taps;
+            output.n_taps = TAPS;
+            encode(i ? p.direct : p.replaying, r.plan, &input, &output, NULL);
+            if (i == 0)
+                continue;
+            compare_pair(&p, 1, r.embeddings_bytes, 0);
+            for (int t = 0; t < TAPS; t++) {
+                ck_assert_mem_eq(states[0][t], states[1][t], bytes);
+                free(states[0][t]);
+                free(states[1][t]);
+            }
+        }
+    rig_expect_silence();
+    /* Before 1, before 3, and behind. */
+    ck_assert_uint_eq(steer_graph_launches() - p.launches,
+                      3 * (CALLS - DIRECTLY));
+    free_pair(&p);
+    rig_free(&r);
+}
+END_TEST
+
+/* ---- Which shapes have graphs --------------------------------------------- */
+
+enum { SHAPES = ORIEL_CUDA_GRAPHS + 2 };
+
+/* Columns of tokens, the first the smallest; what each gives without graphs. */
+typedef struct gallery {
+    rig r;
+    oriel_encoder *encoder; /* with room for the largest */
+    oriel_plan *plans[SHAPES];
+    float *pixels, *expected[SHAPES], *found;
+    size_t bytes[SHAPES];
+} gallery;
+
+static void
+see(gallery *g, oriel_encoder *encoder, int shape, float *out)
+{
+    oriel_input input = fixture_input(g->plans[shape], g->pixels);
+    oriel_output output = ORIEL_OUTPUT_INIT;
+
+    output.embeddings = out;
+    output.embeddings_bytes = g->bytes[shape];
+    encode(encoder, g->plans[shape], &input, &output, NULL);
+}
+
+static void
+expect_shape(gallery *g, int shape)
+{
+    memset(g->found, 0xff, g->bytes[shape]);
+    see(g, g->encoder, shape, g->found);
+    ck_assert_mem_eq(g->found, g->expected[shape], g->bytes[shape]);
+}
+
+static gallery
+make_gallery(void)
+{
+    gallery g = {.r = rig_make(rig_shallow())};
+    oriel_plan *own = g.r.plan;
+    oriel_encoder *direct;
+
+    for (int i = 0; i < SHAPES; i++) {
+        const int64_t grid[1][3] = {{1, 2 + 2 * i, 2}};
+
+        g.plans[i] = fixture_plan(&g.r.m, grid, 1);
+        g.bytes[i] = (size_t)(i + 1) * 24 * sizeof(float);
+        g.expected[i] = oracle_alloc(1, g.bytes[i]);
+    }
+    g.r.plan = g.plans[SHAPES - 1];
+    g.pixels = fixture_pixels(g.r.plan, 4);
+    g.encoder = rig_encoder_with(&g.r, ORIEL_GRAPHS_AUTO);
+    direct = rig_encoder_with(&g.r, ORIEL_GRAPHS_OFF);
+    g.r.plan = own;
+    g.found = oracle_alloc(1, g.bytes[SHAPES - 1]);
+    for (int i = 0; i < SHAPES; i++)
+        see(&g, direct, i, g.expected[i]);
+    oriel_encoder_destroy(direct);
+    return g;
+}
+
+static void
+free_gallery(gallery *g)
+{
+    oriel_encoder_destroy(g->encoder);
+    for (int i = 0; i < SHAPES; i++) {
+        free(g->expected[i]);
+        oriel_plan_destroy(g->plans[i]);
+    }
+    free(g->pixels);
+    free(g->found);
+    rig_free(&g->r);
+}
+
+/* Two too many take turns: the first eight stay, nothing is made in vain. */
+START_TEST(shapes_take_turns)
+{
+    enum { ROUNDS = 4 };
+    gallery g = make_gallery();
+    uint64_t before = steer_graph_launches();
+
+    for (int round = 0; round < ROUNDS; round++)
+        for (int i = 0; i < SHAPES; i++)
+            expect_shape(&g, i);
+    ck_assert_uint_eq(steer_graph_launches() - before,
+                      ORIEL_CUDA_GRAPHS * (ROUNDS - DIRECTLY));
+    rig_expect_silence();
+    free_gallery(&g);
+}
+END_TEST
+
+static void
+see_often(gallery *g, int shape, int times)
+{
+    for (int i = 0; i < times; i++)
+        expect_shape(g, shape);
+}
+
+/* One that has been idle gives way. */
+START_TEST(an_idle_graph_gives_way)
+{
+    gallery g = make_gallery();
+    uint64_t before = steer_graph_launches();
+
+    for (int i = 0; i < ORIEL_CUDA_GRAPHS; i++)
+        see_often(&g, i, DIRECTLY);
+    /* There is no room until the first has been idle for long enough ... */
+    see_often(&g, SHAPES - 1,
+              ORIEL_CUDA_GRAPHS_IDLE - 2 * ORIEL_CUDA_GRAPHS + 2);
+    ck_assert_uint_eq(steer_graph_launches(), before);
+    /* ... and then it makes room, but the second does not. */
+    see_often(&g, SHAPES - 1, 3);
+    ck_assert_uint_eq(steer_graph_launches() - before, 2);
+    see_often(&g, 1, 1);
+    ck_assert_uint_eq(steer_graph_launches() - before, 3);
+    see_often(&g, 0, 1);
+    ck_assert_uint_eq(steer_graph_launches() - before, 3);
+    rig_expect_silence();
+    free_gallery(&g);
+}
+END_TEST
+
+/* But never while it runs: the stand-in would tell that it is destroyed. */
+START_TEST(a_running_graph_stays)
+{
+    gallery g = make_gallery();
+    size_t needed = fixture_workspace(g.plans[0], ORIEL_PRECISION_BF16, 1);
+    device_buffer space = device_output(needed),
+                  out = device_output(g.bytes[0]);
+    device_buffer pixels = device_upload(g.pixels, 4 * 96 * sizeof(float));
+    oriel_input input = fixture_input(g.plans[0], pixels.data);
+    oriel_output output = ORIEL_OUTPUT_INIT;
+    cudaStream_t stream = make_stream();
+    uint64_t before = steer_graph_launches();
+
+    input.memory = output.memory = ORIEL_MEMORY_DEVICE;
+    output.embeddings = out.data;
+    output.embeddings_bytes = out.bytes;
+    output.workspace = space.data;
+    output.workspace_bytes = needed;
+    for (int i = 0; i < 3; i++)
+        encode(g.encoder, g.plans[0], &input, &output, stream);
+    ck_assert_uint_eq(steer_graph_launches() - before, 1);
+    rig_expect_silence();
+    encode(g.encoder, g.plans[0], &input, &output, stream);
+    steer_hold(stream, 2); /* its records arrive, and nothing else happens */
+    for (int i = 1; i < ORIEL_CUDA_GRAPHS; i++)
+        see_often(&g, i, DIRECTLY);
+    see_often(&g, SHAPES - 1, ORIEL_CUDA_GRAPHS_IDLE);
+    ck_assert_uint_eq(steer_graph_launches() - before, 2);
+    steer_release(stream);
+    rig_expect_silence();
+    see_often(&g, SHAPES - 1, 2);
+    ck_assert_uint_eq(steer_graph_launches() - before, 3);
+    device_download(g.found, out);
+    ck_assert_mem_eq(g.found, g.expected[0], g.bytes[0]);
+    MUST(cudaStreamDestroy(stream));
+    device_release(space);
+    device_release(out);
+    device_release(pixels);
+    free_gallery(&g);
+}
+END_TEST
+
+/* A graph is of one workspace. */
+START_TEST(each_workspace_has_its_own)
+{
+    rig r = rig_make(rig_shallow());
+    oriel_encoder *encoder = rig_encoder(&r);
+    size_t needed = fixture_workspace(r.plan, ORIEL_PRECISION_BF16, 1);
+    oriel_input input = rig_device_input(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    uint64_t before = steer_graph_launches();
+
+    for (int turn = 0; turn < 2; turn++) {
+        device_buffer spaces[2] = {device_output(needed),
+                                   device_output(needed)};
+
+        for (int i = 0; i < 6; i++) {
+            oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+
+            output.workspace = spaces[i % 2].data;
+            output.workspace_bytes = needed;
+            encode(encoder, r.plan, &input, &output, NULL);
+            rig_expect(&r, out);
+        }
+        /* Freed, and perhaps given out again: graphs hold what they held. */
+        device_release(spaces[0]);
+        device_release(spaces[1]);
+    }
+    ck_assert_uint_ge(steer_graph_launches() - before, 4);
+    oriel_encoder_destroy(encoder);
+    device_release(out);
+    rig_free(&r);
+}
+END_TEST
+
+START_TEST(off_is_off)
+{
+    rig r = rig_make(rig_shallow());
+    oriel_encoder *encoder = rig_encoder_with(&r, ORIEL_GRAPHS_OFF);
+    oriel_input input = rig_device_input(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    uint64_t before = steer_graph_launches();
+
+    for (int i = 0; i < 4; i++)
+        encode(encoder, r.plan, &input, &output, NULL);
+    rig_expect(&r, out);
+    ck_assert_uint_eq(steer_graph_launches(), before);
+    oriel_encoder_destroy(encoder);
+    device_release(out);
+    rig_free(&r);
+}
+END_TEST
+
+/* ---- Streams and captures ------------------------------------------------- */
+
+/* One encoder on two streams in turn; the caller orders them. */
+START_TEST(streams_in_turn)
+{
+    enum { CALLS = 6 };
+    rig r = rig_make(rig_shallow());
+    oriel_encoder *encoder = rig_encoder(&r);
+    cudaStream_t streams[2] = {make_stream(), make_stream()};
+    device_buffer out[CALLS];
+    oriel_input input = rig_host_input(&r);
+    uint64_t before = steer_graph_launches();
+    cudaEvent_t done;
+
+    steer_interleave((uint64_t)_i + 1);
+    MUST(cudaEventCreateWithFlags(&done, cudaEventDisableTiming));
+    for (int i = 0; i < CALLS; i++) {
+        oriel_output output;
+
+        out[i] = device_output(r.embeddings_bytes);
+        output = rig_output(&r, out[i].data, ORIEL_MEMORY_DEVICE);
+        if (i)
+            MUST(cudaStreamWaitEvent(streams[i % 2], done, 0));
+        encode(encoder, r.plan, &input, &output, streams[i % 2]);
+        MUST(cudaEventRecord(done, streams[i % 2]));
+    }
+    ck_assert_uint_eq(steer_graph_launches() - before, CALLS - DIRECTLY);
+    oriel_encoder_destroy(encoder);
+    for (int i = 0; i < CALLS; i++) {
+        rig_expect(&r, out[i]);
+        device_release(out[i]);
+    }
+    MUST(cudaEventDestroy(done));
+    MUST(cudaStreamDestroy(streams[0]));
+    MUST(cudaStreamDestroy(streams[1]));
+    rig_free(&r);
+}
+END_TEST
+
+/* In the caller's capture kernels are launched, though there is a graph. */
+START_TEST(a_capture_has_kernels)
+{
+    rig r = rig_make(&fixture_tiny);
+    oriel_encoder *encoder = rig_encoder(&r);
+    cudaStream_t stream = make_stream();
+    oriel_input input = rig_device_input(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    cudaGraphExec_t exec;
+    cudaGraph_t graph;
+
+    for (int i = 0; i < 3; i++)
+        encode(encoder, r.plan, &input, &output, stream);
+    MUST(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+    encode(encoder, r.plan, &input, &output, stream);
+    MUST(cudaStreamEndCapture(stream, &graph));
+    MUST(cudaGraphInstantiate(&exec, graph, 0));
+    MUST(cudaGraphDestroy(graph));
+    MUST(cudaMemsetAsync(out.data, 0xff, out.bytes, stream));
+    MUST(cudaGraphLaunch(exec, stream));
+    rig_expect(&r, out);
+    MUST(cudaGraphExecDestroy(exec));
+    oriel_encoder_destroy(encoder);
+    MUST(cudaStreamDestroy(stream));
+    device_release(out);
+    rig_free(&r);
+}
+END_TEST
+
+/* While the caller captures another stream, calls wait, record and replay as
+   ever, and that capture stays whole. */
+START_TEST(a_capture_elsewhere_stays_whole)
+{
+    enum { CALLS = 12 };
+    rig r = rig_make(rig_shallow());
+    oriel_encoder *encoder = rig_encoder(&r);
+    cudaStream_t captured = make_stream(), stream = make_stream();
+    oriel_input input = rig_host_input(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    cudaGraph_t graph;
+
+    MUST(cudaStreamBeginCapture(captured, cudaStreamCaptureModeGlobal));
+    for (int i = 0; i < CALLS; i++) /* more than the ring has slots */
+        encode(encoder, r.plan, &input, &output, stream);
+    MUST(cudaStreamEndCapture(captured, &graph));
+    rig_expect(&r, out);
+    MUST(cudaGraphDestroy(graph));
+    oriel_encoder_destroy(encoder);
+    MUST(cudaStreamDestroy(captured));
+    MUST(cudaStreamDestroy(stream));
+    device_release(out);
+    rig_free(&r);
+}
+END_TEST
+
+/* ---- Failures ------------------------------------------------------------- */
+
+static int warnings;
+
+static void
+count_warnings(void *user, int32_t level, const char *line)
+{
+    (void)user;
+    if (level != ORIEL_LOG_WARNING)
+        return;
+    ck_assert_msg(strstr(line, "cuda graphs: ") == line, "%s", line);
+    ck_assert_msg(strstr(line, "one by one"), "%s", line);
+    warnings++;
+}
+
+/* Calls 0 .. which + 1 of a shape by an encoder of their own; of call 'which' the
+   nth call of the runtime fails.  How many of those there are. */
+static uint64_t
+try_calls(const rig *r, int which, uint64_t n, cudaError_t error, float *found)
+{
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    oriel_input input = rig_host_input(r);
+    oriel_output output = rig_output(r, found, ORIEL_MEMORY_HOST);
+    oriel_status status = ORIEL_OK;
+    oriel_encoder *encoder;
+    uint64_t calls = 0;
+    oriel_error err;
+
+    hooks.log = count_warnings;
+    encoder = rig_try_encoder(r, &hooks, &err);
+    ck_assert_ptr_nonnull(encoder);
+    for (int i = 0; i < which + 2 && status != ORIEL_ERR_FAULT; i++) {
+        memset(found, 0xff, r->embeddings_bytes);
+        steer_fail_call(i == which ? n : 0, error);
+        status = oriel_encode(encoder, r->plan, &input, &output, NULL, &err);
+        calls = i == which ? steer_calls() : calls;
+        steer_fail_call(0, cudaSuccess);
+        if (status == ORIEL_OK)
+            ck_assert_mem_eq(found, r->expected, r->embeddings_bytes);
+        else
+            ck_assert_msg(i == which && err.cause == (int32_t)error,
+                          "call %d: %s", i, err.message);
+    }
+    oriel_encoder_destroy(encoder);
+    return calls;
+}
+
+/* Recording and replaying, with each call of the runtime failing in turn: the
+   encode says so, or its bytes are right and the log tells of graphs. */
+START_TEST(each_call_fails_in_turn)
+{
+    static const cudaError_t errors[] = {cudaErrorMemoryAllocation,
+                                         cudaErrorIllegalAddress};
+    int which = 1 + _i / 2;
+    rig r = rig_make(rig_shallow());
+    float *found = oracle_alloc(1, r.embeddings_bytes);
+    uint64_t calls = try_calls(&r, which, 0, cudaSuccess, found);
+
+    warnings = 0;
+    for (uint64_t n = 1; n <= calls; n++)
+        try_calls(&r, which, n, errors[_i % 2], found);
+    /* To begin, seven kernels of a block, to end, to instantiate; or to launch. */
+    if (which == 1)
+        ck_assert_int_eq(warnings, 10);
+    else
+        ck_assert_int_eq(warnings, 1);
+    rig_expect_silence();
+    free(found);
+    rig_free(&r);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("cuda_graphs");
+    TCase *tc = tcase_create("graphs");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_loop_test(tc, replays_give_the_same_bytes, 0, 3);
+    tcase_add_test(tc, taps_part_the_blocks);
+    tcase_add_test(tc, shapes_take_turns);
+    tcase_add_test(tc, an_idle_graph_gives_way);
+    tcase_add_test(tc, a_running_graph_stays);
+    tcase_add_test(tc, each_workspace_has_its_own);
+    tcase_add_test(tc, off_is_off);
+    tcase_add_loop_test(tc, streams_in_turn, 0, 4);
+    tcase_add_test(tc, a_capture_has_kernels);
+    tcase_add_test(tc, a_capture_elsewhere_stays_whole);
+    tcase_add_loop_test(tc, each_call_fails_in_turn, 0, 3);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
