@@ -33,10 +33,8 @@ struct oriel_backend_context {
     oriel_cuda_scope scope;
     const oriel_backend_job *job;
     cudaStream_t stream;
-    bool capturing;                  /* the job's stream is being captured */
-    enum cudaStreamCaptureMode mode; /* the thread's, while it is relaxed */
-    bool relaxed;
-    int64_t rows; /* patches */
+    bool capturing; /* the job's stream is being captured */
+    int64_t rows;   /* patches */
     oriel_cuda_workspace space;
 };
 

@@ -126,13 +126,13 @@ oriel_cuda_capability(int32_t device_index, int32_t *capability,
 /* ---- Being on a device --------------------------------------------------- */
 
 oriel_status
-oriel_cuda_enter(oriel_cuda_scope *scope, int32_t device_index,
-                 oriel_error *err)
+oriel_cuda_select(oriel_cuda_scope *scope, int32_t device_index,
+                  oriel_error *err)
 {
     oriel_status status =
         oriel_cuda_check(cudaGetDevice(&scope->before), "cudaGetDevice", err);
 
-    scope->changed = false;
+    scope->changed = scope->relaxed = false;
     if (status || scope->before == device_index)
         return status;
     status =
@@ -141,11 +141,35 @@ oriel_cuda_enter(oriel_cuda_scope *scope, int32_t device_index,
     return status;
 }
 
-void
-oriel_cuda_leave(const oriel_cuda_scope *scope)
+oriel_status
+oriel_cuda_relax(oriel_cuda_scope *scope, oriel_error *err)
 {
+    oriel_status status;
+
+    scope->mode = cudaStreamCaptureModeRelaxed;
+    status = oriel_cuda_check(cudaThreadExchangeStreamCaptureMode(&scope->mode),
+                              "cudaThreadExchangeStreamCaptureMode", err);
+    scope->relaxed = !status;
+    return status;
+}
+
+oriel_status
+oriel_cuda_enter(oriel_cuda_scope *scope, int32_t device_index,
+                 oriel_error *err)
+{
+    oriel_status status = oriel_cuda_select(scope, device_index, err);
+
+    return status ? status : oriel_cuda_relax(scope, err);
+}
+
+void
+oriel_cuda_leave(oriel_cuda_scope *scope)
+{
+    if (scope->relaxed)
+        (void)cudaThreadExchangeStreamCaptureMode(&scope->mode);
     if (scope->changed)
         (void)cudaSetDevice(scope->before);
+    scope->changed = scope->relaxed = false;
 }
 
 /* ---- Memory -------------------------------------------------------------- */

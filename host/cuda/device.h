@@ -16,16 +16,27 @@ oriel_status oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
 oriel_status oriel_cuda_capability(int32_t device_index, int32_t *capability,
                                    oriel_error *err);
 
-/* The caller's current device, while ours is current. */
+/* The caller's current device and mode of captures, while ours are current. */
 typedef struct oriel_cuda_scope {
     int before;
     bool changed;
+    enum cudaStreamCaptureMode mode;
+    bool relaxed;
 } oriel_cuda_scope;
 
+oriel_status oriel_cuda_select(oriel_cuda_scope *scope, int32_t device_index,
+                               oriel_error *err);
+/*
+ * Once selected.  What we wait for, allocate or free from now on concerns no
+ * capture: else it would fail while any thread captures a stream, and spoil
+ * that capture.
+ */
+oriel_status oriel_cuda_relax(oriel_cuda_scope *scope, oriel_error *err);
+/* Both. */
 oriel_status oriel_cuda_enter(oriel_cuda_scope *scope, int32_t device_index,
                               oriel_error *err);
-/* Also after a failed enter. */
-void oriel_cuda_leave(const oriel_cuda_scope *scope);
+/* Also after a failed one of those. */
+void oriel_cuda_leave(oriel_cuda_scope *scope);
 
 /* On the current device, lent by the hooks or by cudaMalloc; aligned to 256. */
 oriel_status oriel_cuda_alloc(void **out, size_t bytes,

@@ -145,28 +145,9 @@ check_job(oriel_backend_context *c, oriel_error *err)
     return status;
 }
 
-/* Outside of a capture, what we wait for or make concerns no capture: else an
-   event of ours would spoil one that the caller has under way elsewhere. */
-static oriel_status
-relax(oriel_backend_context *c, oriel_error *err)
-{
-    oriel_status status;
-
-    if (c->capturing)
-        return ORIEL_OK;
-    c->mode = cudaStreamCaptureModeRelaxed;
-    status = oriel_cuda_check(cudaThreadExchangeStreamCaptureMode(&c->mode),
-                              "cudaThreadExchangeStreamCaptureMode", err);
-    c->relaxed = !status;
-    return status;
-}
-
 static void
 leave(oriel_backend_context *c)
 {
-    if (c->relaxed)
-        (void)cudaThreadExchangeStreamCaptureMode(&c->mode);
-    c->relaxed = false;
     c->job = NULL;
     c->capturing = false;
     oriel_cuda_leave(&c->scope);
@@ -176,15 +157,16 @@ oriel_status
 oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
                  oriel_error *err)
 {
-    oriel_status status = oriel_cuda_enter(&c->scope, c->device_index, err);
+    oriel_status status = oriel_cuda_select(&c->scope, c->device_index, err);
 
     c->job = job;
     c->stream = job->stream;
     c->rows = job->plan->info.patches;
     if (!status)
         status = check_job(c, err);
-    if (!status)
-        status = relax(c, err);
+    /* In the caller's capture there is nothing that it forbids. */
+    if (!status && !c->capturing)
+        status = oriel_cuda_relax(&c->scope, err);
     if (!status)
         status = oriel_cuda_lay_out(&c->space, job->workspace, job->plan,
                                     &c->weights->shapes, c->kernels, err);

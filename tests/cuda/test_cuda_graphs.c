@@ -486,6 +486,36 @@ START_TEST(a_capture_elsewhere_stays_whole)
 }
 END_TEST
 
+/* Nor is it spoilt by an encoder that is made meanwhile, with its weights, and
+   destroyed again. */
+START_TEST(a_capture_elsewhere_outlives_an_encoder)
+{
+    rig r = rig_make(rig_shallow());
+    cudaStream_t captured = make_stream(), stream = make_stream();
+    oriel_input input = rig_host_input(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    enum cudaStreamCaptureMode mode = cudaStreamCaptureModeThreadLocal;
+    oriel_encoder *encoder;
+    cudaGraph_t graph;
+
+    MUST(cudaThreadExchangeStreamCaptureMode(&mode));
+    MUST(cudaStreamBeginCapture(captured, cudaStreamCaptureModeGlobal));
+    encoder = rig_encoder(&r);
+    encode(encoder, r.plan, &input, &output, stream);
+    oriel_encoder_destroy(encoder);
+    MUST(cudaStreamEndCapture(captured, &graph));
+    MUST(cudaThreadExchangeStreamCaptureMode(&mode));
+    ck_assert_int_eq(mode, cudaStreamCaptureModeThreadLocal);
+    rig_expect(&r, out);
+    MUST(cudaGraphDestroy(graph));
+    MUST(cudaStreamDestroy(captured));
+    MUST(cudaStreamDestroy(stream));
+    device_release(out);
+    rig_free(&r);
+}
+END_TEST
+
 /* ---- Failures ------------------------------------------------------------- */
 
 static int warnings;
@@ -575,6 +605,7 @@ main(void)
     tcase_add_loop_test(tc, streams_in_turn, 0, 4);
     tcase_add_test(tc, a_capture_has_kernels);
     tcase_add_test(tc, a_capture_elsewhere_stays_whole);
+    tcase_add_test(tc, a_capture_elsewhere_outlives_an_encoder);
     tcase_add_loop_test(tc, each_call_fails_in_turn, 0, 3);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
