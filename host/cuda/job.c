@@ -59,23 +59,41 @@ check_pointer(const oriel_backend_context *c, const void *pointer,
     return ORIEL_OK;
 }
 
+static oriel_status
+check_host(const void *pointer, const char *field, const char *memory,
+           oriel_error *err)
+{
+    struct cudaPointerAttributes at;
+    oriel_status status = look_at(&at, pointer, err);
+
+    if (!status && at.type == cudaMemoryTypeDevice)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "%s is in device memory, but %s is "
+                          "ORIEL_MEMORY_HOST",
+                          field, memory);
+    return status;
+}
+
 /* Of pixels: where input.memory says they are. */
 static oriel_status
 check_pixels(const oriel_backend_context *c, const void *pointer,
              const char *field, oriel_error *err)
 {
-    struct cudaPointerAttributes at;
-    oriel_status status;
-
     if (c->job->input->memory == ORIEL_MEMORY_DEVICE)
         return check_pointer(c, pointer, field, err);
-    status = look_at(&at, pointer, err);
-    if (!status && at.type == cudaMemoryTypeDevice)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "%s is in device memory, but input.memory is "
-                          "ORIEL_MEMORY_HOST",
-                          field);
-    return status;
+    return check_host(pointer, field, "input.memory", err);
+}
+
+/* Rows that CUDA copies lie at most so far apart: cudaDeviceProp.memPitch. */
+static oriel_status
+check_pitch(size_t pitch, const char *field, oriel_error *err)
+{
+    if (pitch <= INT32_MAX)
+        return ORIEL_OK;
+    return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                      "%s is %zu, expected at most %d: CUDA copies no rows "
+                      "that are farther apart",
+                      field, pitch, INT32_MAX);
 }
 
 static oriel_status
@@ -89,8 +107,11 @@ check_frames(const oriel_backend_context *c, oriel_error *err)
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                           "input.frames in device memory: the float flavour is "
                           "resampled on the host; expected ORIEL_MEMORY_HOST");
-    for (int64_t f = 0; f < plan->n_source_frames && !status; f++)
+    for (int64_t f = 0; f < plan->n_source_frames && !status; f++) {
         status = check_pixels(c, input->frames[f], "input.frames[]", err);
+        if (!status && input->pitches && input->memory == ORIEL_MEMORY_HOST)
+            status = check_pitch(input->pitches[f], "input.pitches[]", err);
+    }
     return status;
 }
 
@@ -109,23 +130,33 @@ check_input(const oriel_backend_context *c, oriel_error *err)
     return check_pixels(c, input->pixel_values, "input.pixel_values", err);
 }
 
+/* Of results: where output.memory says they go. */
+static oriel_status
+check_result(const oriel_backend_context *c, const void *pointer,
+             const char *field, oriel_error *err)
+{
+    if (c->job->output->memory == ORIEL_MEMORY_DEVICE)
+        return check_pointer(c, pointer, field, err);
+    return check_host(pointer, field, "output.memory", err);
+}
+
 static oriel_status
 check_output(const oriel_backend_context *c, oriel_error *err)
 {
     const oriel_output *output = c->job->output;
     oriel_status status = ORIEL_OK;
 
-    if (output->memory == ORIEL_MEMORY_HOST)
-        return c->capturing
-                   ? oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                                "output.memory is ORIEL_MEMORY_HOST, but the "
-                                "stream is being captured: expected device "
-                                "memory")
-                   : ORIEL_OK;
-    if (output->embeddings)
-        status = check_pointer(c, output->embeddings, "output.embeddings", err);
+    if (output->memory == ORIEL_MEMORY_HOST && c->capturing)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "output.memory is ORIEL_MEMORY_HOST, but the stream "
+                          "is being captured: expected device memory");
+    if (output->embeddings) {
+        status = check_result(c, output->embeddings, "output.embeddings", err);
+        if (!status)
+            status = check_pitch(output->row_bytes, "output.row_bytes", err);
+    }
     for (int32_t i = 0; i < output->n_taps && !status; i++)
-        status = check_pointer(c, output->taps[i].data, "taps[].data", err);
+        status = check_result(c, output->taps[i].data, "taps[].data", err);
     return status;
 }
 

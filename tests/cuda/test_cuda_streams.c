@@ -346,6 +346,78 @@ START_TEST(host_pointers_are_not_device_pointers)
 }
 END_TEST
 
+/* And the other way round; rows too far apart for CUDA's copies. */
+START_TEST(results_of_the_host_are_looked_at)
+{
+    rig r = rig_make(&fixture_tiny);
+    oriel_encoder *encoder = rig_encoder(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    float *host = oracle_alloc(1, r.embeddings_bytes);
+    oriel_input input = rig_device_input(&r);
+    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_output to_host = rig_output(&r, out.data, ORIEL_MEMORY_HOST);
+    oriel_tap tap = {
+        .hidden_state = 1, .data = r.d_pixels.data, .bytes = r.pixels_bytes};
+
+    expect_refusal(encoder, &r, &input, &to_host, NULL, ORIEL_ERR_ARGUMENT,
+                   "output.embeddings is in device memory, but output.memory");
+    to_host.embeddings = host;
+    to_host.taps = &tap;
+    to_host.n_taps = 1;
+    expect_refusal(encoder, &r, &input, &to_host, NULL, ORIEL_ERR_ARGUMENT,
+                   "taps[].data is in device memory, but output.memory");
+    to_host.n_taps = 0;
+    to_host.row_bytes = (size_t)INT32_MAX + 1;
+    to_host.embeddings_bytes = (size_t)r.info.tokens * to_host.row_bytes;
+    expect_refusal(encoder, &r, &input, &to_host, NULL, ORIEL_ERR_ARGUMENT,
+                   "output.row_bytes is 2147483648, expected at most");
+    encode(encoder, &r, &input, &output, NULL);
+    rig_expect(&r, out);
+    oriel_encoder_destroy(encoder);
+    device_release(out);
+    free(host);
+    rig_free(&r);
+}
+END_TEST
+
+/* Pinned, so that CUDA itself would copy its one row. */
+START_TEST(frames_are_not_too_far_apart)
+{
+    static const oriel_item item = {20, 1, 1, 24, 16, 0};
+    const size_t pitch = (size_t)INT32_MAX + 1;
+    rig r = rig_make(&fixture_tiny);
+    oriel_plan *from_grids = r.plan;
+    device_buffer out = device_output(6 * 24 * sizeof(float));
+    oriel_input input = ORIEL_INPUT_INIT;
+    oriel_encoder *encoder;
+    oriel_output output;
+    const void *frame;
+    void *pinned;
+
+    ck_assert_int_eq(
+        oriel_plan_create(&r.plan, r.m.model, &item, 1, NULL, NULL), ORIEL_OK);
+    MUST(cudaMallocHost(&pinned, 20 * 3));
+    memset(pinned, 7, 20 * 3);
+    encoder = rig_encoder(&r);
+    frame = pinned;
+    input.frames = &frame;
+    input.pitches = &pitch;
+    output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    output.embeddings_bytes = out.bytes;
+    expect_refusal(encoder, &r, &input, &output, NULL, ORIEL_ERR_ARGUMENT,
+                   "input.pitches[] is 2147483648, expected at most");
+    input.pitches = NULL;
+    encode(encoder, &r, &input, &output, NULL);
+    rig_expect_silence();
+    oriel_encoder_destroy(encoder);
+    MUST(cudaFreeHost(pinned));
+    device_release(out);
+    oriel_plan_destroy(r.plan);
+    r.plan = from_grids;
+    rig_free(&r);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -361,6 +433,8 @@ main(void)
     tcase_add_test(tc, host_memory_is_refused_in_a_capture);
     tcase_add_test(tc, the_callers_device_stays_current);
     tcase_add_test(tc, host_pointers_are_not_device_pointers);
+    tcase_add_test(tc, results_of_the_host_are_looked_at);
+    tcase_add_test(tc, frames_are_not_too_far_apart);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -204,6 +204,9 @@ cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from,
                   enum cudaMemcpyKind kind, cudaStream_t stream)
 {
     ENTER();
+    /* cudaDeviceProp.memPitch, of every device there is. */
+    if (to_pitch > INT32_MAX || from_pitch > INT32_MAX)
+        return result(cudaErrorInvalidPitchValue);
     if (to_pitch < width || from_pitch < width)
         return result(cudaErrorInvalidValue);
     return copy(to, to_pitch, from, from_pitch, width, height, kind, stream);
