@@ -22,6 +22,10 @@
  *          a window writes its prefix sum and its place in a pack, the first of
  *          every 32 of a segment, 128 patches, a tile.
  *
+ * Sectors  of 16 windows of 4 x 4 tokens: stores 693 where 409 would do, as the
+ *          places of neighbours lie in turn in rows of 4 and the two stores of a
+ *          token's positions share sectors; loads the least.
+ *
  * Order    Packs hold the classes from large to small, small windows beside
  *          large ones, each class in window order; tiles of windows come in
  *          window order, those of frames where the records say.  No result

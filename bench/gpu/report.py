@@ -104,6 +104,18 @@ def with_shares(ops, cublas):
     return ops
 
 
+def encoder_shares(rows, cublas):
+    """Each encode's rate, and its share of the card's own matrix rate."""
+    matrix = cublas.get("matrix_flops_per_s") if isinstance(cublas, dict) \
+        else None
+    for row in rows if isinstance(rows, list) else []:
+        rate = row["flops"] / row["seconds"]["median"]
+        row["flops_per_s"] = rate
+        if matrix:
+            row["share_of_matrix_rate"] = rate / matrix
+    return rows
+
+
 # cuBLASLt must be worth a library more: this much faster over all sizes.
 WORTH = 1.03
 
@@ -175,7 +187,7 @@ def main():
         "products": products(load(parts / "ops.json")),
         "matrix_flops_per_s": cublas.get("matrix_flops_per_s")
         if isinstance(cublas, dict) else None,
-        "encode": load(parts / "encode.json"),
+        "encode": encoder_shares(load(parts / "encode.json"), cublas),
         "torch": load(parts / "towers.json"),
     }
     made = Path(sys.argv[2])

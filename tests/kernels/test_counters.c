@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Buffers of one launch ----------------------------------------------- */
 
@@ -75,23 +76,13 @@ linear_args(void)
 }
 
 static cudaError_t
-linear(int32_t variant)
+linear(int32_t adds)
 {
     oriel_linear_args args = linear_args();
 
-    (void)variant;
     ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
-    return oriel_cuda_linear(&args, NULL);
-}
-
-static cudaError_t
-linear_residual(int32_t variant)
-{
-    oriel_linear_args args = linear_args();
-
-    (void)variant;
-    ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
-    return oriel_cuda_linear_residual(&args, NULL);
+    return adds ? oriel_cuda_linear_residual(&args, NULL)
+                : oriel_cuda_linear(&args, NULL);
 }
 
 static cudaError_t
@@ -262,6 +253,34 @@ full_attention(int32_t head_dim)
     return oriel_cuda_full_attention(&args, NULL);
 }
 
+/* A picture of 16 x 16 tokens, so 16 whole windows; all arrays. */
+static cudaError_t
+expand_plan(int32_t variant)
+{
+    enum { SIDE = 16, TOKENS = SIDE * SIDE, WINDOWS = TOKENS / 16 };
+    static const oriel_plan_record record = {
+        .frames = 1, .rows = SIDE, .columns = SIDE};
+    oriel_expand_plan_args args = {
+        .records = upload(&record, sizeof(record)),
+        .n_records = 1,
+        .tokens = TOKENS,
+        .n_windows = WINDOWS,
+        .side = 4,
+        .windows_of = {0, 0, 0, WINDOWS},
+        .window_index = zeros(TOKENS * 4),
+        .window_inverse = zeros(TOKENS * 4),
+        .positions = zeros(TOKENS * 32),
+        .cu_window = zeros((WINDOWS + 1) * 4),
+        .packs = zeros(WINDOWS * ORIEL_PACK_COLUMNS * 4),
+        .window_tiles = zeros(WINDOWS * ORIEL_TILE_COLUMNS * 4),
+        .frame_tiles = zeros(TOKENS * 4 / 128 * ORIEL_TILE_COLUMNS * 4),
+        .is_still = zeros(TOKENS * 4)};
+
+    (void)variant;
+    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(), cudaSuccess);
+    return oriel_cuda_expand_plan(&args, NULL);
+}
+
 /* Half the size by 8 taps, as bicubic with antialiasing has them. */
 static oriel_resample_axis
 halving(int32_t size)
@@ -335,9 +354,9 @@ static const struct {
     ROW(linear, 0, .matrices = {1536, 1536, 1536}, .arrivals = {128, 512, 512},
         .copies = {128, 2048, 2048}, .loads = {32, 32, 32},
         .stores = {256, 2048, 1024}),
-    ROW(linear_residual, 0, .matrices = {1536, 1536, 1536},
-        .arrivals = {128, 512, 512}, .copies = {128, 2048, 2048},
-        .loads = {288, 2080, 1056}, .stores = {256, 2048, 1024}),
+    ROW(linear, 1, .matrices = {1536, 1536, 1536}, .arrivals = {128, 512, 512},
+        .copies = {128, 2048, 2048}, .loads = {288, 2080, 1056},
+        .stores = {256, 2048, 1024}),
     ROW(linear_gelu, 0, .matrices = {1536, 1536, 1536},
         .arrivals = {128, 512, 512}, .copies = {128, 2048, 2048},
         .loads = {32, 32, 32}, .stores = {256, 2048, 1024}),
@@ -370,6 +389,7 @@ static const struct {
     ROW(store_rows, ORIEL_CUDA_BF16, .loads = {56, 336, 336},
         .stores = {40, 320, 320}),
     ROW(store_bytes, 0, .stores = {8, 124, 124}),
+    ROW(expand_plan, 0, .loads = {104, 104, 104}, .stores = {97, 693, 409}),
     ROW(window_attention, 16, .matrices = {288, 288, 288},
         .arrivals = {24, 256, 96}, .shared_loads = {64, 64, 64},
         .shared_stores = {64, 64, 64}, .copies = {24, 384, 384},
@@ -445,6 +465,21 @@ START_TEST(costs_what_its_head_says)
 }
 END_TEST
 
+/* A kernel file without figures is one whose head says nothing. */
+START_TEST(every_file_has_figures)
+{
+    static const char *const files[] = {KERNEL_FILES};
+
+    for (size_t f = 0; f < COUNT(files); f++) {
+        size_t row = 0;
+
+        while (row < COUNT(figures) && strcmp(figures[row].name, files[f]) != 0)
+            row++;
+        ck_assert_msg(row < COUNT(figures), "%s.cu has no row", files[f]);
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -453,6 +488,7 @@ main(void)
 
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, costs_what_its_head_says, 0, COUNT(figures));
+    tcase_add_test(tcase, every_file_has_figures);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }
