@@ -81,7 +81,7 @@ encode_items(cli_encode_job *job, size_t first, size_t n)
     size_t rows =
         (size_t)(pixels->first_row[first + n] - pixels->first_row[first]);
     oriel_input input = ORIEL_INPUT_INIT;
-    oriel_plan *plan;
+    oriel_plan *plan = NULL;
     oriel_error err;
     void *values = malloc(rows * pixels->row_bytes);
     int failed = CLI_DONE;

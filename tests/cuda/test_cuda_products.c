@@ -4,6 +4,7 @@
  * the stand-in itself: what it must refuse or report
  */
 #include "cuda/cublaslt.h"
+#include "cuda/cublaslt_attributes.h"
 #include "kernels/linear_case.h"
 #include "sim/cublaslt.h"
 #include "support/suite.h"
@@ -342,6 +343,16 @@ START_TEST(refuses_what_is_wrong)
 }
 END_TEST
 
+START_TEST(takes_each_attribute_in_its_size)
+{
+    oriel_lt lt = open_library();
+
+    check_attributes(&lt.library);
+    oriel_lt_close(&lt);
+    ck_assert_uint_eq(sim_lt_alive(), 0);
+}
+END_TEST
+
 /* Attributes have sizes, and some names are nobody's. */
 START_TEST(refuses_unknown_attributes)
 {
@@ -451,6 +462,7 @@ main(void)
     tcase_add_test(product, no_rows_are_nothing);
     tcase_set_timeout(standin, 60);
     tcase_add_loop_test(standin, refuses_what_is_wrong, 0, SPOILS);
+    tcase_add_test(standin, takes_each_attribute_in_its_size);
     tcase_add_test(standin, refuses_unknown_attributes);
     tcase_add_test(standin, reports_memory_of_the_host);
     tcase_add_test(standin, reports_a_workspace_that_is_shared);
