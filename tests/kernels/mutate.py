@@ -153,7 +153,7 @@ def users(file, kernels, texts):
     return sorted(f[:-3] for f in found if f.endswith(".cu"))
 
 
-def table(results, total, path):
+def table(results, mutants, path):
     cells = collections.defaultdict(collections.Counter)
     kinds, files = sorted({r["kind"] for r in results}), \
         sorted({r["file"] for r in results})
@@ -182,10 +182,13 @@ def table(results, total, path):
         out.append(f"| {f} | " + " | ".join(row) + " |")
     c = cells["total", "total"]
     share = 100 * c["killed"] / max(1, c["killed"] + c["alive"])
-    share_run = "all" if len(results) == total else \
+    share_run = "all" if len(results) == len(mutants) else \
         f"{len(results)}, drawn by chance after all barriers, copies and " \
         "fragments,"
-    out += ["", f"Of {total} mutants {share_run} were run: "
+    missing = sorted({m.file for m in mutants} - set(files))
+    if missing:
+        share_run += f" none yet of {' and '.join(missing)},"
+    out += ["", f"Of {len(mutants)} mutants {share_run} were run: "
             f"{c['killed']} killed, "
             f"{c['alive']} alive, {c['equivalent']} change nothing; "
             f"{share:.1f} % of those that change something are killed.", ""]
@@ -204,7 +207,7 @@ def table(results, total, path):
 def finish(mutants, known, n, args):
     present = [known[m.name] for m in mutants if m.name in known]
     print(f"{n} run now, {len(present)} of {len(mutants)} known")
-    table(present, len(mutants), args.table or os.devnull)
+    table(present, mutants, args.table or os.devnull)
 
 
 def main():
@@ -219,7 +222,7 @@ def main():
     parser.add_argument("--from-end", action="store_true",
                         help="so that two runs meet in the middle")
     parser.add_argument("--again", action="store_true",
-                        help="those that survived, once more, too")
+                        help="those that survived and nobody knows why, too")
     args = parser.parse_args()
     began = time.time()
     files = sorted(f for f in os.listdir(KERNELS)
@@ -306,8 +309,9 @@ def main():
     log = open(args.results, "a")
     n = 0
     for m in order:
-        verdict = known.get(m.name, {}).get("verdict")
-        if verdict and not (args.again and verdict == "survived"):
+        before = known.get(m.name)
+        if before and not (args.again and before["verdict"] == "survived" and
+                           not reason(before)):
             continue
         if time.time() - began > args.seconds or \
                 (args.limit is not None and n >= args.limit):

@@ -31,7 +31,10 @@ REASONS = [
     ("resample.cu", "comparison", "level < 0 ? 0 : level > 255", AT_EDGE),
     ("resample.cu", "literal", "level > 255 ? 255 : level); -> 254 #1",
      AT_EDGE),
-    ("resample.cu", "", "return left < 0 ? 0 : left < PIXELS", AT_EDGE),
+    ("resample.cu", "comparison", "return left < 0 ? 0 : left < PIXELS",
+     AT_EDGE),
+    ("resample.cu", "literal", "left < PIXELS ? (int)left : PIXELS; -> 1 #1",
+     AT_EDGE),
     ("resample.cu", "comparison", "p < PIXELS; p++) -> <=",
      "a step more has a condition of its own, which is false there"),
     ("resample.cu", "literal", "if (at + 4 * i < end) -> 5",
@@ -59,9 +62,9 @@ REASONS = [
     ("resample.cu", "", "return at >= 0 && at + fours * BYTES + 4 <= bytes; "
      "-> >", STRICTER),
     ("resample.cu", "literal", "BYTES + 4 <= bytes; -> 5", STRICTER),
-    ("resample.cu", "", "job.across.source, 0}; -> 2", STRICTER),
+    ("resample.cu", "", "job.across.source, 0}; -> ", STRICTER),
     ("resample.cu", "", "3 * (int64_t)job.across.source, -> +", STRICTER),
-    ("resample.cu", "comparison", "i < BYTES; i++) -> <=",
+    ("resample.cu", "comparison", "i < BYTES; i++) -> <= #1",
      "a step more has a condition of its own, which is false there"),
 ]
 
