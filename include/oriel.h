@@ -456,17 +456,17 @@ typedef struct oriel_output {
  * and must stay as well; but frames that ORIEL_RESAMPLE_FLOAT resamples are of
  * the host, and pinned or not, the call itself reads them.  Pageable pixels are
  * free on return: the call copies them into the encoder's 8 MiB of pinned
- * memory.  Every call takes at least one of its eight slots, whatever its pixels,
- * and waits for the device only when all are on their way.  Pageable results
- * make the call wait for the stream.  No call waits or allocates otherwise, but
- * for host memory that frames need to be resampled, kept from call to call,
- * when they need more than any before; and for what CUDA takes when a graph is
- * made (ORIEL_GRAPHS_AUTO).  A call may be captured into a CUDA graph; then
- * plan, encoder and all that memory must outlive the graph, whose replays read
- * the pixels anew.  Calls of one encoder on different streams are ordered by the
- * caller, whoever brings the workspace.  Device pointers and row_bytes are
- * multiples of 16; on CUDA row_bytes and a line of the host's frames are below
- * 2^31.  Threads: exclusive.
+ * memory.  Every call takes at least one of its eight slots, whatever its
+ * pixels, and waits for the device only when all are on their way.  Pageable
+ * results make the call wait for the stream.  No call waits or allocates
+ * otherwise, but for host memory that frames need to be resampled, kept from
+ * call to call, when they need more than any before; and for what CUDA takes
+ * when a graph is made (ORIEL_GRAPHS_AUTO).  A call may be captured into a
+ * CUDA graph; then plan, encoder and all that memory must outlive the graph,
+ * whose replays read the pixels anew.  Calls of one encoder on different
+ * streams are ordered by the caller, whoever brings the workspace.  Device
+ * pointers and row_bytes are multiples of 16; on CUDA row_bytes and a line of
+ * the host's frames are below 2^31.  Threads: exclusive.
  *
  * Nothing enqueued or written: ORIEL_ERR_ARGUMENT (missing pointer, wrong
  *   bytes, plan of another geometry), _CAPACITY (workspace), _UNSUPPORTED
