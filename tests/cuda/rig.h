@@ -36,6 +36,7 @@ oriel_encoder *rig_try_encoder(const rig *r, const oriel_hooks *hooks,
 oriel_encoder *rig_encoder(const rig *r);
 /* 'graphs' is ORIEL_GRAPHS_*. */
 oriel_encoder *rig_encoder_with(const rig *r, int32_t graphs);
+oriel_encoder *rig_encoder_on(const rig *r, int32_t device_index);
 
 /* pixel_values of the host, or of the device. */
 oriel_input rig_host_input(const rig *r);

@@ -34,12 +34,9 @@ steer_devices(int count, int driver)
 }
 
 void
-steer_architecture(int architecture)
+steer_architecture(int device, int architecture)
 {
-    sim::DeviceLimits limits = sim::device_limits();
-
-    limits.architecture = architecture;
-    sim::set_device_limits(limits);
+    sim::set_architecture(device, architecture);
 }
 
 void

@@ -306,7 +306,7 @@ START_TEST(devices_are_told_apart)
     oriel_status status;
 
     steer_devices(machines[_i].count, machines[_i].driver);
-    steer_architecture(machines[_i].architecture);
+    steer_architecture(0, machines[_i].architecture);
     status = fixture_backend()->describe(machines[_i].index, &info, &err);
     if (machines[_i].words) {
         ck_assert_int_eq(status, ORIEL_ERR_DEVICE);

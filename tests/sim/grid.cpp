@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <numeric>
 
 namespace sim
@@ -20,7 +21,13 @@ constexpr uint32_t RESIDENT_MOST = 3;
 
 Schedule schedule;
 std::vector<uint32_t> only_blocks;
-DeviceLimits limits = {90, 227 * 1024, 132};
+std::map<int, int> architectures; /* of devices that are no H100 */
+
+const DeviceLimits known_limits[] = {
+    {90, 227 * 1024, 132}, {80, 163 * 1024, 108},  {86, 99 * 1024, 84},
+    {89, 99 * 1024, 128},  {100, 227 * 1024, 148}, {120, 99 * 1024, 170},
+    {75, 64 * 1024, 72},
+};
 
 /* splitmix64: drawn from at every meeting, so it must be quick. */
 struct Random {
@@ -164,6 +171,8 @@ report_deadlock()
 bool
 within_limits(const Launch &launch)
 {
+    const DeviceLimits limits = device_limits(launch.device);
+
     if (launch.threads == 0 || launch.threads > 1024 || launch.threads % 32)
         host_violation("%s: %u threads a block, expected whole warps, at "
                        "most 1024",
@@ -194,16 +203,21 @@ set_only_blocks(const std::vector<uint32_t> &blocks)
     only_blocks = blocks;
 }
 
-const DeviceLimits &
-device_limits()
+DeviceLimits
+device_limits(int device)
 {
-    return limits;
+    auto it = architectures.find(device);
+
+    for (const DeviceLimits &l : known_limits)
+        if (it != architectures.end() && l.architecture == it->second)
+            return l;
+    return known_limits[0];
 }
 
 void
-set_device_limits(const DeviceLimits &l)
+set_architecture(int device, int architecture)
 {
-    limits = l;
+    architectures[device] = architecture;
 }
 
 std::string
@@ -444,7 +458,8 @@ copy_issue(size_t offset, const void *source, uint32_t bytes,
     Thread &thread = *running;
     Block &block = *thread.block;
     AsyncCopy copy{offset, source, bytes, valid_bytes, false, {}};
-    GlobalTouch who{block.launch.number, block.index, thread.index};
+    GlobalTouch who{block.launch.device, block.launch.number, block.index,
+                    thread.index};
 
     if (offset % bytes || offset + bytes > block.launch.shared_bytes)
         violation("an asynchronous copy of %u bytes to byte %zu of %u bytes "
