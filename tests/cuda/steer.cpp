@@ -15,6 +15,12 @@ steer_fail_call(uint64_t nth, cudaError_t error)
     sim::fail_call(nth, error);
 }
 
+void
+steer_fault_operation(uint64_t nth, cudaError_t error)
+{
+    sim::fault_operation(nth, error);
+}
+
 uint64_t
 steer_calls(void)
 {

@@ -12,6 +12,9 @@
 void steer_fail_call(uint64_t nth, cudaError_t error);
 /* Calls since then. */
 uint64_t steer_calls(void);
+/* The nth operation that runs from now on faults: every later call returns
+   'error'; 0: none does. */
+void steer_fault_operation(uint64_t nth, cudaError_t error);
 /* Which stream goes next is drawn from this. */
 void steer_interleave(uint64_t seed);
 /* How many devices there are, and of which CUDA the driver is. */

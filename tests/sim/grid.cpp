@@ -64,16 +64,22 @@ Thread *running;
 
 /* ---- Asynchronous copies ----------------------------------------------- */
 
+/* Also of one that has landed: it might have been later. */
 void
-land(Block &block, AsyncCopy &copy)
+check_source(const AsyncCopy &copy)
 {
-    if (copy.landed)
-        return;
     if (copy.valid_bytes &&
         memcmp(copy.seen, copy.source, copy.valid_bytes) != 0)
         violation("the source of an asynchronous copy to byte %zu of shared "
                   "memory changed before the copy was waited for",
                   copy.offset);
+}
+
+void
+land(Block &block, AsyncCopy &copy)
+{
+    if (copy.landed)
+        return;
     memset(block.shared + copy.offset, 0, copy.bytes);
     memcpy(block.shared + copy.offset, copy.seen, copy.valid_bytes);
     copy.landed = true;
@@ -504,6 +510,7 @@ copy_wait(uint32_t groups_left)
     land_some(thread);
     while (thread.copy_groups.size() > groups_left) {
         for (AsyncCopy &copy : thread.copy_groups.front()) {
+            check_source(copy);
             land(block, copy);
             block.shadow.copy_lands(block.clocks, thread.index, copy.offset,
                                     copy.bytes);

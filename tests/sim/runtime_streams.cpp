@@ -22,6 +22,19 @@ namespace
 /* The shared memory of each kernel on each device. */
 std::map<std::pair<int, const void *>, size_t> prepared;
 std::mt19937_64 interleaving(1);
+uint64_t operations, faulting_operation;
+cudaError_t fault;
+
+void
+run_operation(sim::Operation &operation)
+{
+    if (sim::runtime().sticky != cudaSuccess)
+        return;
+    if (faulting_operation && ++operations == faulting_operation)
+        sim::runtime().sticky = fault;
+    else
+        operation.run();
+}
 
 } // namespace
 
@@ -71,8 +84,7 @@ drain(const std::function<bool()> &done)
         CUstream_st *next = able[interleaving() % able.size()];
         Operation operation = std::move(next->queue.front());
         next->queue.pop_front();
-        if (runtime().sticky == cudaSuccess)
-            operation.run();
+        run_operation(operation);
     }
 }
 
@@ -88,7 +100,7 @@ hold_stream(cudaStream_t stream, int operations)
     for (; operations > 0 && !stream->queue.empty(); operations--) {
         Operation operation = std::move(stream->queue.front());
         stream->queue.pop_front();
-        operation.run();
+        run_operation(operation);
     }
     stream->held = true;
 }
@@ -97,6 +109,14 @@ void
 release_stream(cudaStream_t stream)
 {
     stream->held = false;
+}
+
+void
+fault_operation(uint64_t nth, cudaError_t error)
+{
+    operations = 0;
+    faulting_operation = nth;
+    fault = error;
 }
 
 void
