@@ -200,6 +200,11 @@ START_TEST(a_fault_surfaces_later)
         ck_assert_msg(err.message[0], "no message");
     }
     oriel_encoder_destroy(encoder);
+    /* The device gives nothing back any more: the host's side of the rig. */
+    free(r.pixels);
+    free(r.expected);
+    oriel_plan_destroy(r.plan);
+    fixture_model_free(&r.m);
 }
 END_TEST
 
