@@ -8,6 +8,7 @@
  * pixel_values.
  */
 #include "cpu/fixture.h"
+#include "cuda/tables.h"
 #include "kernels/device_case.h"
 #include "support/random.h"
 #include "support/suite.h"
@@ -88,6 +89,44 @@ START_TEST(follows_the_oracle_block_by_block)
     ck_assert_double_ge(oracle_least_cosine(r.embeddings, truth->embeddings,
                                             r.tokens, r.out_hidden),
                         0.999);
+    fixture_result_free(&r);
+    oracle_result_free(truth);
+    free(pixels);
+    oriel_plan_destroy(plan);
+    fixture_model_free(&m);
+}
+END_TEST
+
+/* A side whose angles are not among those kept beside the weights, and that of
+   the last that are; one block is enough. */
+START_TEST(sides_beyond_the_table_of_angles)
+{
+    static const int64_t grids[][1][3] = {{{1, 2050, 2}},
+                                          {{1, 2, ORIEL_CUDA_ROPE_POSITIONS}}};
+    oriel_network network = fixture_tiny;
+    fixture_model m;
+    oriel_plan *plan;
+    float *pixels;
+    oriel_input input;
+    oracle_result *truth;
+    fixture_result r;
+
+    network.depth = 1;
+    network.n_full_attention_blocks = 0;
+    m = fixture_model_make(&network, 12);
+    plan = fixture_plan(&m, grids[_i], 1);
+    pixels = fixture_pixels(plan, 5);
+    input = fixture_input(plan, pixels);
+    truth = fixture_oracle(&m, plan, pixels);
+    r = encode_once(&m, plan, &input);
+    /* The far end by itself, where a wrong angle would not be outvoted. */
+    for (int64_t half = 0; half < 2; half++)
+        ck_assert_double_le(
+            oracle_relative_error(
+                r.states[1] + half * (r.patches - 64) * r.hidden,
+                truth->hidden[1] + half * (r.patches - 64) * r.hidden,
+                64 * r.hidden),
+            hidden_bound);
     fixture_result_free(&r);
     oracle_result_free(truth);
     free(pixels);
@@ -383,6 +422,7 @@ with_cublaslt(void)
     tcase_set_timeout(tc, 240);
     tcase_add_checked_fixture(tc, use_cublaslt, use_own);
     tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, COUNT(cases));
+    tcase_add_loop_test(tc, sides_beyond_the_table_of_angles, 0, 2);
     tcase_add_loop_test(tc, schedules_do_not_change_bytes, 0, 1);
     tcase_add_loop_test(tc, an_item_alone_has_its_bytes_of_the_batch, 0,
                         COUNT(cases));
