@@ -115,6 +115,28 @@ rig_encoder(const rig *r)
     return rig_encoder_with(r, ORIEL_GRAPHS_AUTO);
 }
 
+void
+rig_encode(oriel_encoder *encoder, const oriel_plan *plan,
+           const oriel_input *input, const oriel_output *output,
+           cudaStream_t stream)
+{
+    oriel_error err;
+
+    ck_assert_msg(oriel_encode(encoder, plan, input, output, stream, &err) ==
+                      ORIEL_OK,
+                  "%s", err.message);
+}
+
+cudaStream_t
+rig_stream(void)
+{
+    cudaStream_t stream;
+
+    ck_assert_int_eq(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking),
+                     cudaSuccess);
+    return stream;
+}
+
 oriel_input
 rig_host_input(const rig *r)
 {
