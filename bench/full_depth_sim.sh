@@ -5,7 +5,8 @@
 #
 #   bench/full_depth_sim.sh [PYTHON [PHOTO]]
 #
-# Some ten minutes on two cores, twelve GB of memory.  PYTHON has torch 2.15.0,
+# The encode takes seven minutes of a core (the result says how many), the rest is
+# parity_hf.py and takes the memory that it names.  PYTHON has torch 2.15.0,
 # transformers 5.23.0, safetensors and numpy.  The seconds in the result are the
 # simulator's: they say nothing about any GPU.
 set -eu

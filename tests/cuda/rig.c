@@ -64,11 +64,12 @@ rig_free(rig *r)
 }
 
 static oriel_encoder *
-try_encoder(const rig *r, int32_t graphs, const oriel_hooks *hooks,
-            oriel_error *err)
+try_encoder(const rig *r, int32_t device_index, int32_t graphs,
+            const oriel_hooks *hooks, oriel_error *err)
 {
     static const oriel_hooks none = ORIEL_HOOKS_INIT;
-    oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
+    oriel_backend_config config = {.device_index = device_index,
+                                   .precision = ORIEL_PRECISION_BF16,
                                    .threads = 1,
                                    .kernels = fixture_kernels,
                                    .graphs = graphs};
@@ -84,14 +85,25 @@ try_encoder(const rig *r, int32_t graphs, const oriel_hooks *hooks,
 oriel_encoder *
 rig_try_encoder(const rig *r, const oriel_hooks *hooks, oriel_error *err)
 {
-    return try_encoder(r, ORIEL_GRAPHS_AUTO, hooks, err);
+    return try_encoder(r, 0, ORIEL_GRAPHS_AUTO, hooks, err);
 }
 
 oriel_encoder *
 rig_encoder_with(const rig *r, int32_t graphs)
 {
     oriel_error err;
-    oriel_encoder *encoder = try_encoder(r, graphs, NULL, &err);
+    oriel_encoder *encoder = try_encoder(r, 0, graphs, NULL, &err);
+
+    ck_assert_msg(encoder, "%s", err.message);
+    return encoder;
+}
+
+oriel_encoder *
+rig_encoder_on(const rig *r, int32_t device_index)
+{
+    oriel_error err;
+    oriel_encoder *encoder =
+        try_encoder(r, device_index, ORIEL_GRAPHS_AUTO, NULL, &err);
 
     ck_assert_msg(encoder, "%s", err.message);
     return encoder;
@@ -101,6 +113,28 @@ oriel_encoder *
 rig_encoder(const rig *r)
 {
     return rig_encoder_with(r, ORIEL_GRAPHS_AUTO);
+}
+
+void
+rig_encode(oriel_encoder *encoder, const oriel_plan *plan,
+           const oriel_input *input, const oriel_output *output,
+           cudaStream_t stream)
+{
+    oriel_error err;
+
+    ck_assert_msg(oriel_encode(encoder, plan, input, output, stream, &err) ==
+                      ORIEL_OK,
+                  "%s", err.message);
+}
+
+cudaStream_t
+rig_stream(void)
+{
+    cudaStream_t stream;
+
+    ck_assert_int_eq(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking),
+                     cudaSuccess);
+    return stream;
 }
 
 oriel_input

@@ -36,6 +36,15 @@ oriel_encoder *rig_try_encoder(const rig *r, const oriel_hooks *hooks,
 oriel_encoder *rig_encoder(const rig *r);
 /* 'graphs' is ORIEL_GRAPHS_*. */
 oriel_encoder *rig_encoder_with(const rig *r, int32_t graphs);
+oriel_encoder *rig_encoder_on(const rig *r, int32_t device_index);
+
+/* Fails the test unless it succeeds. */
+void rig_encode(oriel_encoder *encoder, const oriel_plan *plan,
+                const oriel_input *input, const oriel_output *output,
+                cudaStream_t stream);
+cudaStream_t rig_stream(void);
+/* Calls of a shape before its graph is launched. */
+enum { RIG_DIRECTLY = 2 };
 
 /* pixel_values of the host, or of the device. */
 oriel_input rig_host_input(const rig *r);

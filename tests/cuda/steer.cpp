@@ -15,6 +15,12 @@ steer_fail_call(uint64_t nth, cudaError_t error)
     sim::fail_call(nth, error);
 }
 
+void
+steer_fault_operation(uint64_t nth, cudaError_t error)
+{
+    sim::fault_operation(nth, error);
+}
+
 uint64_t
 steer_calls(void)
 {
@@ -34,12 +40,9 @@ steer_devices(int count, int driver)
 }
 
 void
-steer_architecture(int architecture)
+steer_architecture(int device, int architecture)
 {
-    sim::DeviceLimits limits = sim::device_limits();
-
-    limits.architecture = architecture;
-    sim::set_device_limits(limits);
+    sim::set_architecture(device, architecture);
 }
 
 void

@@ -12,12 +12,15 @@
 void steer_fail_call(uint64_t nth, cudaError_t error);
 /* Calls since then. */
 uint64_t steer_calls(void);
+/* The nth operation that runs from now on faults: every later call returns
+   'error'; 0: none does. */
+void steer_fault_operation(uint64_t nth, cudaError_t error);
 /* Which stream goes next is drawn from this. */
 void steer_interleave(uint64_t seed);
 /* How many devices there are, and of which CUDA the driver is. */
 void steer_devices(int count, int driver);
-/* The capability of the devices, 80 for 8.0. */
-void steer_architecture(int architecture);
+/* What a device is, 80 for 8.0, with the limits of its kind. */
+void steer_architecture(int device, int architecture);
 size_t steer_device_bytes(void);
 /* Run so many operations of a stream, and none behind them until it is released. */
 void steer_hold(cudaStream_t stream, int operations);

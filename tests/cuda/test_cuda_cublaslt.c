@@ -129,7 +129,7 @@ START_TEST(a_device_without_clusters_keeps_none)
     oriel_encoder *encoder;
     oriel_error err;
 
-    steer_architecture(80);
+    steer_architecture(0, 80);
     encoder = rig_try_encoder(&r, &hooks, &err);
     ck_assert_msg(encoder, "%s", err.message);
     ck_assert_msg(strstr(j.text, "algorithm 66, tile 20, stages 15, cluster 0"),

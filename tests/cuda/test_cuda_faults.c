@@ -172,6 +172,42 @@ START_TEST(an_encode_fails_whole)
 }
 END_TEST
 
+/* A kernel or a copy faults behind the call that enqueued it: the call was fine,
+   the wait for it is not, nor is the next call, and the encoder stays lost.  It
+   is destroyed all the same. */
+START_TEST(a_fault_surfaces_later)
+{
+    rig r = rig_make(&fixture_tiny);
+    oriel_encoder *encoder = rig_encoder(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    oriel_input input = rig_device_input(&r);
+    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_error err;
+
+    for (int i = 0; i < 3; i++) /* from then on by a graph */
+        ck_assert_int_eq(
+            oriel_encode(encoder, r.plan, &input, &output, NULL, &err),
+            ORIEL_OK);
+    rig_expect(&r, out);
+    steer_fault_operation(1 + (uint64_t)_i * 4, cudaErrorIllegalAddress);
+    ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, &err),
+                     ORIEL_OK);
+    ck_assert_int_eq(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            oriel_encode(encoder, r.plan, &input, &output, NULL, &err),
+            ORIEL_ERR_FAULT);
+        ck_assert_msg(err.message[0], "no message");
+    }
+    oriel_encoder_destroy(encoder);
+    /* The device gives nothing back any more: the host's side of the rig. */
+    free(r.pixels);
+    free(r.expected);
+    oriel_plan_destroy(r.plan);
+    fixture_model_free(&r.m);
+}
+END_TEST
+
 /* ---- Host memory ---------------------------------------------------------- */
 
 typedef struct ledger {
@@ -306,7 +342,7 @@ START_TEST(devices_are_told_apart)
     oriel_status status;
 
     steer_devices(machines[_i].count, machines[_i].driver);
-    steer_architecture(machines[_i].architecture);
+    steer_architecture(0, machines[_i].architecture);
     status = fixture_backend()->describe(machines[_i].index, &info, &err);
     if (machines[_i].words) {
         ck_assert_int_eq(status, ORIEL_ERR_DEVICE);
@@ -333,6 +369,7 @@ main(void)
     tcase_set_timeout(tc, 240);
     tcase_add_loop_test(tc, a_create_fails_whole, 0, COUNT(errors));
     tcase_add_loop_test(tc, an_encode_fails_whole, 0, COUNT(errors));
+    tcase_add_loop_test(tc, a_fault_surfaces_later, 0, 6);
     tcase_add_test(tc, host_memory_runs_out);
     tcase_add_test(tc, lent_device_memory_runs_out);
     tcase_add_loop_test(tc, devices_are_told_apart, 0, COUNT(machines));

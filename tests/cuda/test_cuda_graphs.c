@@ -15,28 +15,6 @@
 
 #define MUST(call) ck_assert_int_eq(call, cudaSuccess)
 
-enum { DIRECTLY = 2 }; /* calls of a shape before its graph is launched */
-
-static void
-encode(oriel_encoder *encoder, const oriel_plan *plan, const oriel_input *input,
-       const oriel_output *output, cudaStream_t stream)
-{
-    oriel_error err;
-
-    ck_assert_msg(oriel_encode(encoder, plan, input, output, stream, &err) ==
-                      ORIEL_OK,
-                  "%s", err.message);
-}
-
-static cudaStream_t
-make_stream(void)
-{
-    cudaStream_t stream;
-
-    MUST(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
-    return stream;
-}
-
 /* An encoder by graphs and one without, and a result of each on the device. */
 typedef struct pair {
     oriel_encoder *replaying, *direct;
@@ -82,7 +60,7 @@ encode_both(pair *p, const rig *r, const oriel_input *input,
 
         output.embeddings = device ? p->out[i].data : p->bytes[i];
         output.embeddings_bytes = p->n;
-        encode(i ? p->direct : p->replaying, r->plan, input, &output, NULL);
+        rig_encode(i ? p->direct : p->replaying, r->plan, input, &output, NULL);
     }
     rig_expect_silence();
     for (int i = 0; i < 2 && output.memory == ORIEL_MEMORY_DEVICE; i++)
@@ -129,7 +107,7 @@ START_TEST(replays_give_the_same_bytes)
                      output.row_bytes);
     }
     ck_assert_uint_eq(steer_graph_launches() - p.launches,
-                      (uint64_t)(calls - DIRECTLY));
+                      (uint64_t)(calls - RIG_DIRECTLY));
     free_pair(&p);
     reel_free(&film);
 }
@@ -158,7 +136,8 @@ START_TEST(taps_part_the_blocks)
             }
             output.taps = taps;
             output.n_taps = TAPS;
-            encode(i ? p.direct : p.replaying, r.plan, &input, &output, NULL);
+            rig_encode(i ? p.direct : p.replaying, r.plan, &input, &output,
+                       NULL);
             if (i == 0)
                 continue;
             compare_pair(&p, 1, r.embeddings_bytes, 0);
@@ -171,7 +150,7 @@ START_TEST(taps_part_the_blocks)
     rig_expect_silence();
     /* Before 1, before 3, and behind. */
     ck_assert_uint_eq(steer_graph_launches() - p.launches,
-                      3 * (CALLS - DIRECTLY));
+                      3 * (CALLS - RIG_DIRECTLY));
     free_pair(&p);
     rig_free(&r);
 }
@@ -198,7 +177,7 @@ see(gallery *g, oriel_encoder *encoder, int shape, float *out)
 
     output.embeddings = out;
     output.embeddings_bytes = g->bytes[shape];
-    encode(encoder, g->plans[shape], &input, &output, NULL);
+    rig_encode(encoder, g->plans[shape], &input, &output, NULL);
 }
 
 static void
@@ -259,7 +238,7 @@ START_TEST(shapes_take_turns)
         for (int i = 0; i < SHAPES; i++)
             expect_shape(&g, i);
     ck_assert_uint_eq(steer_graph_launches() - before,
-                      ORIEL_CUDA_GRAPHS * (ROUNDS - DIRECTLY));
+                      ORIEL_CUDA_GRAPHS * (ROUNDS - RIG_DIRECTLY));
     rig_expect_silence();
     free_gallery(&g);
 }
@@ -279,7 +258,7 @@ START_TEST(an_idle_graph_gives_way)
     uint64_t before = steer_graph_launches();
 
     for (int i = 0; i < ORIEL_CUDA_GRAPHS; i++)
-        see_often(&g, i, DIRECTLY);
+        see_often(&g, i, RIG_DIRECTLY);
     /* There is no room until the first has been idle for long enough ... */
     see_often(&g, SHAPES - 1,
               ORIEL_CUDA_GRAPHS_IDLE - 2 * ORIEL_CUDA_GRAPHS + 2);
@@ -306,7 +285,7 @@ START_TEST(a_running_graph_stays)
     device_buffer pixels = device_upload(g.pixels, 4 * 96 * sizeof(float));
     oriel_input input = fixture_input(g.plans[0], pixels.data);
     oriel_output output = ORIEL_OUTPUT_INIT;
-    cudaStream_t stream = make_stream();
+    cudaStream_t stream = rig_stream();
     uint64_t before = steer_graph_launches();
 
     input.memory = output.memory = ORIEL_MEMORY_DEVICE;
@@ -315,13 +294,13 @@ START_TEST(a_running_graph_stays)
     output.workspace = space.data;
     output.workspace_bytes = needed;
     for (int i = 0; i < 3; i++)
-        encode(g.encoder, g.plans[0], &input, &output, stream);
+        rig_encode(g.encoder, g.plans[0], &input, &output, stream);
     ck_assert_uint_eq(steer_graph_launches() - before, 1);
     rig_expect_silence();
-    encode(g.encoder, g.plans[0], &input, &output, stream);
+    rig_encode(g.encoder, g.plans[0], &input, &output, stream);
     steer_hold(stream, 2); /* its records arrive, and nothing else happens */
     for (int i = 1; i < ORIEL_CUDA_GRAPHS; i++)
-        see_often(&g, i, DIRECTLY);
+        see_often(&g, i, RIG_DIRECTLY);
     see_often(&g, SHAPES - 1, ORIEL_CUDA_GRAPHS_IDLE);
     ck_assert_uint_eq(steer_graph_launches() - before, 2);
     steer_release(stream);
@@ -357,7 +336,7 @@ START_TEST(each_workspace_has_its_own)
 
             output.workspace = spaces[i % 2].data;
             output.workspace_bytes = needed;
-            encode(encoder, r.plan, &input, &output, NULL);
+            rig_encode(encoder, r.plan, &input, &output, NULL);
             rig_expect(&r, out);
         }
         /* Freed, and perhaps given out again: graphs hold what they held. */
@@ -381,209 +360,11 @@ START_TEST(off_is_off)
     uint64_t before = steer_graph_launches();
 
     for (int i = 0; i < 4; i++)
-        encode(encoder, r.plan, &input, &output, NULL);
+        rig_encode(encoder, r.plan, &input, &output, NULL);
     rig_expect(&r, out);
     ck_assert_uint_eq(steer_graph_launches(), before);
     oriel_encoder_destroy(encoder);
     device_release(out);
-    rig_free(&r);
-}
-END_TEST
-
-/* ---- Streams and captures ------------------------------------------------- */
-
-/* One encoder on two streams in turn; the caller orders them. */
-START_TEST(streams_in_turn)
-{
-    enum { CALLS = 6 };
-    rig r = rig_make(rig_shallow());
-    oriel_encoder *encoder = rig_encoder(&r);
-    cudaStream_t streams[2] = {make_stream(), make_stream()};
-    device_buffer out[CALLS];
-    oriel_input input = rig_host_input(&r);
-    uint64_t before = steer_graph_launches();
-    cudaEvent_t done;
-
-    steer_interleave((uint64_t)_i + 1);
-    MUST(cudaEventCreateWithFlags(&done, cudaEventDisableTiming));
-    for (int i = 0; i < CALLS; i++) {
-        oriel_output output;
-
-        out[i] = device_output(r.embeddings_bytes);
-        output = rig_output(&r, out[i].data, ORIEL_MEMORY_DEVICE);
-        if (i)
-            MUST(cudaStreamWaitEvent(streams[i % 2], done, 0));
-        encode(encoder, r.plan, &input, &output, streams[i % 2]);
-        MUST(cudaEventRecord(done, streams[i % 2]));
-    }
-    ck_assert_uint_eq(steer_graph_launches() - before, CALLS - DIRECTLY);
-    oriel_encoder_destroy(encoder);
-    for (int i = 0; i < CALLS; i++) {
-        rig_expect(&r, out[i]);
-        device_release(out[i]);
-    }
-    MUST(cudaEventDestroy(done));
-    MUST(cudaStreamDestroy(streams[0]));
-    MUST(cudaStreamDestroy(streams[1]));
-    rig_free(&r);
-}
-END_TEST
-
-/* In the caller's capture kernels are launched, though there is a graph. */
-START_TEST(a_capture_has_kernels)
-{
-    rig r = rig_make(&fixture_tiny);
-    oriel_encoder *encoder = rig_encoder(&r);
-    cudaStream_t stream = make_stream();
-    oriel_input input = rig_device_input(&r);
-    device_buffer out = device_output(r.embeddings_bytes);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
-    cudaGraphExec_t exec;
-    cudaGraph_t graph;
-
-    for (int i = 0; i < 3; i++)
-        encode(encoder, r.plan, &input, &output, stream);
-    MUST(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
-    encode(encoder, r.plan, &input, &output, stream);
-    MUST(cudaStreamEndCapture(stream, &graph));
-    MUST(cudaGraphInstantiate(&exec, graph, 0));
-    MUST(cudaGraphDestroy(graph));
-    MUST(cudaMemsetAsync(out.data, 0xff, out.bytes, stream));
-    MUST(cudaGraphLaunch(exec, stream));
-    rig_expect(&r, out);
-    MUST(cudaGraphExecDestroy(exec));
-    oriel_encoder_destroy(encoder);
-    MUST(cudaStreamDestroy(stream));
-    device_release(out);
-    rig_free(&r);
-}
-END_TEST
-
-/* While the caller captures another stream, calls wait, record and replay as
-   ever, and that capture stays whole. */
-START_TEST(a_capture_elsewhere_stays_whole)
-{
-    enum { CALLS = 12 };
-    rig r = rig_make(rig_shallow());
-    oriel_encoder *encoder = rig_encoder(&r);
-    cudaStream_t captured = make_stream(), stream = make_stream();
-    oriel_input input = rig_host_input(&r);
-    device_buffer out = device_output(r.embeddings_bytes);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
-    cudaGraph_t graph;
-
-    MUST(cudaStreamBeginCapture(captured, cudaStreamCaptureModeGlobal));
-    for (int i = 0; i < CALLS; i++) /* more than the ring has slots */
-        encode(encoder, r.plan, &input, &output, stream);
-    MUST(cudaStreamEndCapture(captured, &graph));
-    rig_expect(&r, out);
-    MUST(cudaGraphDestroy(graph));
-    oriel_encoder_destroy(encoder);
-    MUST(cudaStreamDestroy(captured));
-    MUST(cudaStreamDestroy(stream));
-    device_release(out);
-    rig_free(&r);
-}
-END_TEST
-
-/* Nor is it spoilt by an encoder that is made meanwhile, with its weights, and
-   destroyed again. */
-START_TEST(a_capture_elsewhere_outlives_an_encoder)
-{
-    rig r = rig_make(rig_shallow());
-    cudaStream_t captured = make_stream(), stream = make_stream();
-    oriel_input input = rig_host_input(&r);
-    device_buffer out = device_output(r.embeddings_bytes);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
-    enum cudaStreamCaptureMode mode = cudaStreamCaptureModeThreadLocal;
-    oriel_encoder *encoder;
-    cudaGraph_t graph;
-
-    MUST(cudaThreadExchangeStreamCaptureMode(&mode));
-    MUST(cudaStreamBeginCapture(captured, cudaStreamCaptureModeGlobal));
-    encoder = rig_encoder(&r);
-    encode(encoder, r.plan, &input, &output, stream);
-    oriel_encoder_destroy(encoder);
-    MUST(cudaStreamEndCapture(captured, &graph));
-    MUST(cudaThreadExchangeStreamCaptureMode(&mode));
-    ck_assert_int_eq(mode, cudaStreamCaptureModeThreadLocal);
-    rig_expect(&r, out);
-    MUST(cudaGraphDestroy(graph));
-    MUST(cudaStreamDestroy(captured));
-    MUST(cudaStreamDestroy(stream));
-    device_release(out);
-    rig_free(&r);
-}
-END_TEST
-
-/* ---- Failures ------------------------------------------------------------- */
-
-static int warnings;
-
-static void
-count_warnings(void *user, int32_t level, const char *line)
-{
-    (void)user;
-    if (level != ORIEL_LOG_WARNING)
-        return;
-    ck_assert_msg(strstr(line, "cuda graphs: ") == line, "%s", line);
-    ck_assert_msg(strstr(line, "one by one"), "%s", line);
-    warnings++;
-}
-
-/* Calls 0 .. which + 1 of a shape by an encoder of their own; of call 'which' the
-   nth call of the runtime fails.  How many of those there are. */
-static uint64_t
-try_calls(const rig *r, int which, uint64_t n, cudaError_t error, float *found)
-{
-    oriel_hooks hooks = ORIEL_HOOKS_INIT;
-    oriel_input input = rig_host_input(r);
-    oriel_output output = rig_output(r, found, ORIEL_MEMORY_HOST);
-    oriel_status status = ORIEL_OK;
-    oriel_encoder *encoder;
-    uint64_t calls = 0;
-    oriel_error err;
-
-    hooks.log = count_warnings;
-    encoder = rig_try_encoder(r, &hooks, &err);
-    ck_assert_ptr_nonnull(encoder);
-    for (int i = 0; i < which + 2 && status != ORIEL_ERR_FAULT; i++) {
-        memset(found, 0xff, r->embeddings_bytes);
-        steer_fail_call(i == which ? n : 0, error);
-        status = oriel_encode(encoder, r->plan, &input, &output, NULL, &err);
-        calls = i == which ? steer_calls() : calls;
-        steer_fail_call(0, cudaSuccess);
-        if (status == ORIEL_OK)
-            ck_assert_mem_eq(found, r->expected, r->embeddings_bytes);
-        else
-            ck_assert_msg(i == which && err.cause == (int32_t)error,
-                          "call %d: %s", i, err.message);
-    }
-    oriel_encoder_destroy(encoder);
-    return calls;
-}
-
-/* Recording and replaying, with each call of the runtime failing in turn: the
-   encode says so, or its bytes are right and the log tells of graphs. */
-START_TEST(each_call_fails_in_turn)
-{
-    static const cudaError_t errors[] = {cudaErrorMemoryAllocation,
-                                         cudaErrorIllegalAddress};
-    int which = 1 + _i / 2;
-    rig r = rig_make(rig_shallow());
-    float *found = oracle_alloc(1, r.embeddings_bytes);
-    uint64_t calls = try_calls(&r, which, 0, cudaSuccess, found);
-
-    warnings = 0;
-    for (uint64_t n = 1; n <= calls; n++)
-        try_calls(&r, which, n, errors[_i % 2], found);
-    /* To begin, seven kernels of a block, to end, to instantiate; or to launch. */
-    if (which == 1)
-        ck_assert_int_eq(warnings, 10);
-    else
-        ck_assert_int_eq(warnings, 1);
-    rig_expect_silence();
-    free(found);
     rig_free(&r);
 }
 END_TEST
@@ -602,11 +383,6 @@ main(void)
     tcase_add_test(tc, a_running_graph_stays);
     tcase_add_test(tc, each_workspace_has_its_own);
     tcase_add_test(tc, off_is_off);
-    tcase_add_loop_test(tc, streams_in_turn, 0, 4);
-    tcase_add_test(tc, a_capture_has_kernels);
-    tcase_add_test(tc, a_capture_elsewhere_stays_whole);
-    tcase_add_test(tc, a_capture_elsewhere_outlives_an_encoder);
-    tcase_add_loop_test(tc, each_call_fails_in_turn, 0, 3);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -14,17 +14,6 @@
 
 #define MUST(call) ck_assert_int_eq(call, cudaSuccess)
 
-static void
-encode(oriel_encoder *encoder, const rig *r, const oriel_input *input,
-       const oriel_output *output, cudaStream_t stream)
-{
-    oriel_error err;
-
-    ck_assert_msg(oriel_encode(encoder, r->plan, input, output, stream, &err) ==
-                      ORIEL_OK,
-                  "%s", err.message);
-}
-
 /* What an encoder of its own makes of pixel_values on the device. */
 static unsigned char *
 expect_of(const reel *film)
@@ -34,7 +23,7 @@ expect_of(const reel *film)
     oriel_input input = reel_input(film, REEL_DEVICE_VALUES);
     oriel_output output = rig_output(&film->r, bytes, ORIEL_MEMORY_HOST);
 
-    encode(encoder, &film->r, &input, &output, NULL);
+    rig_encode(encoder, film->r.plan, &input, &output, NULL);
     oriel_encoder_destroy(encoder);
     return bytes;
 }
@@ -92,7 +81,7 @@ START_TEST(pageable_memory_is_free_at_once)
             MUST(oriel_preprocess(film.r.plan, &frames, film.values,
                                   film.values_bytes, NULL));
         }
-        encode(encoder, &film.r, &input, &output, NULL);
+        rig_encode(encoder, film.r.plan, &input, &output, NULL);
         memset(film.memory, 0x55, bytes * REEL_FRAMES);
         memset(film.values, 0x55, film.values_bytes);
     }
@@ -145,7 +134,7 @@ START_TEST(pinned_memory_is_read_in_stream_order)
             reel_show(&film, 0);
             memcpy(pinned, film.memory, frames_bytes);
             memcpy(values, film.values, film.values_bytes);
-            encode(encoder, &film.r, &input, &output, NULL);
+            rig_encode(encoder, film.r.plan, &input, &output, NULL);
             if (change) {
                 unsigned char *other = malloc(frames_bytes);
 
@@ -195,7 +184,7 @@ START_TEST(frames_of_both_kinds)
         frames[f] = pinned[i];
     }
     input.frames = frames;
-    encode(encoder, &film.r, &input, &output, NULL);
+    rig_encode(encoder, film.r.plan, &input, &output, NULL);
     memset(pinned[1], 0, each);
     memset(film.memory, 0, film.d_memory.bytes);
     ck_assert(holds(out, expected));
@@ -242,9 +231,9 @@ START_TEST(frames_larger_than_the_ring)
                      ORIEL_OK);
     encoder = rig_encoder(&r);
     output = rig_output(&r, expected, ORIEL_MEMORY_HOST);
-    encode(encoder, &r, &values, &output, NULL);
+    rig_encode(encoder, r.plan, &values, &output, NULL);
     output = rig_output(&r, found, ORIEL_MEMORY_HOST);
-    encode(encoder, &r, &input, &output, NULL);
+    rig_encode(encoder, r.plan, &input, &output, NULL);
     rig_expect_silence();
     ck_assert_mem_eq(found, expected, r.embeddings_bytes);
     oriel_encoder_destroy(encoder);
@@ -332,7 +321,7 @@ START_TEST(calls_neither_allocate_nor_wait)
         if (kind == REEL_DEVICE_FRAMES &&
             flavours[_i % 4] == ORIEL_RESAMPLE_FLOAT)
             continue; /* not taken */
-        encode(encoder, &film.r, &input, &output, NULL);
+        rig_encode(encoder, film.r.plan, &input, &output, NULL);
         /* The first frames ask for host memory, which is kept. */
         ck_assert_int_eq(lent, 1);
         ck_assert_uint_eq(steer_allocations(), allocations);

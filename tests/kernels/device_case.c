@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD_BYTES = 256, GUARD = 0xC3, POISON = 0xFF };
+enum { GUARD_MOST = 256, GUARD = 0xC3, POISON = 0xFF };
 
 static void
 must(cudaError_t error, const char *what)
@@ -19,6 +19,8 @@ must(cudaError_t error, const char *what)
 static void
 fill(char *device, int value, size_t bytes)
 {
+    if (bytes == 0)
+        return;
     must(cudaMemsetAsync(device, value, bytes, NULL), "cudaMemsetAsync");
     must(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
 }
@@ -28,10 +30,9 @@ device_output(size_t bytes)
 {
     device_buffer buffer = {NULL, bytes};
 
-    must(cudaMalloc(&buffer.data, bytes + GUARD_BYTES), "cudaMalloc");
-    if (bytes)
-        fill(buffer.data, POISON, bytes);
-    fill((char *)buffer.data + bytes, GUARD, GUARD_BYTES);
+    must(cudaMalloc(&buffer.data, bytes + device_guard_bytes()), "cudaMalloc");
+    fill(buffer.data, POISON, bytes);
+    fill((char *)buffer.data + bytes, GUARD, device_guard_bytes());
     return buffer;
 }
 
@@ -51,8 +52,9 @@ device_sparse(size_t bytes)
 {
     device_buffer buffer = {NULL, bytes};
 
-    must(device_malloc_zeros(&buffer.data, bytes + GUARD_BYTES), "cudaMalloc");
-    fill((char *)buffer.data + bytes, GUARD, GUARD_BYTES);
+    must(device_malloc_zeros(&buffer.data, bytes + device_guard_bytes()),
+         "cudaMalloc");
+    fill((char *)buffer.data + bytes, GUARD, device_guard_bytes());
     return buffer;
 }
 
@@ -75,13 +77,16 @@ device_get(void *host, device_buffer buffer, size_t at, size_t n)
 void
 device_check_guard(device_buffer buffer)
 {
-    unsigned char guard[GUARD_BYTES];
+    unsigned char guard[GUARD_MOST];
+    const size_t n = device_guard_bytes();
 
-    must(cudaMemcpy(guard, (char *)buffer.data + buffer.bytes, GUARD_BYTES,
-                    cudaMemcpyDeviceToHost),
-         "cudaMemcpy");
-    for (int i = 0; i < GUARD_BYTES; i++)
-        ck_assert_msg(guard[i] == GUARD, "byte %d behind the output changed",
+    ck_assert_uint_le(n, sizeof(guard));
+    if (n)
+        must(cudaMemcpy(guard, (char *)buffer.data + buffer.bytes, n,
+                        cudaMemcpyDeviceToHost),
+             "cudaMemcpy");
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(guard[i] == GUARD, "byte %zu behind the output changed",
                       i);
 }
 

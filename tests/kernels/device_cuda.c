@@ -54,6 +54,12 @@ device_set_adversarial(bool on)
     (void)on;
 }
 
+size_t
+device_guard_bytes(void)
+{
+    return 256;
+}
+
 void
 device_only_blocks(const uint32_t *blocks, size_t n)
 {

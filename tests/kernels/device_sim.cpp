@@ -67,6 +67,12 @@ device_set_adversarial(bool on)
                             : sim::TensorCore::PLAIN);
 }
 
+size_t
+device_guard_bytes(void)
+{
+    return 0;
+}
+
 void
 device_only_blocks(const uint32_t *blocks, size_t n)
 {

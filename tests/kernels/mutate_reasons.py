@@ -8,6 +8,11 @@ STRICTER = "the slow way, byte by byte, loads the same where the fast one may no
 REASONS = [
     ("gemm.cuh", "", "s < n_stages",
      "a stage beyond the depth is filled with zeros and never multiplied"),
+    ("gemm.cuh", "literal", "both = group + 8 < op.columns; -> 9",
+     "multiples of 8 on both sides"),
+    ("expand_plan.cu", "comparison", "return a < b ? a : b", AT_EDGE),
+    ("expand_plan.cu", "literal", ".whole ? side : 0; -> 1",
+     "the size of windows that the item lacks: none of them came before"),
     ("attention.cuh", "comparison", "if (j >= n_groups) -> > #1",
      "two groups of scores more, all of which are masked"),
     ("attention.cuh", "comparison", "d < HEAD_DIM / 8; d++) -> <=",
@@ -31,6 +36,8 @@ REASONS = [
     ("resample.cu", "comparison", "level < 0 ? 0 : level > 255", AT_EDGE),
     ("resample.cu", "literal", "level > 255 ? 255 : level); -> 254 #1",
      AT_EDGE),
+    ("resample.cu", "literal", "level < 0 ? 0 : level > 255 ? 255 : level); "
+     "-> 1 #1", AT_EDGE),
     ("resample.cu", "comparison", "return left < 0 ? 0 : left < PIXELS",
      AT_EDGE),
     ("resample.cu", "literal", "left < PIXELS ? (int)left : PIXELS; -> 1 #1",

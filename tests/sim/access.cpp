@@ -130,7 +130,8 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     }
     if (!write && in_program(reinterpret_cast<uintptr_t>(address)))
         return;
-    GlobalTouch who{thread->block->launch.number, thread->block->index,
+    const Launch &launch = thread->block->launch;
+    GlobalTouch who{launch.device, launch.number, thread->block->index,
                     thread->index};
     if (write)
         global_write(who, address, bytes, where);

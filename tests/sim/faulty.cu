@@ -155,6 +155,60 @@ overrun_registers(faulty_args args, int n)
     args.out[t] = sum;
 }
 
+/* 32 threads meet, but they are the halves of two warps. */
+__global__ void
+half_warps(faulty_args args, bool halves)
+{
+    const uint32_t t = ptx::thread_index();
+
+    if (!halves || t % 32 < 16)
+        ptx::sync_named(1, halves ? 32 : 64);
+    args.out[t] = args.in[t];
+}
+
+/* Ends before its copy has come. */
+__global__ void
+unwaited(faulty_args args, bool wait)
+{
+    const uint32_t t = ptx::thread_index();
+
+    ptx::copy_async_16(ptx::shared_address(ptx::dynamic_shared() + 16 * t),
+                       args.in + 4 * t, true);
+    ptx::copy_commit();
+    if (wait)
+        ptx::copy_wait<0>();
+    args.out[t] = args.in[t];
+}
+
+/* Writes what its own copy is still to read. */
+__global__ void
+overwrite_source(faulty_args args, bool wait_first)
+{
+    const uint32_t t = ptx::thread_index();
+
+    for (uint32_t i = 0; i < 4; i++)
+        args.out[4 * t + i] = 1;
+    ptx::copy_async_16(ptx::shared_address(ptx::dynamic_shared() + 16 * t),
+                       args.out + 4 * t, true);
+    ptx::copy_commit();
+    if (wait_first)
+        ptx::copy_wait<0>();
+    args.out[4 * t] = 2;
+    ptx::copy_wait<0>();
+}
+
+/* The larger of a value and of one that nobody wrote: a NaN would be passed over. */
+__global__ void
+unwritten(faulty_args args, bool write)
+{
+    float *shared = (float *)ptx::dynamic_shared();
+    const uint32_t t = ptx::thread_index();
+
+    if (write)
+        shared[t] = 0;
+    args.out[t] = fmaxf(shared[t], args.in[t]);
+}
+
 /* The sum of in[0] .. in[31] on tensor cores, in every element of c: either from
    its place on, or further along the depth; in one chain, or in two that are
    added, as a product does that splits its depth when there are few rows. */
@@ -225,6 +279,14 @@ faulty_run(int which, int wrong, const faulty_args *args)
         return go(collide, 4, 64, (bool)wrong);
     case FAULTY_OVERRUN_REGISTERS:
         return go(overrun_registers, 1, 32, wrong ? 5 : 4);
+    case FAULTY_HALF_WARPS:
+        return go(half_warps, 1, 64, (bool)wrong);
+    case FAULTY_UNWAITED:
+        return go(unwaited, 1, 64, right);
+    case FAULTY_SOURCE:
+        return go(overwrite_source, 1, 64, right);
+    case FAULTY_UNWRITTEN:
+        return go(unwritten, 1, 64, right);
     case FAULTY_PACKED:
         return go(sum_depth, 1, 32, wrong ? 4 : 0, false);
     case FAULTY_SPLIT:
@@ -232,6 +294,22 @@ faulty_run(int which, int wrong, const faulty_args *args)
     default:
         return go(misalign, 1, 64, wrong ? 1u : 0u);
     }
+}
+
+extern "C" cudaError_t
+faulty_run_on(cudaStream_t stream, const faulty_args *args)
+{
+    cudaError_t error = prepare(reverse, 2048);
+
+    return error != cudaSuccess
+               ? error
+               : launch(reverse, 1, 64, 2048, stream, *args, true);
+}
+
+extern "C" cudaError_t
+faulty_prepare(size_t shared_bytes)
+{
+    return prepare(reverse, shared_bytes);
 }
 
 extern "C" cudaError_t

@@ -26,6 +26,11 @@ enum {
     FAULTY_COLLIDE,
     FAULTY_MISALIGN,
     FAULTY_OVERRUN_REGISTERS,
+    FAULTY_HALF_WARPS,
+    FAULTY_UNWAITED,
+    FAULTY_SOURCE,
+    /* No report, but other bytes: where memory is born as large numbers alone. */
+    FAULTY_UNWRITTEN,
     /* No report, but other bytes: from an adversarial tensor core alone. */
     FAULTY_PACKED,
     FAULTY_SPLIT,
@@ -34,6 +39,11 @@ enum {
 
 /* Enqueue kernel 'which', with its mistake or without. */
 cudaError_t faulty_run(int which, int wrong, const faulty_args *args);
+
+/* A right one, on a stream. */
+cudaError_t faulty_run_on(cudaStream_t stream, const faulty_args *args);
+/* Make a kernel ready to be launched with so much shared memory. */
+cudaError_t faulty_prepare(size_t shared_bytes);
 
 /* One warp moves in -> shared memory -> out, 'bytes' (4, 8 or 16) a lane, lanes
    'stride' such vectors apart: what the counters are tried on. */

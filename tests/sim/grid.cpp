@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <numeric>
 
 namespace sim
@@ -20,7 +21,13 @@ constexpr uint32_t RESIDENT_MOST = 3;
 
 Schedule schedule;
 std::vector<uint32_t> only_blocks;
-DeviceLimits limits = {90, 227 * 1024, 132};
+std::map<int, int> architectures; /* of devices that are no H100 */
+
+const DeviceLimits known_limits[] = {
+    {90, 227 * 1024, 132}, {80, 163 * 1024, 108},  {86, 99 * 1024, 84},
+    {89, 99 * 1024, 128},  {100, 227 * 1024, 148}, {120, 99 * 1024, 170},
+    {75, 64 * 1024, 72},
+};
 
 /* splitmix64: drawn from at every meeting, so it must be quick. */
 struct Random {
@@ -57,16 +64,22 @@ Thread *running;
 
 /* ---- Asynchronous copies ----------------------------------------------- */
 
+/* Also of one that has landed: it might have been later. */
 void
-land(Block &block, AsyncCopy &copy)
+check_source(const AsyncCopy &copy)
 {
-    if (copy.landed)
-        return;
     if (copy.valid_bytes &&
         memcmp(copy.seen, copy.source, copy.valid_bytes) != 0)
         violation("the source of an asynchronous copy to byte %zu of shared "
                   "memory changed before the copy was waited for",
                   copy.offset);
+}
+
+void
+land(Block &block, AsyncCopy &copy)
+{
+    if (copy.landed)
+        return;
     memset(block.shared + copy.offset, 0, copy.bytes);
     memcpy(block.shared + copy.offset, copy.seen, copy.valid_bytes);
     copy.landed = true;
@@ -164,6 +177,8 @@ report_deadlock()
 bool
 within_limits(const Launch &launch)
 {
+    const DeviceLimits limits = device_limits(launch.device);
+
     if (launch.threads == 0 || launch.threads > 1024 || launch.threads % 32)
         host_violation("%s: %u threads a block, expected whole warps, at "
                        "most 1024",
@@ -194,16 +209,21 @@ set_only_blocks(const std::vector<uint32_t> &blocks)
     only_blocks = blocks;
 }
 
-const DeviceLimits &
-device_limits()
+DeviceLimits
+device_limits(int device)
 {
-    return limits;
+    auto it = architectures.find(device);
+
+    for (const DeviceLimits &l : known_limits)
+        if (it != architectures.end() && l.architecture == it->second)
+            return l;
+    return known_limits[0];
 }
 
 void
-set_device_limits(const DeviceLimits &l)
+set_architecture(int device, int architecture)
 {
-    limits = l;
+    architectures[device] = architecture;
 }
 
 std::string
@@ -444,7 +464,8 @@ copy_issue(size_t offset, const void *source, uint32_t bytes,
     Thread &thread = *running;
     Block &block = *thread.block;
     AsyncCopy copy{offset, source, bytes, valid_bytes, false, {}};
-    GlobalTouch who{block.launch.number, block.index, thread.index};
+    GlobalTouch who{block.launch.device, block.launch.number, block.index,
+                    thread.index};
 
     if (offset % bytes || offset + bytes > block.launch.shared_bytes)
         violation("an asynchronous copy of %u bytes to byte %zu of %u bytes "
@@ -489,6 +510,7 @@ copy_wait(uint32_t groups_left)
     land_some(thread);
     while (thread.copy_groups.size() > groups_left) {
         for (AsyncCopy &copy : thread.copy_groups.front()) {
+            check_source(copy);
             land(block, copy);
             block.shadow.copy_lands(block.clocks, thread.index, copy.offset,
                                     copy.bytes);

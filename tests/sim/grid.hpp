@@ -38,14 +38,15 @@ void set_schedule(const Schedule &schedule);
    too large to be run whole. */
 void set_only_blocks(const std::vector<uint32_t> &blocks);
 
-/* The limits of a simulated device. */
+/* The limits of a simulated device, by its number; an H100's unless set. */
 struct DeviceLimits {
     int architecture;      /* 80, 86, 90 */
     uint32_t shared_bytes; /* a block's most, opted in */
     uint32_t multiprocessors;
 };
-const DeviceLimits &device_limits();
-void set_device_limits(const DeviceLimits &limits);
+DeviceLimits device_limits(int device);
+/* Those of a GPU of this architecture. */
+void set_architecture(int device, int architecture);
 
 /* A place in a kernel's source where threads meet. */
 struct Site {
@@ -116,6 +117,7 @@ struct Block {
 
 struct Launch {
     const char *name = "";
+    int device = 0;
     void (*make)(const void *) = nullptr; /* the kernel, called with ... */
     std::vector<char> call;               /* ... these arguments */
     uint32_t blocks = 0;

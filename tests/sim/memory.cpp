@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <string>
 #include <sys/mman.h>
 
 namespace sim
@@ -17,10 +18,15 @@ constexpr size_t PAGE = 4096;
 constexpr size_t CELL_BYTES = 4;
 constexpr uint32_t MANY = UINT32_MAX; /* readers of more than one block */
 
+/* A line of a kernel: how far its code is from ours, in the same file.  Half the
+   bytes of a pointer, since there is a cell for every four bytes. */
+using Place = int32_t;
+
 /* The last writer and reader of four bytes, in the launch that is named. */
 struct Cell {
     uint32_t write_launch, write_block;
     uint32_t read_launch, read_block;
+    Place write_place, read_place;
 };
 
 struct Allocation {
@@ -30,6 +36,7 @@ struct Allocation {
     size_t map_bytes;
     Cell *cells;
     bool alive;
+    int device;
 };
 
 std::map<uintptr_t, Allocation> allocations; /* by the byte behind the end */
@@ -37,6 +44,24 @@ size_t in_use;
 int openings;
 bool races = true, sparse;
 Poison poison = Poison::NAN_BYTES;
+
+intptr_t
+here()
+{
+    return reinterpret_cast<intptr_t>(&host_violation);
+}
+
+Place
+place_of(const void *where)
+{
+    return static_cast<Place>(reinterpret_cast<intptr_t>(where) - here());
+}
+
+std::string
+line_of(Place place)
+{
+    return source_line(reinterpret_cast<const void *>(here() + place));
+}
 
 size_t
 cell_bytes(size_t bytes)
@@ -83,7 +108,8 @@ report_wild(const void *address, size_t bytes, const char *verb,
 }
 
 Allocation &
-checked(const void *address, size_t bytes, const char *verb, const void *where)
+checked(const GlobalTouch &who, const void *address, size_t bytes,
+        const char *verb, const void *where)
 {
     Allocation *a = find(address);
 
@@ -98,6 +124,10 @@ checked(const void *address, size_t bytes, const char *verb, const void *where)
         violation("%s %zu bytes at offset %zu of an allocation of %zu bytes, "
                   "at %s",
                   verb, bytes, offset, a->bytes, source_line(where).c_str());
+    if (a->device != who.device)
+        violation("%s %zu bytes of the memory of device %d on device %d, at %s",
+                  verb, bytes, a->device, who.device,
+                  source_line(where).c_str());
     bool vector = bytes <= 16 && (bytes & (bytes - 1)) == 0;
     if (vector && reinterpret_cast<uintptr_t>(address) % bytes)
         violation("%s %zu bytes at offset %zu, which is not aligned to them, "
@@ -108,11 +138,12 @@ checked(const void *address, size_t bytes, const char *verb, const void *where)
 
 [[noreturn]] void
 race(const char *verb, size_t offset, const void *where, const char *other,
-     uint32_t block)
+     uint32_t block, Place place)
 {
     violation("race in global memory: %s offset %zu at %s, which block %u of "
-              "the same launch %s",
-              verb, offset, source_line(where).c_str(), block, other);
+              "the same launch %s at %s",
+              verb, offset, source_line(where).c_str(), block, other,
+              line_of(place).c_str());
 }
 
 } // namespace
@@ -143,7 +174,7 @@ set_global_races(bool on)
 }
 
 void *
-device_alloc(size_t bytes)
+device_alloc(size_t bytes, int device)
 {
     size_t body = (bytes + PAGE - 1) / PAGE * PAGE + (bytes ? 0 : PAGE);
     size_t map_bytes = body + 2 * PAGE;
@@ -154,9 +185,13 @@ device_alloc(size_t bytes)
 
     if (map == MAP_FAILED || cells == MAP_FAILED)
         return nullptr;
-    Allocation a = {static_cast<char *>(map) + PAGE, bytes,
-                    static_cast<char *>(map),        map_bytes,
-                    static_cast<Cell *>(cells),      true};
+    Allocation a = {static_cast<char *>(map) + PAGE,
+                    bytes,
+                    static_cast<char *>(map),
+                    map_bytes,
+                    static_cast<Cell *>(cells),
+                    true,
+                    device};
     protect(a, true);
     if (!sparse)
         memset(a.base, poison_byte(), body);
@@ -204,6 +239,14 @@ is_device_range(const void *address, size_t bytes)
            static_cast<const char *>(address) + bytes <= a->base + a->bytes;
 }
 
+int
+device_of(const void *address)
+{
+    const Allocation *a = find(address);
+
+    return a ? a->device : -1;
+}
+
 DeviceMemoryAccess::DeviceMemoryAccess()
 {
     if (openings++ == 0)
@@ -224,7 +267,7 @@ void
 global_read(const GlobalTouch &who, const void *address, size_t bytes,
             const void *where)
 {
-    Allocation &a = checked(address, bytes, "reads", where);
+    Allocation &a = checked(who, address, bytes, "reads", where);
     size_t offset =
         static_cast<size_t>(static_cast<const char *>(address) - a.base);
 
@@ -235,10 +278,12 @@ global_read(const GlobalTouch &who, const void *address, size_t bytes,
         Cell &cell = a.cells[i];
 
         if (cell.write_launch == who.launch && cell.write_block != who.block)
-            race("reads", i * CELL_BYTES, where, "wrote", cell.write_block);
+            race("reads", i * CELL_BYTES, where, "wrote", cell.write_block,
+                 cell.write_place);
         if (cell.read_launch != who.launch) {
             cell.read_launch = who.launch;
             cell.read_block = who.block;
+            cell.read_place = place_of(where);
         } else if (cell.read_block != who.block) {
             cell.read_block = MANY;
         }
@@ -249,7 +294,7 @@ void
 global_write(const GlobalTouch &who, const void *address, size_t bytes,
              const void *where)
 {
-    Allocation &a = checked(address, bytes, "writes", where);
+    Allocation &a = checked(who, address, bytes, "writes", where);
     size_t offset =
         static_cast<size_t>(static_cast<const char *>(address) - a.base);
 
@@ -260,13 +305,16 @@ global_write(const GlobalTouch &who, const void *address, size_t bytes,
         Cell &cell = a.cells[i];
 
         if (cell.write_launch == who.launch && cell.write_block != who.block)
-            race("writes", i * CELL_BYTES, where, "wrote", cell.write_block);
+            race("writes", i * CELL_BYTES, where, "wrote", cell.write_block,
+                 cell.write_place);
         if (cell.read_launch == who.launch && cell.read_block != who.block)
             race("writes", i * CELL_BYTES, where,
                  cell.read_block == MANY ? "and others read" : "read",
-                 cell.read_block == MANY ? 0 : cell.read_block);
+                 cell.read_block == MANY ? 0 : cell.read_block,
+                 cell.read_place);
         cell.write_launch = who.launch;
         cell.write_block = who.block;
+        cell.write_place = place_of(where);
     }
 }
 

@@ -24,14 +24,16 @@ uint8_t poison_byte();
    but fresh memory is zero instead of poisoned. */
 void set_sparse(bool on);
 
-/* Device memory; alignment 256 as cudaMalloc's. */
-void *device_alloc(size_t bytes);
+/* Memory of a device; alignment 256 as cudaMalloc's. */
+void *device_alloc(size_t bytes, int device);
 /* An unknown pointer, or one freed before, is a host violation. */
 void device_free(void *memory);
 size_t device_bytes_in_use();
 
 /* The allocation that holds [address, address + bytes), whole and alive. */
 bool is_device_range(const void *address, size_t bytes);
+/* Whose memory this is, or was; negative: no device's. */
+int device_of(const void *address);
 
 /* Let host code, or the device, touch device memory: nests. */
 class DeviceMemoryAccess
@@ -45,12 +47,14 @@ class DeviceMemoryAccess
 
 /* Who in a launch touches global memory. */
 struct GlobalTouch {
+    int device;      /* where it runs */
     uint32_t launch; /* a number that no other launch has */
     uint32_t block;
     uint32_t thread;
 };
 
-/* Check bounds, life and alignment, and races between blocks; violation(). */
+/* Check bounds, life, alignment and whose memory it is, and races between blocks;
+   violation(). */
 void global_read(const GlobalTouch &who, const void *address, size_t bytes,
                  const void *where);
 void global_write(const GlobalTouch &who, const void *address, size_t bytes,

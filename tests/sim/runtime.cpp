@@ -179,15 +179,15 @@ cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device)
     *properties = {};
     strcpy(properties->name, "Simulated GPU");
     properties->totalGlobalMem = static_cast<size_t>(80) << 30;
-    properties->major = sim::device_limits().architecture / 10;
-    properties->minor = sim::device_limits().architecture % 10;
+    properties->major = device_limits(device).architecture / 10;
+    properties->minor = device_limits(device).architecture % 10;
     return cudaSuccess;
 }
 
 cudaError_t
 cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device)
 {
-    const sim::DeviceLimits &limits = sim::device_limits();
+    const DeviceLimits limits = device_limits(device);
 
     ENTER();
     if (device < 0 || device >= runtime().device_count)

@@ -27,6 +27,10 @@ cudaError_t prepare_kernel(const void *kernel, size_t shared_bytes);
 void set_interleaving(uint64_t seed);
 /* The nth call from now returns 'error' instead of doing its work; 0: none. */
 void fail_call(uint64_t nth, cudaError_t error);
+/* The nth operation that runs from now on faults, as a kernel does that goes
+   astray: every later call returns 'error', and nothing runs any more; 0: none
+   does. */
+void fault_operation(uint64_t nth, cudaError_t error);
 /* How many calls there were since the last fail_call(). */
 uint64_t calls_made();
 /* Run so many operations of a stream and none behind them, until it is held no

@@ -123,7 +123,7 @@ cudaMalloc(void **memory, size_t bytes)
     ENTER();
     NOT_IN_CAPTURE();
     runtime().tally.allocations++;
-    *memory = sim::device_alloc(bytes);
+    *memory = sim::device_alloc(bytes, current_device());
     return *memory ? cudaSuccess : result(cudaErrorMemoryAllocation);
 }
 
@@ -174,7 +174,8 @@ cudaPointerGetAttributes(struct cudaPointerAttributes *attributes,
     attributes->type = is_device(pointer)   ? cudaMemoryTypeDevice
                        : is_pinned(pointer) ? cudaMemoryTypeHost
                                             : cudaMemoryTypeUnregistered;
-    attributes->device = 0;
+    attributes->device =
+        is_device(pointer) ? device_of(pointer) : current_device();
     attributes->devicePointer = const_cast<void *>(pointer);
     attributes->hostPointer = const_cast<void *>(pointer);
     return cudaSuccess;

@@ -8,8 +8,10 @@
 
 #include <map>
 #include <random>
+#include <utility>
 
 struct CUevent_st {
+    int device = 0;
     uint64_t recorded = 0; /* the last record that was enqueued ... */
     uint64_t reached = 0;  /* ... and the last that was run */
 };
@@ -17,8 +19,22 @@ struct CUevent_st {
 namespace
 {
 
-std::map<const void *, size_t> prepared;
+/* The shared memory of each kernel on each device. */
+std::map<std::pair<int, const void *>, size_t> prepared;
 std::mt19937_64 interleaving(1);
+uint64_t operations, faulting_operation;
+cudaError_t fault;
+
+void
+run_operation(sim::Operation &operation)
+{
+    if (sim::runtime().sticky != cudaSuccess)
+        return;
+    if (faulting_operation && ++operations == faulting_operation)
+        sim::runtime().sticky = fault;
+    else
+        operation.run();
+}
 
 } // namespace
 
@@ -68,8 +84,7 @@ drain(const std::function<bool()> &done)
         CUstream_st *next = able[interleaving() % able.size()];
         Operation operation = std::move(next->queue.front());
         next->queue.pop_front();
-        if (runtime().sticky == cudaSuccess)
-            operation.run();
+        run_operation(operation);
     }
 }
 
@@ -85,7 +100,7 @@ hold_stream(cudaStream_t stream, int operations)
     for (; operations > 0 && !stream->queue.empty(); operations--) {
         Operation operation = std::move(stream->queue.front());
         stream->queue.pop_front();
-        operation.run();
+        run_operation(operation);
     }
     stream->held = true;
 }
@@ -94,6 +109,14 @@ void
 release_stream(cudaStream_t stream)
 {
     stream->held = false;
+}
+
+void
+fault_operation(uint64_t nth, cudaError_t error)
+{
+    operations = 0;
+    faulting_operation = nth;
+    fault = error;
 }
 
 void
@@ -107,9 +130,9 @@ prepare_kernel(const void *kernel, size_t shared_bytes)
 {
     ENTER();
     NOT_IN_CAPTURE();
-    if (shared_bytes > device_limits().shared_bytes)
+    if (shared_bytes > device_limits(current_device()).shared_bytes)
         return result(cudaErrorInvalidValue);
-    prepared[kernel] = shared_bytes;
+    prepared[{current_device(), kernel}] = shared_bytes;
     return cudaSuccess;
 }
 
@@ -119,8 +142,11 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
                void (*make)(const void *), const void *call, size_t call_bytes)
 {
     ENTER();
-    auto it = prepared.find(kernel);
+    auto it = prepared.find({current_device(), kernel});
 
+    /* A kernel goes to the current device, and so must its stream. */
+    if (stream && resolve(stream) && stream->device != current_device())
+        return result(cudaErrorInvalidResourceHandle);
     /* Loading lazily inside a capture may allocate or synchronise. */
     if (it == prepared.end()) {
         host_violation("a kernel is launched that was never prepared");
@@ -136,6 +162,7 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     Launch launch;
     const char *bytes = static_cast<const char *>(call);
     launch.name = "kernel";
+    launch.device = current_device();
     launch.make = make;
     launch.call.assign(bytes, bytes + call_bytes);
     launch.blocks = static_cast<uint32_t>(blocks);
@@ -214,6 +241,7 @@ cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
 {
     ENTER();
     *event = new CUevent_st;
+    (*event)->device = current_device();
     return cudaSuccess;
 }
 
@@ -230,6 +258,8 @@ cudaError_t
 cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     ENTER();
+    if (stream && resolve(stream) && stream->device != event->device)
+        return result(cudaErrorInvalidResourceHandle);
     uint64_t number = ++event->recorded;
     return enqueue(stream, {nullptr, [=] {
                                 if (event->reached < number)

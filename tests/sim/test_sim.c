@@ -3,6 +3,7 @@
  * The simulator itself: each faulty kernel is reported under every schedule, its
  * correct twin under none, and the stand-in runtime keeps CUDA's promises only.
  */
+#include "cuda/steer.h"
 #include "kernels/device_case.h"
 #include "sim/counters.h"
 #include "sim/faulty.h"
@@ -25,9 +26,12 @@ static const struct {
     {FAULTY_OVERRUN_GLOBAL, "of an allocation of 1024 bytes"},
     {FAULTY_DIVERGE, "meet at different places"},
     {FAULTY_LEAVE, "deadlock"},
-    {FAULTY_COLLIDE, "race in global memory"},
+    {FAULTY_COLLIDE, "the same launch wrote at faulty.cu:"},
     {FAULTY_MISALIGN, "not aligned"},
     {FAULTY_OVERRUN_REGISTERS, "beyond the end of an array"},
+    {FAULTY_HALF_WARPS, "is met by 16 lanes of a warp"},
+    {FAULTY_UNWAITED, "never waited for"},
+    {FAULTY_SOURCE, "changed before the copy was waited for"},
 };
 
 static float input[VALUES];
@@ -127,6 +131,63 @@ START_TEST(adversarial_cores_tell_groupings_apart)
     ck_assert(plain[0] > 1);
     ck_assert(adversarial[0] == 1);
     ck_assert(adversarial[1] > 1);
+}
+END_TEST
+
+/* Memory is born as NaN, which some operations pass over, and as large numbers,
+   which they do not. */
+START_TEST(two_poisons_show_more_than_one)
+{
+    float values[VALUES] = {0}, sums[4][2];
+    int showed = 0;
+
+    for (int i = 0; i < device_schedules(); i++) {
+        device_set_schedule(i);
+        run_both(&sums[i], FAULTY_UNWRITTEN, values);
+        ck_assert(sums[i][0] == 0);
+        showed += sums[i][1] != 0;
+    }
+    ck_assert_int_gt(showed, 0);
+    ck_assert_int_lt(showed, device_schedules());
+    device_set_schedule(0);
+}
+END_TEST
+
+/* What a block of each kind of GPU may ask for, and 16 bytes more. */
+static const struct {
+    int architecture;
+    size_t kib;
+} rooms[] = {{80, 163}, {86, 99}, {89, 99}, {90, 227}, {100, 227}, {120, 99}};
+
+START_TEST(shared_memory_has_its_limit)
+{
+    size_t most = rooms[_i].kib * 1024;
+
+    steer_architecture(0, rooms[_i].architecture);
+    ck_assert_int_eq(faulty_prepare(most), cudaSuccess);
+    ck_assert_int_eq(faulty_prepare(most + 16), cudaErrorInvalidValue);
+}
+END_TEST
+
+/* A kernel is prepared on a device, runs there, and finds its memory there. */
+START_TEST(devices_are_apart)
+{
+    faulty_args args = make_arguments();
+    cudaStream_t stream;
+
+    steer_devices(2, 13000);
+    ck_assert_int_eq(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking),
+                     cudaSuccess);
+    ck_assert_int_eq(cudaSetDevice(1), cudaSuccess);
+    if (_i == 0) {
+        ck_assert_int_eq(faulty_run(FAULTY_COLLIDE, 0, &args), cudaSuccess);
+        ck_assert_ptr_nonnull(
+            strstr(device_finish(), "of the memory of device 0 on device 1"));
+        return;
+    }
+    ck_assert_int_eq(faulty_run_on(stream, &args),
+                     cudaErrorInvalidResourceHandle);
+    ck_assert_str_eq(device_finish(), "");
 }
 END_TEST
 
@@ -310,6 +371,9 @@ main(void)
     tcase_add_loop_test(kernels, twins_are_not, 0, FAULTY_KERNELS);
     tcase_add_loop_test(kernels, adversarial_cores_tell_groupings_apart,
                         FAULTY_PACKED, FAULTY_KERNELS);
+    tcase_add_test(kernels, two_poisons_show_more_than_one);
+    tcase_add_loop_test(kernels, shared_memory_has_its_limit, 0, COUNT(rooms));
+    tcase_add_loop_test(kernels, devices_are_apart, 0, 2);
     tcase_add_loop_test(kernels, strides_cost_phases_and_sectors, 0,
                         COUNT(strides));
     tcase_add_test(runtime, nothing_runs_when_it_is_enqueued);
