@@ -78,7 +78,7 @@ oriel_cuda_send_metadata(oriel_backend_context *c, oriel_error *err)
 
     m->rope = m->n_positions ? m->own_rope : c->weights->rope;
     m->table = c->weights->levels +
-               c->job->plan->resample * (ORIEL_CUDA_LEVEL_BYTES / 2);
+               (size_t)c->job->plan->resample * (ORIEL_CUDA_LEVEL_BYTES / 2);
     if (!status && m->n_positions)
         status = send_rope(c, err);
     return status ? status : expand(c, err);

@@ -54,10 +54,11 @@ take(void **out, const preprocessor *p, size_t bytes, oriel_error *err)
     if (*out)
         return ORIEL_OK;
     item = &p->plan->items[p->item];
-    return oriel_fail_item(err, ORIEL_ERR_MEMORY, p->item,
-                           "item %d, %d x %d: out of memory: wanted %zu bytes "
-                           "for preprocessing",
-                           p->item, item->width, item->height, bytes);
+    oriel_fail_item(err, ORIEL_ERR_MEMORY, p->item,
+                    "item %d, %d x %d: out of memory: wanted %zu bytes for "
+                    "preprocessing",
+                    p->item, item->width, item->height, bytes);
+    return ORIEL_ERR_MEMORY;
 }
 
 static oriel_status

@@ -183,11 +183,12 @@ START_TEST(devices_are_apart)
         ck_assert_int_eq(faulty_run(FAULTY_COLLIDE, 0, &args), cudaSuccess);
         ck_assert_ptr_nonnull(
             strstr(device_finish(), "of the memory of device 0 on device 1"));
-        return;
+    } else {
+        ck_assert_int_eq(faulty_run_on(stream, &args),
+                         cudaErrorInvalidResourceHandle);
+        ck_assert_str_eq(device_finish(), "");
     }
-    ck_assert_int_eq(faulty_run_on(stream, &args),
-                     cudaErrorInvalidResourceHandle);
-    ck_assert_str_eq(device_finish(), "");
+    (void)cudaStreamDestroy(stream);
 }
 END_TEST
 
