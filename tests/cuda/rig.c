@@ -182,3 +182,15 @@ rig_expect(const rig *r, device_buffer device)
                   "the embeddings differ");
     free(found);
 }
+
+void
+rig_expect_refusal(oriel_encoder *encoder, const rig *r,
+                   const oriel_input *input, const oriel_output *output,
+                   cudaStream_t stream, oriel_status status, const char *words)
+{
+    oriel_error err;
+
+    ck_assert_int_eq(
+        oriel_encode(encoder, r->plan, input, output, stream, &err), status);
+    ck_assert_msg(strstr(err.message, words), "%s", err.message);
+}

@@ -43,6 +43,11 @@ void rig_encode(oriel_encoder *encoder, const oriel_plan *plan,
                 const oriel_input *input, const oriel_output *output,
                 cudaStream_t stream);
 cudaStream_t rig_stream(void);
+/* Fails the test unless it is refused so, in these words among others. */
+void rig_expect_refusal(oriel_encoder *encoder, const rig *r,
+                        const oriel_input *input, const oriel_output *output,
+                        cudaStream_t stream, oriel_status status,
+                        const char *words);
 /* Calls of a shape before its graph is launched. */
 enum { RIG_DIRECTLY = 2 };
 
