@@ -106,7 +106,7 @@ static oriel_lt_status
 ask(const op_library *l, oriel_lt_heuristic *offered, int *n)
 {
     const uint64_t workspace = ORIEL_LT_WORKSPACE_BYTES;
-    const oriel_lt_library *f = &l->lt.library;
+    const oriel_lt_library *f = &l->lt.calls;
     oriel_lt_preference preference = NULL;
     oriel_lt_status status = f->MatmulPreferenceCreate(&preference);
 

@@ -44,11 +44,11 @@ oriel_lt_open(oriel_lt *lt, const oriel_hooks *hooks, int32_t device_index,
     oriel_status status;
 
     *lt = (oriel_lt){.hooks = hooks, .device_index = device_index};
-    status = oriel_lt_load(&lt->library, &lt->version, err);
+    status = oriel_lt_load(&lt->calls, &lt->version, err);
     if (!status)
         status = oriel_cuda_capability(device_index, &lt->capability, err);
     if (!status)
-        status = oriel_lt_check(&lt->library, lt->library.Create(&lt->handle),
+        status = oriel_lt_check(&lt->calls, lt->calls.Create(&lt->handle),
                                 "cublasLtCreate", err);
     if (!status)
         status =
@@ -63,7 +63,7 @@ void
 oriel_lt_close(oriel_lt *lt)
 {
     if (lt->handle)
-        (void)lt->library.Destroy(lt->handle);
+        (void)lt->calls.Destroy(lt->handle);
     if (lt->workspace)
         oriel_cuda_free(lt->workspace, lt->hooks, lt->device_index);
     lt->handle = NULL;
@@ -74,7 +74,7 @@ oriel_lt_status
 oriel_lt_set_rows(const oriel_lt *lt, const oriel_lt_product *product,
                   int64_t rows)
 {
-    const oriel_lt_library *l = &lt->library;
+    const oriel_lt_library *l = &lt->calls;
     uint64_t columns = (uint64_t)rows; /* of the transposed matrices */
     oriel_lt_status status = l->MatrixLayoutSetAttribute(
         product->x, ORIEL_LT_LAYOUT_COLS, &columns, sizeof(columns));
@@ -95,12 +95,11 @@ run_piece(const oriel_lt *lt, const oriel_lt_product *p,
     uint16_t *out = args->out + first * p->columns;
     oriel_lt_status status = oriel_lt_set_rows(lt, p, rows);
 
-    return status
-               ? status
-               : lt->library.Matmul(lt->handle, p->desc, &alpha, args->weight,
-                                    p->weight, x, p->x, &beta, out, p->out, out,
-                                    p->out, &p->algo, lt->workspace,
-                                    ORIEL_LT_WORKSPACE_BYTES, stream);
+    return status ? status
+                  : lt->calls.Matmul(lt->handle, p->desc, &alpha, args->weight,
+                                     p->weight, x, p->x, &beta, out, p->out,
+                                     out, p->out, &p->algo, lt->workspace,
+                                     ORIEL_LT_WORKSPACE_BYTES, stream);
 }
 
 oriel_status
@@ -108,7 +107,7 @@ oriel_lt_run(const oriel_lt *lt, const oriel_lt_product *p,
              const oriel_linear_args *args, cudaStream_t stream,
              oriel_error *err)
 {
-    const oriel_lt_library *l = &lt->library;
+    const oriel_lt_library *l = &lt->calls;
     oriel_lt_status status = l->MatmulDescSetAttribute(
         p->desc, ORIEL_LT_DESC_BIAS_POINTER, &args->bias, sizeof(args->bias));
 

@@ -28,7 +28,7 @@
 enum { ORIEL_LT_WORKSPACE_BYTES = 32 << 20 };
 
 typedef struct oriel_lt {
-    oriel_lt_library library;
+    oriel_lt_library calls;
     oriel_lt_handle handle;
     void *workspace;
     const oriel_hooks *hooks; /* they outlive us */

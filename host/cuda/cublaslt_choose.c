@@ -118,7 +118,7 @@ static bool
 pin_cluster(const oriel_lt *lt, oriel_lt_algo *algo)
 {
     const uint16_t single = ORIEL_LT_CLUSTER_1X1X1;
-    const oriel_lt_library *l = &lt->library;
+    const oriel_lt_library *l = &lt->calls;
 
     if (lt->capability < CAPABILITY_CLUSTERS ||
         config(l, algo, ORIEL_LT_CONFIG_CLUSTER) != ORIEL_LT_CLUSTER_AUTO)
@@ -142,8 +142,8 @@ runs_at(const oriel_lt *lt, oriel_lt_product *p, const oriel_lt_algo *algo,
     oriel_lt_heuristic result = {0};
 
     if (oriel_lt_set_rows(lt, p, rows) ||
-        lt->library.MatmulAlgoCheck(lt->handle, p->desc, p->weight, p->x,
-                                    p->out, p->out, algo, &result) ||
+        lt->calls.MatmulAlgoCheck(lt->handle, p->desc, p->weight, p->x, p->out,
+                                  p->out, algo, &result) ||
         result.workspace_bytes > ORIEL_LT_WORKSPACE_BYTES)
         return false;
     if (result.workspace_bytes > p->workspace_bytes)
@@ -156,7 +156,7 @@ will_do(const oriel_lt *lt, oriel_lt_product *p, oriel_lt_heuristic *offered)
 {
     p->workspace_bytes = 0;
     return offered->state == ORIEL_LT_SUCCESS &&
-           sums_in_one_sequence(&lt->library, &offered->algo) &&
+           sums_in_one_sequence(&lt->calls, &offered->algo) &&
            pin_cluster(lt, &offered->algo) &&
            runs_at(lt, p, &offered->algo, LEAST_ROWS) &&
            runs_at(lt, p, &offered->algo, REFERENCE_ROWS) &&
@@ -166,7 +166,7 @@ will_do(const oriel_lt *lt, oriel_lt_product *p, oriel_lt_heuristic *offered)
 static oriel_status
 choose(const oriel_lt *lt, oriel_lt_product *p, oriel_error *err)
 {
-    const oriel_lt_library *l = &lt->library;
+    const oriel_lt_library *l = &lt->calls;
     oriel_lt_heuristic offered[CANDIDATES];
     oriel_lt_preference preference = NULL;
     int n = 0;
@@ -201,10 +201,10 @@ oriel_lt_choose(const oriel_lt *lt, oriel_lt_product *p, oriel_error *err)
 
     /* Of 31 bits are the values of a matrix: beyond, some releases failed. */
     p->most_rows = INT32_MAX / (p->columns > p->depth ? p->columns : p->depth);
-    made = make_desc(&lt->library, p);
+    made = make_desc(&lt->calls, p);
     if (!made)
-        made = make_layouts(&lt->library, p);
-    status = oriel_lt_check(&lt->library, made, "describing a product", err);
+        made = make_layouts(&lt->calls, p);
+    status = oriel_lt_check(&lt->calls, made, "describing a product", err);
     if (!status)
         status = choose(lt, p, err);
     if (status)
@@ -215,7 +215,7 @@ oriel_lt_choose(const oriel_lt *lt, oriel_lt_product *p, oriel_error *err)
 void
 oriel_lt_forget(const oriel_lt *lt, oriel_lt_product *p)
 {
-    const oriel_lt_library *l = &lt->library;
+    const oriel_lt_library *l = &lt->calls;
     oriel_lt_layout *layouts[] = {&p->weight, &p->x, &p->out};
 
     for (int i = 0; i < 3; i++) {
@@ -232,7 +232,7 @@ void
 oriel_lt_describe(const oriel_lt *lt, const oriel_lt_product *p, char *line,
                   size_t line_bytes)
 {
-    const oriel_lt_library *l = &lt->library;
+    const oriel_lt_library *l = &lt->calls;
     const oriel_lt_algo *a = &p->algo;
 
     snprintf(line, line_bytes,

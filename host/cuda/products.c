@@ -19,7 +19,7 @@
 #define OWN 0
 static const struct {
     int32_t capability;
-    oriel_cuda_product_set library;
+    oriel_cuda_product_set of_cublaslt;
 } table[] = {
     {80, OWN}, {86, OWN}, {89, OWN}, {90, OWN}, {100, OWN}, {120, OWN},
 };
@@ -32,7 +32,7 @@ oriel_cuda_products_wanted(int32_t kernels, int32_t capability)
         return ORIEL_PRODUCTS_ALL;
     for (int i = 0; i < ROWS && kernels == ORIEL_KERNELS_AUTO; i++)
         if (table[i].capability == capability)
-            return table[i].library;
+            return table[i].of_cublaslt;
     return OWN;
 }
 
@@ -89,7 +89,7 @@ choose_all(oriel_cuda_products *p, const oriel_cuda_shapes *shapes,
         oriel_lt_describe(&p->lt, &p->product[i], line, sizeof(line));
         oriel_log(call, ORIEL_LOG_INFO, line);
     }
-    p->library = wanted;
+    p->of_cublaslt = wanted;
     snprintf(p->text, sizeof(p->text), "cuBLASLt %d.%d products",
              p->lt.version / 10000, p->lt.version % 10000 / 100);
     return ORIEL_OK;
@@ -143,7 +143,7 @@ oriel_cuda_products_destroy(oriel_cuda_products *p)
     for (int i = 0; i < ORIEL_PRODUCTS; i++)
         oriel_lt_forget(&p->lt, &p->product[i]);
     oriel_lt_close(&p->lt);
-    p->library = OWN;
+    p->of_cublaslt = OWN;
 }
 
 /* ---- One product --------------------------------------------------------- */

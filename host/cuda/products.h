@@ -29,8 +29,8 @@ typedef uint32_t oriel_cuda_product_set;
 enum { ORIEL_PRODUCTS_ALL = (1 << ORIEL_PRODUCTS) - 1 };
 
 typedef struct oriel_cuda_products {
-    oriel_cuda_product_set library; /* those that cuBLASLt runs */
-    oriel_lt lt;                    /* unless there are none */
+    oriel_cuda_product_set of_cublaslt; /* those that cuBLASLt runs */
+    oriel_lt lt;                        /* unless there are none */
     oriel_lt_product product[ORIEL_PRODUCTS];
     char text[40]; /* "own products" */
 } oriel_cuda_products;
@@ -61,7 +61,7 @@ static inline bool
 oriel_cuda_is_library(const oriel_cuda_products *products,
                       oriel_cuda_product which)
 {
-    return products->library >> which & 1;
+    return products->of_cublaslt >> which & 1;
 }
 
 /* Enqueue one.  Gate and up in alternating groups of 8 columns, not yet

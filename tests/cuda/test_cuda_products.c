@@ -188,7 +188,7 @@ make_call(call *k)
     k->workspace_bytes = ORIEL_LT_WORKSPACE_BYTES;
     bias = k->r.c.d_bias.data;
     MUST_LT(oriel_lt_set_rows(&k->r.lt, &k->r.product, shape.rows));
-    MUST_LT(k->r.lt.library.MatmulDescSetAttribute(
+    MUST_LT(k->r.lt.calls.MatmulDescSetAttribute(
         k->r.product.desc, ORIEL_LT_DESC_BIAS_POINTER, &bias, sizeof(bias)));
 }
 
@@ -197,10 +197,10 @@ make(const call *k, cudaStream_t stream)
 {
     const oriel_lt_product *p = &k->r.product;
 
-    return k->r.lt.library.Matmul(k->r.lt.handle, p->desc, &k->alpha, k->a,
-                                  p->weight, k->b, p->x, &k->beta, k->c,
-                                  k->c_layout, k->d, p->out, &k->algo,
-                                  k->workspace, k->workspace_bytes, stream);
+    return k->r.lt.calls.Matmul(k->r.lt.handle, p->desc, &k->alpha, k->a,
+                                p->weight, k->b, p->x, &k->beta, k->c,
+                                k->c_layout, k->d, p->out, &k->algo,
+                                k->workspace, k->workspace_bytes, stream);
 }
 
 static void
@@ -228,14 +228,14 @@ abandon_call(call *k)
 #define SET_DESC(attribute, type, number) \
     do { \
         const type value = (type)(number); \
-        MUST_LT(k->r.lt.library.MatmulDescSetAttribute( \
+        MUST_LT(k->r.lt.calls.MatmulDescSetAttribute( \
             k->r.product.desc, ORIEL_LT_DESC_##attribute, &value, \
             sizeof(value))); \
     } while (0)
 #define SET_LAYOUT(which, attribute, type, number) \
     do { \
         const type value = (type)(number); \
-        MUST_LT(k->r.lt.library.MatrixLayoutSetAttribute( \
+        MUST_LT(k->r.lt.calls.MatrixLayoutSetAttribute( \
             k->r.product.which, ORIEL_LT_LAYOUT_##attribute, &value, \
             sizeof(value))); \
     } while (0)
@@ -347,7 +347,7 @@ START_TEST(takes_each_attribute_in_its_size)
 {
     oriel_lt lt = open_library();
 
-    check_attributes(&lt.library);
+    check_attributes(&lt.calls);
     oriel_lt_close(&lt);
     ck_assert_uint_eq(sim_lt_alive(), 0);
 }
@@ -361,7 +361,7 @@ START_TEST(refuses_unknown_attributes)
     call k;
 
     make_call(&k);
-    l = &k.r.lt.library;
+    l = &k.r.lt.calls;
     ck_assert_int_eq(
         l->MatrixLayoutSetAttribute(k.c_layout, ORIEL_LT_LAYOUT_LD, &value, 4),
         ORIEL_LT_INVALID_VALUE);
@@ -422,18 +422,18 @@ START_TEST(algorithms_differ_in_their_bytes)
     const uint64_t workspace = ORIEL_LT_WORKSPACE_BYTES;
     const uint32_t mask = (uint32_t)_i;
 
-    MUST_LT(r.lt.library.MatmulPreferenceCreate(&preference));
-    MUST_LT(r.lt.library.MatmulPreferenceSetAttribute(
+    MUST_LT(r.lt.calls.MatmulPreferenceCreate(&preference));
+    MUST_LT(r.lt.calls.MatmulPreferenceSetAttribute(
         preference, ORIEL_LT_PREF_WORKSPACE_BYTES, &workspace,
         sizeof(workspace)));
-    MUST_LT(r.lt.library.MatmulPreferenceSetAttribute(
+    MUST_LT(r.lt.calls.MatmulPreferenceSetAttribute(
         preference, ORIEL_LT_PREF_REDUCTION_MASK, &mask, sizeof(mask)));
     for (int i = 0; i < 2; i++) {
         oriel_lt_heuristic offered;
         int n = 0;
 
         MUST_LT(oriel_lt_set_rows(&r.lt, &r.product, rows[i]));
-        MUST_LT(r.lt.library.MatmulAlgoGetHeuristic(
+        MUST_LT(r.lt.calls.MatmulAlgoGetHeuristic(
             r.lt.handle, r.product.desc, r.product.weight, r.product.x,
             r.product.out, r.product.out, preference, 1, &offered, &n));
         ck_assert_int_eq(n, 1);
@@ -443,7 +443,7 @@ START_TEST(algorithms_differ_in_their_bytes)
             memcpy(first, r.after, r.n * 2);
     }
     ck_assert(memcmp(first, r.after, r.n * 2) != 0);
-    MUST_LT(r.lt.library.MatmulPreferenceDestroy(preference));
+    MUST_LT(r.lt.calls.MatmulPreferenceDestroy(preference));
     free(first);
     free_run(&r);
 }
