@@ -9,12 +9,12 @@
 namespace epilogue
 {
 
-/* A bias that may be absent; 4-byte aligned. */
-struct Bias {
+/* What epilogues that add a bias begin with: it may be absent; 4-byte aligned. */
+struct Biased {
     const uint16_t *bias;
 
     /* Of columns 'column', + 1, and if 'both' + 8, + 9; 'column' is even. */
-    __device__ __forceinline__ float4 four(int32_t column, bool both) const
+    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
     {
         if (!bias)
             return {0, 0, 0, 0};

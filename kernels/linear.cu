@@ -24,15 +24,9 @@
 namespace
 {
 
-struct StoreBias {
-    epilogue::Bias bias;
+struct StoreBias : epilogue::Biased {
     uint16_t *out;
     int32_t pitch;
-
-    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
-    {
-        return bias.four(column, both);
-    }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
                                           const float4 &b, const float (&v)[4],
@@ -45,8 +39,7 @@ struct StoreBias {
     }
 };
 
-struct AddResidual {
-    epilogue::Bias bias;
+struct AddResidual : epilogue::Biased {
     uint16_t *residual;
     int32_t pitch;
 
@@ -56,11 +49,6 @@ struct AddResidual {
         const uint32_t old = *(const uint32_t *)to;
         *(uint32_t *)to = ptx::pack_bf16(tile::low_half(old) + low,
                                          tile::high_half(old) + high);
-    }
-
-    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
-    {
-        return bias.four(column, both);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,

@@ -21,15 +21,9 @@
 namespace
 {
 
-struct StoreGelu {
-    epilogue::Bias bias;
+struct StoreGelu : epilogue::Biased {
     uint16_t *out;
     int32_t pitch;
-
-    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
-    {
-        return bias.four(column, both);
-    }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
                                           const float4 &b, const float (&v)[4],

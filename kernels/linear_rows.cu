@@ -28,8 +28,7 @@
 namespace
 {
 
-struct StoreRows {
-    epilogue::Bias bias;
+struct StoreRows : epilogue::Biased {
     const int32_t *places;
     char *out;
     int64_t row_bytes;
@@ -44,11 +43,6 @@ struct StoreRows {
             *(uint32_t *)(row + column * 2) = dtype == ORIEL_CUDA_BF16
                                                   ? ptx::pack_bf16(low, high)
                                                   : ptx::pack_f16(low, high);
-    }
-
-    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
-    {
-        return bias.four(column, both);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,

@@ -29,15 +29,9 @@
 namespace
 {
 
-struct StoreSwiglu {
-    epilogue::Bias bias;
+struct StoreSwiglu : epilogue::Biased {
     uint16_t *out;
     int32_t pitch;
-
-    __device__ __forceinline__ float4 columns(int32_t column, bool both) const
-    {
-        return bias.four(column, both);
-    }
 
     /* v[0], v[1] are of the gate's group of 8, v[2], v[3] of up's: both there. */
     __device__ __forceinline__ void store(int64_t row, int32_t column,
