@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stand-in runtime's streams and events, and the kernels that are enqueued
-   on them. */
+/* The stand-in runtime's streams, and the kernels that are enqueued on them. */
 #include "runtime_state.hpp"
 
 #include "grid.hpp"
@@ -9,12 +8,6 @@
 #include <map>
 #include <random>
 #include <utility>
-
-struct CUevent_st {
-    int device = 0;
-    uint64_t recorded = 0; /* the last record that was enqueued ... */
-    uint64_t reached = 0;  /* ... and the last that was run */
-};
 
 namespace
 {
@@ -56,15 +49,21 @@ enqueue(cudaStream_t stream, Operation operation)
 
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
-    if (s->capture == cudaStreamCaptureStatusInvalidated)
+    if (s->capture && s->capture->spoilt)
         return result(cudaErrorStreamCaptureInvalidated);
     if (s == &runtime().default_stream && implicit_in_capture() != cudaSuccess)
         return cudaErrorStreamCaptureImplicit;
-    if (s->capture == cudaStreamCaptureStatusActive)
-        s->captured.push_back(std::move(operation));
+    if (s->capture)
+        capture_operation(*s, std::move(operation));
     else
         s->queue.push_back(std::move(operation));
     return cudaSuccess;
+}
+
+uint64_t
+draw_interleaving()
+{
+    return interleaving();
 }
 
 void
@@ -81,7 +80,7 @@ drain(const std::function<bool()> &done)
                 able.push_back(s);
         if (able.empty())
             return;
-        CUstream_st *next = able[interleaving() % able.size()];
+        CUstream_st *next = able[draw_interleaving() % able.size()];
         Operation operation = std::move(next->queue.front());
         next->queue.pop_front();
         run_operation(operation);
@@ -198,6 +197,10 @@ cudaStreamDestroy(cudaStream_t stream)
     cudaError_t entered = enter();
     if (!stream || !runtime().streams.count(stream))
         return result(cudaErrorInvalidResourceHandle);
+    if (stream->capture) {
+        host_violation("a stream is destroyed while it is captured");
+        (void)spoil(*stream->capture, cudaErrorStreamCaptureUnsupported);
+    }
     drain_all();
     runtime().streams.erase(stream);
     delete stream;
@@ -208,21 +211,17 @@ cudaError_t
 cudaStreamSynchronize(cudaStream_t stream)
 {
     ENTER();
-    NOT_IN_CAPTURE();
     CUstream_st *s = resolve(stream);
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
+    if (s->capture)
+        return spoil(*s->capture, cudaErrorStreamCaptureUnsupported);
+    if (!stream && implicit_in_capture() != cudaSuccess)
+        return cudaErrorStreamCaptureImplicit;
+    NOT_IN_CAPTURE();
     runtime().tally.waits += !s->queue.empty();
     drain([s] { return s->queue.empty(); });
     return result(runtime().sticky);
-}
-
-cudaError_t
-cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int)
-{
-    ENTER();
-    uint64_t wanted = event->recorded;
-    return enqueue(stream, {[=] { return event->reached >= wanted; }, [] {}});
 }
 
 cudaError_t
@@ -234,57 +233,5 @@ cudaStreamGetDevice(cudaStream_t stream, int *device)
         return result(cudaErrorInvalidResourceHandle);
     *device = stream ? s->device : current_device();
     return cudaSuccess;
-}
-
-cudaError_t
-cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
-{
-    ENTER();
-    *event = new CUevent_st;
-    (*event)->device = current_device();
-    return cudaSuccess;
-}
-
-cudaError_t
-cudaEventDestroy(cudaEvent_t event)
-{
-    cudaError_t entered = enter();
-    drain_all();
-    delete event;
-    return entered;
-}
-
-cudaError_t
-cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
-{
-    ENTER();
-    if (stream && resolve(stream) && stream->device != event->device)
-        return result(cudaErrorInvalidResourceHandle);
-    uint64_t number = ++event->recorded;
-    return enqueue(stream, {nullptr, [=] {
-                                if (event->reached < number)
-                                    event->reached = number;
-                            }});
-}
-
-cudaError_t
-cudaEventSynchronize(cudaEvent_t event)
-{
-    ENTER();
-    NOT_IN_CAPTURE();
-    uint64_t wanted = event->recorded;
-    runtime().tally.waits += event->reached < wanted;
-    drain([=] { return event->reached >= wanted; });
-    if (event->reached < wanted && runtime().sticky == cudaSuccess)
-        host_violation("a wait for an event that never comes");
-    return result(runtime().sticky);
-}
-
-cudaError_t
-cudaEventQuery(cudaEvent_t event)
-{
-    ENTER();
-    NOT_IN_CAPTURE();
-    return event->reached >= event->recorded ? cudaSuccess : cudaErrorNotReady;
 }
 }
