@@ -18,6 +18,7 @@ using sim::Landing;
 using sim::Order;
 using sim::Poison;
 
+/* Every order with every moment of landing; each of them meets both poisons. */
 const struct {
     sim::Schedule schedule;
     Poison poison;
@@ -35,6 +36,24 @@ const struct {
     {{Order::RANDOM, Landing::RANDOM, 4},
      Poison::LARGE_FINITE,
      "random order and landing, again"},
+    {{Order::FORWARD, Landing::AT_ISSUE, 5},
+     Poison::NAN_BYTES,
+     "forward, copies land at issue"},
+    {{Order::FORWARD, Landing::RANDOM, 6},
+     Poison::LARGE_FINITE,
+     "forward, copies land at random"},
+    {{Order::REVERSE, Landing::AT_WAIT, 7},
+     Poison::NAN_BYTES,
+     "reverse, copies land at the wait"},
+    {{Order::REVERSE, Landing::RANDOM, 8},
+     Poison::NAN_BYTES,
+     "reverse, copies land at random"},
+    {{Order::RANDOM, Landing::AT_WAIT, 9},
+     Poison::LARGE_FINITE,
+     "random order, copies land at the wait"},
+    {{Order::RANDOM, Landing::AT_ISSUE, 10},
+     Poison::NAN_BYTES,
+     "random order, copies land at issue"},
 };
 
 } // namespace
