@@ -53,6 +53,7 @@ struct Machine {
 };
 Machine *machine;
 Thread *running;
+uint64_t turns_taken;
 
 /* ---- Turns ------------------------------------------------------------- */
 
@@ -98,6 +99,7 @@ step_block(Block &block)
             continue;
         running = &thread;
         block.paths.resume(i);
+        turns_taken++;
         thread.fiber.resume();
         Paths::suspend();
         running = nullptr;
@@ -155,6 +157,12 @@ const Schedule &
 schedule_in_use()
 {
     return schedule;
+}
+
+uint64_t
+turns_so_far()
+{
+    return turns_taken;
 }
 
 uint64_t

@@ -131,6 +131,9 @@ struct Launch {
     uint32_t number = 0; /* no two launches have the same */
 };
 
+/* Of all threads, since the program began: how much was simulated. */
+uint64_t turns_so_far();
+
 /* Run all blocks.  False when a violation ended it (report.hpp). */
 bool run(Launch &launch);
 
