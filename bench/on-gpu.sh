@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # on-gpu.sh - everything that only hardware can show, in one go
 #
-#   bench/on-gpu.sh build       here: compile all of it into build/on-gpu
-#   bench/on-gpu.sh run         there: under nine minutes, JSON out
-#   bench/on-gpu.sh rehearse    here: the same run on the simulated GPU
+#   bench/on-gpu.sh build             here: compile all of it into build/on-gpu
+#   bench/on-gpu.sh run               there: under nine minutes, JSON out
+#   bench/on-gpu.sh rehearse [BUILD]  here: the same run on the simulated GPU
 #
 # 'build' wants nvcc and what the project's build wants.  The folder it fills
-# (under 64 MiB) and the tree are all that 'run' needs beside an NVIDIA driver
-# and a python3 with torch, transformers, safetensors and numpy; what is missing
-# there is said and its steps are skipped.  'run' reads clocks, never sets them.
+# and the tree (under 64 MiB together) are all that 'run' needs beside an NVIDIA
+# driver and a python3 with torch, transformers, safetensors and numpy; what is
+# missing there is said and its steps are skipped.  'run' reads clocks, never
+# sets them.  'rehearse' builds a tree of its own and runs every test of the
+# kernels; with BUILD it takes the programs of that build folder and two of the
+# tests, as ctest has them all.
 #
 # The order: what must be right comes first, what is timed last.  Each step has
 # a limit, a failed one does not stop the others, and the report is written anew
@@ -46,7 +49,7 @@ configure() { # FOLDER, then what differs
 
 # What the programs load from elsewhere, and a bare machine may lack.
 foreign_libraries() {
-    ldd "$STAGE"/bin/* "$STAGE"/lib/liboriel*.so 2>/dev/null |
+    LD_LIBRARY_PATH=$STAGE/lib ldd "$STAGE"/bin/* "$STAGE"/lib/liboriel*.so 2>/dev/null |
         awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
         grep -Ev '/(libc|libm|libdl|librt|libpthread|libgcc_s|ld-linux[^/]*)\.so|/libcuda\.so' |
         grep -Fv "$STAGE/"
@@ -81,6 +84,12 @@ stage() { # FOLDER, module, then NAME=PROGRAM...
         >"$STAGE/commit" 2>/dev/null || echo unknown >"$STAGE/commit"
 }
 
+# What travels: the stage, and the tree as git sees it.
+tree_kib() {
+    (cd "$ROOT" && git ls-files -z --cached --others --exclude-standard |
+        du -ck --apparent-size --files0-from=- 2>/dev/null | tail -n 1 | cut -f1)
+}
+
 record_instructions() { # FOLDER
     if ! "$1/bin/sim_instructions" record "$STAGE/instructions.bin" ||
         ! "$1/bin/sim_instructions" self "$STAGE/instructions.bin"; then
@@ -88,34 +97,49 @@ record_instructions() { # FOLDER
     fi
 }
 
-programs() { # what tests are called, what benchmarks are called
+# NAME=PROGRAM of all that both kinds have; 'counters' counts what only the
+# simulator sees.
+programs() { # what tests are called, what benchmarks are called, kernels' tests
+    local tests=$1 benches=$2 name
+    shift 2
     echo oriel=oriel golden=test_golden
     echo encode_invariance=oriel_gpu_encode_invariance
-    echo instructions="$1"_instructions
-    echo ops=oriel_"$2"_ops invariance=oriel_"$2"_invariance
-    # Every test of tests/kernels; 'counters' counts what only the simulator sees.
-    ninja -C "$TREE" -t targets all |
-        sed -n "s|^bin/test_$1_\([a-z_]*\): .*|kernel_\1=test_$1_\1|p" |
-        grep -v '^kernel_counters=' | sort -u
+    echo instructions="${tests}_instructions"
+    for name in ops invariance encode; do
+        echo $name="oriel_${benches}_$name"
+    done
+    [ $# -gt 0 ] ||
+        set -- $(cd "$ROOT/tests/kernels" && ls test_*.c |
+            sed 's/^test_//; s/\.c$//; /^counters$/d')
+    for name in "$@"; do
+        echo "kernel_$name=test_${tests}_$name"
+    done
+}
+
+targets() { # NAME=PROGRAM...: what ninja calls them
+    local pair
+    for pair in "$@"; do
+        echo "${pair#*=}"
+    done | sed 's/^oriel$/oriel_tool/'
 }
 
 build() {
+    local kib
     mkdir -p "$TREE"
     configure "$TREE" -DORIEL_CUDA=ON \
         "-DORIEL_CUDA_ARCHITECTURES=90a-real;80-virtual"
     # shellcheck disable=SC2046
-    set -- $(programs device gpu) encode=oriel_gpu_encode sweep=device_sweep
+    set -- $(programs device gpu) sweep=device_sweep
     # shellcheck disable=SC2046
-    ninja -C "$TREE" oriel_cuda oriel_image oriel_tool sim_instructions \
-        $(for pair; do echo "${pair#*=}"; done | sed 's/^oriel$/oriel_tool/') \
+    ninja -C "$TREE" oriel_cuda oriel_image sim_instructions $(targets "$@") \
         >"$TREE/ninja.log" 2>&1 || die "the build failed: see $TREE/ninja.log"
     stage "$TREE" "$TREE/lib/liboriel-cuda.so" "$@"
     echo hardware >"$STAGE/kind"
     record_instructions "$TREE"
-    local mib
-    mib=$(du -sm "$STAGE" | cut -f1)
-    echo "$STAGE: $mib MiB, $(cat "$STAGE/commit")"
-    [ "$mib" -lt $LIMIT_MIB ] || die "it must be below $LIMIT_MIB MiB to travel"
+    kib=$(($(du -sk --apparent-size "$STAGE" | cut -f1) + $(tree_kib)))
+    echo "$STAGE and the tree: $((kib / 1024)) MiB, $(cat "$STAGE/commit")"
+    [ $((kib / 1024)) -lt $LIMIT_MIB ] ||
+        die "they must be below $LIMIT_MIB MiB to travel"
 }
 
 # ---- run ---------------------------------------------------------------------
@@ -227,6 +251,8 @@ run_correct() { # everything that must be right
     if [ -x bin/sweep ]; then
         step approximations 30 bin/sweep
         cp "$PARTS/approximations.log" "$PARTS/sweep.json"
+    else
+        skip approximations "the simulator rounds correctly"
     fi
     for program in bin/kernel_*; do
         step "kernel-${program#bin/kernel_}" 40 "$program"
@@ -243,41 +269,64 @@ run_correct() { # everything that must be right
         --json "$PARTS/golden.json"
 }
 
-run_full_depth() { # 7B, made here
+run_full_depth() { # 7B, made here; in a rehearsal the tiny one stands for it
     section 130
-    step checkpoint-7b 60 bin/oriel synth --config 7b --seed 1 --force \
-        "$PARTS/7b"
-    step invariance-7b 40 bin/encode_invariance "$PARTS/7b"
+    if [ "$KIND" = hardware ]; then
+        step checkpoint-7b 60 bin/oriel synth --config 7b --seed 1 --force \
+            "$PARTS/7b"
+    else
+        ln -s tiny "$PARTS/7b"
+        skip checkpoint-7b "the tiny one stands for it"
+    fi
+    # shellcheck disable=SC2086
+    step invariance-7b 40 bin/encode_invariance "$PARTS/7b" $SMALL
+    # shellcheck disable=SC2086
     [ $PRODUCTS = own ] || step invariance-7b-cublaslt 40 \
-        bin/encode_invariance "$PARTS/7b" --cublaslt
+        bin/encode_invariance "$PARTS/7b" $SMALL --cublaslt
     if [ -n "$TORCH" ]; then
+        # shellcheck disable=SC2086
         step parity-7b 80 "$PYTHON" "$ROOT/bench/parity_hf.py" --tool \
             bin/oriel --model "$PARTS/7b" --device cuda --precisions bf16 \
-            --torch-device cuda --commit "$(cat commit)" \
-            --json "$PARTS/parity.json"
+            $PARITY --commit "$(cat commit)" --json "$PARTS/parity.json"
         show parity-7b 10
     else
         skip parity-7b "no python3 with torch and transformers"
     fi
 }
 
+# Where a toolkit or its wheels have it.
+find_sanitizer() {
+    local folder
+    for folder in $(echo "$PATH" | tr : ' ') /usr/local/cuda/bin \
+        /usr/local/cuda/compute-sanitizer /usr/local/cuda-*/bin \
+        /usr/local/cuda-*/compute-sanitizer /opt/nvidia/*/compute-sanitizer \
+        /opt/cuda/bin; do
+        if [ -x "$folder/compute-sanitizer" ]; then
+            SANITIZER=$folder/compute-sanitizer
+            return
+        fi
+    done
+    SANITIZER=
+}
+
 # The tiny tower and single kernels: they are ten to a hundred times slower so.
 # Every tool has its turn at a program before the next, should time be short.
 run_sanitizers() {
     local tool program
-    PATH=$PATH:/usr/local/cuda/bin
-    if ! command -v compute-sanitizer >/dev/null; then
+    find_sanitizer
+    if [ -z "$SANITIZER" ]; then
         skip sanitizers "no compute-sanitizer"
         return
     fi
     section 90
-    for program in encode_invariance kernel_attention kernel_linear \
-        kernel_linear_swiglu kernel_linear_rows kernel_patch_embed \
+    for program in encode_invariance kernel_rms_norm kernel_linear_swiglu \
+        kernel_attention kernel_linear kernel_linear_rows kernel_patch_embed \
         kernel_resample; do
+        [ -x "bin/$program" ] || continue
         set --
         [ $program != encode_invariance ] || set -- "$PARTS/tiny" --small
         for tool in memcheck racecheck synccheck initcheck; do
-            step "$tool-${program#kernel_}" 15 compute-sanitizer --tool $tool \
+            step "$tool-${program#kernel_}" 15 "$SANITIZER" --tool $tool \
                 --error-exitcode 9 "bin/$program" "$@"
         done
     done
@@ -286,26 +335,41 @@ run_sanitizers() {
 run_timings() {
     section $TOTAL
     watch_clocks
-    step time-encode 40 bin/encode "$PARTS/7b" --json "$PARTS/encode.json"
+    # shellcheck disable=SC2086
+    step time-encode 75 bin/encode "$PARTS/7b" $TINY --kernels $PRODUCTS \
+        --json "$PARTS/encode.json"
     show time-encode
-    step time-kernels 75 bin/ops --kernels $PRODUCTS --json "$PARTS/ops.json"
+    # shellcheck disable=SC2086
+    step time-kernels 75 bin/ops $TINY --kernels $PRODUCTS \
+        --json "$PARTS/ops.json"
     show time-kernels 80
-    if [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then
+    if [ "$KIND" = hardware ] && [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then
         step products-table 5 "$PYTHON" "$ROOT/bench/gpu/report.py" products \
             "$PARTS/ops.json"
         show products-table
     fi
-    if [ -n "$TORCH" ]; then
+    if [ "$KIND" = hardware ] && [ -n "$TORCH" ]; then
         step time-cublas 50 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" matmul \
             "$PARTS/ops.json" "$PARTS/cublas.json"
         show time-cublas
         step time-torch $TOTAL "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
             towers "$PARTS/7b" "$PARTS/towers.json"
         show time-torch
-    else
+    elif [ "$KIND" = hardware ]; then
         skip time-torch "no python3 with torch and transformers"
+    else
+        skip time-torch "no hardware, nothing is timed"
     fi
     stop_watching
+}
+
+# It may take some seconds, or never end where a machine lacks what it wants.
+find_torch() {
+    TORCH=
+    if [ -n "$PYTHON" ] && timeout -k 5 60 "$PYTHON" -c \
+        'import numpy, safetensors, torch, transformers' >/dev/null 2>&1; then
+        TORCH=yes
+    fi
 }
 
 run() {
@@ -317,13 +381,15 @@ run() {
     WATCHER=
     trap 'stop_watching; rm -rf "$PARTS"' EXIT
     PYTHON=$(command -v python3 || true)
-    TORCH=
     CARD=$(card)
-    TINY=
+    TINY='' SMALL=''
     GOLDEN="tiny 7b 72b"
+    PARITY="--torch-device cuda"
     if [ "$KIND" != hardware ]; then
-        TINY=--tiny GOLDEN=tiny
+        TINY=--tiny SMALL=--small GOLDEN=tiny PARITY="--sizes 112x84"
         SLOW=4 TOTAL=$((TOTAL * 4)) # it simulates
+        # RUNPATHs of a build folder yield to it.
+        export LD_LIBRARY_PATH="$STAGE/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
     fi
     choose_report
     cd "$STAGE" || die "no $STAGE"
@@ -331,20 +397,10 @@ run() {
     echo "$KIND, $(cat commit), $CARD"
     find_cublaslt
     run_correct
-    if [ "$KIND" = hardware ]; then
-        # Some seconds: only now.
-        [ -z "$PYTHON" ] ||
-            "$PYTHON" -c 'import numpy, safetensors, torch, transformers' \
-                2>/dev/null && TORCH=yes
-        run_full_depth
-        run_sanitizers
-        run_timings
-    else
-        section 60
-        step time-kernels 60 bin/ops --tiny --kernels $PRODUCTS
-        show time-kernels
-        echo "no hardware, nothing is timed"
-    fi
+    find_torch
+    run_full_depth
+    run_sanitizers
+    run_timings
     report
     echo "$REPORT: $BAD steps failed or were cut, $SECONDS s"
     [ $BAD = 0 ]
@@ -361,17 +417,24 @@ choose_report() {
 
 # ---- rehearse ----------------------------------------------------------------
 
-rehearse() {
-    TREE=$ROOT/build/rehearsal-tree
-    STAGE=$ROOT/build/rehearsal
-    mkdir -p "$TREE"
-    configure "$TREE" -DORIEL_CUDA=OFF
-    # shellcheck disable=SC2046
-    set -- $(programs sim sim)
-    # shellcheck disable=SC2046
-    ninja -C "$TREE" oriel_cuda_rehearsal oriel_image \
-        $(for pair; do echo "${pair#*=}"; done | sed 's/^oriel$/oriel_tool/') \
-        >"$TREE/ninja.log" 2>&1 || die "the build failed: see $TREE/ninja.log"
+rehearse() { # a build folder, or nothing
+    if [ $# -gt 0 ]; then
+        TREE=$(cd "$1" && pwd) || die "no folder $1"
+        STAGE=${ORIEL_STAGE:-$TREE/rehearsal}
+        # shellcheck disable=SC2046
+        set -- $(programs sim sim rms_norm swiglu)
+    else
+        TREE=$ROOT/build/rehearsal-tree
+        STAGE=${ORIEL_STAGE:-$ROOT/build/rehearsal}
+        # shellcheck disable=SC2046
+        set -- $(programs sim sim)
+        mkdir -p "$TREE"
+        configure "$TREE" -DORIEL_CUDA=OFF
+        # shellcheck disable=SC2046
+        ninja -C "$TREE" oriel_cuda_rehearsal oriel_image $(targets "$@") \
+            >"$TREE/ninja.log" 2>&1 ||
+            die "the build failed: see $TREE/ninja.log"
+    fi
     stage "$TREE" "$TREE/bench/gpu/rehearsal/liboriel-cuda.so" "$@"
     echo rehearsal >"$STAGE/kind"
     record_instructions "$TREE"
@@ -381,6 +444,9 @@ rehearse() {
 case ${1:-} in
 build) build ;;
 run) run ;;
-rehearse) rehearse ;;
-*) die "usage: bench/on-gpu.sh build|run|rehearse" ;;
+rehearse)
+    shift
+    rehearse "$@"
+    ;;
+*) die "usage: bench/on-gpu.sh build|run|rehearse [BUILD]" ;;
 esac

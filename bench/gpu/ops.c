@@ -2,7 +2,7 @@
 /*
  * ops.c - every kernel alone: checked, then timed
  *
- *     oriel_gpu_ops [--tiny] [--json FILE]
+ *     oriel_gpu_ops [--tiny] [--kernels own|both] [--json FILE]
  *
  * At one picture of 448 x 448, one of 1036 x 1036 and 64 of 448 x 448, with the
  * widths of the 7B model and random operands: three rows against double
@@ -79,39 +79,58 @@ static void
 write_times(const bench *b, const timing *t)
 {
     fprintf(b->json,
-            "\"hot_s\": {\"median\": %.4g, \"p10\": %.4g, \"p90\": %.4g, "
+            ",\n   \"hot_s\": {\"median\": %.4g, \"p10\": %.4g, \"p90\": %.4g, "
             "\"n\": %d},\n   \"cold_s\": {\"median\": %.4g, \"p10\": %.4g, "
             "\"p90\": %.4g, \"n\": %d}",
             t->hot.median, t->hot.p10, t->hot.p90, t->hot.n, t->cold.median,
             t->cold.p10, t->cold.p90, t->cold.n);
 }
 
-/* The row of JSON stays open: cuBLASLt's may follow. */
+/* The row of JSON stays open: cuBLASLt's may follow.  't' NULL: no hardware. */
 static void
-show(bench *b, const size *s, const op_case *c, const timing *t)
+write_row(bench *b, const size *s, const op_case *c, const timing *t)
 {
-    const bench_times *hot = &t->hot, *cold = &t->cold;
-    const double bytes = c->op->bytes(c), flops = c->op->flops(c);
-
-    printf("%-14s %-24s %7lld rows  %8.1f us hot %8.1f cold  %7.0f GB/s "
-           "%6.1f TFLOP/s\n",
-           s->name, c->op->name, (long long)c->rows, hot->median * 1e6,
-           cold->median * 1e6, bytes / cold->median * 1e-9,
-           flops / hot->median * 1e-12);
-    fflush(stdout);
     if (!b->json)
         return;
     fprintf(b->json,
             "%s\n  {\"size\": \"%s\", \"op\": \"%s\", \"product\": %s, "
             "\"rows\": %lld, \"columns\": %zu, \"depth\": %d, \"bytes\": %.0f, "
-            "\"flops\": %.0f,\n   ",
+            "\"flops\": %.0f",
             b->rows++ ? "," : "", s->name, c->op->name,
             c->op->is_product ? "true" : "false", (long long)c->rows,
             c->op->is_product ? c->weight.bytes / 2 / (size_t)c->depth
                               : (size_t)c->columns,
-            c->op->is_product ? c->depth : 0, bytes, flops);
-    write_times(b, t);
+            c->op->is_product ? c->depth : 0, c->op->bytes(c), c->op->flops(c));
+    if (t)
+        write_times(b, t);
     b->open = true;
+}
+
+static void
+show(bench *b, const size *s, const op_case *c, const timing *t)
+{
+    const bench_times *hot = &t->hot, *cold = &t->cold;
+
+    printf("%-14s %-24s %7lld rows  %8.1f us hot %8.1f cold  %7.0f GB/s "
+           "%6.1f TFLOP/s\n",
+           s->name, c->op->name, (long long)c->rows, hot->median * 1e6,
+           cold->median * 1e6, c->op->bytes(c) / cold->median * 1e-9,
+           c->op->flops(c) / hot->median * 1e-12);
+    fflush(stdout);
+    write_row(b, s, c, t);
+}
+
+static void
+write_library(const bench *b, const op_case *c, const char *key,
+              const timing *t)
+{
+    if (!b->json)
+        return;
+    fprintf(b->json, ",\n   \"%s\": {\"algorithm\": \"%s\"", key,
+            op_library_algorithm(c));
+    if (t)
+        write_times(b, t);
+    fprintf(b->json, "}");
 }
 
 static void
@@ -119,12 +138,7 @@ show_library(const bench *b, const op_case *c, const char *key, const timing *t)
 {
     printf("%14s %-24s %s: %8.1f us hot %8.1f cold\n", "", c->op->name, key,
            t->hot.median * 1e6, t->cold.median * 1e6);
-    if (!b->json)
-        return;
-    fprintf(b->json, ",\n   \"%s\": {\"algorithm\": \"%s\",\n   ", key,
-            op_library_algorithm(c));
-    write_times(b, t);
-    fprintf(b->json, "}");
+    write_library(b, c, key, t);
 }
 
 /* For the choice among cuBLASLt's algorithms; without hardware it is the first
@@ -151,6 +165,7 @@ bench_algorithm(const bench *b, op_case *c, const char *key)
     if (!stopwatch_is_real()) {
         printf("%14s %-24s %s: right, %s\n", "", c->op->name, key,
                op_library_algorithm(c));
+        write_library(b, c, key, NULL);
         return 0;
     }
     if (time_case(c, &t))
@@ -183,10 +198,11 @@ bench_op(bench *b, const size *s, const op *which, const oriel_plan_info *info)
     if (result)
         return result;
     result = op_case_check(&c);
-    if (!result && !stopwatch_is_real())
+    if (!result && !stopwatch_is_real()) {
         printf("%-14s %-24s %7lld rows  right; no hardware, nothing is timed\n",
                s->name, which->name, (long long)c.rows);
-    else if (!result) {
+        write_row(b, s, &c, NULL);
+    } else if (!result) {
         result = time_case(&c, &own);
         if (!result)
             show(b, s, &c, &own);

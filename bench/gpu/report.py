@@ -89,6 +89,8 @@ def with_shares(ops, cublas):
         else None
     peers = {(p["size"], p["op"]): p for p in rows_of(cublas, "products")}
     for op in ops["ops"]:
+        if "hot_s" not in op:
+            continue  # a rehearsal
         hot, cold = op["hot_s"]["median"], op["cold_s"]["median"]
         op["cold_bytes_per_s"] = op["bytes"] / cold
         op["hot_flops_per_s"] = op["flops"] / hot
@@ -104,16 +106,23 @@ def with_shares(ops, cublas):
     return ops
 
 
-def encoder_shares(rows, cublas):
-    """Each encode's rate, and its share of the card's own matrix rate."""
+def encoder_shares(encode, cublas):
+    """Each encode's rate, its share of the card's own matrix rate, and its time
+    over that of our own products launched kernel by kernel."""
     matrix = cublas.get("matrix_flops_per_s") if isinstance(cublas, dict) \
         else None
-    for row in rows if isinstance(rows, list) else []:
-        rate = row["flops"] / row["seconds"]["median"]
-        row["flops_per_s"] = rate
+    rows = [row for row in rows_of(encode, "rows") if "seconds" in row]
+    own = {row["size"]: row["seconds"]["median"] for row in rows
+           if (row["kernels"], row["how"]) == ("own", "direct")}
+    for row in rows:
+        seconds = row["seconds"]["median"]
+        row["flops_per_s"] = row["flops"] / seconds
+        row["images_per_s"] = row["images"] / seconds
+        if row["size"] in own:
+            row["over_own_direct"] = seconds / own[row["size"]]
         if matrix:
-            row["share_of_matrix_rate"] = rate / matrix
-    return rows
+            row["share_of_matrix_rate"] = row["flops_per_s"] / matrix
+    return encode
 
 
 # cuBLASLt must be worth a library more: this much faster over all sizes.
@@ -128,7 +137,7 @@ def products(ops):
     """Per product of a block: own over cuBLASLt's time, and the proposal."""
     made = {}
     for op in rows_of(ops, "ops"):
-        if "cublaslt" not in op:
+        if "hot_s" not in op.get("cublaslt", {}):
             continue
         name = op["op"].split()[-1]
         fixed = op["cublaslt"]["hot_s"]["median"]
