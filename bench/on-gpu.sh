@@ -248,6 +248,9 @@ run_correct() { # everything that must be right
     step instructions 30 bin/instructions compare instructions.bin \
         "$PARTS/instructions.json"
     [ "$status" != 77 ] || die "no GPU: there is nothing to show"
+    # Without a cpu backend beside it, it fails for that alone.
+    step doctor 30 bash -c 'bin/oriel doctor --json || [ $? = 5 ]'
+    cp "$PARTS/doctor.log" "$PARTS/doctor.json"
     if [ -x bin/sweep ]; then
         step approximations 30 bin/sweep
         cp "$PARTS/approximations.log" "$PARTS/sweep.json"

@@ -349,6 +349,20 @@ ORIEL_API oriel_status oriel_device_get_info(int32_t device,
                                              oriel_device_info *info,
                                              oriel_error *err);
 
+/*
+ * Load all that there is for a device and say in one line what the driver took:
+ * "16 kernels: sm_90a machine code", and behind it by name each kernel that is
+ * not what the device should run, as "; but rope: compute_80 PTX, compiled by
+ * the driver".  'line' is cut to 'line_bytes'; empty for the CPU.  Makes a CUDA
+ * context on the device, and may take seconds; an encoder loads its own
+ * kernels and logs the same.  Threads: any.  ORIEL_ERR_DEVICE, _ARGUMENT,
+ * _MEMORY, _FAULT
+ */
+ORIEL_API oriel_status oriel_device_examine(int32_t device,
+                                            int32_t device_index, char *line,
+                                            size_t line_bytes,
+                                            oriel_error *err);
+
 typedef struct oriel_encoder_options {
     uint32_t struct_size;
     int32_t device;         /* AUTO: CUDA if there is one, else CPU */

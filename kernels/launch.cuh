@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "ops.h"
+
 #include <cuda_runtime.h>
 #include <stdint.h>
 
@@ -30,6 +32,18 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
     return cudaLaunchKernelExC(&config, (const void *)kernel, pointers);
 }
 
+/* For whoever wants to know what was loaded. */
+static inline void
+note_loaded(const cudaFuncAttributes &attributes)
+{
+    oriel_cuda_loaded *loads = oriel_cuda_loads;
+
+    if (!loads || loads->n == ORIEL_CUDA_KERNELS_MOST)
+        return;
+    loads->kernel[loads->n++] = {loads->op, attributes.binaryVersion,
+                                 attributes.ptxVersion};
+}
+
 /* Once a device, before the first launch: the shared memory a kernel may ask
    for; it also loads the kernel, which must not happen inside a capture. */
 template <class... Parameters>
@@ -44,5 +58,7 @@ prepare(void (*kernel)(Parameters...), size_t shared_bytes)
         error = cudaFuncSetAttribute(
             (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
             (int)shared_bytes);
+    if (error == cudaSuccess)
+        note_loaded(attributes);
     return error;
 }

@@ -20,6 +20,26 @@ extern "C" {
 
 enum { ORIEL_CUDA_F32 = 1, ORIEL_CUDA_BF16 = 2, ORIEL_CUDA_F16 = 3 };
 
+/* What the driver loaded for each kernel that a _prepare made ready, as
+   cudaFuncGetAttributes tells it: 90 for 9.0. */
+enum { ORIEL_CUDA_KERNELS_MOST = 64 };
+typedef struct oriel_cuda_loaded {
+    const char *op; /* whose _prepare is under way: set by who calls it */
+    int32_t n;
+    struct {
+        const char *op;
+        int32_t machine_code; /* of the code that runs */
+        int32_t ptx;          /* that it was compiled from, when the library was
+                                 built or by the driver */
+    } kernel[ORIEL_CUDA_KERNELS_MOST];
+} oriel_cuda_loaded;
+/* Where this thread's _prepares note it; NULL: it is not wanted. */
+#ifdef __cplusplus
+inline thread_local oriel_cuda_loaded *oriel_cuda_loads;
+#else
+extern _Thread_local oriel_cuda_loaded *oriel_cuda_loads;
+#endif
+
 /* rms_norm.cu */
 typedef struct oriel_rms_norm_args {
     const uint16_t *x;      /* bf16 [rows, columns] */

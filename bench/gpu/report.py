@@ -188,6 +188,7 @@ def main():
     report = {
         "about": about(parts),
         "steps": steps(parts),
+        "doctor": load(parts / "doctor.json"),
         "instructions": load(parts / "instructions.json"),
         "approximations": load(parts / "sweep.json"),
         "golden": load(parts / "golden.json"),

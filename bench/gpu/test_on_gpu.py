@@ -24,7 +24,7 @@ SCRIPT = Path(__file__).resolve().parent.parent / "on-gpu.sh"
 
 TOOLS = ["memcheck", "racecheck", "synccheck", "initcheck"]
 # Section by section; what must be right comes before what is timed.
-CORRECT = ["instructions", "approximations", "kernel-rms_norm", "kernel-swiglu",
+CORRECT = ["instructions", "doctor", "approximations", "kernel-rms_norm", "kernel-swiglu",
            "invariance-ops", "checkpoint-tiny", "invariance-tiny",
            "checks-tiny", "invariance-tiny-cublaslt", "golden"]
 FULL = ["checkpoint-7b", "invariance-7b", "invariance-7b-cublaslt", "parity-7b"]
@@ -48,6 +48,7 @@ JSON = {  # by program
     "instructions": [{"name": "mma", "wrong": 0}],
     "sweep": [{"instruction": "ex2_approx"}],
     "golden": [{"case": "tiny"}],
+    "doctor": {"tool": "0.1.0"},
     "encode": {"own": "a description", "rows": [
         ENCODE, dict(ENCODE, how="graphs", seconds=dict(SECONDS, median=1))]},
     "ops": {"device": {"name": "GPU", "capability": "9.0"},
@@ -73,6 +74,7 @@ last="${*: -1}"
 case $what in
 instructions*) leave instructions "$last" ;;
 sweep*) cat "$JSON_FOLDER/sweep" ;;
+"oriel doctor"*) cat "$JSON_FOLDER/doctor"; exit 5 ;;
 *" --json "*) leave "${0##*/}" "$last" ;;
 esac
 """,
@@ -176,6 +178,7 @@ class StandIns(unittest.TestCase):
         report = self.place.run()[2]
         for part, program in (("instructions", "instructions"),
                               ("approximations", "sweep"), ("golden", "golden"),
+                              ("doctor", "doctor"),
                               ("parity", "parity_hf.py"), ("torch", "towers")):
             self.assertEqual(report[part], JSON[program])
         op = report["kernels"]["ops"][0]
@@ -288,6 +291,8 @@ def rehearse(build):
     assert report["about"]["kind"] == "rehearsal"
     assert report["about"]["commit"] != "unknown" or not shutil.which("git")
     assert all(row["wrong"] == 0 for row in report["instructions"])
+    gpu = next(d for d in report["doctor"]["devices"] if d["device"] == "cuda")
+    assert gpu["kernels"].endswith(" kernels: sm_90a machine code"), gpu
     assert report["golden"] and report["golden"] != {"unreadable": "golden.json"}
     ops = {row["op"] for row in report["kernels"]["ops"]}
     assert len(ops) >= 10 and report["kernels"]["wrong"] == 0, ops

@@ -71,6 +71,20 @@ device_json(const char *name, int32_t device, int32_t index)
         info.threads, "memory_bytes", (json_int_t)info.memory_bytes);
 }
 
+/* Which image each kernel is; asked of devices that have kernels. */
+static void
+add_kernels(json_t *of, int32_t device, int32_t index)
+{
+    char line[512];
+    oriel_error err;
+    oriel_status status =
+        oriel_device_examine(device, index, line, sizeof(line), &err);
+
+    if (status || line[0])
+        json_object_set_new(of, "kernels",
+                            json_string(status ? err.message : line));
+}
+
 static json_t *
 devices_json(void)
 {
@@ -82,6 +96,8 @@ devices_json(void)
         json_t *device = device_json("cuda", ORIEL_DEVICE_CUDA, i);
         bool present = json_is_true(json_object_get(device, "present"));
 
+        if (present)
+            add_kernels(device, ORIEL_DEVICE_CUDA, i);
         /* The first absent one tells why there is none. */
         if (present || i == 0)
             list = oriel_json_append(list, json_incref(device));
@@ -162,6 +178,8 @@ print_device(const json_t *d)
     printf("%-10s %s; auto precision is %s, %s\n", text_of(d, "device"),
            text_of(d, "description"), text_of(d, "precision"),
            cli_text_bytes((uint64_t)number_of(d, "memory_bytes")).text);
+    if (json_object_get(d, "kernels"))
+        printf("%-10s %s\n", "kernels", text_of(d, "kernels"));
 }
 
 static void
@@ -218,7 +236,7 @@ const cli_command cli_cmd_doctor = {
         "much\n"
         "memory the control group leaves, which devices can be used or why "
         "not,\n"
-        "which image of the kernels a GPU takes, and which libraries are "
+        "which image of each kernel a GPU runs, and which libraries are "
         "loaded\n"
         "from where. Exit status 5 if not even the CPU can be used.\n",
     .examples = "Why does it not take my GPU?\n"

@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "cuda/errors.h"
+#include "cuda/prepare.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,29 +13,6 @@
 
 /* What a call sends beyond this while the device lags behind, it waits for. */
 enum { SLOTS = 8, SLOT_BYTES = 1 << 20 };
-
-/* Everything that is lazy: afterwards a launch neither loads nor allocates. */
-static oriel_status
-prepare_kernels(int32_t head_dim, oriel_error *err)
-{
-    cudaError_t e;
-
-    (void)((e = oriel_cuda_rms_norm_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_expand_plan_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_resample_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_patch_embed_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_linear_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_linear_swiglu_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_swiglu_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_linear_gelu_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_linear_rows_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_rope_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_window_attention_prepare(head_dim)) != cudaSuccess ||
-           (e = oriel_cuda_full_attention_prepare(head_dim)) != cudaSuccess ||
-           (e = oriel_cuda_store_rows_prepare()) != cudaSuccess ||
-           (e = oriel_cuda_store_bytes_prepare()) != cudaSuccess);
-    return oriel_cuda_check(e, "loading the kernels", err);
-}
 
 /* By the table or as asked for: context.h's products. */
 static oriel_status
@@ -61,7 +39,8 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     oriel_status status = oriel_cuda_describe(c->device_index, &info, err);
 
     if (!status)
-        status = prepare_kernels(c->weights->shapes.head_dim, err);
+        status = oriel_cuda_prepare_logged(c->weights->shapes.head_dim,
+                                           c->device_index, config->call, err);
     if (!status)
         status = make_products(c, config, err);
     if (!status)

@@ -68,6 +68,11 @@ void oriel_lt_forget(const oriel_lt *lt, oriel_lt_product *product);
 void oriel_lt_describe(const oriel_lt *lt, const oriel_lt_product *product,
                        char *line, size_t line_bytes);
 
+/* cublaslt_warm.c: run it on scratch and wait: what the library loads for it is
+   loaded then, and not in a capture.  On the current device. */
+oriel_status oriel_lt_warm(const oriel_lt *lt, const oriel_lt_product *product,
+                           oriel_error *err);
+
 /* Enqueue; columns and depth are the product's. */
 oriel_status oriel_lt_run(const oriel_lt *lt, const oriel_lt_product *product,
                           const oriel_linear_args *args, cudaStream_t stream,

@@ -8,6 +8,7 @@
  */
 #include "base/version.h"
 #include "cuda/context.h"
+#include "cuda/prepare.h"
 
 #include <string.h>
 
@@ -63,6 +64,7 @@ static const oriel_backend backend = {
     .name = "cuda",
     .memory = ORIEL_MEMORY_DEVICE,
     .describe = oriel_cuda_describe,
+    .examine = oriel_cuda_examine,
     .check = oriel_cuda_check_network,
     .load_weights = oriel_cuda_load_weights,
     .weight_bytes = oriel_cuda_weight_bytes,

@@ -70,7 +70,7 @@ best_of(const char *images, int32_t capability, bool as_code)
 oriel_cuda_image
 oriel_cuda_image_among(const char *images, int32_t capability)
 {
-    oriel_cuda_image image = {""};
+    oriel_cuda_image image = {0};
     bool as_code = true;
     entry e = best_of(images, capability, as_code);
 
@@ -78,6 +78,8 @@ oriel_cuda_image_among(const char *images, int32_t capability)
         as_code = false;
         e = best_of(images, capability, as_code);
     }
+    image.architecture = e.architecture;
+    image.as_code = as_code;
     if (e.architecture)
         snprintf(image.text, sizeof(image.text), "%s_%d%s %s",
                  as_code ? "sm" : "compute", e.architecture,

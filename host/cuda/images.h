@@ -3,9 +3,12 @@
 #ifndef ORIEL_CUDA_IMAGES_H
 #define ORIEL_CUDA_IMAGES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct oriel_cuda_image {
+    int32_t architecture; /* 90; 0: none */
+    bool as_code;         /* machine code; else PTX */
     char text[32]; /* "sm_90a machine code", "compute_80 PTX"; "": none */
 } oriel_cuda_image;
 

@@ -84,6 +84,8 @@ choose_all(oriel_cuda_products *p, const oriel_cuda_shapes *shapes,
             continue;
         p->product[i] = shape_of((oriel_cuda_product)i, shapes);
         status = oriel_lt_choose(&p->lt, &p->product[i], err);
+        if (!status)
+            status = oriel_lt_warm(&p->lt, &p->product[i], err);
         if (status)
             return status;
         oriel_lt_describe(&p->lt, &p->product[i], line, sizeof(line));

@@ -53,6 +53,11 @@ typedef struct oriel_backend {
     oriel_status (*describe)(int32_t device_index, oriel_device_info *info,
                              oriel_error *err);
 
+    /* Load everything there is for the device and say in one line what that is;
+       NULL: there is nothing to load.  ORIEL_ERR_DEVICE, _MEMORY, _FAULT */
+    oriel_status (*examine)(int32_t device_index, char *line, size_t line_bytes,
+                            oriel_error *err);
+
     /* Refuse by name what this backend cannot run: ORIEL_ERR_UNSUPPORTED. */
     oriel_status (*check)(const oriel_network *network, int32_t precision,
                           oriel_error *err);

@@ -48,6 +48,16 @@ describe(int32_t device_index, oriel_device_info *info, oriel_error *err)
 }
 
 static oriel_status
+examine(int32_t device_index, char *line, size_t line_bytes, oriel_error *err)
+{
+    if (device_index == FAULT)
+        return fail(err, ORIEL_ERR_FAULT, "the device fell off the bus");
+    strncpy(line, "kernels that fail", line_bytes - 1);
+    line[line_bytes - 1] = '\0';
+    return ORIEL_OK;
+}
+
+static oriel_status
 check(const oriel_network *network, int32_t precision, oriel_error *err)
 {
     (void)network;
@@ -198,6 +208,7 @@ oriel_backend_entry(const char *version)
         "failing",
         ORIEL_MEMORY_DEVICE,
         describe,
+        examine,
         check,
         load_weights,
         weight_bytes,

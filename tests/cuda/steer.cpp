@@ -52,6 +52,12 @@ steer_architecture(int device, int architecture)
 }
 
 void
+steer_image(uint64_t nth, int binary, int ptx)
+{
+    sim::set_image(nth, binary, ptx);
+}
+
+void
 steer_hold(cudaStream_t stream, int operations)
 {
     sim::hold_stream(stream, operations);

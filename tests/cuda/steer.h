@@ -23,6 +23,9 @@ void steer_interleave(uint64_t seed);
 void steer_devices(int count, int driver);
 /* What a device is, 80 for 8.0, with the limits of its kind. */
 void steer_architecture(int device, int architecture);
+/* The nth kernel that is prepared from now on has another image than the one
+   that its device takes; 0: none has. */
+void steer_image(uint64_t nth, int binary, int ptx);
 size_t steer_device_bytes(void);
 /* Run so many operations of a stream, and none behind them until it is released. */
 void steer_hold(cudaStream_t stream, int operations);

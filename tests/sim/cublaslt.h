@@ -10,7 +10,8 @@
  * Its algorithms differ in the order of their sums, and the heuristic's order
  * depends on all three sizes, as the library's does: who chooses by the rows at
  * hand gets other bytes.  The first it offers for many rows does not run for
- * few, one cannot run at all, and one leaves its cluster's shape open.
+ * few, one cannot run at all, and one leaves its cluster's shape open.  Their
+ * kernels are loaded when they first run.
  */
 #ifndef TESTS_SIM_CUBLASLT_H
 #define TESTS_SIM_CUBLASLT_H
@@ -31,6 +32,9 @@ void sim_lt_fail_call(uint64_t nth, oriel_lt_status status);
 uint64_t sim_lt_calls(void); /* since then */
 /* Every algorithm fails its check, at whatever size. */
 void sim_lt_no_algorithm(int on);
+/* As in a process where no algorithm has run: the first use of one loads it,
+   and is refused in a capture. */
+void sim_lt_unload(void);
 /* How often the heuristic was asked, and how many handles and descriptors there
    are. */
 uint64_t sim_lt_heuristics(void);

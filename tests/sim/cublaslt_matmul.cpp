@@ -11,6 +11,9 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace
@@ -284,9 +287,33 @@ check_call(const Call &call, size_t workspace_bytes)
     return sim::lt_check(p, call.algorithm);
 }
 
+/* What has run on a device is loaded there, as it is configured. */
+std::set<std::pair<int, std::string>> loaded;
+
+/* The library may load lazily: in a capture it must have before. */
+bool
+is_loaded(const LtAlgorithm &a, cudaStream_t stream)
+{
+    const CUstream_st *s = sim::resolve(stream);
+    const std::pair<int, std::string> key = {
+        sim::current_device(),
+        std::string(reinterpret_cast<const char *>(&a), sizeof(a))};
+
+    if (s && s->capture == cudaStreamCaptureStatusActive)
+        return loaded.count(key) > 0;
+    loaded.insert(key);
+    return true;
+}
+
 oriel_lt_status
 enqueue(const Call &call, cudaStream_t stream)
 {
+    if (!is_loaded(call.algorithm, stream)) {
+        sim::host_violation("cuBLASLt's product: an algorithm is first used in "
+                            "a capture");
+        (void)sim::forbidden_in_capture();
+        return ORIEL_LT_EXECUTION_FAILED;
+    }
     auto stamp = std::make_shared<uint64_t>(0);
     cudaError_t error =
         sim::enqueue(stream, {nullptr, [=] { begin(call, stamp.get()); }});
@@ -297,6 +324,12 @@ enqueue(const Call &call, cudaStream_t stream)
 }
 
 } // namespace
+
+extern "C" void
+sim_lt_unload(void)
+{
+    loaded.clear();
+}
 
 extern "C" oriel_lt_status
 cublasLtMatmul(oriel_lt_handle handle, oriel_lt_desc desc, const void *alpha,

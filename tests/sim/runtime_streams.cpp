@@ -26,6 +26,20 @@ std::map<std::pair<int, const void *>, size_t> prepared;
 std::mt19937_64 interleaving(1);
 uint64_t operations, faulting_operation;
 cudaError_t fault;
+uint64_t kernels_prepared, other_image;
+int other_binary, other_ptx;
+
+/* What a driver takes of machine code for 80, 86, 89, 90, 100 and 120 and PTX of
+   80, which it compiles for what has none of its generation. */
+void
+take_image(int architecture, cudaFuncAttributes *attributes)
+{
+    attributes->binaryVersion = architecture;
+    attributes->ptxVersion = 80;
+    for (int with_code : {80, 86, 89, 90, 100, 120})
+        if (with_code <= architecture && with_code / 10 == architecture / 10)
+            attributes->binaryVersion = attributes->ptxVersion = with_code;
+}
 
 void
 run_operation(sim::Operation &operation)
@@ -131,14 +145,29 @@ set_interleaving(uint64_t seed)
     interleaving.seed(seed);
 }
 
+void
+set_image(uint64_t nth, int binary, int ptx)
+{
+    kernels_prepared = 0;
+    other_image = nth;
+    other_binary = binary;
+    other_ptx = ptx;
+}
+
 cudaError_t
-prepare_kernel(const void *kernel, size_t shared_bytes)
+prepare_kernel(const void *kernel, size_t shared_bytes,
+               cudaFuncAttributes *attributes)
 {
     ENTER();
     NOT_IN_CAPTURE();
     if (shared_bytes > device_limits(current_device()).shared_bytes)
         return result(cudaErrorInvalidValue);
     prepared[{current_device(), kernel}] = shared_bytes;
+    take_image(device_limits(current_device()).architecture, attributes);
+    if (other_image && ++kernels_prepared == other_image) {
+        attributes->binaryVersion = other_binary;
+        attributes->ptxVersion = other_ptx;
+    }
     return cudaSuccess;
 }
 

@@ -4,6 +4,8 @@
 
 #include "../runtime.hpp"
 
+#include "ops.h"
+
 #include <tuple>
 
 namespace sim
@@ -44,5 +46,13 @@ template <class... Parameters>
 static cudaError_t
 prepare(void (*kernel)(Parameters...), size_t shared_bytes)
 {
-    return sim::prepare_kernel((const void *)kernel, shared_bytes);
+    oriel_cuda_loaded *loads = oriel_cuda_loads;
+    cudaFuncAttributes attributes = {};
+    cudaError_t error =
+        sim::prepare_kernel((const void *)kernel, shared_bytes, &attributes);
+
+    if (error == cudaSuccess && loads && loads->n < ORIEL_CUDA_KERNELS_MOST)
+        loads->kernel[loads->n++] = {loads->op, attributes.binaryVersion,
+                                     attributes.ptxVersion};
+    return error;
 }

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* prepare.c - every kernel loaded, and what the driver took for it */
+#include "cuda/prepare.h"
+
+#include "base/memory.h"
+#include "cuda/device.h"
+#include "cuda/errors.h"
+#include "cuda/images.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- Loading -------------------------------------------------------------- */
+
+static const struct {
+    const char *op;
+    cudaError_t (*prepare)(void);
+} plain[] = {
+    {"rms_norm", oriel_cuda_rms_norm_prepare},
+    {"expand_plan", oriel_cuda_expand_plan_prepare},
+    {"resample", oriel_cuda_resample_prepare},
+    {"patch_embed", oriel_cuda_patch_embed_prepare},
+    {"linear", oriel_cuda_linear_prepare},
+    {"linear_swiglu", oriel_cuda_linear_swiglu_prepare},
+    {"swiglu", oriel_cuda_swiglu_prepare},
+    {"linear_gelu", oriel_cuda_linear_gelu_prepare},
+    {"linear_rows", oriel_cuda_linear_rows_prepare},
+    {"rope", oriel_cuda_rope_prepare},
+    {"store_rows", oriel_cuda_store_rows_prepare},
+    {"store_bytes", oriel_cuda_store_bytes_prepare},
+};
+
+static const struct {
+    const char *op;
+    cudaError_t (*prepare)(int32_t head_dim);
+} of_head_dim[] = {
+    {"window_attention", oriel_cuda_window_attention_prepare},
+    {"full_attention", oriel_cuda_full_attention_prepare},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static cudaError_t
+prepare_plain(void)
+{
+    cudaError_t error = cudaSuccess;
+
+    for (size_t i = 0; i < COUNT(plain) && error == cudaSuccess; i++) {
+        oriel_cuda_loads->op = plain[i].op;
+        error = plain[i].prepare();
+    }
+    return error;
+}
+
+static cudaError_t
+prepare_of_head_dim(int32_t head_dim)
+{
+    cudaError_t error = cudaSuccess;
+
+    for (size_t i = 0; i < COUNT(of_head_dim) && error == cudaSuccess; i++) {
+        oriel_cuda_loads->op = of_head_dim[i].op;
+        error = of_head_dim[i].prepare(head_dim);
+    }
+    return error;
+}
+
+oriel_status
+oriel_cuda_prepare(oriel_cuda_loaded *loaded, int32_t head_dim,
+                   oriel_error *err)
+{
+    cudaError_t error;
+
+    oriel_cuda_loads = loaded;
+    error = prepare_plain();
+    if (error == cudaSuccess)
+        error = prepare_of_head_dim(head_dim);
+    oriel_cuda_loads = NULL;
+    return oriel_cuda_check(error, "loading the kernels", err);
+}
+
+/* ---- Saying what was loaded ----------------------------------------------- */
+
+/* The line under construction; what does not fit is left out. */
+typedef struct writer {
+    char *at;
+    size_t left;
+} writer;
+
+__attribute__((format(printf, 2, 3))) static void
+say(writer *w, const char *format, ...)
+{
+    va_list arguments;
+    int n;
+
+    va_start(arguments, format);
+    n = vsnprintf(w->at, w->left, format, arguments);
+    va_end(arguments);
+    if (n < 0)
+        n = 0;
+    if ((size_t)n >= w->left)
+        n = w->left ? (int)w->left - 1 : 0;
+    w->at += n;
+    w->left -= (size_t)n;
+}
+
+/* Code that was compiled from older PTX was compiled by the driver, here. */
+static bool
+is_expected(const oriel_cuda_loaded *loaded, int32_t i,
+            const oriel_cuda_image *expected)
+{
+    return loaded->kernel[i].ptx == expected->architecture &&
+           (!expected->as_code ||
+            loaded->kernel[i].machine_code == expected->architecture);
+}
+
+static void
+say_other(writer *w, const oriel_cuda_loaded *loaded, int32_t i)
+{
+    int32_t code = loaded->kernel[i].machine_code;
+    int32_t ptx = loaded->kernel[i].ptx;
+
+    if (ptx < code)
+        say(w, "; but %s: compute_%d PTX, compiled by the driver",
+            loaded->kernel[i].op, ptx);
+    else
+        say(w, "; but %s: sm_%d machine code", loaded->kernel[i].op, code);
+}
+
+bool
+oriel_cuda_say_loaded(const oriel_cuda_loaded *loaded, int32_t capability,
+                      char *line, size_t line_bytes)
+{
+    oriel_cuda_image expected = oriel_cuda_image_of(capability);
+    writer w = {line, line_bytes};
+    int32_t n = 0;
+
+    for (int32_t i = 0; i < loaded->n; i++)
+        n += is_expected(loaded, i, &expected);
+    say(&w, "%d kernels: %s", n, expected.text);
+    for (int32_t i = 0; i < loaded->n; i++)
+        if (!is_expected(loaded, i, &expected))
+            say_other(&w, loaded, i);
+    return n == loaded->n;
+}
+
+oriel_status
+oriel_cuda_prepare_logged(int32_t head_dim, int32_t device_index,
+                          const oriel_hooks *call, oriel_error *err)
+{
+    oriel_cuda_loaded loaded = {0};
+    int32_t capability = 0;
+    char line[512];
+    bool well;
+    oriel_status status = oriel_cuda_prepare(&loaded, head_dim, err);
+
+    if (!status)
+        status = oriel_cuda_capability(device_index, &capability, err);
+    if (status)
+        return status;
+    well = oriel_cuda_say_loaded(&loaded, capability, line, sizeof(line));
+    oriel_log(call, well ? ORIEL_LOG_INFO : ORIEL_LOG_WARNING, line);
+    return ORIEL_OK;
+}
+
+/* ---- Without a network ---------------------------------------------------- */
+
+/* Of each size of head that has kernels of its own; others are among these. */
+static const int32_t head_dims[] = {16, 32, 64, 80, 128};
+
+static oriel_status
+load_all(oriel_cuda_loaded *loaded, oriel_error *err)
+{
+    cudaError_t error;
+
+    oriel_cuda_loads = loaded;
+    error = prepare_plain();
+    for (size_t i = 0; i < COUNT(head_dims) && error == cudaSuccess; i++)
+        error = prepare_of_head_dim(head_dims[i]);
+    oriel_cuda_loads = NULL;
+    return oriel_cuda_check(error, "loading the kernels", err);
+}
+
+oriel_status
+oriel_cuda_examine(int32_t device_index, char *line, size_t line_bytes,
+                   oriel_error *err)
+{
+    oriel_cuda_loaded loaded = {0};
+    oriel_device_info info;
+    oriel_cuda_scope scope = {0};
+    int32_t capability = 0;
+    oriel_status status = oriel_cuda_describe(device_index, &info, err);
+
+    if (status)
+        return status;
+    status = oriel_cuda_enter(&scope, device_index, err);
+    if (!status)
+        status = oriel_cuda_capability(device_index, &capability, err);
+    if (!status)
+        status = load_all(&loaded, err);
+    oriel_cuda_leave(&scope);
+    if (!status)
+        (void)oriel_cuda_say_loaded(&loaded, capability, line, line_bytes);
+    return status;
+}
