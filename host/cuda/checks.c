@@ -90,10 +90,11 @@ oriel_status
 oriel_cuda_sent(oriel_backend_context *c, oriel_cuda_upload *upload,
                 oriel_error *err)
 {
-    oriel_status status = oriel_cuda_upload_end(upload, err);
+    oriel_error without_place;
+    oriel_status status = oriel_cuda_upload_end(upload, &without_place);
 
-    return status ? status
-                  : oriel_cuda_enqueued(c, cudaSuccess, "cudaMemcpyAsync", err);
+    return oriel_cuda_enqueued(c, upload->error,
+                               status ? upload->call : "cudaMemcpyAsync", err);
 }
 
 /* ---- Guards -------------------------------------------------------------- */
