@@ -67,7 +67,8 @@ oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
     const gemm::Operands op = {args->x, args->weight, args->rows,
                                2 * args->columns, args->depth};
 
-    if (!gemm::within_limits(op, args->out, args->bias))
+    /* The product's columns are twice as many, so it would take 12. */
+    if (args->columns % 8 || !gemm::within_limits(op, args->out, args->bias))
         return cudaErrorInvalidValue;
     return launch(linear_swiglu, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,

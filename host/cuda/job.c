@@ -29,12 +29,23 @@ check_stream(oriel_backend_context *c, oriel_error *err)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "the stream's capture was invalidated before");
     c->capturing = capture == cudaStreamCaptureStatusActive;
-    if (!status && c->capturing && c->checks.on)
+    return status;
+}
+
+/* With checks on every step is waited for. */
+static oriel_status
+check_patience(const oriel_backend_context *c, oriel_error *err)
+{
+    if (c->checks.on && c->capturing)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "the stream is being captured, but with "
                           "ORIEL_CHECKS_ON every step is waited for: expected "
                           "a stream that is not");
-    return status;
+    if (c->checks.on && c->job->input->no_wait)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "input.no_wait is 1, but with ORIEL_CHECKS_ON every "
+                          "step is waited for: expected 0");
+    return ORIEL_OK;
 }
 
 static oriel_status
@@ -173,6 +184,8 @@ check_job(oriel_backend_context *c, oriel_error *err)
     oriel_status status = check_stream(c, err);
 
     if (!status)
+        status = check_patience(c, err);
+    if (!status)
         status = check_input(c, err);
     if (!status)
         status = check_output(c, err);
@@ -226,6 +239,9 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
         status = oriel_cuda_relax(&c->scope, err);
     if (!status)
         status = make_room(c, err);
+    /* A capture takes no slot. */
+    if (!status && job->input->no_wait && !c->capturing)
+        status = oriel_cuda_check_busy(c, err);
     if (!status)
         status = expand(c, err);
     if (status)

@@ -198,7 +198,8 @@ START_TEST(the_workspace_stays_as_it_is)
 }
 END_TEST
 
-/* The refusal spoils nothing: the capture goes on. */
+/* Neither may a call that waits; the refusal spoils nothing: the capture goes
+   on. */
 START_TEST(a_capture_is_refused)
 {
     rig r = rig_make(rig_shallow());
