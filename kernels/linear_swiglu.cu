@@ -12,7 +12,7 @@
  *
  * Limits   columns % 8 == 0, depth % 8 == 0; launch, order and bound: gemm.cuh.
  *
- * Error    with g, u exact and dg, du the bound of gemm.cuh on them:
+ * Error    with g, u exact and dg, du the bound d of gemm.cuh on them:
  *          |out - exact| <= 2^-8 |exact| + 1.1 |u| dg + |silu(g)| du +
  *          2^-21 |exact|, as silu' <= 1.1 and its two approximations are good
  *          to 2^-22 each.
