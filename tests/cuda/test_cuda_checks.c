@@ -198,7 +198,7 @@ START_TEST(the_workspace_stays_as_it_is)
 }
 END_TEST
 
-/* Neither may a call that waits; the refusal spoils nothing: the capture goes
+/* So is a call that must not wait.  A refusal spoils nothing: the capture goes
    on. */
 START_TEST(a_capture_is_refused)
 {
