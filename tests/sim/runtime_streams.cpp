@@ -3,9 +3,11 @@
 #include "runtime_state.hpp"
 
 #include "grid.hpp"
+#include "memory.hpp"
 #include "report.hpp"
 
 #include <map>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -83,6 +85,8 @@ draw_interleaving()
 void
 drain(const std::function<bool()> &done)
 {
+    std::optional<DeviceMemoryAccess> access; /* once for all that runs */
+
     for (;;) {
         std::vector<CUstream_st *> able;
 
@@ -97,6 +101,8 @@ drain(const std::function<bool()> &done)
         CUstream_st *next = able[draw_interleaving() % able.size()];
         Operation operation = std::move(next->queue.front());
         next->queue.pop_front();
+        if (!access)
+            access.emplace();
         run_operation(operation);
     }
 }
