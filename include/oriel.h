@@ -80,7 +80,8 @@ enum {
     ORIEL_ERR_DEVICE = 9,      /* no such device or no driver     UNAVAILABLE */
     ORIEL_ERR_FAULT = 10,      /* device failed: encoder is lost  INTERNAL    */
     ORIEL_ERR_CANCELLED = 11,  /* the cancel hook said so         CANCELLED   */
-    ORIEL_ERR_INTERNAL = 12    /* a bug in Oriel: please report   INTERNAL    */
+    ORIEL_ERR_INTERNAL = 12,   /* a bug in Oriel: please report   INTERNAL    */
+    ORIEL_ERR_BUSY = 13        /* input.no_wait: try again later  UNAVAILABLE */
 };
 
 typedef struct oriel_error {
@@ -427,8 +428,8 @@ typedef struct oriel_input {
     const size_t *pitches;     /* [sum of frames] bytes a line; NULL: tight */
     const void *pixel_values;  /* [patches, patch_columns], tight */
     size_t pixel_values_bytes;
-    int32_t dtype; /* of pixel_values; default F32 */
-    int32_t reserved;
+    int32_t dtype;   /* of pixel_values; default F32 */
+    int32_t no_wait; /* 1: on CUDA rather ORIEL_ERR_BUSY than wait */
 } oriel_input;
 #define ORIEL_INPUT_INIT \
     { \
@@ -482,8 +483,13 @@ typedef struct oriel_output {
  * pointers and row_bytes are multiples of 16; on CUDA row_bytes and a line of
  * the host's frames are below 2^31.  Threads: exclusive.
  *
+ * With input.no_wait a call on CUDA never waits: ORIEL_ERR_BUSY when the slots
+ * that it takes are not all free, as one a MiB of pageable pixels and one or two
+ * besides; ORIEL_ERR_CAPACITY when it takes more than there are; results are
+ * then of the device or pinned.
+ *
  * Nothing enqueued or written: ORIEL_ERR_ARGUMENT (missing pointer, wrong
- *   bytes, plan of another geometry), _CAPACITY (workspace), _UNSUPPORTED
+ *   bytes, plan of another geometry), _CAPACITY (workspace), _UNSUPPORTED, _BUSY
  * Output undefined: _CANCELLED, _MEMORY; _FAULT (destroy the encoder; a fault
  *   after return surfaces when the caller synchronises)
  */

@@ -34,6 +34,7 @@ oriel_status_name(oriel_status status)
         NAME(ORIEL_ERR_FAULT);
         NAME(ORIEL_ERR_CANCELLED);
         NAME(ORIEL_ERR_INTERNAL);
+        NAME(ORIEL_ERR_BUSY);
 #undef NAME
     default:
         return "unknown";

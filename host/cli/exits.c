@@ -6,7 +6,8 @@
 
 /*
  * ORIEL_ERR_ARGUMENT means that the calling program is wrong: what a user may
- * ask for is checked before the library is called, so the fault is ours.
+ * ask for is checked before the library is called, so the fault is ours.  The
+ * tool waits, so ORIEL_ERR_BUSY never comes.
  */
 static const int exits[] = {
     [ORIEL_OK] = CLI_DONE,
@@ -22,6 +23,7 @@ static const int exits[] = {
     [ORIEL_ERR_FAULT] = CLI_DEVICE,
     [ORIEL_ERR_CANCELLED] = CLI_SIGNAL,
     [ORIEL_ERR_INTERNAL] = CLI_INTERNAL,
+    [ORIEL_ERR_BUSY] = CLI_INTERNAL,
 };
 
 static const char *const meanings[] = {

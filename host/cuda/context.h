@@ -58,12 +58,20 @@ oriel_status oriel_cuda_send_pixel_values(oriel_backend_context *context,
                                           oriel_error *err);
 oriel_status oriel_cuda_send_sources(oriel_backend_context *context,
                                      oriel_error *err);
+/* What the device may read in its own time: pinned from end to end. */
+oriel_status oriel_cuda_find_pinned(bool *pinned, const void *memory,
+                                    size_t bytes, oriel_error *err);
 /* frames.c: frames resampled by the GPU into space.pixels. */
 oriel_status oriel_cuda_send_frames(oriel_backend_context *context,
                                     oriel_error *err);
 /* float_frames.c: resampled on this thread; not in a capture. */
 oriel_status oriel_cuda_send_float_frames(oriel_backend_context *context,
                                           oriel_error *err);
+
+/* busy.c: ORIEL_ERR_BUSY when the job, laid out and not in a capture, would wait
+   for the device; ORIEL_ERR_CAPACITY, _ARGUMENT when it would always. */
+oriel_status oriel_cuda_check_busy(const oriel_backend_context *context,
+                                   oriel_error *err);
 
 /* ---- The table's functions ---------------------------------------------- */
 

@@ -10,11 +10,11 @@
 #include "base/fail.h"
 #include "cuda/errors.h"
 
-/* What the device may read in its own time: pinned from end to end. */
-static oriel_status
-find_pinned(bool *pinned, const void *from, size_t bytes, oriel_error *err)
+oriel_status
+oriel_cuda_find_pinned(bool *pinned, const void *memory, size_t bytes,
+                       oriel_error *err)
 {
-    const void *ends[2] = {from, (const char *)from + bytes - 1};
+    const void *ends[2] = {memory, (const char *)memory + bytes - 1};
     oriel_status status = ORIEL_OK;
 
     *pinned = true;
@@ -37,7 +37,8 @@ oriel_cuda_send_pixel_values(oriel_backend_context *c, oriel_error *err)
     size_t bytes = input->pixel_values_bytes;
     oriel_cuda_upload upload;
     bool pinned;
-    oriel_status status = find_pinned(&pinned, input->pixel_values, bytes, err);
+    oriel_status status =
+        oriel_cuda_find_pinned(&pinned, input->pixel_values, bytes, err);
 
     if (status)
         return status;
@@ -114,7 +115,7 @@ send_frame(sender *s, const oriel_item *item, int64_t frame, oriel_error *err)
     size_t pitch = input->pitches ? input->pitches[frame] : line;
     const void *from = input->frames[frame];
     bool pinned;
-    oriel_status status = find_pinned(
+    oriel_status status = oriel_cuda_find_pinned(
         &pinned, from, ((size_t)item->height - 1) * pitch + line, err);
 
     if (!status && pinned)

@@ -201,6 +201,9 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
     if (!status)
         status = oriel_cuda_lay_out(&c->space, job->workspace, job->plan,
                                     &c->weights->shapes, c->kernels, err);
+    /* A capture takes no slot. */
+    if (!status && job->input->no_wait && !c->capturing)
+        status = oriel_cuda_check_busy(c, err);
     if (!status)
         status = oriel_cuda_send_metadata(c, err);
     if (status)

@@ -52,6 +52,26 @@ oriel_cuda_ring_destroy(oriel_cuda_ring *ring)
     memset(ring, 0, sizeof(*ring));
 }
 
+oriel_status
+oriel_cuda_ring_is_free(bool *free, const oriel_cuda_ring *ring, int32_t n,
+                        oriel_error *err)
+{
+    *free = true;
+    for (int32_t i = 0; i < n && *free; i++) {
+        int32_t slot = (ring->next + i) % ring->n_slots;
+        cudaError_t error = cudaSuccess;
+
+        if (ring->sent[slot])
+            error = cudaEventQuery(ring->events[slot]);
+        *free = error == cudaSuccess;
+        if (error == cudaErrorNotReady)
+            (void)cudaGetLastError(); /* that it is not ready is no error */
+        else if (error != cudaSuccess)
+            return oriel_cuda_check(error, "cudaEventQuery", err);
+    }
+    return ORIEL_OK;
+}
+
 /* ---- Writing ------------------------------------------------------------- */
 
 static void

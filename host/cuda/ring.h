@@ -34,6 +34,10 @@ oriel_status oriel_cuda_ring_create(oriel_cuda_ring *ring, int32_t n_slots,
 /* Waits for copies on their way; a zeroed or half-made ring is fine. */
 void oriel_cuda_ring_destroy(oriel_cuda_ring *ring);
 
+/* Whether the next 'n' slots could be taken at once; no more than there are. */
+oriel_status oriel_cuda_ring_is_free(bool *free, const oriel_cuda_ring *ring,
+                                     int32_t n, oriel_error *err);
+
 /* One stretch of device memory, written from front to back. */
 typedef struct oriel_cuda_upload {
     oriel_cuda_ring *ring; /* NULL: in a capture */

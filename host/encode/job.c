@@ -57,6 +57,15 @@ check_aligned(int32_t memory, const void *pointer, size_t pitch,
     return ORIEL_OK;
 }
 
+static oriel_status
+check_no_wait(int32_t no_wait, oriel_error *err)
+{
+    if (no_wait == 0 || no_wait == 1)
+        return ORIEL_OK;
+    return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                      "input.no_wait is %d, expected 0 or 1", no_wait);
+}
+
 oriel_status
 oriel_input_load(oriel_input *out, const oriel_input *from, oriel_error *err)
 {
@@ -68,8 +77,7 @@ oriel_input_load(oriel_input *out, const oriel_input *from, oriel_error *err)
     status = oriel_options_load(out, sizeof(*out), sizeof(oriel_input), from,
                                 "oriel_input", err);
     if (!status)
-        status =
-            oriel_reserved_check(out->reserved, "oriel_input.reserved", err);
+        status = check_no_wait(out->no_wait, err);
     if (!status)
         status = check_dtype(&out->dtype, &value_bytes, "input.dtype", err);
     if (!status && !out->frames == !out->pixel_values)

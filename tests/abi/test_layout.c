@@ -154,7 +154,7 @@ static const place places[] = {
     AT(oriel_input, pixel_values, 24),
     AT(oriel_input, pixel_values_bytes, 32),
     AT(oriel_input, dtype, 40),
-    AT(oriel_input, reserved, 44),
+    AT(oriel_input, no_wait, 44),
 
     SIZE(oriel_tap, 24),
     AT(oriel_tap, hidden_state, 0),
@@ -224,6 +224,7 @@ static const constant constants[] = {
     IS(ORIEL_ERR_FAULT, 10),
     IS(ORIEL_ERR_CANCELLED, 11),
     IS(ORIEL_ERR_INTERNAL, 12),
+    IS(ORIEL_ERR_BUSY, 13),
     IS(ORIEL_LOG_WARNING, 1),
     IS(ORIEL_LOG_INFO, 2),
     IS(ORIEL_LOG_DEBUG, 3),

@@ -294,7 +294,7 @@ START_TEST(statuses_have_names)
         "ORIEL_ERR_CAPACITY", "ORIEL_ERR_MEMORY", "ORIEL_ERR_NOT_FOUND",
         "ORIEL_ERR_IO",       "ORIEL_ERR_MODEL",  "ORIEL_ERR_UNSUPPORTED",
         "ORIEL_ERR_DEVICE",   "ORIEL_ERR_FAULT",  "ORIEL_ERR_CANCELLED",
-        "ORIEL_ERR_INTERNAL",
+        "ORIEL_ERR_INTERNAL", "ORIEL_ERR_BUSY",
     };
 
     for (int32_t i = 0; i < (int32_t)COUNT(names); i++)

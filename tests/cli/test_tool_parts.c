@@ -35,7 +35,8 @@ START_TEST(each_status_has_its_exit)
         {ORIEL_ERR_FAULT, 5},
         {ORIEL_ERR_CANCELLED, 128},
         {ORIEL_ERR_INTERNAL, 7},
-        {13, 7},
+        {ORIEL_ERR_BUSY, 7},
+        {14, 7},
         {-1, 7},
         {INT32_MAX, 7},
     };

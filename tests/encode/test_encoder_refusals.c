@@ -22,7 +22,7 @@ static oriel_tap bad_tap;
         __VA_ARGS__; \
     }
 SPOIL(no_input, s->input.struct_size = 0)
-SPOIL(input_from_the_future, s->input.reserved = 1)
+SPOIL(neither_wait_nor_not, s->input.no_wait = 2)
 SPOIL(both_inputs, s->input.frames = no_frames)
 SPOIL(neither_input, s->input.pixel_values = NULL)
 SPOIL(frames_of_grids, s->input.frames = no_frames;
@@ -92,7 +92,7 @@ static const struct refusal refusals[] = {
     {tiny_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace"},
     {no_plan, ORIEL_ERR_ARGUMENT, "plan is NULL"},
     {foreign_plan, ORIEL_ERR_ARGUMENT, "depth differs"},
-    {input_from_the_future, ORIEL_ERR_UNSUPPORTED, "reserved"},
+    {neither_wait_nor_not, ORIEL_ERR_ARGUMENT, "input.no_wait is 2"},
 };
 
 START_TEST(refuses)
