@@ -464,7 +464,7 @@ main(void)
     Suite *suite = suite_create("cuda_blame");
     TCase *tc = tcase_create("blame");
 
-    tcase_set_timeout(tc, 240);
+    tcase_set_timeout(tc, 480);
     tcase_add_loop_test(tc, a_fault_is_blamed_on_its_kernel, 0, COUNT(blames));
     tcase_add_test(tc, an_earlier_fault_is_not_ours);
     tcase_add_loop_test(tc, no_step_of_a_life_can_be_missed, 0,
