@@ -51,7 +51,7 @@ struct RuntimeState {
     std::set<CUstream_st *> streams = {&default_stream};
 };
 RuntimeState &runtime();
-int &current_device(); /* of this thread */
+int current_device(); /* of this thread */
 
 /* Note an error as the thread's last one. */
 cudaError_t result(cudaError_t error);
@@ -65,6 +65,11 @@ cudaError_t forbidden_in_capture();
 /* The default stream would wait for a blocking stream that is captured. */
 cudaError_t implicit_in_capture();
 
+/* What the runtime cannot do without a context makes one on the current
+   device. */
+void use_context();
+
+bool is_default(cudaStream_t stream);
 /* nullptr for what is not a stream. */
 CUstream_st *resolve(cudaStream_t stream);
 cudaError_t enqueue(cudaStream_t stream, Operation operation);
