@@ -9,6 +9,32 @@
  * The softmax of a row is held by the four lanes of a quad: a score tile of 16
  * queries x 8 keys is one mma accumulator, so its two halves belong to rows
  * lane / 4 and lane / 4 + 8.
+ *
+ * Error    with p_j the exact weights of a query's keys and e the exact result,
+ *          of q and k as they are multiplied, in units u = 2^-24:
+ *              |out - e| <= 2^-8 |e| + sum_j p_j h_j |v_j - e|
+ *                         + u sum_j p_j t_j (89 |v_j| + 17 |e|) + 4 u |e|,
+ *              h_j = 2^-8 + (1 + 2^-8) (e^x - 1),
+ *              x = 4 u (1 + t_j) + u (22 ceil(head_dim / 16) + 9) s
+ *          where t_j counts the tiles of keys from that of key j to the last and
+ *          s is the largest sum_d |q_d k_jd| head_dim^-1/2 over the keys; all
+ *          over 1 - 3 sum_j p_j h_j, for products of errors, and 2^-125 max|v|
+ *          a key, as weights below 2^-126 are flushed.
+ *     2^-8 |e|  the result is rounded.
+ *     h_j       how far a weight may be off.  The denominator sums the very
+ *               weights that multiply v, so this vanishes where values are alike.
+ *               2^-8: P is rounded.  x is the error of its exponent.  4 u: ex2,
+ *               of P and of every tile that may move the maximum.  22 u for 16 of
+ *               head_dim: the sum of a score.  9 u s: the scale's rounding (2),
+ *               the shift (1), their difference (2), and what the moves of the
+ *               maximum add up to (4).
+ *     89, 17    of each tile, four mma into O (4 x 22) and its rescaling; sixteen
+ *               additions of a lane's weights to l and its rescaling.
+ *     4 u |e|   two additions over the quad, the reciprocal, the product.
+ *     22        an mma may add two groups of eight products and the accumulator,
+ *               each of the nine cut at 2^-24 of the largest and the sum toward
+ *               zero: 9 + 2 a group (tests/sim/tensor_core.hpp).
+ *          tests/kernels/attention_bound.c computes it, query by query.
  */
 #pragma once
 

@@ -37,8 +37,8 @@
  * Bound    4 n^2 head_dim operations a head and frame; the exponentials, n^2 of
  *          them, take 80 % of the time of the products at head_dim 80.
  *
- * Error    |out - exact| <= 2^-7 max|v| + 2^-20 tiles max|v|: P and out are
- *          rounded once each; every tile rescales O and l once, in fp32.
+ * Error    attention.cuh: about 2^-7 max|v| while scores are small, and at most
+ *          2^-17 max|v| more for each tile of keys.
  *
  * Roundings: docs/numerics.md.  In plain C: tests/oracle/attention.c.
  */

@@ -33,8 +33,12 @@
  *
  * Bound    2 rows columns depth operations; 6 ldmatrix.x4 feed 16 mma.
  *
- * Error    |c - exact| <= depth 2^-22 sum |a b|: each mma step may truncate at
- *          2^-22 of its largest term (16 a step: depth / 16 steps of 17 terms).
+ * Error    |c - exact| <= d = 22 2^-24 (|s| + sum |a b|), summed over every 16
+ *          of the depth, s being the exact sum before them.  An mma may add two
+ *          groups of eight products and the accumulator, each of the nine cut at
+ *          2^-24 of the largest, and the sum toward zero: 9 + 2 a group
+ *          (tests/sim/tensor_core.hpp).  Adding a bias adds 2^-23 |exact|; below
+ *          that is part of d.
  */
 #pragma once
 

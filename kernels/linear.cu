@@ -10,7 +10,8 @@
  *
  * Limits, launch, order and bound: gemm.cuh.
  *
- * Error    |out - exact| <= 2^-8 |exact| + depth 2^-22 sum |x weight|
+ * Error    |out - exact| <= 2^-8 |exact| + d, d of gemm.cuh; the residual's
+ *          addition adds 2^-23 |exact|.
  *
  * Roundings: docs/numerics.md.  In plain C: tests/oracle/linear.c.
  */

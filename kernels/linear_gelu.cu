@@ -6,8 +6,8 @@
  *
  * Shapes, limits, launch, order and bound: gemm.cuh, linear.cu.
  *
- * Error    |out - exact| <= 2^-8 |exact| + 1.13 (depth / 16 + 4) 2^-22
- *          sum |x weight| + 2^-21 |x|: the slope of GELU is below 1.13.
+ * Error    |out - exact| <= 2^-8 |exact| + 1.13 d + 2^-21 |x|, d of gemm.cuh and
+ *          x what GELU takes, whose slope is below 1.13.
  *
  * Roundings: docs/numerics.md.  In plain C: tests/oracle/linear.c, gelu.c.
  */

@@ -13,8 +13,8 @@
  *
  * Limits, launch, order and bound: gemm.cuh.
  *
- * Error    |out - exact| <= r |exact| + (depth / 16 + 4) 2^-22 sum |x weight|,
- *          r = 2^-24, 2^-8 or 2^-11 by dtype.
+ * Error    |out - exact| <= r |exact| + d, d of gemm.cuh, r = 2^-24, 2^-8 or
+ *          2^-11 by dtype, and in fp16 2^-25 below its normal range.
  *
  * Roundings: docs/numerics.md.  In plain C: tests/oracle/linear.c.
  */

@@ -12,7 +12,7 @@
  *
  * Limits   columns % 8 == 0, depth % 8 == 0; launch, order and bound: gemm.cuh.
  *
- * Error    with g, u exact and dg, du the bound of gemm.cuh on them:
+ * Error    with g, u exact and dg, du the bound d of gemm.cuh on them:
  *          |out - exact| <= 2^-8 |exact| + 1.1 |u| dg + |silu(g)| du +
  *          2^-21 |exact|, as silu' <= 1.1 and its two approximations are good
  *          to 2^-22 each.
@@ -67,7 +67,8 @@ oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
     const gemm::Operands op = {args->x, args->weight, args->rows,
                                2 * args->columns, args->depth};
 
-    if (!gemm::within_limits(op, args->out, args->bias))
+    /* The product's columns are twice as many, so it would take 12. */
+    if (args->columns % 8 || !gemm::within_limits(op, args->out, args->bias))
         return cudaErrorInvalidValue;
     return launch(linear_swiglu, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,

@@ -25,8 +25,8 @@
  *          and 14.8 in 16 bits, since neighbours of the depth are planes apart
  *          there and meet in L1 only.  The rest as gemm.cuh says.
  *
- * Error    |out - exact| <= 2^-8 |exact| + (depth / 16 + 4) 2^-22
- *          sum |pixel weight|, pixels rounded to bf16 being exact.
+ * Error    |out - exact| <= 2^-8 |exact| + d, d of gemm.cuh, pixels rounded to
+ *          bf16 being exact.
  *
  * Roundings: docs/numerics.md.
  * In plain C: tests/oracle/patch_embed.c, host/pixels/normalise.c.

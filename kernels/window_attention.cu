@@ -40,8 +40,9 @@
  * Bound    q, k, v, o move once: 8 head_dim bytes a patch and head for 4 n
  *          head_dim operations: n / 2 a byte, memory-bound on every GPU.
  *
- * Error    |out - exact| <= 2^-7 max|v| + the effect of q and k rounded to bf16
- *          after the turn: 2^-8 |s| c in each exponent.
+ * Error    attention.cuh, with a single tile of keys: about 2^-7 max|v|, of q and
+ *          k turned and rounded.  Their rounding moves a score by no more than
+ *          2^-7 sum |q k| head_dim^-1/2, and a weight by as much, relatively.
  *
  * Roundings: docs/numerics.md.  In plain C: tests/oracle/attention.c, rope.c.
  */

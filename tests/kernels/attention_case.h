@@ -10,7 +10,7 @@
 enum {
     ATTENTION_SEGMENTS = 8,
     ATTENTION_SLOTS = 4, /* of 16 rows, that windows share */
-    ATTENTION_TILES = 64,
+    ATTENTION_TILES = 1024,
     ATTENTION_POSITIONS = 64
 };
 

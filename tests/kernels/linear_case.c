@@ -6,6 +6,22 @@
 #include <math.h>
 #include <stdlib.h>
 
+double
+linear_slack(const double *a, const double *b, int64_t depth)
+{
+    double sum = 0, terms = 0;
+
+    for (int64_t k = 0; k < depth; k++) {
+        const double product = a[k] * b[k];
+
+        if (k % 16 == 0)
+            terms += fabs(sum);
+        terms += fabs(product);
+        sum += product;
+    }
+    return (1 + 0x1p-7) * 22 * 0x1p-24 * terms; /* 2^-7: products of errors */
+}
+
 static void
 make_exact(linear_case *c)
 {
@@ -19,13 +35,11 @@ make_exact(linear_case *c)
     oracle_linear(c->exact, x, w, b, c->rows, c->columns, c->depth);
     for (int64_t r = 0; r < c->rows; r++)
         for (int32_t j = 0; j < c->columns; j++) {
-            double sum = fabs(b[j]);
+            const int64_t i = r * c->columns + j;
 
-            for (int32_t k = 0; k < c->depth; k++)
-                sum += fabs(x[r * c->depth + k] * w[j * c->depth + k]);
-            /* Each mma may cut at 2^-22 of its largest term. */
-            c->slack[r * c->columns + j] =
-                (c->depth / 16.0 + 4) * 0x1p-22 * sum;
+            c->slack[i] = linear_slack(x + r * c->depth,
+                                       w + (int64_t)j * c->depth, c->depth) +
+                          0x1p-23 * fabs(c->exact[i]);
         }
     free(x);
     free(w);

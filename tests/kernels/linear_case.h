@@ -11,6 +11,9 @@ typedef struct linear_shape {
     int rows, columns, depth;
 } linear_shape;
 
+/* How far a sum of products may be off: the bound of gemm.cuh. */
+double linear_slack(const double *a, const double *b, int64_t depth);
+
 /* The ith of those chosen, and from the nth on a random one of up to some tiles
    each way. */
 linear_shape linear_shape_at(const linear_shape *chosen, size_t n, int i);
@@ -21,7 +24,7 @@ typedef struct linear_case {
     uint16_t *x, *weight, *bias;
     device_buffer d_x, d_weight, d_bias;
     double *exact; /* [rows, columns]: x weight^T + bias */
-    double *slack; /* [rows, columns]: what gemm.cuh may be off by */
+    double *slack; /* [rows, columns]: how far it may be off in fp32 */
 } linear_case;
 
 linear_case linear_case_make(linear_shape shape);

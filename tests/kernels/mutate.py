@@ -154,6 +154,9 @@ def users(file, kernels, texts):
 
 
 def table(results, mutants, path):
+    places, results = len(results), [r for r in results if
+                                     r["verdict"] != "no program"]
+    n_mutants = len(mutants) - (places - len(results))
     cells = collections.defaultdict(collections.Counter)
     kinds, files = sorted({r["kind"] for r in results}), \
         sorted({r["file"] for r in results})
@@ -182,23 +185,26 @@ def table(results, mutants, path):
         out.append(f"| {f} | " + " | ".join(row) + " |")
     c = cells["total", "total"]
     share = 100 * c["killed"] / max(1, c["killed"] + c["alive"])
-    share_run = "all" if len(results) == len(mutants) else \
+    share_run = "all" if len(results) == n_mutants else \
         f"{len(results)}, drawn by chance after all barriers, copies and " \
         "fragments,"
     missing = sorted({m.file for m in mutants} - set(files))
     if missing:
         share_run += f" none yet of {' and '.join(missing)},"
-    out += ["", f"Of {len(mutants)} mutants {share_run} were run: "
+    if n_mutants < len(mutants):
+        out += ["", f"{len(mutants) - n_mutants} of {len(mutants)} mistakes "
+                "do not compile and are no mutants."]
+    out += ["", f"Of {n_mutants} mutants {share_run} were run: "
             f"{c['killed']} killed, "
             f"{c['alive']} alive, {c['equivalent']} change nothing; "
             f"{share:.1f} % of those that change something are killed.", ""]
     for title, wanted in (("Alive", False), ("Change nothing", True)):
-        out += [f"## {title}", ""]
-        for r in results:
-            if r["verdict"] == "survived" and bool(reason(r)) == wanted:
-                out.append(f"- `{r['name'].replace('`', '')}`"
-                           + f": {reason(r) or known_of(r)}")
-        out.append("")
+        them = [r for r in results if r["verdict"] == "survived" and
+                bool(reason(r)) == wanted]
+        if them:
+            out += [f"## {title}", ""] + [
+                f"- `{r['name'].replace('`', '')}`: {reason(r) or known_of(r)}"
+                for r in them] + [""]
     open(path, "w").write("\n".join(out).rstrip() + "\n")
     print(f"{c['killed']} killed, {c['alive']} alive, "
           f"{c['equivalent']} equivalent, {share:.1f} %")
@@ -319,12 +325,10 @@ def main():
         n += 1
         verdict, how, met = "survived", "", []
         if m.alone:
-            if m.plain is None:
-                continue
             alone = build.alone(m, texts, kernels)
             if alone is None:
-                continue  # no program, no mutant
-            for p in programs:
+                verdict, how = "no program", "it does not compile"
+            for p in programs if alone else []:
                 if p in users(m.file, kernels, texts) + OVER_ALL:
                     met.append(p)
                     verdict, how = run(build.link(p, alone, objects), -1,
@@ -338,7 +342,7 @@ def main():
                     verdict, how = run(programs[p], m.id, 2 * seconds[p])
                     if verdict == "killed":
                         break
-        if verdict == "survived" and m.plain is not None:
+        if verdict == "survived":
             alone = build.alone(m, texts, kernels, "-O2")
             if alone is not None:
                 verdict, how = run(build.link(COUNTING, alone, alone), -1, 10)

@@ -27,7 +27,7 @@ COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 
 class Mutant:
     """edits: (start, end, text) with start == end for what is put between;
-    plain: the same mistake without a switch, or None where edits suffice."""
+    plain: the same mistake without a switch."""
 
     def __init__(self, file, start, end, kind, before, after):
         self.file, self.start, self.end = file, start, end
@@ -218,12 +218,11 @@ def generate(file):
                              body[start:end]):
             s, e = start + m.start(), start + m.end()
             name, other = OPERATORS[m.group()]
-            plain = other or "* 0 +" if m.group() == "^" else other
             kind = "comparison" if m.group() in COMPARISONS else "operator"
             r = replace(kind, s, e, f"{m.group()} mutant::{name}{{@}} "
                         f"{m.group()}", other or "dropped")
-            if other is None:
-                r.plain = None
+            if other is None:  # the left side alone
+                r.plain = [(s, e, "+ 0 *")]
             line = text[text.rfind("\n", 0, s) + 1:text.find("\n", s)]
             r.before = line.strip()
         for m in re.finditer(r"(?<![\w.'])(\d+)(u?)(?![\w.'])",

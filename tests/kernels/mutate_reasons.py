@@ -4,6 +4,9 @@ one that changes something (OPEN): (file, kind, part of its name, words)."""
 AT_EDGE = "where both sides are equal either result is the same"
 EXTRA_TILE = "a tile of keys more: all masked, it adds zeros and rescales by one"
 ORDER = "the same terms in another order, which the bound allows"
+PAIRS = "lanes 1 apart hold the same value by then: 2 or 3 away is the same"
+WHOLE = "a whole tile masked from its 64th key on: it has no such key"
+MASKED = "more groups of scores, all of which are masked"
 STRICTER = "the slow way, byte by byte, loads the same where the fast one may not"
 REASONS = [
     ("gemm.cuh", "", "s < n_stages",
@@ -12,13 +15,12 @@ REASONS = [
      "multiples of 8 on both sides"),
     ("gemm.cuh", "comparison", "rows < ROWS ? (int)(rows + 31) / 32",
      AT_EDGE),
-    ("full_attention.cu", "condition", "left < 0 -> true",
-     "a whole tile masked from its 64th key on: it has no such key"),
+    ("full_attention.cu", "condition", "left < 0 -> true", WHOLE),
     ("expand_plan.cu", "comparison", "return a < b ? a : b", AT_EDGE),
     ("expand_plan.cu", "literal", ".whole ? side : 0; -> 1",
      "the size of windows that the item lacks: none of them came before"),
-    ("attention.cuh", "comparison", "if (j >= n_groups) -> > #1",
-     "two groups of scores more, all of which are masked"),
+    ("attention.cuh", "comparison", "if (j >= n_groups) -> > #1", MASKED),
+    ("attention.cuh", "condition", "j >= n_groups -> false #1", MASKED),
     ("attention.cuh", "comparison", "d < HEAD_DIM / 8; d++) -> <=",
      "a step more has a condition of its own, which is false there"),
     ("full_attention.cu", "", "n_tiles = (n + KEYS - 1) / KEYS; -> +",
@@ -54,10 +56,15 @@ REASONS = [
      "a tile beyond the width has no pixels and stores none"),
     ("gemm.cuh", "comparison", "height = tall - first < SWATH",
      "where both sides are equal either is chosen"),
-    ("attention.cuh", "comparison", "j < KEY_GROUPS; j += 2) { -> <= #1",
+    ("attention.cuh", "comparison", "j < KEY_GROUPS; j += 2) { -> <=",
      "the next line leaves the loop there: no more groups than KEY_GROUPS"),
-    ("attention.cuh", "literal", "shuffle_xor(sum, uint32_t{2}); -> 3",
-     "lanes 1 apart hold the same sum by then: 2 or 3 away is the same value"),
+    ("attention.cuh", "literal", "shuffle_xor(sum, uint32_t{2}); -> 3", PAIRS),
+    ("attention.cuh", "literal", "shuffle_xor(most[half], uint32_t{2})); -> 3",
+     PAIRS),
+    ("epilogue.cuh", "literal", "(bias + column + 8) : 0; -> 1",
+     "the bias of columns that are not there, which nobody stores"),
+    ("full_attention.cu", "comparison", "if (left < 0) -> <=", WHOLE),
+    ("full_attention.cu", "literal", "0 in if (left < 0) -> 1", WHOLE),
     ("rms_norm.cu", "literal", "16 in for (uint32_t distance = 16",
      "17, 8, 4, 2, 1 bring every lane in once too: another order, same error"),
     ("patch_embed.cu", "literal", "0 in uint4 values = {0, 0, 0, 0}; -> 1",

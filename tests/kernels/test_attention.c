@@ -1,124 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Window and full attention on the GPU, against double precision. */
-#include "kernels/attention_case.h"
-#include "oracle/oracle.h"
+#include "kernels/attention_bound.h"
 #include "support/suite.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* q, k, v in double; the turn is rounded to bf16, as the kernels do. */
-static double *
-exact_inputs(const attention_case *c, bool turned)
-{
-    int64_t hidden = (int64_t)c->heads * c->head_dim;
-    double *x = bf16_values(c->qkv, (size_t)(c->rows * 3 * hidden));
-    int half = c->head_dim / 2, quarter = c->head_dim / 4;
-
-    for (int64_t r = 0; turned && r < c->rows; r++)
-        for (int h = 0; h < 2 * c->heads; h++)
-            for (int d = 0; d < half; d++) {
-                double *head = x + r * 3 * hidden + h * c->head_dim;
-                int32_t at = c->positions[2 * r + (d >= quarter)];
-                const float *cs = c->rope + (at * quarter + d % quarter) * 2;
-                double a = head[d], b = head[d + half];
-
-                head[d] = a * (double)cs[0] - b * (double)cs[1];
-                head[d + half] = b * (double)cs[0] + a * (double)cs[1];
-            }
-    return x;
-}
-
-/*
- * For each column, of |v|'s largest there: P and the result are rounded once
- * each, so 2^-7, and each tile of keys rescales in fp32; with the turn, q and k
- * are rounded too, which moves each score by at most 2^-8 |q| |k| and so each
- * weight by that much, relatively, twice.
- */
-static double *
-bounds_of(const attention_case *c, const double *x, bool turned)
-{
-    int64_t hidden = (int64_t)c->heads * c->head_dim;
-    double *bounds = calloc((size_t)hidden, sizeof(double));
-    double q_most = 0, k_most = 0;
-    int longest = 0;
-
-    for (int s = 0; s < c->n_segments; s++)
-        longest = c->lengths[s] > longest ? c->lengths[s] : longest;
-    for (int64_t r = 0; r < c->rows; r++)
-        for (int h = 0; h < c->heads; h++) {
-            double q2 = 0, k2 = 0;
-
-            for (int d = 0; d < c->head_dim; d++) {
-                int64_t column = h * c->head_dim + d;
-                const double *row = x + r * 3 * hidden + column;
-
-                q2 += row[0] * row[0];
-                k2 += row[hidden] * row[hidden];
-                bounds[column] = fmax(bounds[column], fabs(row[2 * hidden]));
-            }
-            q_most = fmax(q_most, sqrt(q2));
-            k_most = fmax(k_most, sqrt(k2));
-        }
-    double moved =
-        turned ? 2 * 0x1p-8 * q_most * k_most / sqrt(c->head_dim) : 0;
-    double tiles = (longest + 63) / 64;
-
-    for (int64_t i = 0; i < hidden; i++)
-        bounds[i] *= 0x1p-7 + 2 * expm1(moved) + 0x1p-14 + tiles * 0x1p-20;
-    return bounds;
-}
-
-static bool
-has_row(const attention_case *c, int64_t row)
-{
-    for (int t = 0; t < c->n_tiles; t++) {
-        int64_t first = c->tiles[t][0] + c->tiles[t][2];
-        int64_t end = c->tiles[t][0] + c->tiles[t][1];
-
-        if (row >= first && row < first + 128 && row < end)
-            return true;
-    }
-    return false;
-}
-
-/* Rows of no tile stay as they were: all ones. */
 static void
-check_against_oracle(const attention_case *c, const uint16_t *out, bool turned)
+check_against_oracle(const attention_case *c, const uint16_t *out, bool windows)
 {
-    int64_t hidden = (int64_t)c->heads * c->head_dim;
-    double *x = exact_inputs(c, turned);
-    double *exact = calloc((size_t)(c->rows * 3 * hidden), sizeof(double));
-    int64_t *rows = malloc((size_t)c->rows * sizeof(int64_t));
-    double *bounds = bounds_of(c, x, turned);
+    double *x = attention_inputs(c, windows);
 
-    for (int64_t r = 0; r < c->rows; r++)
-        rows[r] = r;
     for (int s = 0; s < c->n_segments; s++)
-        for (int h = 0; h < c->heads; h++) {
-            const double *q = x + h * c->head_dim;
-
-            oracle_attention(exact + h * c->head_dim, q, q + hidden,
-                             q + 2 * hidden, 3 * hidden, c->head_dim,
-                             rows + c->cu[s], c->lengths[s]);
-        }
-    for (int64_t r = 0; r < c->rows; r++)
-        for (int64_t d = 0; d < hidden; d++) {
-            double truth = exact[r * 3 * hidden + d];
-            double value = bf16_value(out[r * hidden + d]);
-
-            if (!has_row(c, r))
-                ck_assert_uint_eq(out[r * hidden + d], 0xffff);
-            else
-                ck_assert_msg(fabs(value - truth) <= bounds[d],
-                              "row %d column %d: %g, not %g within %g", (int)r,
-                              (int)d, value, truth, bounds[d]);
-        }
+        attention_check_rows(c, x, out, s, 0, c->lengths[s], 1);
     free(x);
-    free(exact);
-    free(rows);
-    free(bounds);
 }
 
 static device_run *

@@ -38,7 +38,7 @@ check(const linear_case *c, const uint16_t *out, const uint16_t *residual)
     for (int64_t i = 0; i < c->rows * c->columns; i++) {
         double truth = c->exact[i] + (residual ? bf16_value(residual[i]) : 0);
         double bound = fabs(truth) * 0x1p-8 + c->slack[i] +
-                       (residual ? 0x1p-22 * fabs(c->exact[i]) : 0);
+                       (residual ? 0x1p-23 * fabs(truth) : 0);
 
         ck_assert_msg(fabs(bf16_value(out[i]) - truth) <= bound,
                       "row %d column %d: %g, not %g within %g",

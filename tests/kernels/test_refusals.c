@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a launcher refuses instead of letting a kernel fault: pointers that are
- * not aligned as its loads are.  Everything else about the arguments is right,
- * and there is no work in them, so that nothing runs when one is taken.
+ * not aligned as its loads are, and numbers outside of its limits.  Everything
+ * else about the arguments is right, and there is no work in them, so that
+ * nothing runs when one is taken.
  */
 #include "kernels/device_case.h"
 #include "support/suite.h"
@@ -51,7 +52,7 @@ LAUNCHER(run_frames, oriel_cuda_full_attention, frames)
 LAUNCHER(run_store_rows, oriel_cuda_store_rows, store_rows)
 LAUNCHER(run_store_bytes, oriel_cuda_store_bytes, store_bytes)
 
-enum { MOST_POINTERS = 7 };
+enum { MOST_POINTERS = 7, MOST_SIZES = 9 };
 
 /* Each pointer: where it is, and the alignment it needs. */
 typedef struct pointer {
@@ -66,16 +67,42 @@ typedef struct pointer {
     AT(member.x, 16), AT(member.weight, 16), AT(member.bias, 4), \
         AT(member.out, 16)
 
+/* Each number that is refused: where it is, and how many bytes it has. */
+typedef struct size {
+    size_t at, bytes;
+    int64_t value;
+} size;
+
+#define SIZE(member, value) \
+    { \
+        offsetof(arguments, member), sizeof(((arguments *)NULL)->member), \
+            (value) \
+    }
+#define PRODUCT_SIZES(member) \
+    SIZE(member.rows, -1), SIZE(member.columns, 0), SIZE(member.columns, -8), \
+        SIZE(member.columns, 4), SIZE(member.columns, 12), \
+        SIZE(member.depth, 0), SIZE(member.depth, -8), SIZE(member.depth, 12)
+#define PATCH_SIZES \
+    SIZE(patch_embed.rows, -1), SIZE(patch_embed.hidden, 0), \
+        SIZE(patch_embed.hidden, 12), SIZE(patch_embed.patch_size, 0), \
+        SIZE(patch_embed.patch_size, 33), SIZE(patch_embed.slices, 0), \
+        SIZE(patch_embed.slices, 3)
+#define DTYPES(member) SIZE(member, 0), SIZE(member, ORIEL_CUDA_F16 + 1)
+
 static const struct {
     const char *name;
     cudaError_t (*run)(const arguments *args);
     arguments good;
     pointer pointers[MOST_POINTERS];
+    size sizes[MOST_SIZES];
 } cases[] = {
     {"rms_norm",
      run_rms_norm,
      {.rms_norm = {MEMORY, MEMORY, MEMORY, 0, 8}},
-     {AT(rms_norm.x, 16), AT(rms_norm.weight, 16), AT(rms_norm.out, 16)}},
+     {AT(rms_norm.x, 16), AT(rms_norm.weight, 16), AT(rms_norm.out, 16)},
+     {SIZE(rms_norm.rows, -1), SIZE(rms_norm.columns, 0),
+      SIZE(rms_norm.columns, -8), SIZE(rms_norm.columns, 12),
+      SIZE(rms_norm.columns, 8200)}},
     {"resample",
      run_resample,
      {.resample = {.jobs = MEMORY,
@@ -84,7 +111,11 @@ static const struct {
                    .patch_size = 14,
                    .slices = 2,
                    .merge = 2}},
-     {AT(resample.jobs, 8), AT(resample.places, 4), AT(resample.pixels, 16)}},
+     {AT(resample.jobs, 8), AT(resample.places, 4), AT(resample.pixels, 16)},
+     {SIZE(resample.resample, -1), SIZE(resample.resample, 3),
+      SIZE(resample.patch_size, 0), SIZE(resample.patch_size, 33),
+      SIZE(resample.slices, 0), SIZE(resample.slices, 3),
+      SIZE(resample.merge, 0), SIZE(resample.merge, 33)}},
     {"patch_embed of pixels",
      run_patch_embed,
      {.patch_embed = {.weight = MEMORY,
@@ -96,7 +127,8 @@ static const struct {
                       .is_still = MEMORY,
                       .table = MEMORY}},
      {AT(patch_embed.weight, 16), AT(patch_embed.out, 16),
-      AT(patch_embed.pixels, 8), AT(patch_embed.table, 2)}},
+      AT(patch_embed.pixels, 8), AT(patch_embed.table, 2)},
+     {PATCH_SIZES}},
     {"patch_embed of fp32",
      run_patch_embed,
      {.patch_embed = {.weight = MEMORY,
@@ -109,7 +141,8 @@ static const struct {
                       .merge2 = 4,
                       .dtype = ORIEL_CUDA_F32}},
      {AT(patch_embed.weight, 16), AT(patch_embed.out, 16),
-      AT(patch_embed.pixel_values, 4), AT(patch_embed.tokens, 4)}},
+      AT(patch_embed.pixel_values, 4), AT(patch_embed.tokens, 4)},
+     {PATCH_SIZES, SIZE(patch_embed.merge2, 0), SIZE(patch_embed.dtype, 0)}},
     {"patch_embed of fp16",
      run_patch_embed,
      {.patch_embed = {.weight = MEMORY,
@@ -121,54 +154,69 @@ static const struct {
                       .tokens = MEMORY,
                       .merge2 = 4,
                       .dtype = ORIEL_CUDA_F16}},
-     {AT(patch_embed.pixel_values, 2)}},
+     {AT(patch_embed.pixel_values, 2)},
+     {DTYPES(patch_embed.dtype)}},
     {"linear",
      run_linear,
      {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8}},
-     {PRODUCT(linear)}},
+     {PRODUCT(linear)},
+     {PRODUCT_SIZES(linear)}},
     {"linear_residual",
      run_residual,
      {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8}},
-     {PRODUCT(linear)}},
+     {PRODUCT(linear)},
+     {PRODUCT_SIZES(linear)}},
     {"linear_gelu",
      run_gelu,
      {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8}},
-     {PRODUCT(linear)}},
+     {PRODUCT(linear)},
+     {PRODUCT_SIZES(linear)}},
     {"linear_swiglu",
      run_swiglu,
      {.swiglu = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 8, 8}},
-     {PRODUCT(swiglu)}},
+     {PRODUCT(swiglu)},
+     {PRODUCT_SIZES(swiglu)}},
     {"linear_rows",
      run_rows,
      {.rows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 64, 0, 16, 8,
                ORIEL_CUDA_F32}},
-     {PRODUCT(rows), AT(rows.places, 4)}},
+     {PRODUCT(rows), AT(rows.places, 4)},
+     {PRODUCT_SIZES(rows)}},
     {"swiglu",
      run_gated,
      {.gated = {MEMORY, MEMORY, 0, 8}},
-     {AT(gated.gate_up, 16), AT(gated.out, 16)}},
+     {AT(gated.gate_up, 16), AT(gated.out, 16)},
+     {SIZE(gated.rows, -1), SIZE(gated.columns, 0), SIZE(gated.columns, -8),
+      SIZE(gated.columns, 12)}},
     {"rope",
      run_rope,
      {.rope = {MEMORY, MEMORY, MEMORY, 0, 1, 8}},
-     {AT(rope.qkv, 16), AT(rope.rope, 16), AT(rope.positions, 4)}},
+     {AT(rope.qkv, 16), AT(rope.rope, 16), AT(rope.positions, 4)},
+     {SIZE(rope.rows, -1), SIZE(rope.heads, 0)}},
     {"window_attention",
      run_windows,
      {.windows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 0, 1, 80, 1}},
      {AT(windows.qkv, 16), AT(windows.out, 16), AT(windows.rope, 16),
-      AT(windows.cu_window, 4), AT(windows.packs, 4),
-      AT(windows.positions, 4)}},
+      AT(windows.cu_window, 4), AT(windows.packs, 4), AT(windows.positions, 4)},
+     {SIZE(windows.n_packs, -1), SIZE(windows.heads, 0)}},
     {"full_attention",
      run_frames,
      {.frames = {MEMORY, MEMORY, MEMORY, 0, 1, 80, 1}},
-     {AT(frames.qkv, 16), AT(frames.out, 16), AT(frames.tiles, 4)}},
+     {AT(frames.qkv, 16), AT(frames.out, 16), AT(frames.tiles, 4)},
+     {SIZE(frames.n_tiles, -1), SIZE(frames.heads, 0)}},
     {"store_rows",
      run_store_rows,
      {.store_rows = {MEMORY, MEMORY, MEMORY, 0, 8, 4, ORIEL_CUDA_BF16}},
-     {AT(store_rows.x, 16), AT(store_rows.out, 16), AT(store_rows.tokens, 4)}},
+     {AT(store_rows.x, 16), AT(store_rows.out, 16), AT(store_rows.tokens, 4)},
+     {SIZE(store_rows.rows, -4), SIZE(store_rows.rows, 3),
+      SIZE(store_rows.columns, 0), SIZE(store_rows.columns, 12),
+      SIZE(store_rows.merge2, 0), DTYPES(store_rows.dtype)}},
     {"store_bytes",
      run_store_bytes,
      {.store_bytes = {MEMORY, MEMORY, 0}},
-     {AT(store_bytes.out, 16)}},
+     {AT(store_bytes.out, 16)},
+     {SIZE(store_bytes.n, 8),
+      SIZE(store_bytes.n, ORIEL_CUDA_STORE_BYTES + 16)}},
 };
 
 /* A launch of nothing is fine; with any one pointer half of what it needs from
@@ -188,6 +236,21 @@ START_TEST(unaligned_pointers)
         ck_assert_msg(cases[_i].run(&bad) == cudaErrorInvalidValue,
                       "%s takes pointer %d %zu bytes off", cases[_i].name, p,
                       where->alignment / 2);
+    }
+}
+END_TEST
+
+/* With any one number outside of the kernel's limits it is refused. */
+START_TEST(sizes_beyond_limits)
+{
+    for (int i = 0; i < MOST_SIZES && cases[_i].sizes[i].bytes; i++) {
+        const size *where = &cases[_i].sizes[i];
+        arguments bad = cases[_i].good;
+
+        memcpy((char *)&bad + where->at, &where->value, where->bytes);
+        ck_assert_msg(cases[_i].run(&bad) == cudaErrorInvalidValue,
+                      "%s takes number %d, %d", cases[_i].name, i,
+                      (int)where->value);
     }
 }
 END_TEST
@@ -244,6 +307,7 @@ main(void)
     TCase *tcase = tcase_create("refusals");
 
     tcase_add_loop_test(tcase, unaligned_pointers, 0, COUNT(cases));
+    tcase_add_loop_test(tcase, sizes_beyond_limits, 0, COUNT(cases));
     tcase_add_test(tcase, heads_of_other_sizes);
     tcase_add_test(tcase, rows_that_do_not_fit);
     suite_add_tcase(suite, tcase);

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void
-attend_row(double *out, const double *query, const double *k, const double *v,
-           int64_t stride, int32_t head_dim, const int64_t *rows,
-           int64_t n_rows, double *scores)
+void
+oracle_attention_row(double *out, const double *query, const double *k,
+                     const double *v, int64_t stride, int32_t head_dim,
+                     const int64_t *rows, int64_t n_rows, double *weights)
 {
     double largest = -INFINITY, sum = 0.0;
 
@@ -18,15 +18,17 @@ attend_row(double *out, const double *query, const double *k, const double *v,
 
         for (int32_t d = 0; d < head_dim; d++)
             dot += query[d] * k[rows[j] * stride + d];
-        scores[j] = dot / sqrt(head_dim);
-        largest = fmax(largest, scores[j]);
+        weights[j] = dot / sqrt(head_dim);
+        largest = fmax(largest, weights[j]);
     }
     for (int64_t j = 0; j < n_rows; j++)
-        sum += scores[j] = exp(scores[j] - largest);
+        sum += weights[j] = exp(weights[j] - largest);
     memset(out, 0, (size_t)head_dim * sizeof(*out));
-    for (int64_t j = 0; j < n_rows; j++)
+    for (int64_t j = 0; j < n_rows; j++) {
+        weights[j] /= sum;
         for (int32_t d = 0; d < head_dim; d++)
-            out[d] += scores[j] / sum * v[rows[j] * stride + d];
+            out[d] += weights[j] * v[rows[j] * stride + d];
+    }
 }
 
 void
@@ -34,10 +36,10 @@ oracle_attention(double *out, const double *q, const double *k, const double *v,
                  int64_t stride, int32_t head_dim, const int64_t *rows,
                  int64_t n_rows)
 {
-    double *scores = oracle_alloc((size_t)n_rows, sizeof(*scores));
+    double *weights = oracle_alloc((size_t)n_rows, sizeof(*weights));
 
     for (int64_t i = 0; i < n_rows; i++)
-        attend_row(out + rows[i] * stride, q + rows[i] * stride, k, v, stride,
-                   head_dim, rows, n_rows, scores);
-    free(scores);
+        oracle_attention_row(out + rows[i] * stride, q + rows[i] * stride, k, v,
+                             stride, head_dim, rows, n_rows, weights);
+    free(weights);
 }

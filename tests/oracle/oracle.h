@@ -45,6 +45,10 @@ void oracle_rope(double *x, int32_t heads, int32_t head_dim, double theta,
 void oracle_attention(double *out, const double *q, const double *k,
                       const double *v, int64_t stride, int32_t head_dim,
                       const int64_t *rows, int64_t n_rows);
+/* One row of it, out [head_dim]; 'weights' [n_rows] gets its softmax. */
+void oracle_attention_row(double *out, const double *query, const double *k,
+                          const double *v, int64_t stride, int32_t head_dim,
+                          const int64_t *rows, int64_t n_rows, double *weights);
 
 /* y = silu(gate) * up, element by element. */
 void oracle_swiglu(double *y, const double *gate, const double *up, int64_t n);

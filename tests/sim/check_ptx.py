@@ -53,6 +53,53 @@ def lint_asm(name, text):
             yield f"{name}:{line}: '{first}' does not clobber memory"
 
 
+def closing(text, at):
+    """Where the bracket that opens at 'at' closes, or the text's end."""
+    depth = 0
+    for i in range(at, len(text)):
+        depth += (text[i] in "({") - (text[i] in ")}")
+        if depth == 0:
+            return i
+    return len(text)
+
+
+def lint_bounds(name, text):
+    """Every kernel says how many threads it has, and how many blocks a
+    multiprocessor is to hold at least."""
+    for m in re.finditer(r"\b__global__\b", text):
+        line = text.count("\n", 0, m.start()) + 1
+        bounds = re.match(r"\s+void\s+__launch_bounds__(?=\()", text[m.end():])
+        if not bounds:
+            yield f"{name}:{line}: a kernel without __launch_bounds__"
+            continue
+        at = m.end() + bounds.end()
+        inside = re.sub(r"\([^()]*\)", "", text[at + 1:closing(text, at)])
+        if "," not in inside:
+            yield f"{name}:{line}: __launch_bounds__ without minimum blocks"
+
+
+def lint_launchers(name, text):
+    """A kernel file is a namespace of its own with the kernels, and behind it
+    functions of C alone, the last of which launches what the file is named
+    after."""
+    spaces = list(re.finditer(r"\bnamespace\s*(?=\{)", text))
+    at = closing(text, spaces[-1].end()) + 1 if spaces else 0
+    last = None
+    while text[at:].strip():
+        m = re.match(r'\s*extern "C" \w+\s+(\w+)(?=\()', text[at:])
+        if not m:
+            at += len(text[at:]) - len(text[at:].lstrip())
+            line = text.count("\n", 0, at) + 1
+            yield f"{name}:{line}: no function of C, behind the kernels"
+            return
+        last = m.group(1)
+        at = closing(text, text.index("{", at + m.end())) + 1
+    stem = name[:-len(".cu")]
+    if not last or not last.startswith(f"oriel_cuda_{stem}") or \
+            last.endswith("_prepare"):
+        yield f"{name}: ends with {last}, not with a launcher of {stem}"
+
+
 def lint(files):
     """What is wrong with the sources: {name: text} to lines."""
     for name, raw in sorted(files.items()):
@@ -67,6 +114,9 @@ def lint(files):
             yield f"{name}: a launch with <<<>>>, not through launch.cuh"
         if not name.endswith((".cu", ".cuh")):
             continue
+        yield from lint_bounds(name, text)
+        if name.endswith(".cu"):
+            yield from lint_launchers(name, text)
         for line, code in enumerate(text.splitlines(), 1):
             if re.match(r"\s*#\s*(if|ifdef|ifndef|elif|else)\b", code):
                 yield f"{name}:{line}: a kernel asks what it is compiled for"
@@ -319,7 +369,42 @@ MISTAKES_ELSEWHERE = {
     "double x;": "double",
     "float x = 0.5;": "is a double",
     "float x = y * 1e-6;": "is a double",
+    "__global__ void\nk(int i)\n{\n}": "without __launch_bounds__",
+    "__global__ __launch_bounds__(1, 2) void\nk()\n{\n}":
+        "without __launch_bounds__",
+    "__global__ void __launch_bounds__(THREADS) k()\n{\n}": "minimum blocks",
+    "__global__ void __launch_bounds__(f(1, 2)) k()\n{\n}": "minimum blocks",
+    "namespace\n{\n}": "ends with None",
+    "namespace\n{\n}\nint x;": "no function of C",
+    "namespace\n{\n}\nextern \"C\" cudaError_t\noriel_cuda_a()\n{\n}\nint x;":
+        "no function of C",
+    "namespace\n{\n}\nextern \"C\" cudaError_t\noriel_cuda_a_prepare()\n{\n}":
+        "not with a launcher of a",
+    "namespace\n{\n}\nextern \"C\" cudaError_t\noriel_cuda_b()\n{\n}":
+        "not with a launcher of a",
 }
+FINE = """namespace
+{
+__global__ void __launch_bounds__(f(1), N <= 80 ? 2 : 1)
+    kernel(int x)
+{
+}
+}
+
+extern "C" cudaError_t
+oriel_cuda_a_prepare(void)
+{
+    return prepare({});
+}
+
+extern "C" cudaError_t
+oriel_cuda_a(const args *a, cudaStream_t stream)
+{
+    if (a) {
+    }
+    return launch(kernel);
+}
+"""
 
 
 def check_self():
@@ -329,7 +414,8 @@ def check_self():
             if not any(word in line for line in lint({name: text})):
                 wrong.append(f"not seen in {name}: {text}")
     fine = "asm(\"cvt.rn.f32 %0;\"); x = 0.5f * 0x1p-3f + v.x; /* double */"
-    wrong += [f"seen in vain: {line}" for line in lint({"ptx.cuh": fine})]
+    wrong += [f"seen in vain: {line}"
+              for line in lint({"ptx.cuh": fine, "a.cu": FINE})]
     swapped = (".visible .entry w_pack_bf16(\n)\n{\n"
                "ld.param.f32 \t%f1, [w_param_0];\nld.param.f32 "
                "\t%f2, [w_param_1];\n// begin inline asm\n"

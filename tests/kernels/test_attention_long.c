@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Full attention over thousands of keys, up to 65,536, against double precision:
+ * of a frame only a few tiles of queries run, each over all of its keys.
+ */
+#include "kernels/attention_bound.h"
+#include "support/suite.h"
+
+#include "base/bfloat16.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { SEGMENT = 1, TILE = 128 }; /* the frame that is run, queries at a time */
+
+/* Of the frame, the tiles that start at these queries. */
+static void
+choose_tiles(attention_case *c, const int32_t *queries, int n)
+{
+    for (int t = 0; t < n; t++) {
+        c->tiles[t][0] = c->cu[SEGMENT];
+        c->tiles[t][1] = c->lengths[SEGMENT];
+        c->tiles[t][2] = queries[t];
+    }
+    c->n_tiles = n;
+    attention_case_send_tiles(c);
+}
+
+/* What lies before the frame and behind it is no number. */
+static void
+poison_neighbours(attention_case *c)
+{
+    static const uint16_t poison[] = {0x7fc0, 0x7f80, 0xff80};
+    const int64_t values = 3 * (int64_t)c->heads * c->head_dim;
+
+    for (int64_t i = 0; i < c->rows * values; i++) {
+        const int64_t row = i / values;
+
+        if (row < c->cu[SEGMENT] || row >= c->cu[SEGMENT + 1])
+            c->qkv[i] = poison[i % 3];
+    }
+    attention_case_send(c);
+}
+
+static void
+check_tiles(const attention_case *c, const uint16_t *out, int64_t step)
+{
+    double *x = attention_inputs(c, false);
+
+    for (int t = 0; t < c->n_tiles; t++) {
+        const int64_t first = c->tiles[t][2], end = first + TILE;
+
+        attention_check_rows(c, x, out, SEGMENT, first,
+                             end < c->tiles[t][1] ? end : c->tiles[t][1], step);
+    }
+    free(x);
+}
+
+/* ---- Thousands, for every head_dim ------------------------------------------ */
+
+static const struct {
+    int head_dim, heads, keys;
+} shapes[] = {
+    {80, 1, 5000}, {64, 1, 1500},  {72, 1, 1500},
+    {96, 1, 1500}, {128, 1, 1500}, {40, 2, 1004},
+};
+
+/* A tile within, and the last, which is not full. */
+START_TEST(thousands_of_keys)
+{
+    const int keys = shapes[_i].keys;
+    const int lengths[] = {4, keys, 12};
+    const int32_t queries[] = {keys / TILE / 2 * TILE, keys / TILE * TILE};
+    attention_case c = attention_case_make(
+        shapes[_i].heads, shapes[_i].head_dim, lengths, COUNT(lengths), 2, 1);
+    const size_t bytes = attention_case_out_bytes(&c);
+    uint16_t *out = malloc(bytes);
+
+    choose_tiles(&c, queries, COUNT(queries));
+    poison_neighbours(&c);
+    device_check_schedules(attention_case_frames, &c, out, bytes, NULL);
+    check_tiles(&c, out, 1);
+    free(out);
+    attention_case_free(&c);
+}
+END_TEST
+
+/* ---- 65,536 ---------------------------------------------------------------- */
+
+enum { KEYS = 65536, HEAD_DIM = 80, EARLY = 3, LATE = KEYS - 6 };
+
+/* Kinds of queries. */
+enum {
+    RANDOM,
+    ALIKE,
+    LATE_WINS,
+    LATE_SHARES,
+    EARLY_SHARES,
+    EARLY_DROWNS,
+    KINDS
+};
+
+/* The score, before the softmax, that column 'column' of the query adds where
+   the key has 16 there. */
+static void
+set_score(uint16_t *query, int column, double score)
+{
+    query[column] = oriel_f32_to_bf16((float)(score * sqrt(HEAD_DIM) / 16));
+}
+
+static void
+make_query(uint16_t *query, int kind)
+{
+    for (int d = kind == RANDOM ? HEAD_DIM : 0; d < HEAD_DIM; d++)
+        query[d] = 0;
+    if (kind == LATE_WINS) /* all that came before is scaled by 2^-100 */
+        set_score(query, 0, 100 * log(2));
+    if (kind == LATE_SHARES) /* one key weighs as much as all others */
+        set_score(query, 0, log(KEYS));
+    if (kind == EARLY_SHARES)
+        set_score(query, 1, log(KEYS));
+    if (kind == EARLY_DROWNS) /* 1 + 2^-24.5 is 1 in fp32, 16,384 times over */
+        set_score(query, 1, 24.5 * log(2));
+}
+
+/* Column 0 of the keys is zero but for the late key, column 1 but for the early
+   one, so that a query asks for either. */
+static void
+fill(attention_case *c)
+{
+    for (int64_t r = 0; r < KEYS; r++) {
+        uint16_t *query = c->qkv + (c->cu[SEGMENT] + r) * 3 * HEAD_DIM;
+        uint16_t *key = query + HEAD_DIM;
+
+        make_query(query, (int)(r % KINDS));
+        key[0] = r == LATE ? 0x4180 : 0; /* 16 */
+        key[1] = r == EARLY ? 0x4180 : 0;
+    }
+}
+
+static const int32_t chosen[] = {0, KEYS / 2, KEYS - TILE};
+
+/* _i: the tile.  The last one on tensor cores that truncate, so that errors add
+   up over 4,096 products. */
+START_TEST(as_many_keys_as_there_can_be)
+{
+    static const int lengths[] = {4, KEYS, 4};
+    attention_case c =
+        attention_case_make(1, HEAD_DIM, lengths, COUNT(lengths), 2, 1);
+    const size_t bytes = attention_case_out_bytes(&c);
+    uint16_t *out = malloc(bytes);
+    device_buffer buffer = device_output(bytes);
+
+    fill(&c);
+    choose_tiles(&c, &chosen[_i], 1);
+    poison_neighbours(&c);
+    device_set_schedule(_i % device_schedules());
+    device_set_adversarial(_i == COUNT(chosen) - 1);
+    ck_assert_int_eq(attention_case_frames(&c, buffer.data), cudaSuccess);
+    ck_assert_str_eq(device_finish(), "");
+    device_set_adversarial(false);
+    device_set_schedule(0);
+    device_download(out, buffer);
+    check_tiles(&c, out, 11); /* every kind twice, at any place of a warp */
+    device_release(buffer);
+    free(out);
+    attention_case_free(&c);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("attention_long");
+    TCase *thousands = tcase_create("thousands");
+    TCase *most = tcase_create("most");
+
+    tcase_set_timeout(thousands, 120);
+    tcase_set_timeout(most, 240);
+    tcase_add_loop_test(thousands, thousands_of_keys, 0, COUNT(shapes));
+    tcase_add_loop_test(most, as_many_keys_as_there_can_be, 0, COUNT(chosen));
+    suite_add_tcase(suite, thousands);
+    suite_add_tcase(suite, most);
+    return run_suite(suite);
+}
