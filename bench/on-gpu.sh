@@ -265,6 +265,7 @@ run_correct() { # everything that must be right
     step checkpoint-tiny 10 bin/oriel synth --config tiny --seed 1 --force \
         "$PARTS/tiny"
     step invariance-tiny 30 bin/encode_invariance "$PARTS/tiny" --small
+    step checks-tiny 30 bin/encode_invariance "$PARTS/tiny" --small --checks
     [ $PRODUCTS = own ] || step invariance-tiny-cublaslt 30 \
         bin/encode_invariance "$PARTS/tiny" --small --cublaslt
     step streams 30 bin/encode_streams "$PARTS/tiny"
@@ -329,9 +330,14 @@ run_sanitizers() {
         kernel_attention kernel_linear kernel_linear_rows kernel_patch_embed \
         kernel_resample; do
         [ -x "bin/$program" ] || continue
-        set --
-        [ $program != encode_invariance ] || set -- "$PARTS/tiny" --small
         for tool in memcheck racecheck synccheck initcheck; do
+            set --
+            [ $program != encode_invariance ] || set -- "$PARTS/tiny" --small
+            # Each part of the scratch is then memory of its own, but filled:
+            # initcheck would take it for written.
+            case $tool-$program in
+            memcheck-encode_invariance) set -- "$@" --checks ;;
+            esac
             step "$tool-${program#kernel_}" 15 "$SANITIZER" --tool $tool \
                 --error-exitcode 9 "bin/$program" "$@"
         done

@@ -310,6 +310,19 @@ enum {
     ORIEL_GRAPHS_OFF = 1   /* every call launches its kernels one by one */
 };
 
+/*
+ * For finding what is wrong with kernels, driver or memory.  With checks on, each
+ * part of the scratch is an allocation of its own (hooks.device_alloc, else
+ * cudaMalloc) with a guard on either side, made when the part is first needed,
+ * filled with NaN then and when it is needed no more, and given back.  Every
+ * kernel and copy is waited for and every step's guards are looked at: an error
+ * names the kernel, the step and the block that did it, and a damaged guard, which
+ * is ORIEL_ERR_FAULT, the part and the side.  Slow; results are the same bytes.
+ * The workspace must be there as ever and is not touched, no graphs are made,
+ * and a call that is being captured, or must not wait, is ORIEL_ERR_ARGUMENT.
+ */
+enum { ORIEL_CHECKS_OFF = 0, ORIEL_CHECKS_ON = 1 };
+
 typedef struct oriel_device_info {
     uint32_t struct_size;
     int32_t device, device_index; /* as chosen when AUTO was asked for */
@@ -353,13 +366,13 @@ ORIEL_API oriel_status oriel_device_examine(int32_t device,
 
 typedef struct oriel_encoder_options {
     uint32_t struct_size;
-    int32_t device;       /* AUTO: CUDA if there is one, else CPU */
-    int32_t device_index; /* CUDA ordinal */
-    int32_t precision;    /* AUTO: bf16 where the device is fast at it */
-    int32_t threads;      /* CPU: 0 is every core we may run on */
-    int32_t kernels;      /* CUDA: ORIEL_KERNELS_*; the CPU ignores it */
-    int32_t graphs;       /* CUDA: ORIEL_GRAPHS_*; the CPU ignores it */
-    int32_t reserved;
+    int32_t device;         /* AUTO: CUDA if there is one, else CPU */
+    int32_t device_index;   /* CUDA ordinal */
+    int32_t precision;      /* AUTO: bf16 where the device is fast at it */
+    int32_t threads;        /* CPU: 0 is every core we may run on */
+    int32_t kernels;        /* CUDA: ORIEL_KERNELS_*; the CPU ignores it */
+    int32_t graphs;         /* CUDA: ORIEL_GRAPHS_*; the CPU ignores it */
+    int32_t checks;         /* CUDA: ORIEL_CHECKS_*; the CPU ignores it */
     size_t workspace_bytes; /* owned scratch; 0: the caller brings it */
     const oriel_hooks *hooks;
 } oriel_encoder_options;
@@ -476,12 +489,13 @@ typedef struct oriel_output {
  * results make the call wait for the stream.  No call waits or allocates
  * otherwise, but for host memory that frames need to be resampled, kept from
  * call to call, when they need more than any before; and for what CUDA takes
- * when a graph is made (ORIEL_GRAPHS_AUTO).  A call may be captured into a
- * CUDA graph; then plan, encoder and all that memory must outlive the graph,
- * whose replays read the pixels anew.  Calls of one encoder on different
- * streams are ordered by the caller, whoever brings the workspace.  Device
- * pointers and row_bytes are multiples of 16; on CUDA row_bytes and a line of
- * the host's frames are below 2^31.  Threads: exclusive.
+ * when a graph is made (ORIEL_GRAPHS_AUTO); with ORIEL_CHECKS_ON every call
+ * does both.  A call may be captured into a CUDA graph; then plan, encoder and
+ * all that memory must outlive the graph, whose replays read the pixels anew. 
+ * Calls of one encoder on different streams are ordered by the caller, whoever
+ * brings the workspace.  Device pointers and row_bytes are multiples of 16; on
+ * CUDA row_bytes and a line of the host's frames are below 2^31.  Threads:
+ * exclusive.
  *
  * With input.no_wait a call on CUDA never waits: ORIEL_ERR_BUSY when the slots
  * that it takes are not all free, as one a MiB of pageable pixels and one or two

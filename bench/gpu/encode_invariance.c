@@ -2,7 +2,7 @@
 /*
  * encode_invariance.c - a picture's embeddings do not depend on its batch
  *
- *     oriel_gpu_encode_invariance MODEL [--small] [--cublaslt]
+ *     oriel_gpu_encode_invariance MODEL [--small] [--cublaslt] [--checks]
  *
  * Through the public API, on CUDA, from and to host memory: pictures and a video
  * one at a time, together, in the other order, beside one of NaN, and once more.
@@ -28,6 +28,7 @@ typedef struct judge {
     const int64_t (*grids)[3];
     int32_t n;
     int32_t kernels; /* ORIEL_KERNELS_* */
+    int32_t checks;  /* ORIEL_CHECKS_* */
     oriel_model_info info;
     int64_t columns;          /* of pixel_values */
     float *pixels[MAX_ITEMS]; /* each [patches, columns] */
@@ -92,6 +93,7 @@ open_all(judge *j, const char *path)
         return complain(err.message);
     options.device = ORIEL_DEVICE_CUDA;
     options.kernels = j->kernels;
+    options.checks = j->checks;
     status =
         oriel_plan_workspace(plan, &options, &options.workspace_bytes, &err);
     oriel_plan_destroy(plan);
@@ -202,6 +204,8 @@ parse(judge *j, int argc, char **argv)
             j->n = sizeof(small) / sizeof(small[0]);
         } else if (strcmp(argv[i], "--cublaslt") == 0) {
             j->kernels = ORIEL_KERNELS_CUBLASLT;
+        } else if (strcmp(argv[i], "--checks") == 0) {
+            j->checks = ORIEL_CHECKS_ON;
         } else {
             return -1;
         }
@@ -219,7 +223,7 @@ main(int argc, char **argv)
 
     if (parse(&j, argc, argv)) {
         fprintf(stderr, "usage: oriel_gpu_encode_invariance MODEL [--small] "
-                        "[--cublaslt]\n");
+                        "[--cublaslt] [--checks]\n");
         return 2;
     }
     result = open_all(&j, argv[1]) || judge_all(&j);

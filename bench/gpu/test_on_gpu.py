@@ -26,7 +26,8 @@ TOOLS = ["memcheck", "racecheck", "synccheck", "initcheck"]
 # Section by section; what must be right comes before what is timed.
 CORRECT = ["instructions", "doctor", "approximations", "kernel-rms_norm", "kernel-swiglu",
            "invariance-ops", "checkpoint-tiny", "invariance-tiny",
-           "invariance-tiny-cublaslt", "streams", "streams-cublaslt", "golden"]
+           "checks-tiny", "invariance-tiny-cublaslt", "streams",
+           "streams-cublaslt", "golden"]
 FULL = ["checkpoint-7b", "invariance-7b", "invariance-7b-cublaslt", "parity-7b"]
 SANITIZERS = [f"{tool}-{program}" for program in ("encode_invariance", "rms_norm")
               for tool in TOOLS]

@@ -51,6 +51,7 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
                                       : cli_limits_read().threads;
     chosen.kernels = (int32_t)options->kernels;
     chosen.graphs = (int32_t)options->graphs;
+    chosen.checks = options->checks ? ORIEL_CHECKS_ON : ORIEL_CHECKS_OFF;
     chosen.hooks = &cli_hooks;
     engine->device = device;
     engine->options = chosen;

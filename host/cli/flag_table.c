@@ -119,6 +119,12 @@ const cli_flag cli_flags[] = {
      .offset = FIELD(graphs),
      .help = "on a GPU: auto replays the shapes of batches that come back as "
              "CUDA graphs, off launches every kernel"},
+    {.name = "checks",
+     .kind = CLI_SWITCH,
+     .commands = CLI_ENCODE,
+     .offset = FIELD(checks),
+     .help = "on a GPU: watch every kernel and every piece of its memory, and "
+             "say where it goes wrong; slow, the same bytes"},
     {.name = "dtype",
      .kind = CLI_CHOICE,
      .choices = dtypes,

@@ -30,7 +30,7 @@ typedef struct cli_options {
     int64_t threads, batch_patches, depth;
     int64_t seed; /* 1 where it was not given */
     int64_t precision, kernels, graphs, dtype, resample, sizing, alpha;
-    bool no_exif, null_names, force, json, quiet, digest, tensors, help;
+    bool no_exif, null_names, checks, force, json, quiet, digest, tensors, help;
 } cli_options;
 
 typedef enum cli_flag_kind {

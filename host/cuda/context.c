@@ -46,14 +46,19 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
     if (!status)
-        status = oriel_cuda_graphs_create(&c->graphs, config->graphs, err);
+        status = oriel_cuda_graphs_create(
+            &c->graphs, config->checks ? ORIEL_GRAPHS_OFF : config->graphs,
+            err);
+    if (!status)
+        status = oriel_cuda_checks_create(&c->checks, config->checks, err);
     if (!status)
         status = oriel_cuda_check(
             cudaEventCreateWithFlags(&c->done, cudaEventDisableTiming),
             "cudaEventCreateWithFlags", err);
     c->has_done = !status;
-    snprintf(c->description, sizeof(c->description), "%s, %s", info.description,
-             c->products.text);
+    snprintf(c->description, sizeof(c->description), "%s, %s%s",
+             info.description, c->products.text,
+             c->checks.on ? ", checks on" : "");
     return status;
 }
 
@@ -119,6 +124,7 @@ oriel_cuda_destroy_context(oriel_backend_context *c)
     oriel_cuda_graphs_destroy(&c->graphs);
     oriel_cuda_products_destroy(&c->products);
     oriel_cuda_ring_destroy(&c->ring);
+    oriel_cuda_checks_destroy(&c->checks);
     if (c->has_done)
         (void)cudaEventDestroy(c->done);
     oriel_cuda_leave(&scope);

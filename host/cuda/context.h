@@ -8,6 +8,7 @@
 #ifndef ORIEL_CUDA_CONTEXT_H
 #define ORIEL_CUDA_CONTEXT_H
 
+#include "cuda/checks.h"
 #include "cuda/device.h"
 #include "cuda/graph.h"
 #include "cuda/products.h"
@@ -23,6 +24,7 @@ struct oriel_backend_context {
     oriel_cuda_products products;
     oriel_cuda_ring ring;
     oriel_cuda_graphs graphs;
+    oriel_cuda_checks checks;
     cudaEvent_t done; /* behind the last job that was not captured */
     bool has_done, ran;
     void *scratch; /* host memory, kept from call to call */
@@ -48,6 +50,27 @@ oriel_cuda_job_ring(oriel_backend_context *c)
 /* Host memory of the context, until the next request: aligned to 64, it grows
    when more is asked for than ever before.  NULL when there is none. */
 void *oriel_cuda_host_scratch(oriel_backend_context *context, size_t bytes);
+
+/*
+ * checks.c.  'error' is what became of an attempt to enqueue 'name', a kernel or
+ * a call; with checks on it has run when this returns.  The second is for what
+ * was uploaded.
+ */
+oriel_status oriel_cuda_enqueued(oriel_backend_context *context,
+                                 cudaError_t error, const char *name,
+                                 oriel_error *err);
+oriel_status oriel_cuda_sent(oriel_backend_context *context,
+                             oriel_cuda_upload *upload, oriel_error *err);
+/* Around a job and each of its steps; 'status' is the step's own.  A job that was
+   begun is ended, whatever happens. */
+oriel_status oriel_cuda_begin_checks(oriel_backend_context *context,
+                                     oriel_error *err);
+oriel_status oriel_cuda_begin_step(oriel_backend_context *context,
+                                   oriel_cuda_step step, int32_t block,
+                                   oriel_error *err);
+oriel_status oriel_cuda_end_step(oriel_backend_context *context,
+                                 oriel_status status, oriel_error *err);
+void oriel_cuda_end_checks(oriel_backend_context *context);
 
 /* metadata.c: the plan onto the device, into space.metadata. */
 oriel_status oriel_cuda_send_metadata(oriel_backend_context *context,

@@ -2,9 +2,10 @@
 # The host side of the cuda backend, for whoever compiles it: against the CUDA
 # toolkit for the GPU, against the tests' stand-in for the simulated one.
 set(ORIEL_CUDA_HOST_NAMES
-    busy context cublaslt cublaslt_choose cublaslt_load cublaslt_warm cuda current device errors
-    float_frames frames graph host_pixels images job load metadata prepare products
-    records ring shapes steps tables weights workspace)
+    busy checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
+    cuda current device errors float_frames frames graph host_pixels images job
+    load metadata parts prepare products records ring shapes steps tables weights
+    workspace)
 list(TRANSFORM ORIEL_CUDA_HOST_NAMES
     REPLACE "(.+)" "${CMAKE_CURRENT_LIST_DIR}/\\1.c"
     OUTPUT_VARIABLE ORIEL_CUDA_HOST_FILES)

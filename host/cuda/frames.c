@@ -7,6 +7,7 @@
  */
 #include "cuda/frames.h"
 
+#include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "cuda/context.h"
@@ -82,37 +83,33 @@ frames_of(const oriel_plan *plan, int64_t item)
     return plan->first_frame[item + 1] - plan->first_frame[item];
 }
 
-/* Sum of count x bytes over what is there already. */
+/* Sum of count x bytes over what is there already; SIZE_MAX stays. */
 static void
-add(oriel_cuda_cursor *c, size_t *sum, int64_t count, size_t bytes)
+add(size_t *sum, int64_t count, size_t bytes)
 {
     if (!oriel_mul_size(&bytes, bytes, (size_t)count) ||
         !oriel_add_size(sum, *sum, bytes))
-        c->overflowed = true;
+        *sum = SIZE_MAX;
 }
 
-void
-oriel_cuda_lay_out_frames(oriel_cuda_frames *f, oriel_cuda_cursor *c,
-                          const oriel_plan *plan)
+oriel_cuda_frame_bytes
+oriel_cuda_measure_frames(const oriel_plan *plan)
 {
-    size_t axes = 0, sources = 0, waiting = 0;
+    oriel_cuda_frame_bytes of = {0};
 
-    for (int64_t i = 0; i < plan->info.n_items; i++) {
+    for (int64_t i = 0; i < plan->info.n_items && oriel_cuda_resamples(plan);
+         i++) {
         const oriel_item *it = &plan->items[i];
         oriel_resample_job job;
 
         if (!like_the_one_before(plan, i)) {
-            add(c, &axes, 1, axis_bytes(it->width, it->resized_width));
-            add(c, &axes, 1, axis_bytes(it->height, it->resized_height));
+            add(&of.axes, 1, axis_bytes(it->width, it->resized_width));
+            add(&of.axes, 1, axis_bytes(it->height, it->resized_height));
         }
-        add(c, &sources, frames_of(plan, i), oriel_cuda_source_bytes(it));
-        add(c, &waiting, frames_of(plan, i), measure_job(&job, plan, i));
+        add(&of.sources, frames_of(plan, i), oriel_cuda_source_bytes(it));
+        add(&of.waiting, frames_of(plan, i), measure_job(&job, plan, i));
     }
-    f->places = oriel_cuda_take(c, plan->info.tokens, sizeof(*f->places));
-    f->axes = oriel_cuda_take(c, 1, (int64_t)axes);
-    f->jobs = oriel_cuda_take(c, plan->n_source_frames, sizeof(*f->jobs));
-    f->sources = oriel_cuda_take(c, 1, (int64_t)sources);
-    f->waiting = oriel_cuda_take(c, 1, (int64_t)waiting);
+    return of;
 }
 
 /* ---- Jobs ---------------------------------------------------------------- */
@@ -200,7 +197,7 @@ make_item(maker *m, int64_t item)
 static oriel_status
 send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
 {
-    const oriel_backend_context *c = m->context;
+    oriel_backend_context *c = m->context;
     const oriel_plan *plan = c->job->plan;
     const oriel_cuda_frames *f = &c->space.frames;
     cudaError_t error;
@@ -211,10 +208,9 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
         make_item(m, i);
     error = oriel_cuda_resample_number(args, m->jobs,
                                        (int32_t)plan->n_source_frames);
-    oriel_cuda_upload_pad(&m->upload, (size_t)((char *)f->jobs - f->axes));
+    oriel_cuda_upload_move(&m->upload, f->jobs);
     oriel_cuda_upload_put(&m->upload, m->jobs,
                           (size_t)plan->n_source_frames * sizeof(*m->jobs));
-    oriel_cuda_upload_pad(&m->upload, (m->upload.written + 15) / 16 * 16);
     if (error == cudaErrorInvalidConfiguration)
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "%lld source frames are too many pixels for one call "
@@ -222,7 +218,7 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
                           (long long)plan->n_source_frames);
     if (error != cudaSuccess)
         return oriel_cuda_check(error, "resample_number", err);
-    return oriel_cuda_upload_end(&m->upload, err);
+    return oriel_cuda_sent(c, &m->upload, err);
 }
 
 /* Host memory for the largest pair of axes and, behind it, the jobs. */
@@ -275,7 +271,7 @@ oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
     if (!status && c->job->input->memory == ORIEL_MEMORY_HOST)
         status = oriel_cuda_send_sources(c, err);
     if (!status)
-        status = oriel_cuda_check(oriel_cuda_resample(&args, c->stream),
-                                  "resample", err);
+        status = oriel_cuda_enqueued(c, oriel_cuda_resample(&args, c->stream),
+                                     "resample", err);
     return status;
 }

@@ -8,10 +8,11 @@
 #ifndef ORIEL_CUDA_FRAMES_H
 #define ORIEL_CUDA_FRAMES_H
 
-#include "cuda/cursor.h"
 #include "plan/plan.h"
 
 #include "ops.h"
+
+#include <stdbool.h>
 
 typedef struct oriel_cuda_frames {
     int32_t *places;          /* [tokens] window_inverse; by metadata.c */
@@ -28,8 +29,12 @@ size_t oriel_cuda_source_bytes(const oriel_item *item);
 /* Whether the GPU resamples what this plan is made of. */
 bool oriel_cuda_resamples(const oriel_plan *plan);
 
-void oriel_cuda_lay_out_frames(oriel_cuda_frames *frames,
-                               oriel_cuda_cursor *cursor,
-                               const oriel_plan *plan);
+/* Of those whose sizes are sums over frames; SIZE_MAX: it overflows. */
+typedef struct oriel_cuda_frame_bytes {
+    size_t axes, sources, waiting;
+} oriel_cuda_frame_bytes;
+
+/* None unless the GPU resamples. */
+oriel_cuda_frame_bytes oriel_cuda_measure_frames(const oriel_plan *plan);
 
 #endif /* ORIEL_CUDA_FRAMES_H */

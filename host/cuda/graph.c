@@ -10,7 +10,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(oriel_cuda_graph_key) ==
-                   11 * sizeof(void *) + sizeof(int64_t) + 6 * sizeof(int32_t),
+                   12 * sizeof(void *) + sizeof(int64_t) + 6 * sizeof(int32_t),
                "a key has padding");
 
 /* ---- Keeping them --------------------------------------------------------- */
@@ -245,7 +245,8 @@ key_of(const oriel_backend_context *c, int32_t first)
         .frame_tiles = m->frame_tiles,
         .rope = m->rope,
         .residual = s->residual,
-        .operand = s->operand,
+        .normalised = s->normalised,
+        .attended = s->attended,
         .qkv = s->qkv,
         .inner = s->inner,
         .gate_up = s->gate_up,

@@ -32,6 +32,22 @@ check_stream(oriel_backend_context *c, oriel_error *err)
     return status;
 }
 
+/* With checks on every step is waited for. */
+static oriel_status
+check_patience(const oriel_backend_context *c, oriel_error *err)
+{
+    if (c->checks.on && c->capturing)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "the stream is being captured, but with "
+                          "ORIEL_CHECKS_ON every step is waited for: expected "
+                          "a stream that is not");
+    if (c->checks.on && c->job->input->no_wait)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "input.no_wait is 1, but with ORIEL_CHECKS_ON every "
+                          "step is waited for: expected 0");
+    return ORIEL_OK;
+}
+
 static oriel_status
 look_at(struct cudaPointerAttributes *at, const void *pointer, oriel_error *err)
 {
@@ -168,6 +184,8 @@ check_job(oriel_backend_context *c, oriel_error *err)
     oriel_status status = check_stream(c, err);
 
     if (!status)
+        status = check_patience(c, err);
+    if (!status)
         status = check_input(c, err);
     if (!status)
         status = check_output(c, err);
@@ -176,9 +194,30 @@ check_job(oriel_backend_context *c, oriel_error *err)
     return status;
 }
 
+/* Where the parts of this job lie; with checks on, as their lives begin. */
+static oriel_status
+make_room(oriel_backend_context *c, oriel_error *err)
+{
+    if (c->checks.on)
+        return oriel_cuda_begin_checks(c, err);
+    return oriel_cuda_lay_out(&c->space, c->job->workspace, c->job->plan,
+                              &c->weights->shapes, c->kernels, err);
+}
+
+static oriel_status
+expand(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status = oriel_cuda_begin_step(c, ORIEL_STEP_START, 0, err);
+
+    if (!status)
+        status = oriel_cuda_send_metadata(c, err);
+    return oriel_cuda_end_step(c, status, err);
+}
+
 static void
 leave(oriel_backend_context *c)
 {
+    oriel_cuda_end_checks(c);
     c->job = NULL;
     c->capturing = false;
     oriel_cuda_leave(&c->scope);
@@ -199,13 +238,12 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
     if (!status && !c->capturing)
         status = oriel_cuda_relax(&c->scope, err);
     if (!status)
-        status = oriel_cuda_lay_out(&c->space, job->workspace, job->plan,
-                                    &c->weights->shapes, c->kernels, err);
+        status = make_room(c, err);
     /* A capture takes no slot. */
     if (!status && job->input->no_wait && !c->capturing)
         status = oriel_cuda_check_busy(c, err);
     if (!status)
-        status = oriel_cuda_send_metadata(c, err);
+        status = expand(c, err);
     if (status)
         leave(c); /* copies that were enqueued are guarded by the ring */
     return status;

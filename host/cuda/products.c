@@ -150,15 +150,26 @@ oriel_cuda_products_destroy(oriel_cuda_products *p)
 
 /* ---- One product --------------------------------------------------------- */
 
+const char *
+oriel_cuda_product_kernel(const oriel_cuda_products *p,
+                          oriel_cuda_product which)
+{
+    if (oriel_cuda_is_library(p, which))
+        return "cublasLtMatmul";
+    return which == ORIEL_PRODUCT_QKV ? "linear" : "linear_residual";
+}
+
 oriel_status
 oriel_cuda_run_product(const oriel_cuda_products *p, oriel_cuda_product which,
                        const oriel_linear_args *args, cudaStream_t stream,
                        oriel_error *err)
 {
+    cudaError_t error;
+
     if (oriel_cuda_is_library(p, which))
         return oriel_lt_run(&p->lt, &p->product[which], args, stream, err);
-    if (which == ORIEL_PRODUCT_QKV)
-        return oriel_cuda_check(oriel_cuda_linear(args, stream), "linear", err);
-    return oriel_cuda_check(oriel_cuda_linear_residual(args, stream),
-                            "linear_residual", err);
+    error = which == ORIEL_PRODUCT_QKV
+                ? oriel_cuda_linear(args, stream)
+                : oriel_cuda_linear_residual(args, stream);
+    return oriel_cuda_check(error, oriel_cuda_product_kernel(p, which), err);
 }

@@ -64,6 +64,10 @@ oriel_cuda_is_library(const oriel_cuda_products *products,
     return products->of_cublaslt >> which & 1;
 }
 
+/* What runs it: "linear", "cublasLtMatmul". */
+const char *oriel_cuda_product_kernel(const oriel_cuda_products *products,
+                                      oriel_cuda_product which);
+
 /* Enqueue one.  Gate and up in alternating groups of 8 columns, not yet
    multiplied, and only if they are the library's. */
 oriel_status oriel_cuda_run_product(const oriel_cuda_products *products,

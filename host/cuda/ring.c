@@ -3,9 +3,12 @@
 #include "cuda/ring.h"
 
 #include "base/fail.h"
+#include "cuda/cursor.h"
 #include "cuda/errors.h"
 
 #include <string.h>
+
+enum { STORED_TOGETHER = 16 }; /* by store_bytes.cu */
 
 /* ---- The slots ----------------------------------------------------------- */
 
@@ -148,8 +151,10 @@ flush(oriel_cuda_upload *u)
     if (u->ring) {
         send_slot(u);
     } else {
-        oriel_store_bytes_args args = {u->to, u->carried, u->filled};
+        size_t stored = oriel_round_up(u->filled, STORED_TOGETHER);
+        oriel_store_bytes_args args = {u->to, u->carried, stored};
 
+        memset(u->carried + u->filled, 0, stored - u->filled);
         note(u, oriel_cuda_store_bytes(&args, u->stream), "store_bytes");
     }
     u->to += u->width ? u->filled / u->width * u->pitch : u->filled;
@@ -218,6 +223,20 @@ oriel_cuda_upload_put(oriel_cuda_upload *u, const void *from, size_t bytes)
         in += n;
         bytes -= n;
     }
+}
+
+void
+oriel_cuda_upload_move(oriel_cuda_upload *u, void *to)
+{
+    uintptr_t gap = (uintptr_t)to - (uintptr_t)(u->to + u->filled);
+
+    if (u->width == 0 && gap < ORIEL_CUDA_ALIGNMENT) {
+        oriel_cuda_upload_pad(u, u->written + gap);
+        return;
+    }
+    flush(u);
+    u->width = u->pitch = 0;
+    u->to = to;
 }
 
 void

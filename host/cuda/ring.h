@@ -7,7 +7,8 @@
  * their way, whoever wants the next waits for the oldest.
  *
  * In a capture no slot may be used, as a replay would read it again; there the
- * bytes travel as arguments of a kernel (store_bytes.cu), which a graph keeps.
+ * bytes travel as arguments of a kernel (store_bytes.cu), which a graph keeps;
+ * up to 15 zeros then follow the last of them.
  */
 #ifndef ORIEL_CUDA_RING_H
 #define ORIEL_CUDA_RING_H
@@ -68,6 +69,10 @@ void *oriel_cuda_upload_space(oriel_cuda_upload *upload, size_t bytes);
 /* Any number of bytes, tight. */
 void oriel_cuda_upload_put(oriel_cuda_upload *upload, const void *from,
                            size_t bytes);
+
+/* From here on to 'to', tight.  A gap that only aligns is filled with zeros, so
+   that neighbours travel together. */
+void oriel_cuda_upload_move(oriel_cuda_upload *upload, void *to);
 
 /* Zeros up to 'written' bytes in all. */
 void oriel_cuda_upload_pad(oriel_cuda_upload *upload, size_t written);

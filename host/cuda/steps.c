@@ -16,15 +16,8 @@
  */
 #include "cuda/context.h"
 
-#include "base/fail.h"
-#include "cuda/errors.h"
-
 #define LAUNCH(op, args) \
-    oriel_cuda_check(oriel_cuda_##op(&(args), c->stream), #op, err)
-
-#define PRODUCT(which, args) \
-    oriel_cuda_run_product(&c->products, ORIEL_PRODUCT_##which, &(args), \
-                           c->stream, err)
+    oriel_cuda_enqueued(c, oriel_cuda_##op(&(args), c->stream), #op, err)
 
 /* ---- Pixels -------------------------------------------------------------- */
 
@@ -86,12 +79,25 @@ normalise(oriel_backend_context *c, const uint16_t *weight, oriel_error *err)
     oriel_rms_norm_args args = {
         .x = c->space.residual,
         .weight = weight,
-        .out = c->space.operand,
+        .out = c->space.normalised,
         .rows = c->rows,
         .columns = c->weights->shapes.hidden,
     };
 
     return LAUNCH(rms_norm, args);
+}
+
+static oriel_status
+multiply(oriel_backend_context *c, oriel_cuda_product which,
+         const oriel_linear_args *args, oriel_error *err)
+{
+    oriel_status status =
+        oriel_cuda_run_product(&c->products, which, args, c->stream, err);
+
+    return status ? status
+                  : oriel_cuda_enqueued(
+                        c, cudaSuccess,
+                        oriel_cuda_product_kernel(&c->products, which), err);
 }
 
 static bool
@@ -113,7 +119,7 @@ oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
     const oriel_cuda_block *b = &c->weights->blocks[block];
     const oriel_cuda_shapes *s = &c->weights->shapes;
     oriel_linear_args qkv = {
-        .x = c->space.operand,
+        .x = c->space.normalised,
         .weight = b->qkv_weight,
         .bias = b->qkv_bias,
         .out = c->space.qkv,
@@ -132,7 +138,7 @@ oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
     oriel_status status = normalise(c, b->norm1, err);
 
     if (!status)
-        status = PRODUCT(QKV, qkv);
+        status = multiply(c, ORIEL_PRODUCT_QKV, &qkv, err);
     if (!status && needs_rope(c, block))
         status = LAUNCH(rope, rope);
     return status;
@@ -145,7 +151,7 @@ attend_windows(oriel_backend_context *c, oriel_error *err)
     const oriel_cuda_metadata *m = &c->space.metadata;
     oriel_window_attention_args args = {
         .qkv = c->space.qkv,
-        .out = c->space.operand,
+        .out = c->space.attended,
         .cu_window = m->cu_window,
         .packs = m->packs,
         .rope = m->rope,
@@ -167,7 +173,7 @@ oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
     bool frames = attends_frames(c, block);
     oriel_full_attention_args args = {
         .qkv = c->space.qkv,
-        .out = c->space.operand,
+        .out = c->space.attended,
         .tiles = frames ? m->frame_tiles : m->window_tiles,
         .n_tiles = frames ? m->n_frame_tiles : m->n_window_tiles,
         .heads = s->heads,
@@ -185,7 +191,7 @@ oriel_cuda_attn_out(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
     const oriel_cuda_block *b = &c->weights->blocks[block];
     oriel_linear_args args = {
-        .x = c->space.operand,
+        .x = c->space.attended,
         .weight = b->proj_weight,
         .bias = b->proj_bias,
         .out = c->space.residual,
@@ -194,7 +200,7 @@ oriel_cuda_attn_out(oriel_backend_context *c, int32_t block, oriel_error *err)
         .depth = c->weights->shapes.hidden,
     };
 
-    return PRODUCT(PROJ, args);
+    return multiply(c, ORIEL_PRODUCT_PROJ, &args, err);
 }
 
 /* The library's product does not multiply: that is a pass of its own. */
@@ -204,7 +210,7 @@ gate_up_apart(oriel_backend_context *c, const oriel_cuda_block *b,
 {
     const oriel_cuda_shapes *s = &c->weights->shapes;
     oriel_linear_args gate_up = {
-        .x = c->space.operand,
+        .x = c->space.normalised,
         .weight = b->gate_up_weight,
         .bias = b->gate_up_bias,
         .out = c->space.gate_up,
@@ -218,7 +224,7 @@ gate_up_apart(oriel_backend_context *c, const oriel_cuda_block *b,
         .rows = c->rows,
         .columns = s->intermediate,
     };
-    oriel_status status = PRODUCT(GATE_UP, gate_up);
+    oriel_status status = multiply(c, ORIEL_PRODUCT_GATE_UP, &gate_up, err);
 
     return status ? status : LAUNCH(swiglu, args);
 }
@@ -228,7 +234,7 @@ oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
     const oriel_cuda_block *b = &c->weights->blocks[block];
     oriel_linear_swiglu_args args = {
-        .x = c->space.operand,
+        .x = c->space.normalised,
         .weight = b->gate_up_weight,
         .bias = b->gate_up_bias,
         .out = c->space.inner,
@@ -257,7 +263,7 @@ oriel_cuda_mlp_out(oriel_backend_context *c, int32_t block, oriel_error *err)
         .depth = c->weights->shapes.intermediate,
     };
 
-    return PRODUCT(DOWN, args);
+    return multiply(c, ORIEL_PRODUCT_DOWN, &args, err);
 }
 
 /* ---- Results ------------------------------------------------------------- */
@@ -278,7 +284,8 @@ copy_embeddings(oriel_backend_context *c, size_t from_pitch, oriel_error *err)
     size_t width = (size_t)c->weights->network.out_hidden_size *
                    dtype_bytes(output->dtype);
 
-    return oriel_cuda_check(
+    return oriel_cuda_enqueued(
+        c,
         cudaMemcpy2DAsync(
             output->embeddings, output->row_bytes, c->space.embeddings,
             from_pitch, width, (size_t)c->job->plan->info.tokens,
@@ -298,7 +305,7 @@ oriel_cuda_merge(oriel_backend_context *c, oriel_error *err)
     size_t pitch = direct ? output->row_bytes
                           : (size_t)s->out_hidden * dtype_bytes(output->dtype);
     oriel_linear_args fc1 = {
-        .x = c->space.operand, /* the patches of a token lie side by side */
+        .x = c->space.normalised, /* the patches of a token lie side by side */
         .weight = w->fc1_weight,
         .bias = w->fc1_bias,
         .out = c->space.fc1,
@@ -349,7 +356,9 @@ oriel_cuda_tap(oriel_backend_context *c, const oriel_tap *tap, oriel_error *err)
 
     if (status || direct)
         return status;
-    return oriel_cuda_check(cudaMemcpyAsync(tap->data, c->space.tap, bytes,
-                                            cudaMemcpyDeviceToHost, c->stream),
-                            "cudaMemcpyAsync", err);
+    return oriel_cuda_enqueued(c,
+                               cudaMemcpyAsync(tap->data, c->space.tap, bytes,
+                                               cudaMemcpyDeviceToHost,
+                                               c->stream),
+                               "cudaMemcpyAsync", err);
 }

@@ -28,7 +28,7 @@ typedef struct oriel_backend_config {
     int32_t threads;   /* >= 1; CPU only */
     int32_t kernels;   /* ORIEL_KERNELS_*; CUDA only */
     int32_t graphs;    /* ORIEL_GRAPHS_*; CUDA only */
-    int32_t reserved;
+    int32_t checks;    /* ORIEL_CHECKS_*; CUDA only */
     const oriel_hooks *hooks; /* memory: never NULL, outlives what is made */
     const oriel_hooks *call;  /* log and cancel of the call in progress; the
                                  weights are the model's, the call is not */

@@ -76,6 +76,10 @@ check_choices(const oriel_encoder_options *opt, oriel_error *err)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "graphs is %d, expected ORIEL_GRAPHS_AUTO or _OFF",
                           opt->graphs);
+    if (opt->checks < ORIEL_CHECKS_OFF || opt->checks > ORIEL_CHECKS_ON)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "checks is %d, expected ORIEL_CHECKS_OFF or _ON",
+                          opt->checks);
     return ORIEL_OK;
 }
 
@@ -88,9 +92,6 @@ choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
     oriel_status status = oriel_options_load(
         opt, sizeof(*opt), sizeof(*opt), options, "oriel_encoder_options", err);
 
-    if (!status)
-        status = oriel_reserved_check(opt->reserved,
-                                      "oriel_encoder_options.reserved", err);
     if (!status && (opt->threads < 0 || opt->threads > THREADS_MAX))
         status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
                             "threads is %d, expected 0 to %d", opt->threads,
@@ -111,6 +112,7 @@ choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
         out->config.threads = 1;
     out->config.kernels = opt->kernels;
     out->config.graphs = opt->graphs;
+    out->config.checks = opt->checks;
     return ORIEL_OK;
 }
 

@@ -131,7 +131,7 @@ static const place places[] = {
     AT(oriel_encoder_options, threads, 16),
     AT(oriel_encoder_options, kernels, 20),
     AT(oriel_encoder_options, graphs, 24),
-    AT(oriel_encoder_options, reserved, 28),
+    AT(oriel_encoder_options, checks, 28),
     AT(oriel_encoder_options, workspace_bytes, 32),
     AT(oriel_encoder_options, hooks, 40),
 

@@ -187,10 +187,8 @@ static const reader readers[] = {
     READER(oriel_plan_options, read_plan_options, plan_options,
            offsetof(oriel_plan_options, reserved)),
     READER(oriel_hooks, read_hooks, hooks, offsetof(oriel_hooks, reserved)),
-    READER(oriel_encoder_options, read_workspace_options, encoder_options,
-           offsetof(oriel_encoder_options, reserved)),
-    READER(oriel_encoder_options, read_encoder_options, encoder_options,
-           offsetof(oriel_encoder_options, reserved)),
+    READER(oriel_encoder_options, read_workspace_options, encoder_options, 0),
+    READER(oriel_encoder_options, read_encoder_options, encoder_options, 0),
     READER(oriel_input, read_input, input, 0),
     READER(oriel_input, read_preprocess_input, input, 0),
     READER(oriel_output, read_output, output, 0),
@@ -347,14 +345,15 @@ END_TEST
 START_TEST(unknown_choices)
 {
     static const int32_t wrong[] = {-1, 3, INT32_MAX};
-    static const char *const names[] = {"precision", "kernels", "graphs"};
+    static const char *const names[] = {"precision", "kernels", "graphs",
+                                        "checks"};
 
     make_handles();
     for (size_t field = 0; field < COUNT(names); field++)
         for (size_t i = 0; i < COUNT(wrong); i++) {
             oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
             int32_t *fields[] = {&options.precision, &options.kernels,
-                                 &options.graphs};
+                                 &options.graphs, &options.checks};
             oriel_error err;
 
             options.device = ORIEL_DEVICE_CPU;

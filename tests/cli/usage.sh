@@ -60,6 +60,7 @@ mistake "--min-pixels 99999999999999999999: expected" plan \
 mistake "--precision fp8: expected auto, bf16 or fp32" encode --precision fp8
 mistake "--kernels both: expected auto, own or cublaslt" plan --kernels both
 mistake "--graphs on: expected auto or off" encode --graphs on
+mistake "--checks takes no value" encode --checks=on
 mistake "--resample bilinear: expected torchvision" plan --resample bilinear
 for device in gpu cuda: cuda:x cuda:-1 cuda:12345 cudax; do
     mistake "--device $device: expected auto, cpu, cuda or cuda:N" encode \

@@ -21,6 +21,12 @@ steer_fault_operation(uint64_t nth, cudaError_t error)
     sim::fault_operation(nth, error);
 }
 
+void
+steer_recover(void)
+{
+    sim::recover();
+}
+
 uint64_t
 steer_calls(void)
 {

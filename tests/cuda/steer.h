@@ -15,6 +15,8 @@ uint64_t steer_calls(void);
 /* The nth operation that runs from now on faults: every later call returns
    'error'; 0: none does. */
 void steer_fault_operation(uint64_t nth, cudaError_t error);
+/* What faulted is forgotten, as by a new process. */
+void steer_recover(void);
 /* Which stream goes next is drawn from this. */
 void steer_interleave(uint64_t seed);
 /* How many devices there are, and of which CUDA the driver is. */

@@ -346,7 +346,7 @@ START_TEST(published_sizes_are_inside)
     ck_assert_int_eq(
         fixture_backend()->workspace_bytes(plan, &config, &bytes, &err),
         ORIEL_OK);
-    /* Residual, operand and qkv: 10 hidden bytes a patch; 72b's embeddings on
+    /* Residual, normalised rows and qkv: 10 hidden bytes a patch; 72b's embeddings on
        their way to the host, 8,192 of 4 bytes a token, are larger than qkv. */
     ck_assert_uint_gt(bytes, 5476 * 10 * 1280);
     ck_assert_uint_lt(bytes, 5476 * 13 * 1280);

@@ -105,6 +105,13 @@ tally()
 }
 
 void
+recover()
+{
+    runtime().sticky = cudaSuccess;
+    last_error = cudaSuccess;
+}
+
+void
 set_devices(int count, int driver_version)
 {
     runtime().device_count = count;

@@ -35,6 +35,8 @@ void fail_call(uint64_t nth, cudaError_t error);
    astray: every later call returns 'error', and nothing runs any more; 0: none
    does. */
 void fault_operation(uint64_t nth, cudaError_t error);
+/* What faulted is forgotten, as by a new process. */
+void recover();
 /* How many calls there were since the last fail_call(). */
 uint64_t calls_made();
 /* Run so many operations of a stream and none behind them, until it is held no

@@ -218,6 +218,8 @@ cudaError_t
 cudaMemsetAsync(void *memory, int value, size_t bytes, cudaStream_t stream)
 {
     ENTER();
+    if (bytes == 0)
+        return cudaSuccess;
     if (!sim::is_device_range(memory, bytes))
         return result(cudaErrorInvalidValue);
     return enqueue(stream, {nullptr, [=] {

@@ -4,9 +4,11 @@
 #include "runtime_state.hpp"
 
 #include "grid.hpp"
+#include "memory.hpp"
 #include "report.hpp"
 
 #include <map>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -92,6 +94,8 @@ enqueue(cudaStream_t stream, Operation operation)
 void
 drain(const std::function<bool()> &done)
 {
+    std::optional<DeviceMemoryAccess> access; /* once for all that runs */
+
     for (;;) {
         std::vector<CUstream_st *> able;
 
@@ -106,6 +110,8 @@ drain(const std::function<bool()> &done)
         CUstream_st *next = able[interleaving() % able.size()];
         Operation operation = std::move(next->queue.front());
         next->queue.pop_front();
+        if (!access)
+            access.emplace();
         run_operation(operation);
     }
 }

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * checks.h - ORIEL_CHECKS_ON: every part by itself, every launch waited for
+ *
+ * Each part (parts.h) is memory of its own, from the first step of its life to
+ * the last, with a guard on either side; where it is not alive its pointer is
+ * NULL.  It holds NaN when it is born and again when it dies, so that what is
+ * read too early or too late shows, be it by a fault, by bytes that differ, or
+ * to a tool that watches memory.  Behind every launch and copy the stream is
+ * waited for, and behind every step the guards are looked at, so that what goes
+ * wrong is blamed on the kernel, the step and the block that did it.
+ *
+ * The workspace is not touched then.  Nothing of this is done in a capture, and
+ * no graphs are made.
+ */
+#ifndef ORIEL_CUDA_CHECKS_H
+#define ORIEL_CUDA_CHECKS_H
+
+#include "cuda/parts.h"
+
+#include <cuda_runtime.h>
+
+enum { ORIEL_CUDA_GUARD_BYTES = 256 };
+
+typedef struct oriel_cuda_checks {
+    bool on;
+    size_t guard_bytes;    /* on each side of a part; a multiple of 256 */
+    unsigned char *guards; /* pinned: as they were read back, two a part */
+    oriel_cuda_step step;  /* under way */
+    int32_t block;         /* of it; the hidden state, of a TAP */
+    oriel_cuda_part parts[ORIEL_CUDA_PARTS]; /* of the job */
+    char *memory[ORIEL_CUDA_PARTS]; /* guard and part; NULL: not alive */
+} oriel_cuda_checks;
+
+/* 'option' is ORIEL_CHECKS_*. */
+oriel_status oriel_cuda_checks_create(oriel_cuda_checks *checks, int32_t option,
+                                      oriel_error *err);
+void oriel_cuda_checks_destroy(oriel_cuda_checks *checks); /* zeroed is fine */
+
+#endif /* ORIEL_CUDA_CHECKS_H */

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* parts.c - the table of parts: how large each is, and when it lives */
+#include "cuda/parts.h"
+
+#include "base/checked.h"
+#include "base/fail.h"
+#include "cuda/products.h"
+#include "cuda/tables.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* What cannot be counted is SIZE_MAX. */
+static size_t
+size(size_t rows, size_t row_bytes)
+{
+    size_t bytes;
+
+    return oriel_mul_size(&bytes, rows, row_bytes) ? bytes : SIZE_MAX;
+}
+
+/* False when a block a head of each would be more than a grid can have. */
+static bool
+count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
+           const oriel_cuda_shapes *s)
+{
+    oriel_cuda_census *census = &m->census;
+    int64_t most = INT32_MAX / s->heads;
+
+    oriel_cuda_count(census, plan, s->windows_fit);
+    m->n_packs = (int32_t)census->n_packs;
+    m->n_window_tiles = (int32_t)census->n_window_tiles;
+    m->n_frame_tiles = (int32_t)census->n_frame_tiles;
+    m->n_positions = census->longest_side > ORIEL_CUDA_ROPE_POSITIONS
+                         ? census->longest_side
+                         : 0;
+    return census->n_packs <= most && census->n_window_tiles <= most &&
+           census->n_frame_tiles <= most;
+}
+
+#define IN(step) (UINT32_C(1) << ORIEL_STEP_##step)
+#define FROM_TO(first, last) (2 * IN(last) - IN(first))
+
+/*
+ * member, which inputs need it, its life, and rows of so many bytes, in terms of
+ * what fill() has.  Those that live long come first: then the others fit behind
+ * them almost without holes.
+ */
+/* clang-format off */
+#define PARTS(P) \
+    /* From the plan to the end, or through all blocks. */ \
+    P(metadata.tokens,       BOTH,   FROM_TO(START, MERGE), \
+      tokens, word) \
+    P(metadata.positions,    BOTH,   FROM_TO(START, MLP_OUT), \
+      rows, 2 * word) \
+    P(metadata.cu_window,    BOTH,   FROM_TO(START, MLP_OUT), \
+      plan->info.n_windows + 1, word) \
+    P(metadata.packs,        BOTH,   FROM_TO(START, MLP_OUT), \
+      m->n_packs, ORIEL_PACK_COLUMNS * word) \
+    P(metadata.window_tiles, BOTH,   FROM_TO(START, MLP_OUT), \
+      m->n_window_tiles, ORIEL_TILE_COLUMNS * word) \
+    P(metadata.frame_tiles,  BOTH,   FROM_TO(START, MLP_OUT), \
+      m->n_frame_tiles, ORIEL_TILE_COLUMNS * word) \
+    P(metadata.own_rope,     BOTH,   FROM_TO(START, MLP_OUT), \
+      m->n_positions, oriel_cuda_rope_row(s->head_dim)) \
+    P(residual,              BOTH,   FROM_TO(EMBED, MERGE), \
+      rows, s->hidden * half) \
+    /* In each block, between blocks, and at the end. */ \
+    P(normalised,            BOTH,   IN(ATTN_IN) | IN(MLP_IN) | IN(MERGE), \
+      rows, s->hidden * half) \
+    P(attended,              BOTH,   FROM_TO(ATTEND, ATTN_OUT), \
+      rows, s->hidden * half) \
+    P(qkv,                   BOTH,   FROM_TO(ATTN_IN, ATTEND), \
+      rows, 3 * s->hidden * half) \
+    P(inner,                 BOTH,   FROM_TO(MLP_IN, MLP_OUT), \
+      rows, s->intermediate * half) \
+    P(gate_up,               BOTH,   IN(MLP_IN), \
+      apart ? rows : 0, 2 * s->intermediate * half) \
+    P(tap,                   BOTH,   IN(TAP), \
+      rows, s->hidden * full) \
+    P(fc1,                   BOTH,   IN(MERGE), \
+      tokens, s->merged * half) \
+    P(embeddings,            BOTH,   IN(MERGE), \
+      tokens, s->out_hidden * full) \
+    /* Until there are patches, and until these are embedded. */ \
+    P(metadata.is_still,     FRAMES, FROM_TO(START, EMBED), \
+      rows, 1) \
+    P(frames.places,         FRAMES, FROM_TO(START, PATCHIFY), \
+      resampled ? tokens : 0, word) \
+    P(metadata.records,      BOTH,   IN(START), \
+      plan->info.n_items, sizeof(*m->records)) \
+    P(pixels,                FRAMES, FROM_TO(PATCHIFY, EMBED), \
+      rows, s->slices * (int64_t)s->slice_bytes) \
+    P(frames.axes,           FRAMES, IN(PATCHIFY), \
+      1, f.axes) \
+    P(frames.jobs,           FRAMES, IN(PATCHIFY), \
+      resampled ? plan->n_source_frames : 0, sizeof(oriel_resample_job)) \
+    P(frames.sources,        FRAMES, IN(PATCHIFY), \
+      1, f.sources) \
+    P(frames.waiting,        FRAMES, IN(PATCHIFY), \
+      1, f.waiting) \
+    P(pixel_values,          VALUES, FROM_TO(PATCHIFY, EMBED), \
+      rows, s->patch_values * full)
+#define PART(member, of, life, rows, row_bytes) \
+    {#member, offsetof(oriel_cuda_workspace, member), ORIEL_OF_##of, life, \
+     size((size_t)(rows), (size_t)(row_bytes))},
+/* clang-format on */
+
+static void
+fill(oriel_cuda_part parts[ORIEL_CUDA_PARTS], const oriel_cuda_metadata *m,
+     const oriel_plan *plan, const oriel_cuda_shapes *s, int32_t kernels)
+{
+    int64_t rows = plan->info.patches, tokens = plan->info.tokens;
+    int64_t word = sizeof(int32_t), half = sizeof(uint16_t);
+    int64_t full = sizeof(float);
+    bool apart = oriel_cuda_products_need_gate_up(kernels);
+    bool resampled = oriel_cuda_resamples(plan);
+    oriel_cuda_frame_bytes f = oriel_cuda_measure_frames(plan);
+    const oriel_cuda_part all[] = {PARTS(PART)};
+
+    _Static_assert(sizeof(all) == ORIEL_CUDA_PARTS * sizeof(*all),
+                   "ORIEL_CUDA_PARTS is wrong");
+    memcpy(parts, all, sizeof(all));
+}
+
+void
+oriel_cuda_point(oriel_cuda_workspace *space, const oriel_cuda_part *part,
+                 void *memory)
+{
+    /* Pointers to objects look alike, whatever the objects are. */
+    memcpy((char *)space + part->pointer, &memory, sizeof(memory));
+}
+
+oriel_status
+oriel_cuda_list_parts(oriel_cuda_part parts[ORIEL_CUDA_PARTS],
+                      oriel_cuda_metadata *metadata, const oriel_plan *plan,
+                      const oriel_cuda_shapes *shapes, int32_t kernels,
+                      oriel_error *err)
+{
+    if (!count_work(metadata, plan, shapes))
+        return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                          "%lld patches are too many for one call on a GPU",
+                          (long long)plan->info.patches);
+    fill(parts, metadata, plan, shapes, kernels);
+    for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
+        if (parts[i].bytes > SIZE_MAX / 2)
+            return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                              "the plan's workspace exceeds the address space");
+    return ORIEL_OK;
+}

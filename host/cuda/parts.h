@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * parts.h - what the scratch of one call is made of, and when each part lives
+ *
+ * The table is in parts.c.  A part lives in a set of steps: what a step of its
+ * life wrote is there in the steps that follow, up to the first that is not of
+ * its life.  So one that lives in ATTN_IN and ATTEND is born and dies in every
+ * block, and one that lives in every step from EMBED on is kept throughout.
+ *
+ * workspace.h lays the parts of a plan into one piece of memory, where those
+ * whose lives never meet share a place; checks.h gives each its own.
+ */
+#ifndef ORIEL_CUDA_PARTS_H
+#define ORIEL_CUDA_PARTS_H
+
+#include "cuda/frames.h"
+#include "cuda/records.h"
+#include "cuda/shapes.h"
+
+/* In the order of encoder.c; those from ATTN_IN to MLP_OUT come back in every
+   block, TAP wherever one is wanted: behind EMBED, and between blocks. */
+typedef enum oriel_cuda_step {
+    ORIEL_STEP_START, /* the plan becomes metadata */
+    ORIEL_STEP_PATCHIFY,
+    ORIEL_STEP_EMBED,
+    ORIEL_STEP_TAP,
+    ORIEL_STEP_ATTN_IN,
+    ORIEL_STEP_ATTEND,
+    ORIEL_STEP_ATTN_OUT,
+    ORIEL_STEP_MLP_IN,
+    ORIEL_STEP_MLP_OUT,
+    ORIEL_STEP_MERGE,
+    ORIEL_STEPS
+} oriel_cuda_step;
+
+/* ---- Pointers to them ---------------------------------------------------- */
+
+/* What expand_plan.cu makes of the records, and they. */
+typedef struct oriel_cuda_metadata {
+    int32_t *tokens;            /* [tokens] image-order place of each */
+    int32_t *positions;         /* [rows, 2] */
+    int32_t *cu_window;         /* [n_windows + 1] */
+    int32_t *packs;             /* [n_packs, 4]: windows that fit the kernel */
+    int32_t *window_tiles;      /* [n_window_tiles, 3]: windows that do not */
+    int32_t *frame_tiles;       /* [n_frame_tiles, 3] */
+    uint8_t *is_still;          /* [rows] frames only */
+    oriel_plan_record *records; /* [n_items] */
+    float
+        *own_rope; /* [n_positions, head_dim / 4] where the weights' is short */
+    oriel_cuda_census census;
+    int32_t n_packs, n_window_tiles, n_frame_tiles, n_positions;
+    /* The weights' tables, or our own; set by metadata.c. */
+    const float *rope;     /* (cos, sin) [positions, head_dim / 4] */
+    const uint16_t *table; /* [3, 256] what a level becomes; frames only */
+} oriel_cuda_metadata;
+
+/* bf16 but for pixels, taps and embeddings. */
+typedef struct oriel_cuda_workspace {
+    oriel_cuda_metadata metadata;
+    uint16_t *residual;   /* [rows, hidden] */
+    uint16_t *normalised; /* [rows, hidden] */
+    uint16_t *qkv;        /* [rows, 3 hidden] */
+    uint16_t *attended;   /* [rows, hidden] */
+    uint16_t *gate_up;    /* [rows, 2 intermediate] where a library makes it */
+    uint16_t *inner;      /* [rows, intermediate] */
+    uint8_t *pixels;      /* [rows, slices, slice_bytes] */
+    oriel_cuda_frames frames;
+    void *pixel_values; /* [rows, patch_values] of at most 4 bytes */
+    void *tap;          /* [rows, hidden] of at most 4 bytes */
+    uint16_t *fc1;      /* [tokens, merged] */
+    void *embeddings;   /* [tokens, out_hidden] of at most 4 bytes */
+    size_t bytes;       /* of all of it, in one piece */
+} oriel_cuda_workspace;
+
+/* ---- The table ----------------------------------------------------------- */
+
+enum {
+    /* Pixels come one way or the other. */
+    ORIEL_OF_FRAMES = 1,
+    ORIEL_OF_VALUES = 2,
+    ORIEL_OF_BOTH = 3,
+
+    ORIEL_CUDA_PARTS = 25
+};
+
+typedef struct oriel_cuda_part {
+    const char *name; /* "qkv", "frames.axes": as oriel_cuda_workspace has it */
+    size_t pointer;   /* where, in oriel_cuda_workspace */
+    uint32_t of;      /* ORIEL_OF_*: the inputs that need it */
+    uint32_t life;    /* the set of its steps, bit by bit */
+    size_t bytes;     /* 0: this plan has no use for it */
+} oriel_cuda_part;
+
+static inline bool
+oriel_cuda_lives_in(const oriel_cuda_part *part, oriel_cuda_step step)
+{
+    return part->life >> step & 1;
+}
+
+/* Whether there is a step that needs both. */
+static inline bool
+oriel_cuda_lives_meet(const oriel_cuda_part *a, const oriel_cuda_part *b)
+{
+    return (a->life & b->life) && (a->of & b->of);
+}
+
+/* Let the workspace's pointer to this part be 'memory'. */
+void oriel_cuda_point(oriel_cuda_workspace *space, const oriel_cuda_part *part,
+                      void *memory);
+
+/*
+ * The parts of a plan, and the counts of 'metadata'.  A pure function of the plan
+ * and of 'kernels' (ORIEL_KERNELS_*).  ORIEL_ERR_CAPACITY when a size overflows,
+ * or when the grids of kernels would.
+ */
+oriel_status oriel_cuda_list_parts(oriel_cuda_part parts[ORIEL_CUDA_PARTS],
+                                   oriel_cuda_metadata *metadata,
+                                   const oriel_plan *plan,
+                                   const oriel_cuda_shapes *shapes,
+                                   int32_t kernels, oriel_error *err);
+
+#endif /* ORIEL_CUDA_PARTS_H */

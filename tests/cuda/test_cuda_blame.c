@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_cuda_blame.c - with checks on: what goes wrong is seen, and where
+ *
+ * Faults of the device, lives that end too early, and writes beyond a part are
+ * planted; each is to be caught in the step that did it.
+ */
+#include "cuda/reel.h"
+#include "cuda/steer.h"
+#include "cuda/watch.h"
+#include "support/suite.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Windows, frames, windows: both kinds come behind a tap of the first block. */
+static const oriel_network *
+three_blocks(void)
+{
+    static const int32_t full[] = {1};
+    static oriel_network network;
+
+    network = fixture_tiny;
+    network.depth = 3;
+    network.n_full_attention_blocks = COUNT(full);
+    network.full_attention_blocks = full;
+    return &network;
+}
+
+/* Frames, results and a tap of the host: every kind of copy. */
+typedef struct scene {
+    reel film;
+    oriel_encoder *keeper; /* of the weights, when others are lost */
+    oriel_input input;
+    oriel_output output;
+    oriel_tap tap;
+    unsigned char *good;
+} scene;
+
+static scene *
+scene_make(reel_kind kind)
+{
+    scene *s = calloc(1, sizeof(*s));
+    oriel_encoder *encoder;
+
+    s->film = reel_make(three_blocks(), ORIEL_RESAMPLE_TORCHVISION);
+    s->keeper = watch_encoder(&s->film.r, NULL);
+    s->input = reel_input(&s->film, kind);
+    s->output =
+        rig_output(&s->film.r, oracle_alloc(1, s->film.r.embeddings_bytes),
+                   ORIEL_MEMORY_HOST);
+    s->tap.hidden_state = 1;
+    s->tap.bytes = (size_t)s->film.r.info.patches * 32 * sizeof(float);
+    s->tap.data = oracle_alloc(1, s->tap.bytes);
+    s->output.taps = &s->tap;
+    s->output.n_taps = 1;
+    encoder = rig_encoder_with(&s->film.r, ORIEL_GRAPHS_OFF);
+    rig_encode(encoder, s->film.r.plan, &s->input, &s->output, NULL);
+    oriel_encoder_destroy(encoder);
+    s->good = malloc(s->film.r.embeddings_bytes + s->tap.bytes);
+    memcpy(s->good, s->output.embeddings, s->film.r.embeddings_bytes);
+    memcpy(s->good + s->film.r.embeddings_bytes, s->tap.data, s->tap.bytes);
+    return s;
+}
+
+static void
+scene_free(scene *s)
+{
+    watch_before = NULL;
+    oriel_encoder_destroy(s->keeper);
+    free(s->output.embeddings);
+    free(s->tap.data);
+    free(s->good);
+    reel_free(&s->film);
+    free(s);
+}
+
+static bool
+is_good(const scene *s)
+{
+    return memcmp(s->good, s->output.embeddings, s->film.r.embeddings_bytes) ==
+               0 &&
+           memcmp(s->good + s->film.r.embeddings_bytes, s->tap.data,
+                  s->tap.bytes) == 0;
+}
+
+/* By a fresh encoder.  What the device saw is in 'report', and forgotten. */
+static oriel_status
+try_encode(scene *s, oriel_error *err)
+{
+    oriel_encoder *encoder = watch_encoder(&s->film.r, NULL);
+    size_t before = steer_device_bytes();
+    oriel_status status;
+
+    memset(s->output.embeddings, 0x55, s->film.r.embeddings_bytes);
+    memset(s->tap.data, 0x55, s->tap.bytes);
+    status =
+        oriel_encode(encoder, s->film.r.plan, &s->input, &s->output, NULL, err);
+    steer_fault_operation(0, cudaSuccess);
+    ck_assert_uint_eq(steer_device_bytes(), before);
+    (void)device_finish();
+    steer_recover();
+    oriel_encoder_destroy(encoder);
+    return status;
+}
+
+/* "ATTEND of block 1": where the encode was when it failed. */
+static const char *
+place_now(void)
+{
+    static const char *const names[] = {
+        "START",  "PATCHIFY", "EMBED",  "TAP",     "ATTN_IN",
+        "ATTEND", "ATTN_OUT", "MLP_IN", "MLP_OUT", "MERGE"};
+    static char text[64];
+
+    if (watch_step == ORIEL_STEP_TAP)
+        snprintf(text, sizeof(text), "TAP of hidden state %d", watch_block);
+    else if (watch_step >= ORIEL_STEP_ATTN_IN && watch_step < ORIEL_STEP_MERGE)
+        snprintf(text, sizeof(text), "%s of block %d", names[watch_step],
+                 watch_block);
+    else
+        snprintf(text, sizeof(text), "%s", names[watch_step]);
+    return text;
+}
+
+/* ---- Faults of the device ------------------------------------------------ */
+
+static oriel_cuda_step armed_step;
+static int32_t armed_block;
+static uint64_t armed_nth;
+
+static void
+arm(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+{
+    (void)c;
+    if (step == armed_step && block == armed_block)
+        steer_fault_operation(armed_nth, cudaErrorIllegalAddress);
+}
+
+/* What each step runs, in its order; filling and reading guards apart. */
+static const struct {
+    oriel_cuda_step step;
+    int32_t block;
+    const char *runs[4];
+} blames[] = {
+    {ORIEL_STEP_START, 0, {"cudaMemcpyAsync", "expand_plan"}},
+    {ORIEL_STEP_PATCHIFY, 0, {"cudaMemcpyAsync", "resample"}},
+    {ORIEL_STEP_EMBED, 0, {"patch_embed"}},
+    {ORIEL_STEP_ATTN_IN, 0, {"rms_norm", "linear"}},
+    {ORIEL_STEP_ATTEND, 0, {"window_attention"}},
+    {ORIEL_STEP_ATTN_OUT, 0, {"linear_residual"}},
+    {ORIEL_STEP_MLP_IN, 0, {"rms_norm", "linear_swiglu"}},
+    {ORIEL_STEP_MLP_OUT, 0, {"linear_residual"}},
+    {ORIEL_STEP_TAP, 1, {"store_rows"}},
+    {ORIEL_STEP_ATTN_IN, 1, {"rms_norm", "linear", "rope"}},
+    {ORIEL_STEP_ATTEND, 1, {"full_attention"}},
+    {ORIEL_STEP_MERGE, 0, {"rms_norm", "linear_gelu", "linear_rows"}},
+};
+
+/* The name in "the device failed in NAME (PLACE): ..."; fails the test where the
+   message has another form or another place. */
+static void
+read_blame(char name[64], const oriel_error *err)
+{
+    static const char begin[] = "the device failed in ";
+    const char *at = err->message + strlen(begin), *end;
+    const char *place = place_now();
+
+    ck_assert_msg(strncmp(err->message, begin, strlen(begin)) == 0, "%s",
+                  err->message);
+    end = strstr(at, " (");
+    ck_assert_msg(end && end - at < 64, "%s", err->message);
+    snprintf(name, 64, "%.*s", (int)(end - at), at);
+    ck_assert_msg(strncmp(end + 2, place, strlen(place)) == 0 &&
+                      end[2 + strlen(place)] == ')',
+                  "%s, but it was in %s", err->message, place);
+}
+
+/* One operation after the other of the step faults, to where guards are read. */
+START_TEST(a_fault_is_blamed_on_its_kernel)
+{
+    scene *s = scene_make(REEL_HOST_FRAMES);
+    char name[64] = "";
+    int run = -1;
+
+    armed_step = blames[_i].step;
+    armed_block = blames[_i].block;
+    watch_before = arm;
+    for (armed_nth = 1; strcmp(name, "reading guards") != 0; armed_nth++) {
+        oriel_error err;
+
+        ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
+        ck_assert_int_eq(watch_step, armed_step);
+        ck_assert_int_eq(watch_block, armed_block);
+        read_blame(name, &err);
+        if (strcmp(name, "cudaMemsetAsync") == 0 ||
+            strcmp(name, "reading guards") == 0)
+            continue;
+        if (run < 0 || strcmp(name, blames[_i].runs[run]) != 0)
+            run++;
+        ck_assert_msg(run < 4 && blames[_i].runs[run] &&
+                          strcmp(name, blames[_i].runs[run]) == 0,
+                      "operation %d is of %s, not expected", (int)armed_nth,
+                      name);
+    }
+    ck_assert_msg(run == 3 || !blames[_i].runs[run + 1], "%s was not blamed",
+                  blames[_i].runs[run + 1]);
+    watch_before = NULL;
+    {
+        oriel_error err;
+
+        ck_assert_msg(try_encode(s, &err) == ORIEL_OK, "%s", err.message);
+        ck_assert(is_good(s));
+    }
+    scene_free(s);
+}
+END_TEST
+
+/* What failed before is nobody's of this call. */
+START_TEST(an_earlier_fault_is_not_ours)
+{
+    scene *s = scene_make(REEL_HOST_FRAMES);
+    cudaStream_t stream = rig_stream();
+    oriel_encoder *encoder = watch_encoder(&s->film.r, NULL);
+    device_buffer other = device_output(64);
+    oriel_error err;
+
+    steer_fault_operation(1, cudaErrorIllegalAddress);
+    ck_assert_int_eq(cudaMemsetAsync(other.data, 0, 64, stream), cudaSuccess);
+    ck_assert_int_eq(oriel_encode(encoder, s->film.r.plan, &s->input,
+                                  &s->output, stream, &err),
+                     ORIEL_ERR_FAULT);
+    ck_assert_msg(strstr(err.message, "before this call"), "%s", err.message);
+    steer_fault_operation(0, cudaSuccess);
+    steer_recover();
+    oriel_encoder_destroy(encoder);
+    ck_assert_int_eq(cudaStreamDestroy(stream), cudaSuccess);
+    device_release(other);
+    scene_free(s);
+}
+END_TEST
+
+/* ---- Lives --------------------------------------------------------------- */
+
+static int short_part;
+static uint32_t short_of; /* the step that is cut out of its life */
+
+static void
+shorten(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+{
+    (void)block;
+    if (step == ORIEL_STEP_PATCHIFY)
+        c->checks.parts[short_part].life &= ~(UINT32_C(1) << short_of);
+}
+
+static oriel_cuda_part listed[ORIEL_CUDA_PARTS];
+
+static void
+list(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+{
+    (void)block;
+    if (step == ORIEL_STEP_PATCHIFY)
+        memcpy(listed, c->checks.parts, sizeof(listed));
+}
+
+static void
+expect_missed(scene *s, const oriel_cuda_part *part)
+{
+    oriel_error err;
+
+    for (short_of = ORIEL_STEP_PATCHIFY; short_of < ORIEL_STEPS; short_of++)
+        if (part->life >> short_of & 1)
+            ck_assert_msg(try_encode(s, &err) != ORIEL_OK || !is_good(s),
+                          "%s is not missed in step %u", part->name, short_of);
+}
+
+/* Whatever step is cut out of a life, it shows: so checks see what is read too
+   late, and the table keeps nothing for longer than it is needed. */
+START_TEST(no_step_of_a_life_can_be_missed)
+{
+    static const char *const others[] = {"gate_up", "pixel_values"};
+    bool first = _i == 0;
+    scene *s;
+    oriel_error err;
+
+    fixture_kernels = first ? ORIEL_KERNELS_OWN : ORIEL_KERNELS_CUBLASLT;
+    s = scene_make(first ? REEL_HOST_FRAMES : REEL_HOST_VALUES);
+    watch_before = list;
+    ck_assert_msg(try_encode(s, &err) == ORIEL_OK, "%s", err.message);
+    ck_assert(is_good(s));
+    watch_before = shorten;
+    for (short_part = 0; short_part < ORIEL_CUDA_PARTS; short_part++) {
+        const oriel_cuda_part *part = &listed[short_part];
+        bool other = strcmp(part->name, others[0]) == 0 ||
+                     strcmp(part->name, others[1]) == 0;
+
+        if (part->bytes && first != other)
+            expect_missed(s, part);
+    }
+    scene_free(s);
+}
+END_TEST
+
+/* ---- Beyond a part ------------------------------------------------------- */
+
+static const struct {
+    const char *part;
+    int side;
+    oriel_cuda_step step;
+    int32_t block;
+    const char *message;
+} overruns[] = {
+    {"residual", 1, ORIEL_STEP_MLP_IN, 1,
+     "MLP_IN of block 1 wrote behind the end of residual"},
+    {"residual", 0, ORIEL_STEP_TAP, 1,
+     "TAP of hidden state 1 wrote before the start of residual"},
+    {"qkv", 1, ORIEL_STEP_ATTEND, 0,
+     "ATTEND of block 0 wrote behind the end of qkv"},
+    {"pixels", 0, ORIEL_STEP_EMBED, 0,
+     "EMBED wrote before the start of pixels"},
+    {"metadata.tokens", 1, ORIEL_STEP_MERGE, 0,
+     "MERGE wrote behind the end of metadata.tokens"},
+};
+static int overrun;
+
+/* One byte, the nearest there is, while the part is alive. */
+static void
+write_beyond(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+{
+    int part;
+    char *memory;
+
+    if (step != overruns[overrun].step || block != overruns[overrun].block)
+        return;
+    part = watch_part(c, overruns[overrun].part);
+    memory = c->checks.memory[part] + c->checks.guard_bytes;
+    memory +=
+        overruns[overrun].side ? (ptrdiff_t)c->checks.parts[part].bytes : -1;
+    ck_assert_int_eq(cudaMemsetAsync(memory, 7, 1, c->stream), cudaSuccess);
+}
+
+START_TEST(a_damaged_guard_is_told)
+{
+    scene *s = scene_make(REEL_HOST_FRAMES);
+    oriel_error err;
+
+    overrun = _i;
+    watch_before = write_beyond;
+    ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
+    ck_assert_msg(strncmp(err.message, overruns[_i].message,
+                          strlen(overruns[_i].message)) == 0,
+                  "%s", err.message);
+    ck_assert_msg(strstr(err.message, ": 1 of 256"), "%s", err.message);
+    scene_free(s);
+}
+END_TEST
+
+/* A kernel that is told of one row too many, with guards and without. */
+static void
+one_row_more(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+{
+    if (step == ORIEL_STEP_START)
+        c->checks.guard_bytes = overrun ? ORIEL_CUDA_GUARD_BYTES : 0;
+    if (step == ORIEL_STEP_ATTN_IN && block == 1)
+        c->rows++;
+}
+
+START_TEST(a_kernel_that_goes_too_far_is_caught)
+{
+    static const char *const messages[] = {
+        "the device failed in rms_norm (ATTN_IN of block 1)",
+        "ATTN_IN of block 1 wrote behind the end of normalised"};
+    scene *s = scene_make(REEL_HOST_VALUES);
+    oriel_error err;
+
+    overrun = _i;
+    watch_before = one_row_more;
+    ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
+    ck_assert_msg(strncmp(err.message, messages[_i], strlen(messages[_i])) == 0,
+                  "%s", err.message);
+    scene_free(s);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("cuda_blame");
+    TCase *tc = tcase_create("blame");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_loop_test(tc, a_fault_is_blamed_on_its_kernel, 0, COUNT(blames));
+    tcase_add_test(tc, an_earlier_fault_is_not_ours);
+    tcase_add_loop_test(tc, no_step_of_a_life_can_be_missed, 0, 2);
+    tcase_add_loop_test(tc, a_damaged_guard_is_told, 0, COUNT(overruns));
+    tcase_add_loop_test(tc, a_kernel_that_goes_too_far_is_caught, 0, 2);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}

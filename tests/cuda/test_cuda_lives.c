@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_cuda_lives.c - parts that are needed at once never share a place
+ *
+ * Over random plans of every published size: where oriel_cuda_lay_out puts each
+ * part, against the table's lives, step by step.
+ */
+#include "cuda/workspace.h"
+#include "support/random.h"
+#include "support/suite.h"
+
+#include <check.h>
+#include <string.h>
+
+enum { ALIGNMENT = 256, PLANS = 200 };
+
+static const char *const presets[] = {"3b", "7b", "32b", "72b"};
+
+static oriel_plan *
+random_plan(random_stream *random, int32_t preset)
+{
+    const oriel_model *model = oriel_model_preset(presets[preset]);
+    oriel_plan_options options = ORIEL_PLAN_OPTIONS_INIT;
+    int64_t grids[4][3];
+    oriel_item items[4] = {0};
+    int32_t n = (int32_t)random_between(random, 1, 4);
+    bool frames = random_between(random, 0, 3) > 0;
+    oriel_plan *plan;
+    oriel_error err;
+    oriel_status status;
+
+    for (int32_t i = 0; i < n; i++) {
+        grids[i][0] = random_between(random, 1, 3);
+        grids[i][1] = 2 * random_between(random, 1, 40);
+        grids[i][2] = 2 * random_between(random, 1, i ? 40 : 1200);
+        items[i].frames = (int32_t)random_between(random, 1, 5);
+        items[i].width = (int32_t)random_between(random, 28, 1500);
+        items[i].height = (int32_t)random_between(random, 28, 1500);
+    }
+    options.resample = (int32_t)random_between(random, 0, 3);
+    status = frames ? oriel_plan_create(&plan, model, items, (size_t)n,
+                                        &options, &err)
+                    : oriel_plan_create_from_grids(&plan, model, grids[0],
+                                                   (size_t)n, NULL, &err);
+    ck_assert_msg(status == ORIEL_OK, "%s", err.message);
+    return plan;
+}
+
+/* A part, and where it was put. */
+typedef struct placed {
+    oriel_cuda_part part;
+    size_t start;
+} placed;
+
+static size_t
+lay_out(placed out[ORIEL_CUDA_PARTS], const oriel_plan *plan, int32_t kernels)
+{
+    static _Alignas(ALIGNMENT) char base[ALIGNMENT]; /* nothing is touched */
+    oriel_cuda_workspace space = {0};
+    oriel_cuda_part parts[ORIEL_CUDA_PARTS];
+    oriel_cuda_shapes shapes;
+    oriel_error err;
+
+    oriel_cuda_shapes_init(&shapes, &plan->network);
+    ck_assert_int_eq(
+        oriel_cuda_lay_out(&space, base, plan, &shapes, kernels, &err),
+        ORIEL_OK);
+    ck_assert_int_eq(oriel_cuda_list_parts(parts, &space.metadata, plan,
+                                           &shapes, kernels, &err),
+                     ORIEL_OK);
+    for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
+        void *pointer;
+
+        memcpy(&pointer, (char *)&space + parts[i].pointer, sizeof(pointer));
+        out[i] =
+            (placed){parts[i], (size_t)((uintptr_t)pointer - (uintptr_t)base)};
+    }
+    return space.bytes;
+}
+
+static bool
+overlap(const placed *a, const placed *b)
+{
+    return a->start < b->start + b->part.bytes &&
+           b->start < a->start + a->part.bytes;
+}
+
+/* In one step, of one kind of input. */
+static void
+expect_apart(const placed parts[ORIEL_CUDA_PARTS], oriel_cuda_step step,
+             uint32_t of)
+{
+    for (int a = 0; a < ORIEL_CUDA_PARTS; a++)
+        for (int b = a + 1; b < ORIEL_CUDA_PARTS; b++) {
+            const placed *p = &parts[a], *q = &parts[b];
+
+            if (p->part.of & q->part.of & of && p->part.life >> step & 1 &&
+                q->part.life >> step & 1)
+                ck_assert_msg(!overlap(p, q), "%s and %s overlap in step %d",
+                              p->part.name, q->part.name, (int)step);
+        }
+}
+
+/* What is needed in one step, rounded up: no arrangement has less. */
+static size_t
+needed(const placed parts[ORIEL_CUDA_PARTS], oriel_cuda_step step, uint32_t of)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
+        if (parts[i].part.of & of && parts[i].part.life >> step & 1)
+            bytes +=
+                (parts[i].part.bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return bytes;
+}
+
+static size_t
+metadata_bytes(const placed parts[ORIEL_CUDA_PARTS])
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
+        if (strncmp(parts[i].part.name, "metadata.", 9) == 0)
+            bytes += parts[i].part.bytes + ALIGNMENT;
+    return bytes;
+}
+
+START_TEST(what_is_needed_at_once_lies_apart)
+{
+    random_stream random = {(uint64_t)_i + 1};
+
+    for (int32_t turn = 0; turn < PLANS; turn++) {
+        oriel_plan *plan = random_plan(&random, turn % 4);
+        placed parts[ORIEL_CUDA_PARTS];
+        size_t bytes = lay_out(parts, plan, turn % 3), least = 0;
+
+        for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
+            ck_assert_uint_eq(parts[i].start % ALIGNMENT, 0);
+            ck_assert_uint_le(parts[i].start + parts[i].part.bytes, bytes);
+        }
+        for (int step = 0; step < ORIEL_STEPS; step++)
+            for (uint32_t of = ORIEL_OF_FRAMES; of <= ORIEL_OF_VALUES; of++) {
+                size_t here = needed(parts, (oriel_cuda_step)step, of);
+
+                expect_apart(parts, (oriel_cuda_step)step, of);
+                least = here > least ? here : least;
+            }
+        /* No holes, but for metadata of blocks that MERGE has no use for. */
+        ck_assert_uint_ge(bytes, least);
+        ck_assert_uint_le(bytes, least + metadata_bytes(parts));
+        oriel_plan_destroy(plan);
+    }
+}
+END_TEST
+
+/* The names are the table's own, so none is there twice, and each pointer is
+   somebody's. */
+START_TEST(each_part_has_its_pointer)
+{
+    random_stream random = {9};
+    oriel_plan *plan = random_plan(&random, 1);
+    placed parts[ORIEL_CUDA_PARTS];
+
+    lay_out(parts, plan, ORIEL_KERNELS_CUBLASLT);
+    for (int a = 0; a < ORIEL_CUDA_PARTS; a++) {
+        ck_assert_uint_ne(parts[a].part.life, 0);
+        ck_assert_uint_lt(parts[a].part.life, UINT32_C(1) << ORIEL_STEPS);
+        for (int b = a + 1; b < ORIEL_CUDA_PARTS; b++) {
+            ck_assert_str_ne(parts[a].part.name, parts[b].part.name);
+            ck_assert_uint_ne(parts[a].part.pointer, parts[b].part.pointer);
+        }
+    }
+    oriel_plan_destroy(plan);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("cuda_lives");
+    TCase *tc = tcase_create("lives");
+
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, what_is_needed_at_once_lies_apart, 0, 3);
+    tcase_add_test(tc, each_part_has_its_pointer);
+    suite_add_tcase(suite, tc);
+    return run_suite(suite);
+}
