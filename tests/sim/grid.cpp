@@ -60,7 +60,7 @@ struct Machine {
     bool failed = false;
 };
 Machine *machine;
-Thread *running;
+thread_local Thread *running;
 
 /* ---- Asynchronous copies ----------------------------------------------- */
 

@@ -63,6 +63,15 @@ forget_contexts()
     contexts.clear();
 }
 
+cudaStreamCaptureMode &
+capture_mode()
+{
+    static thread_local cudaStreamCaptureMode mode =
+        cudaStreamCaptureModeGlobal;
+
+    return mode;
+}
+
 cudaError_t
 result(cudaError_t error)
 {
@@ -71,8 +80,8 @@ result(cudaError_t error)
     return error;
 }
 
-cudaError_t
-enter()
+static cudaError_t
+error_at_entrance()
 {
     calls++;
     if (failing_call && calls == failing_call)
@@ -82,6 +91,10 @@ enter()
     if (runtime().device_count == 0)
         return result(cudaErrorNoDevice);
     return result(runtime().sticky);
+}
+
+Entrance::Entrance() : alone(runtime().lock), error(error_at_entrance())
+{
 }
 
 void
@@ -154,6 +167,7 @@ cudaGetErrorString(cudaError_t error)
 cudaError_t
 cudaGetLastError(void)
 {
+    const std::lock_guard<std::recursive_mutex> alone(runtime().lock);
     cudaError_t error = last_error;
 
     last_error = runtime().sticky;

@@ -31,13 +31,22 @@ spoil_captures(bool (*concerns)(const CUstream_st &))
     return any;
 }
 
+static bool
+forbids_this_thread(const CUstream_st &s)
+{
+    if (s.mode == cudaStreamCaptureModeRelaxed)
+        return false;
+    if (s.capturer == std::this_thread::get_id())
+        return true;
+    return s.mode == cudaStreamCaptureModeGlobal &&
+           capture_mode() == cudaStreamCaptureModeGlobal;
+}
+
 cudaError_t
 forbidden_in_capture()
 {
-    bool spoilt = runtime().thread_mode != cudaStreamCaptureModeRelaxed &&
-                  spoil_captures([](const CUstream_st &s) {
-                      return s.mode != cudaStreamCaptureModeRelaxed;
-                  });
+    bool spoilt = capture_mode() != cudaStreamCaptureModeRelaxed &&
+                  spoil_captures(forbids_this_thread);
 
     return spoilt ? result(cudaErrorStreamCaptureUnsupported) : cudaSuccess;
 }
@@ -79,6 +88,7 @@ cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode)
         return result(cudaErrorStreamCaptureUnsupported);
     stream->capture = cudaStreamCaptureStatusActive;
     stream->mode = mode;
+    stream->capturer = std::this_thread::get_id();
     stream->captured.clear();
     return cudaSuccess;
 }
@@ -87,7 +97,7 @@ cudaError_t
 cudaThreadExchangeStreamCaptureMode(enum cudaStreamCaptureMode *mode)
 {
     ENTER();
-    std::swap(*mode, runtime().thread_mode);
+    std::swap(*mode, capture_mode());
     return cudaSuccess;
 }
 
@@ -144,20 +154,20 @@ cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 cudaError_t
 cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     if (exec->finished != exec->launched && runtime().sticky == cudaSuccess) {
         host_violation("a graph is destroyed while it runs");
         drain_all();
     }
     delete exec;
-    return entered;
+    return entered.error;
 }
 
 cudaError_t
 cudaGraphDestroy(cudaGraph_t graph)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     delete graph;
-    return entered;
+    return entered.error;
 }
 }

@@ -13,7 +13,9 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <mutex>
 #include <set>
+#include <thread>
 #include <vector>
 
 namespace sim
@@ -35,32 +37,45 @@ struct CUstream_st {
     bool held = false;
     cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
     cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+    std::thread::id capturer; /* the thread that began it */
     std::vector<sim::Operation> captured;
 };
 
 namespace sim
 {
 
-/* Not locked: tests drive the simulator from one thread. */
+/* Behind the lock of Entrance, but for what tests steer before they start
+   threads. */
 struct RuntimeState {
+    std::recursive_mutex lock;
     int device_count = 1, driver = 13000;
     cudaError_t sticky = cudaSuccess;
-    cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
     Tally tally = {};
     CUstream_st default_stream;
     std::set<CUstream_st *> streams = {&default_stream};
 };
 RuntimeState &runtime();
-int current_device(); /* of this thread */
+/* Of this thread. */
+int current_device();
+cudaStreamCaptureMode &capture_mode();
 
 /* Note an error as the thread's last one. */
 cudaError_t result(cudaError_t error);
 
-/* Every call passes here: injected failures, absent devices, old faults. */
-cudaError_t enter();
+/* Every call begins with one: injected failures, absent devices, old faults.  While
+   it lives, other threads wait, so that they meet between calls alone. */
+class Entrance
+{
+    std::lock_guard<std::recursive_mutex> alone;
 
-/* What a capture forbids also spoils it.  A relaxed capture forbids nothing, and
-   nothing is forbidden to a relaxed thread. */
+  public:
+    const cudaError_t error;
+    Entrance();
+};
+
+/* What a capture forbids also spoils it.  A relaxed capture forbids nothing, one of
+   a thread nothing to other threads, and nothing is forbidden to a relaxed
+   thread. */
 cudaError_t forbidden_in_capture();
 /* The default stream would wait for a blocking stream that is captured. */
 cudaError_t implicit_in_capture();
@@ -82,11 +97,9 @@ void drain_all();
 /* The calls that give something back do so all the same: their failure may be
    an earlier one. */
 #define ENTER() \
-    do { \
-        cudaError_t entered = sim::enter(); \
-        if (entered != cudaSuccess) \
-            return entered; \
-    } while (0)
+    const sim::Entrance entered; \
+    if (entered.error != cudaSuccess) \
+    return entered.error
 
 #define NOT_IN_CAPTURE() \
     do { \

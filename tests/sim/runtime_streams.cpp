@@ -241,13 +241,13 @@ cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
 cudaError_t
 cudaStreamDestroy(cudaStream_t stream)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     if (!stream || !runtime().streams.count(stream))
         return result(cudaErrorInvalidResourceHandle);
     drain_all();
     runtime().streams.erase(stream);
     delete stream;
-    return entered;
+    return entered.error;
 }
 
 cudaError_t
@@ -294,10 +294,10 @@ cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
 cudaError_t
 cudaEventDestroy(cudaEvent_t event)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     drain_all();
     delete event;
-    return entered;
+    return entered.error;
 }
 
 cudaError_t
