@@ -123,6 +123,7 @@ cudaMalloc(void **memory, size_t bytes)
     ENTER();
     NOT_IN_CAPTURE();
     runtime().tally.allocations++;
+    use_context();
     *memory = sim::device_alloc(bytes, current_device());
     return *memory ? cudaSuccess : result(cudaErrorMemoryAllocation);
 }

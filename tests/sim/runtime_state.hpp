@@ -56,7 +56,7 @@ struct RuntimeState {
 };
 RuntimeState &runtime();
 /* Of this thread. */
-int &current_device();
+int current_device();
 cudaStreamCaptureMode &capture_mode();
 
 /* Note an error as the thread's last one. */
@@ -80,6 +80,11 @@ cudaError_t forbidden_in_capture();
 /* The default stream would wait for a blocking stream that is captured. */
 cudaError_t implicit_in_capture();
 
+/* What the runtime cannot do without a context makes one on the current
+   device. */
+void use_context();
+
+bool is_default(cudaStream_t stream);
 /* nullptr for what is not a stream. */
 CUstream_st *resolve(cudaStream_t stream);
 cudaError_t enqueue(cudaStream_t stream, Operation operation);

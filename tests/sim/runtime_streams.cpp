@@ -57,10 +57,18 @@ run_operation(sim::Operation &operation)
 namespace sim
 {
 
+/* Those of all devices and threads are one here. */
+bool
+is_default(cudaStream_t stream)
+{
+    return !stream || stream == cudaStreamLegacy ||
+           stream == cudaStreamPerThread;
+}
+
 CUstream_st *
 resolve(cudaStream_t stream)
 {
-    CUstream_st *s = stream ? stream : &runtime().default_stream;
+    CUstream_st *s = is_default(stream) ? &runtime().default_stream : stream;
 
     return runtime().streams.count(s) ? s : nullptr;
 }
@@ -162,6 +170,7 @@ prepare_kernel(const void *kernel, size_t shared_bytes,
     NOT_IN_CAPTURE();
     if (shared_bytes > device_limits(current_device()).shared_bytes)
         return result(cudaErrorInvalidValue);
+    use_context();
     prepared[{current_device(), kernel}] = shared_bytes;
     take_image(device_limits(current_device()).architecture, attributes);
     if (other_image && ++kernels_prepared == other_image) {
@@ -180,7 +189,8 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     auto it = prepared.find({current_device(), kernel});
 
     /* A kernel goes to the current device, and so must its stream. */
-    if (stream && resolve(stream) && stream->device != current_device())
+    if (!is_default(stream) && resolve(stream) &&
+        stream->device != current_device())
         return result(cudaErrorInvalidResourceHandle);
     /* Loading lazily inside a capture may allocate or synchronise. */
     if (it == prepared.end()) {
@@ -220,6 +230,7 @@ cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
 {
     ENTER();
     NOT_IN_CAPTURE();
+    use_context();
     *stream = new CUstream_st;
     (*stream)->device = current_device();
     (*stream)->flags = flags;
@@ -267,7 +278,7 @@ cudaStreamGetDevice(cudaStream_t stream, int *device)
     CUstream_st *s = resolve(stream);
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
-    *device = stream ? s->device : current_device();
+    *device = is_default(stream) ? current_device() : s->device;
     return cudaSuccess;
 }
 
@@ -293,7 +304,8 @@ cudaError_t
 cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     ENTER();
-    if (stream && resolve(stream) && stream->device != event->device)
+    if (!is_default(stream) && resolve(stream) &&
+        stream->device != event->device)
         return result(cudaErrorInvalidResourceHandle);
     uint64_t number = ++event->recorded;
     return enqueue(stream, {nullptr, [=] {
