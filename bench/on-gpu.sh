@@ -105,7 +105,7 @@ programs() { # what tests are called, what benchmarks are called, kernels' tests
     echo oriel=oriel golden=test_golden
     echo encode_invariance=oriel_gpu_encode_invariance
     echo instructions="${tests}_instructions"
-    for name in ops invariance encode; do
+    for name in ops invariance encode encode_streams; do
         echo $name="oriel_${benches}_$name"
     done
     [ $# -gt 0 ] ||
@@ -268,6 +268,9 @@ run_correct() { # everything that must be right
     step checks-tiny 30 bin/encode_invariance "$PARTS/tiny" --small --checks
     [ $PRODUCTS = own ] || step invariance-tiny-cublaslt 30 \
         bin/encode_invariance "$PARTS/tiny" --small --cublaslt
+    step streams 30 bin/encode_streams "$PARTS/tiny"
+    [ $PRODUCTS = own ] || step streams-cublaslt 30 \
+        bin/encode_streams "$PARTS/tiny" --cublaslt
     # shellcheck disable=SC2086
     step golden 60 bin/golden $GOLDEN --only "cuda bf16" \
         --json "$PARTS/golden.json"

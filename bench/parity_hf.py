@@ -245,6 +245,9 @@ def main():
     # Now, while the tool is new: minutes of work follow.
     args.commit = args.commit or commit_now()
     torch.set_num_threads(len(os.sched_getaffinity(0)))
+    # fp32 is fp32: on a GPU a convolution would take TF32 by itself.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
     with tempfile.TemporaryDirectory() as folder:
         result = measure(args, folder)
     if args.json:

@@ -26,7 +26,8 @@ TOOLS = ["memcheck", "racecheck", "synccheck", "initcheck"]
 # Section by section; what must be right comes before what is timed.
 CORRECT = ["instructions", "doctor", "approximations", "kernel-rms_norm", "kernel-swiglu",
            "invariance-ops", "checkpoint-tiny", "invariance-tiny",
-           "checks-tiny", "invariance-tiny-cublaslt", "golden"]
+           "checks-tiny", "invariance-tiny-cublaslt", "streams",
+           "streams-cublaslt", "golden"]
 FULL = ["checkpoint-7b", "invariance-7b", "invariance-7b-cublaslt", "parity-7b"]
 SANITIZERS = [f"{tool}-{program}" for program in ("encode_invariance", "rms_norm")
               for tool in TOOLS]
@@ -34,7 +35,7 @@ TIMINGS = ["time-encode", "time-kernels", "products-table", "time-cublas",
            "time-torch"]
 ORDER = CORRECT + FULL + SANITIZERS + TIMINGS
 
-PROGRAMS = ("oriel golden encode_invariance instructions ops invariance encode "
+PROGRAMS = ("oriel golden encode_invariance instructions ops invariance encode encode_streams "
             "kernel_rms_norm kernel_swiglu sweep").split()
 SECONDS = {"median": 2, "p10": 1, "p90": 3, "n": 5}
 OP = {"size": "448x448", "op": "linear qkv", "product": True, "rows": 1024,

@@ -3,8 +3,8 @@
 # toolkit for the GPU, against the tests' stand-in for the simulated one.
 set(ORIEL_CUDA_HOST_NAMES
     busy checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
-    cuda device errors float_frames frames graph host_pixels images job load
-    metadata parts prepare products records ring shapes steps tables weights
+    cuda current device errors float_frames frames graph host_pixels images job
+    load metadata parts prepare products records ring shapes steps tables weights
     workspace)
 list(TRANSFORM ORIEL_CUDA_HOST_NAMES
     REPLACE "(.+)" "${CMAKE_CURRENT_LIST_DIR}/\\1.c"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* device.c - driver, description, current device, memory */
+/* device.c - driver, description, memory */
 #include "cuda/device.h"
 
 #include "base/fail.h"
@@ -121,55 +121,6 @@ oriel_cuda_capability(int32_t device_index, int32_t *capability,
             &minor, cudaDevAttrComputeCapabilityMinor, device_index);
     *capability = 10 * major + minor;
     return oriel_cuda_check(error, "cudaDeviceGetAttribute", err);
-}
-
-/* ---- Being on a device --------------------------------------------------- */
-
-oriel_status
-oriel_cuda_select(oriel_cuda_scope *scope, int32_t device_index,
-                  oriel_error *err)
-{
-    oriel_status status =
-        oriel_cuda_check(cudaGetDevice(&scope->before), "cudaGetDevice", err);
-
-    scope->changed = scope->relaxed = false;
-    if (status || scope->before == device_index)
-        return status;
-    status =
-        oriel_cuda_check(cudaSetDevice(device_index), "cudaSetDevice", err);
-    scope->changed = !status;
-    return status;
-}
-
-oriel_status
-oriel_cuda_relax(oriel_cuda_scope *scope, oriel_error *err)
-{
-    oriel_status status;
-
-    scope->mode = cudaStreamCaptureModeRelaxed;
-    status = oriel_cuda_check(cudaThreadExchangeStreamCaptureMode(&scope->mode),
-                              "cudaThreadExchangeStreamCaptureMode", err);
-    scope->relaxed = !status;
-    return status;
-}
-
-oriel_status
-oriel_cuda_enter(oriel_cuda_scope *scope, int32_t device_index,
-                 oriel_error *err)
-{
-    oriel_status status = oriel_cuda_select(scope, device_index, err);
-
-    return status ? status : oriel_cuda_relax(scope, err);
-}
-
-void
-oriel_cuda_leave(oriel_cuda_scope *scope)
-{
-    if (scope->relaxed)
-        (void)cudaThreadExchangeStreamCaptureMode(&scope->mode);
-    if (scope->changed)
-        (void)cudaSetDevice(scope->before);
-    scope->changed = scope->relaxed = false;
 }
 
 /* ---- Memory -------------------------------------------------------------- */

@@ -16,10 +16,11 @@ oriel_status oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
 oriel_status oriel_cuda_capability(int32_t device_index, int32_t *capability,
                                    oriel_error *err);
 
-/* The caller's current device and mode of captures, while ours are current. */
+struct CUctx_st; /* the driver's context */
+
+/* current.c: while our device and mode of captures are current. */
 typedef struct oriel_cuda_scope {
-    int before;
-    bool changed;
+    int (*pop)(struct CUctx_st **context); /* NULL: the caller is there too */
     enum cudaStreamCaptureMode mode;
     bool relaxed;
 } oriel_cuda_scope;

@@ -89,6 +89,12 @@ rig_try_encoder(const rig *r, const oriel_hooks *hooks, oriel_error *err)
 }
 
 oriel_encoder *
+rig_try_encoder_on(const rig *r, int32_t device_index, oriel_error *err)
+{
+    return try_encoder(r, device_index, ORIEL_GRAPHS_AUTO, NULL, err);
+}
+
+oriel_encoder *
 rig_encoder_with(const rig *r, int32_t graphs)
 {
     oriel_error err;
@@ -102,8 +108,7 @@ oriel_encoder *
 rig_encoder_on(const rig *r, int32_t device_index)
 {
     oriel_error err;
-    oriel_encoder *encoder =
-        try_encoder(r, device_index, ORIEL_GRAPHS_AUTO, NULL, &err);
+    oriel_encoder *encoder = rig_try_encoder_on(r, device_index, &err);
 
     ck_assert_msg(encoder, "%s", err.message);
     return encoder;

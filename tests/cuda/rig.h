@@ -33,6 +33,8 @@ void rig_free(rig *r);
 /* On 'hooks' (NULL: none); owns a workspace.  NULL when it fails. */
 oriel_encoder *rig_try_encoder(const rig *r, const oriel_hooks *hooks,
                                oriel_error *err);
+oriel_encoder *rig_try_encoder_on(const rig *r, int32_t device_index,
+                                  oriel_error *err);
 oriel_encoder *rig_encoder(const rig *r);
 /* 'graphs' is ORIEL_GRAPHS_*. */
 oriel_encoder *rig_encoder_with(const rig *r, int32_t graphs);

@@ -45,6 +45,18 @@ steer_devices(int count, int driver)
     sim::set_devices(count, driver);
 }
 
+int
+steer_has_context(int device)
+{
+    return sim::has_context(device);
+}
+
+void
+steer_forget_contexts(void)
+{
+    sim::forget_contexts();
+}
+
 void
 steer_architecture(int device, int architecture)
 {

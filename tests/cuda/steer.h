@@ -21,6 +21,9 @@ void steer_recover(void);
 void steer_interleave(uint64_t seed);
 /* How many devices there are, and of which CUDA the driver is. */
 void steer_devices(int count, int driver);
+/* Whether a context was made on a device since they were forgotten. */
+int steer_has_context(int device);
+void steer_forget_contexts(void);
 /* What a device is, 80 for 8.0, with the limits of its kind. */
 void steer_architecture(int device, int architecture);
 /* The nth kernel that is prepared from now on has another image than the one

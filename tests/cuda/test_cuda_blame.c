@@ -7,6 +7,7 @@
  */
 #include "cuda/reel.h"
 #include "cuda/steer.h"
+#include "cuda/tables.h"
 #include "cuda/watch.h"
 #include "support/suite.h"
 
@@ -28,6 +29,29 @@ three_blocks(void)
     return &network;
 }
 
+static const oriel_network *
+two_of_windows(const oriel_network *like)
+{
+    static oriel_network network;
+
+    network = *like;
+    network.depth = 2;
+    network.n_full_attention_blocks = 0;
+    return &network;
+}
+
+static const oriel_network *
+tiny_windows(void)
+{
+    return two_of_windows(&fixture_tiny);
+}
+
+static const oriel_network *
+broad_windows(void)
+{
+    return two_of_windows(&fixture_broad);
+}
+
 /* Frames, results and a tap of the host: every kind of copy. */
 typedef struct scene {
     reel film;
@@ -38,20 +62,43 @@ typedef struct scene {
     unsigned char *good;
 } scene;
 
+/* Other pixel_values, of one item. */
+static void
+show_grid(reel *film, const int64_t (*grid)[3])
+{
+    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+
+    oriel_plan_destroy(film->r.plan);
+    free(film->values);
+    film->r.plan = fixture_plan(&film->r.m, grid, 1);
+    film->values = fixture_pixels(film->r.plan, 3);
+    ck_assert_int_eq(oriel_plan_get_info(film->r.plan, &info, NULL), ORIEL_OK);
+    film->r.info = info;
+    film->values_bytes =
+        (size_t)info.patches * (size_t)info.patch_columns * sizeof(float);
+    film->r.embeddings_bytes =
+        (size_t)info.tokens * (size_t)info.out_hidden_size * sizeof(float);
+}
+
+/* 'grid' NULL: the reel's own pictures. */
 static scene *
-scene_make(reel_kind kind)
+scene_make(const oriel_network *network, reel_kind kind,
+           const int64_t (*grid)[3])
 {
     scene *s = calloc(1, sizeof(*s));
     oriel_encoder *encoder;
 
-    s->film = reel_make(three_blocks(), ORIEL_RESAMPLE_TORCHVISION);
+    s->film = reel_make(network, ORIEL_RESAMPLE_TORCHVISION);
+    if (grid)
+        show_grid(&s->film, grid);
     s->keeper = watch_encoder(&s->film.r, NULL);
     s->input = reel_input(&s->film, kind);
     s->output =
         rig_output(&s->film.r, oracle_alloc(1, s->film.r.embeddings_bytes),
                    ORIEL_MEMORY_HOST);
     s->tap.hidden_state = 1;
-    s->tap.bytes = (size_t)s->film.r.info.patches * 32 * sizeof(float);
+    s->tap.bytes = (size_t)s->film.r.info.patches *
+                   (size_t)network->hidden_size * sizeof(float);
     s->tap.data = oracle_alloc(1, s->tap.bytes);
     s->output.taps = &s->tap;
     s->output.n_taps = 1;
@@ -180,7 +227,7 @@ read_blame(char name[64], const oriel_error *err)
 /* One operation after the other of the step faults, to where guards are read. */
 START_TEST(a_fault_is_blamed_on_its_kernel)
 {
-    scene *s = scene_make(REEL_HOST_FRAMES);
+    scene *s = scene_make(three_blocks(), REEL_HOST_FRAMES, NULL);
     char name[64] = "";
     int run = -1;
 
@@ -220,7 +267,7 @@ END_TEST
 /* What failed before is nobody's of this call. */
 START_TEST(an_earlier_fault_is_not_ours)
 {
-    scene *s = scene_make(REEL_HOST_FRAMES);
+    scene *s = scene_make(three_blocks(), REEL_HOST_FRAMES, NULL);
     cudaStream_t stream = rig_stream();
     oriel_encoder *encoder = watch_encoder(&s->film.r, NULL);
     device_buffer other = device_output(64);
@@ -275,29 +322,57 @@ expect_missed(scene *s, const oriel_cuda_part *part)
                           "%s is not missed in step %u", part->name, short_of);
 }
 
+/* What a call of frames of the tiny network has no use for. */
+static const int64_t long_grid[][3] = {{1, 2, ORIEL_CUDA_ROPE_POSITIONS + 2}};
+static const struct {
+    const oriel_network *(*network)(void);
+    const int64_t (*grid)[3];
+    int32_t kernels;
+    reel_kind kind;
+    const char *part;
+} others[] = {
+    {three_blocks, NULL, ORIEL_KERNELS_CUBLASLT, REEL_HOST_VALUES, "gate_up"},
+    {three_blocks, NULL, ORIEL_KERNELS_OWN, REEL_HOST_VALUES, "pixel_values"},
+    {broad_windows, NULL, ORIEL_KERNELS_OWN, REEL_HOST_FRAMES,
+     "metadata.window_tiles"},
+    {tiny_windows, long_grid, ORIEL_KERNELS_OWN, REEL_HOST_VALUES,
+     "metadata.own_rope"},
+};
+
+static int
+other(const oriel_cuda_part *part)
+{
+    for (int i = 0; i < (int)COUNT(others); i++)
+        if (strcmp(part->name, others[i].part) == 0)
+            return i;
+    return -1;
+}
+
 /* Whatever step is cut out of a life, it shows: so checks see what is read too
    late, and the table keeps nothing for longer than it is needed. */
 START_TEST(no_step_of_a_life_can_be_missed)
 {
-    static const char *const others[] = {"gate_up", "pixel_values"};
-    bool first = _i == 0;
+    int which = _i - 1; /* of the others */
+    int seen = 0;
     scene *s;
     oriel_error err;
 
-    fixture_kernels = first ? ORIEL_KERNELS_OWN : ORIEL_KERNELS_CUBLASLT;
-    s = scene_make(first ? REEL_HOST_FRAMES : REEL_HOST_VALUES);
+    fixture_kernels = which < 0 ? ORIEL_KERNELS_OWN : others[which].kernels;
+    s = which < 0 ? scene_make(three_blocks(), REEL_HOST_FRAMES, NULL)
+                  : scene_make(others[which].network(), others[which].kind,
+                               others[which].grid);
     watch_before = list;
     ck_assert_msg(try_encode(s, &err) == ORIEL_OK, "%s", err.message);
     ck_assert(is_good(s));
     watch_before = shorten;
-    for (short_part = 0; short_part < ORIEL_CUDA_PARTS; short_part++) {
-        const oriel_cuda_part *part = &listed[short_part];
-        bool other = strcmp(part->name, others[0]) == 0 ||
-                     strcmp(part->name, others[1]) == 0;
-
-        if (part->bytes && first != other)
-            expect_missed(s, part);
-    }
+    for (short_part = 0; short_part < ORIEL_CUDA_PARTS; short_part++)
+        if (other(&listed[short_part]) == which) {
+            ck_assert_uint_gt(listed[short_part].bytes, 0);
+            expect_missed(s, &listed[short_part]);
+            seen++;
+        }
+    ck_assert_int_eq(seen,
+                     which < 0 ? ORIEL_CUDA_PARTS - (int)COUNT(others) : 1);
     scene_free(s);
 }
 END_TEST
@@ -342,7 +417,7 @@ write_beyond(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 
 START_TEST(a_damaged_guard_is_told)
 {
-    scene *s = scene_make(REEL_HOST_FRAMES);
+    scene *s = scene_make(three_blocks(), REEL_HOST_FRAMES, NULL);
     oriel_error err;
 
     overrun = _i;
@@ -371,7 +446,7 @@ START_TEST(a_kernel_that_goes_too_far_is_caught)
     static const char *const messages[] = {
         "the device failed in rms_norm (ATTN_IN of block 1)",
         "ATTN_IN of block 1 wrote behind the end of normalised"};
-    scene *s = scene_make(REEL_HOST_VALUES);
+    scene *s = scene_make(three_blocks(), REEL_HOST_VALUES, NULL);
     oriel_error err;
 
     overrun = _i;
@@ -389,10 +464,11 @@ main(void)
     Suite *suite = suite_create("cuda_blame");
     TCase *tc = tcase_create("blame");
 
-    tcase_set_timeout(tc, 240);
+    tcase_set_timeout(tc, 480);
     tcase_add_loop_test(tc, a_fault_is_blamed_on_its_kernel, 0, COUNT(blames));
     tcase_add_test(tc, an_earlier_fault_is_not_ours);
-    tcase_add_loop_test(tc, no_step_of_a_life_can_be_missed, 0, 2);
+    tcase_add_loop_test(tc, no_step_of_a_life_can_be_missed, 0,
+                        1 + COUNT(others));
     tcase_add_loop_test(tc, a_damaged_guard_is_told, 0, COUNT(overruns));
     tcase_add_loop_test(tc, a_kernel_that_goes_too_far_is_caught, 0, 2);
     suite_add_tcase(suite, tc);

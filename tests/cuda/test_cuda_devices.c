@@ -51,6 +51,91 @@ START_TEST(the_callers_device_stays_current)
 }
 END_TEST
 
+/* A device that the caller never used gets no context, and his own stays. */
+START_TEST(other_devices_are_left_alone)
+{
+    rig r = rig_make(rig_shallow());
+    float *found = oracle_alloc(1, r.embeddings_bytes);
+    oriel_input input = rig_host_input(&r);
+    oriel_output output = rig_output(&r, found, ORIEL_MEMORY_HOST);
+    oriel_encoder *encoder;
+    char line[128];
+    oriel_error err;
+    int device = -1;
+
+    steer_devices(3, 13000);
+    MUST(cudaSetDevice(_i));
+    steer_forget_contexts();
+    encoder = rig_encoder_on(&r, 1);
+    for (int i = 0; i < 3; i++)
+        rig_encode(encoder, r.plan, &input, &output, NULL);
+    MUST(fixture_backend()->examine(1, line, sizeof(line), &err));
+    oriel_encoder_destroy(encoder);
+    MUST(cudaGetDevice(&device));
+    ck_assert_int_eq(device, _i);
+    for (int d = 0; d < 3; d++)
+        ck_assert_int_eq(steer_has_context(d), d == 1);
+    MUST(cudaSetDevice(0));
+    rig_expect_silence();
+    ck_assert_mem_eq(found, r.expected, r.embeddings_bytes);
+    free(found);
+    rig_free(&r);
+}
+END_TEST
+
+/* Whatever goes wrong on the way, the caller is where he was. */
+START_TEST(a_device_that_cannot_be_entered)
+{
+    rig r = rig_make(rig_shallow());
+    uint64_t calls;
+
+    steer_devices(2, 13000);
+    steer_fail_call(0, cudaSuccess);
+    oriel_encoder_destroy(rig_encoder_on(&r, 1));
+    calls = steer_calls();
+    for (uint64_t n = 1; n <= calls; n++) {
+        oriel_encoder *encoder = NULL;
+        oriel_error err;
+        int device = -1;
+
+        steer_fail_call(n, cudaErrorMemoryAllocation);
+        encoder = rig_try_encoder_on(&r, 1, &err);
+        steer_fail_call(0, cudaSuccess);
+        MUST(cudaGetDevice(&device));
+        ck_assert_int_eq(device, 0);
+        oriel_encoder_destroy(encoder);
+    }
+    rig_expect_silence();
+    rig_free(&r);
+}
+END_TEST
+
+/* The default stream by its names, by graph too; it is of whatever device is
+   current. */
+START_TEST(the_default_streams_are_streams)
+{
+    static const cudaStream_t names[] = {NULL, cudaStreamLegacy,
+                                         cudaStreamPerThread};
+    rig r = rig_make(rig_shallow());
+    oriel_encoder *encoder = rig_encoder(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    oriel_input input = rig_device_input(&r);
+    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+
+    steer_devices(2, 13000);
+    for (int i = 0; i < RIG_DIRECTLY + 2; i++) {
+        MUST(cudaSetDevice(i % 2));
+        MUST(cudaMemsetAsync(out.data, 0xff, out.bytes, names[_i]));
+        rig_encode(encoder, r.plan, &input, &output, names[_i]);
+        rig_expect(&r, out);
+    }
+    MUST(cudaSetDevice(0));
+    oriel_encoder_destroy(encoder);
+    device_release(out);
+    rig_free(&r);
+}
+END_TEST
+
 /* What one encode wants, on a device of its own. */
 typedef struct site {
     oriel_encoder *encoder;
@@ -300,6 +385,9 @@ main(void)
 
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, the_callers_device_stays_current);
+    tcase_add_loop_test(tc, other_devices_are_left_alone, 0, 3);
+    tcase_add_test(tc, a_device_that_cannot_be_entered);
+    tcase_add_loop_test(tc, the_default_streams_are_streams, 0, 3);
     tcase_add_loop_test(tc, encoders_on_devices_do_not_meet, 0, 3);
     tcase_add_test(tc, what_is_of_another_device_is_refused);
     tcase_add_loop_test(tc, every_kind_of_device_has_room, 0,

@@ -7,15 +7,13 @@
  * equal: alone or in any batch, under any schedule, from frames or from
  * pixel_values.
  */
-#include "cpu/fixture.h"
+#include "cpu/batch.h"
+#include "cpu/film.h"
 #include "cuda/tables.h"
 #include "kernels/device_case.h"
-#include "support/random.h"
 #include "support/suite.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { ITEMS = 5 };
 
@@ -137,147 +135,41 @@ END_TEST
 
 /* ---- Bytes that must be equal -------------------------------------------- */
 
-/* Everything a test of bytes needs, over one plan. */
-typedef struct scene {
-    fixture_model m;
-    oriel_plan *plan;
-    float *pixels;
-    fixture_result result;
-} scene;
-
-static scene
-make_scene(const oriel_network *network, const int64_t (*grids)[3], size_t n)
-{
-    scene s = {.m = fixture_model_make(network, 21)};
-    oriel_input input;
-
-    s.plan = fixture_plan(&s.m, grids, n);
-    s.pixels = fixture_pixels(s.plan, 6);
-    input = fixture_input(s.plan, s.pixels);
-    s.result = encode_once(&s.m, s.plan, &input);
-    return s;
-}
-
-static void
-free_scene(scene *s)
-{
-    fixture_result_free(&s->result);
-    free(s->pixels);
-    oriel_plan_destroy(s->plan);
-    fixture_model_free(&s->m);
-}
-
 /* Orders of threads, moments of landing, poison: nothing shows. */
 START_TEST(schedules_do_not_change_bytes)
 {
-    scene s = make_scene(cases[_i].network, cases[_i].grids, ITEMS);
-    oriel_input input = fixture_input(s.plan, s.pixels);
+    batch b = batch_make(cases[_i].network, ORIEL_PRECISION_BF16,
+                         cases[_i].grids, ITEMS, 21);
+    oriel_input input = fixture_input(b.plan, b.pixels);
 
     for (int i = 1; i < device_schedules(); i++) {
         fixture_result r;
 
         device_set_schedule(i);
-        r = encode_once(&s.m, s.plan, &input);
-        fixture_same(&s.result, &r);
+        r = batch_encode(&b, b.plan, &input, 1);
+        must_be_silent();
+        fixture_same(&b.result, &r);
         fixture_result_free(&r);
     }
     device_set_schedule(0);
-    free_scene(&s);
+    batch_free(&b);
 }
 END_TEST
 
-START_TEST(an_item_alone_has_its_bytes_of_the_batch)
+START_TEST(an_item_has_its_own_bytes)
 {
-    const int64_t(*grids)[3] = cases[_i].grids;
-    scene s = make_scene(cases[_i].network, cases[_i].grids, ITEMS);
-    int32_t columns = oriel_network_patch_columns(cases[_i].network);
+    batch b = batch_make(cases[_i].network, ORIEL_PRECISION_BF16,
+                         cases[_i].grids, ITEMS, 21);
 
-    for (int item = 0; item < ITEMS; item++) {
-        oriel_plan *plan = fixture_plan(&s.m, grids + item, 1);
-        oriel_input input = fixture_input(
-            plan, s.pixels + oracle_count_patches(grids, item) * columns);
-        fixture_result part = fixture_part(&s.result, grids, item);
-        fixture_result r = encode_once(&s.m, plan, &input);
-
-        fixture_same(&part, &r);
-        fixture_part_free(&part);
-        fixture_result_free(&r);
-        oriel_plan_destroy(plan);
-    }
-    free_scene(&s);
-}
-END_TEST
-
-/* The same batch the other way round. */
-START_TEST(its_place_in_the_batch_does_not_change_bytes)
-{
-    const int64_t(*grids)[3] = cases[_i].grids;
-    scene s = make_scene(cases[_i].network, cases[_i].grids, ITEMS);
-    size_t columns = (size_t)oriel_network_patch_columns(cases[_i].network);
-    int64_t turned[ITEMS][3], at = 0;
-    float *pixels = fixture_pixels(s.plan, 6);
-    oriel_plan *plan;
-    oriel_input input;
-    fixture_result r;
-
-    for (int i = 0; i < ITEMS; i++) {
-        size_t n = (size_t)oracle_count_patches(grids + 4 - i, 1) * columns;
-
-        memcpy(turned[i], grids[4 - i], sizeof(turned[i]));
-        memcpy(pixels + at,
-               s.pixels + (size_t)oracle_count_patches(grids, 4 - i) * columns,
-               n * sizeof(float));
-        at += (int64_t)n;
-    }
-    plan = fixture_plan(&s.m, turned, ITEMS);
-    input = fixture_input(plan, pixels);
-    r = encode_once(&s.m, plan, &input);
-    for (int i = 0; i < ITEMS; i++) {
-        fixture_result one = fixture_part(&r, turned, i);
-        fixture_result two = fixture_part(&s.result, grids, 4 - i);
-
-        fixture_same(&one, &two);
-        free(one.states);
-        free(two.states);
-    }
-    fixture_result_free(&r);
-    oriel_plan_destroy(plan);
-    free(pixels);
-    free_scene(&s);
-}
-END_TEST
-
-START_TEST(a_nan_stays_within_its_item)
-{
-    const int64_t(*grids)[3] = cases[_i].grids;
-    scene s = make_scene(cases[_i].network, cases[_i].grids, ITEMS);
-    int64_t columns = oriel_network_patch_columns(cases[_i].network);
-    oriel_input input = fixture_input(s.plan, s.pixels);
-    fixture_result r;
-
-    for (int64_t i = 0; i < 4 * columns; i++) /* item 2, all its four rows */
-        s.pixels[oracle_count_patches(grids, 2) * columns + i] =
-            i % 2 ? NAN : INFINITY;
-    r = encode_once(&s.m, s.plan, &input);
-    for (int item = 0; item < ITEMS; item++) {
-        fixture_result before = fixture_part(&s.result, grids, item);
-        fixture_result after = fixture_part(&r, grids, item);
-
-        if (item == 2)
-            ck_assert(isnan(after.embeddings[0]));
-        else
-            fixture_same(&before, &after);
-        free(before.states);
-        free(after.states);
-    }
-    fixture_result_free(&r);
-    free_scene(&s);
+    batch_check_alone(&b);
+    batch_check_turned(&b);
+    batch_check_nan(&b, 2);
+    must_be_silent();
+    batch_free(&b);
 }
 END_TEST
 
 /* ---- Frames --------------------------------------------------------------- */
-
-enum { FRAMES = 7, FRAME_LINE = 400, FRAME_BYTES = 200 * FRAME_LINE };
 
 static const oriel_item items[] = {{50, 37, 1, 0, 0, 0},
                                    {24, 32, 3, 0, 0, 0},
@@ -285,33 +177,8 @@ static const oriel_item items[] = {{50, 37, 1, 0, 0, 0},
                                    {31, 100, 1, 0, 0, 0},
                                    {48, 24, 1, 0, 0, 0}};
 
-typedef struct film {
-    unsigned char *memory;
-    const void *frames[FRAMES];
-    size_t pitches[FRAMES];
-    oriel_input input;
-} film;
-
-static void
-make_film(film *f)
-{
-    random_stream stream = {8};
-    oriel_input input = ORIEL_INPUT_INIT;
-
-    f->memory = oracle_alloc(FRAMES, FRAME_BYTES);
-    for (size_t i = 0; i < (size_t)FRAMES * FRAME_BYTES; i++)
-        f->memory[i] = (unsigned char)random_u64(&stream);
-    for (int i = 0; i < FRAMES; i++) {
-        f->frames[i] = f->memory + (size_t)i * FRAME_BYTES;
-        f->pitches[i] = (size_t)(FRAME_LINE - 3 * i);
-    }
-    input.frames = f->frames;
-    input.pitches = f->pitches;
-    f->input = input;
-}
-
 static oriel_plan *
-plan_film(const fixture_model *m, int32_t resample)
+plan_items(const batch *b, int32_t resample)
 {
     oriel_plan_options options = ORIEL_PLAN_OPTIONS_INIT;
     oriel_plan *plan;
@@ -320,83 +187,46 @@ plan_film(const fixture_model *m, int32_t resample)
     options.resample = resample;
     options.min_pixels = 16 * 16;
     options.max_pixels = 24 * 24;
-    ck_assert_msg(oriel_plan_create(&plan, m->model, items, COUNT(items),
+    ck_assert_msg(oriel_plan_create(&plan, b->m.model, items, COUNT(items),
                                     &options, &err) == ORIEL_OK,
                   "%s", err.message);
     return plan;
 }
 
-static fixture_result
-encode_pixel_values(const fixture_model *m, const oriel_plan *plan,
-                    const oriel_input *frames)
-{
-    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    fixture_result r;
-    oriel_input input;
-    float *pixels;
-    size_t bytes;
-
-    ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
-    bytes = (size_t)info.patches * (size_t)info.patch_columns * sizeof(float);
-    pixels = oracle_alloc(1, bytes);
-    ck_assert_int_eq(oriel_preprocess(plan, frames, pixels, bytes, NULL),
-                     ORIEL_OK);
-    input = fixture_input(plan, pixels);
-    r = encode_once(m, plan, &input);
-    free(pixels);
-    return r;
-}
-
 START_TEST(frames_give_the_bytes_of_pixel_values)
 {
-    fixture_model m = fixture_model_make(&fixture_tiny, 3);
-    oriel_plan *plan = plan_film(&m, _i);
-    fixture_result from_frames, from_values;
-    film f;
+    batch b = batch_make(&fixture_tiny, ORIEL_PRECISION_BF16, few, ITEMS, 3);
+    oriel_plan *plan = plan_items(&b, _i);
 
-    make_film(&f);
-    from_values = encode_pixel_values(&m, plan, &f.input);
-    from_frames = encode_once(&m, plan, &f.input);
-    fixture_same(&from_values, &from_frames);
-    fixture_result_free(&from_frames);
-    fixture_result_free(&from_values);
-    free(f.memory);
+    batch_check_frames(&b, plan, 8);
+    must_be_silent();
     oriel_plan_destroy(plan);
-    fixture_model_free(&m);
+    batch_free(&b);
 }
 END_TEST
 
 /* Frames of the device; results of this call go to the host, as before. */
 START_TEST(frames_on_the_device_give_the_same_bytes)
 {
-    fixture_model m = fixture_model_make(&fixture_tiny, 3);
-    oriel_plan *plan = plan_film(&m, _i);
-    const void *frames[FRAMES];
-    device_buffer memory;
-    fixture_result host, device;
-    oriel_input input;
-    oriel_encoder *encoder;
-    film f;
+    batch b = batch_make(&fixture_tiny, ORIEL_PRECISION_BF16, few, ITEMS, 3);
+    oriel_plan *plan = plan_items(&b, _i);
+    film f = film_make(plan, 8);
+    device_buffer memory = device_upload(f.memory, f.bytes);
+    fixture_result host = batch_encode(&b, plan, &f.input, 1), device;
 
-    make_film(&f);
-    host = encode_once(&m, plan, &f.input);
-    memory = device_upload(f.memory, (size_t)FRAMES * FRAME_BYTES);
-    for (int i = 0; i < FRAMES; i++)
-        frames[i] = (char *)memory.data + (size_t)i * FRAME_BYTES;
-    input = f.input;
-    input.frames = frames;
-    input.memory = ORIEL_MEMORY_DEVICE;
-    encoder = fixture_encoder(&m, plan, ORIEL_PRECISION_BF16, 1);
-    device = fixture_encode(&m, encoder, plan, &input);
+    for (int64_t i = 0; i < f.n_frames; i++)
+        f.frames[i] = (char *)memory.data +
+                      ((const unsigned char *)f.frames[i] - f.memory);
+    f.input.memory = ORIEL_MEMORY_DEVICE;
+    device = batch_encode(&b, plan, &f.input, 1);
     must_be_silent();
     fixture_same(&host, &device);
-    oriel_encoder_destroy(encoder);
     fixture_result_free(&host);
     fixture_result_free(&device);
     device_release(memory);
-    free(f.memory);
+    film_free(&f);
     oriel_plan_destroy(plan);
-    fixture_model_free(&m);
+    batch_free(&b);
 }
 END_TEST
 
@@ -424,11 +254,7 @@ with_cublaslt(void)
     tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, COUNT(cases));
     tcase_add_loop_test(tc, sides_beyond_the_table_of_angles, 0, 2);
     tcase_add_loop_test(tc, schedules_do_not_change_bytes, 0, 1);
-    tcase_add_loop_test(tc, an_item_alone_has_its_bytes_of_the_batch, 0,
-                        COUNT(cases));
-    tcase_add_loop_test(tc, its_place_in_the_batch_does_not_change_bytes, 0,
-                        COUNT(cases));
-    tcase_add_loop_test(tc, a_nan_stays_within_its_item, 0, 2);
+    tcase_add_loop_test(tc, an_item_has_its_own_bytes, 0, COUNT(cases));
     tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 1);
     return tc;
 }
@@ -443,11 +269,7 @@ main(void)
     tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, COUNT(cases));
     /* The wide network takes the simulator longest. */
     tcase_add_loop_test(tc, schedules_do_not_change_bytes, 0, 2);
-    tcase_add_loop_test(tc, an_item_alone_has_its_bytes_of_the_batch, 0,
-                        COUNT(cases));
-    tcase_add_loop_test(tc, its_place_in_the_batch_does_not_change_bytes, 0,
-                        COUNT(cases));
-    tcase_add_loop_test(tc, a_nan_stays_within_its_item, 0, 2);
+    tcase_add_loop_test(tc, an_item_has_its_own_bytes, 0, COUNT(cases));
     tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 4);
     tcase_add_loop_test(tc, frames_on_the_device_give_the_same_bytes, 0, 3);
     suite_add_tcase(suite, tc);

@@ -2,6 +2,7 @@
 /* The stand-in cuBLASLt as a library that dlopen finds: programs are linked with
    dlopen and dlsym wrapped. */
 #include "cublaslt_state.hpp"
+#include "runtime_state.hpp"
 
 #include <cstring>
 #include <dlfcn.h>
@@ -30,12 +31,16 @@ const struct {
 namespace sim
 {
 
-oriel_lt_status
-lt_enter()
+static oriel_lt_status
+status_at_entrance()
 {
     calls++;
     return failing_call && calls == failing_call ? failing_status
                                                  : ORIEL_LT_SUCCESS;
+}
+
+LtEntrance::LtEntrance() : alone(runtime().lock), status(status_at_entrance())
+{
 }
 
 } // namespace sim

@@ -14,6 +14,7 @@ extern "C" {
 
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 
 /* The library's own names: what dlsym finds. */
 extern "C" {
@@ -80,14 +81,20 @@ oriel_lt_status lt_check(const LtProblem &problem,
 bool lt_is_handle(oriel_lt_handle handle);
 bool lt_is_preference(oriel_lt_preference preference);
 
-/* Every call passes here: SUCCESS, or the failure that was asked for. */
-oriel_lt_status lt_enter();
+/* Every call begins with one, as those of the runtime do: SUCCESS, or the failure
+   that was asked for. */
+class LtEntrance
+{
+    std::lock_guard<std::recursive_mutex> alone;
+
+  public:
+    const oriel_lt_status status;
+    LtEntrance();
+};
 
 } // namespace sim
 
 #define LT_ENTER() \
-    do { \
-        oriel_lt_status entered = sim::lt_enter(); \
-        if (entered != ORIEL_LT_SUCCESS) \
-            return entered; \
-    } while (0)
+    const sim::LtEntrance entered; \
+    if (entered.status != ORIEL_LT_SUCCESS) \
+    return entered.status

@@ -45,8 +45,9 @@ namespace sim
 namespace
 {
 
-/* A kernel keeps its arrays in registers; here they are on the stack. */
-constexpr size_t STACK_BYTES = 96 * 1024;
+/* A kernel keeps its arrays in registers; here they are on the stack, and half of
+   it is for ThreadSanitizer's interceptors. */
+constexpr size_t STACK_BYTES = 192 * 1024;
 constexpr size_t GUARD_BYTES = 4096;
 
 std::vector<Stack> &

@@ -52,7 +52,7 @@ struct Machine {
     bool failed = false;
 };
 Machine *machine;
-Thread *running;
+thread_local Thread *running;
 uint64_t turns_taken;
 
 /* ---- Turns ------------------------------------------------------------- */

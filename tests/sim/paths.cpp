@@ -35,9 +35,7 @@ std::map<std::tuple<Code, Code, Code>, bool> judged; /* by ends_round() */
 std::vector<Parted> parted;                          /* of this launch */
 std::vector<int32_t *> pool; /* rooms for as many threads as a block can have */
 
-int32_t nowhere[PATH_ROOM];
-Path nobody = {0, 1, nowhere}; /* no entry of a kernel */
-Path *running = &nobody;
+thread_local Path *running; /* null in host code */
 
 /* Learn from a way what follows what. */
 void
@@ -142,7 +140,7 @@ Paths::resume(uint32_t thread)
 void
 Paths::suspend()
 {
-    running = &nobody;
+    running = nullptr;
 }
 
 void
@@ -202,14 +200,16 @@ extern "C" void __sanitizer_cov_trace_pc();
 void
 __sanitizer_cov_trace_pc()
 {
-    sim::Path &path = *sim::running;
+    sim::Path *path = sim::running;
     const sim::Code at = static_cast<sim::Code>(
         reinterpret_cast<intptr_t>(__builtin_return_address(0)) -
         reinterpret_cast<intptr_t>(&sim::host_violation));
 
-    if (path.n == 0)
+    if (!path)
+        return; /* a kernel's helper, called by the host */
+    if (path->n == 0)
         sim::entries.insert(at);
-    path.hash = (path.hash ^ static_cast<uint32_t>(at)) * 0x9E3779B97F4A7C15u;
-    path.blocks[path.n] = at;
-    path.n += path.n < sim::PATH_ROOM - 1;
+    path->hash = (path->hash ^ static_cast<uint32_t>(at)) * 0x9E3779B97F4A7C15u;
+    path->blocks[path->n] = at;
+    path->n += path->n < sim::PATH_ROOM - 1;
 }

@@ -2,13 +2,27 @@
 #include "runtime_state.hpp"
 
 #include "grid.hpp"
+#include "report.hpp"
 
 #include <cstring>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+struct CUctx_st {
+    int device = 0;
+};
 
 namespace
 {
 
 thread_local cudaError_t last_error;
+/* As cudaSetDevice chose, and what the driver's calls pushed over it. */
+thread_local int chosen;
+thread_local std::vector<CUctx_st *> pushed;
+std::map<int, CUctx_st> primaries;
+std::set<int> contexts; /* devices that have one */
 uint64_t calls, failing_call;
 cudaError_t failing_error;
 
@@ -25,12 +39,37 @@ runtime()
     return state;
 }
 
-int &
+int
 current_device()
 {
-    static thread_local int device;
+    return pushed.empty() ? chosen : pushed.back()->device;
+}
 
-    return device;
+void
+use_context()
+{
+    contexts.insert(current_device());
+}
+
+bool
+has_context(int device)
+{
+    return contexts.count(device) > 0;
+}
+
+void
+forget_contexts()
+{
+    contexts.clear();
+}
+
+cudaStreamCaptureMode &
+capture_mode()
+{
+    static thread_local cudaStreamCaptureMode mode =
+        cudaStreamCaptureModeGlobal;
+
+    return mode;
 }
 
 cudaError_t
@@ -41,8 +80,8 @@ result(cudaError_t error)
     return error;
 }
 
-cudaError_t
-enter()
+static cudaError_t
+error_at_entrance()
 {
     calls++;
     if (failing_call && calls == failing_call)
@@ -52,6 +91,10 @@ enter()
     if (runtime().device_count == 0)
         return result(cudaErrorNoDevice);
     return result(runtime().sticky);
+}
+
+Entrance::Entrance() : alone(runtime().lock), error(error_at_entrance())
+{
 }
 
 void
@@ -124,6 +167,7 @@ cudaGetErrorString(cudaError_t error)
 cudaError_t
 cudaGetLastError(void)
 {
+    const std::lock_guard<std::recursive_mutex> alone(runtime().lock);
     cudaError_t error = last_error;
 
     last_error = runtime().sticky;
@@ -173,7 +217,76 @@ cudaSetDevice(int device)
     ENTER();
     if (device < 0 || device >= runtime().device_count)
         return result(cudaErrorInvalidDevice);
-    current_device() = device;
+    /* It binds the device's primary context in the place of the current one,
+       and makes it where there is none. */
+    contexts.insert(device);
+    if (pushed.empty())
+        chosen = device;
+    else
+        pushed.back() = &(primaries[device] = {device});
+    return cudaSuccess;
+}
+
+/* ---- Of the driver -------------------------------------------------------- */
+
+static int
+cuDeviceGet(int *device, int ordinal)
+{
+    ENTER();
+    *device = ordinal;
+    return ordinal < 0 || ordinal >= runtime().device_count
+               ? cudaErrorInvalidDevice
+               : cudaSuccess;
+}
+
+static int
+cuDevicePrimaryCtxRetain(CUctx_st **context, int device)
+{
+    ENTER();
+    contexts.insert(device);
+    *context = &(primaries[device] = {device});
+    return cudaSuccess;
+}
+
+static int
+cuCtxPushCurrent(CUctx_st *context)
+{
+    ENTER();
+    pushed.push_back(context);
+    return cudaSuccess;
+}
+
+static int
+cuCtxPopCurrent(CUctx_st **context)
+{
+    const Entrance entered;
+
+    if (pushed.empty()) {
+        host_violation("a context is popped that was not pushed");
+        return cudaErrorInvalidValue;
+    }
+    *context = pushed.back();
+    pushed.pop_back();
+    return entered.error;
+}
+
+cudaError_t
+cudaGetDriverEntryPointByVersion(const char *symbol, void **function,
+                                 unsigned int version, unsigned long long,
+                                 enum cudaDriverEntryPointQueryResult *found)
+{
+    static const std::map<std::string, void *> functions = {
+        {"cuDeviceGet", (void *)cuDeviceGet},
+        {"cuDevicePrimaryCtxRetain", (void *)cuDevicePrimaryCtxRetain},
+        {"cuCtxPushCurrent", (void *)cuCtxPushCurrent},
+        {"cuCtxPopCurrent", (void *)cuCtxPopCurrent},
+    };
+    auto it = functions.find(symbol);
+
+    ENTER();
+    *function = it == functions.end() || version > 13000 ? nullptr : it->second;
+    *found = *function ? cudaDriverEntryPointSuccess
+                       : cudaDriverEntryPointSymbolNotFound;
     return cudaSuccess;
 }
 

@@ -50,6 +50,9 @@ struct Tally {
     uint64_t graph_launches;
 };
 Tally tally();
+/* Whether a context was made on the device; and as if none ever was. */
+bool has_context(int device);
+void forget_contexts();
 /* 0: as on a machine without a GPU; the driver is said to be 'driver'. */
 void set_devices(int count, int driver_version);
 

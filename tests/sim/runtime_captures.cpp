@@ -18,8 +18,6 @@ using namespace sim;
 namespace
 {
 
-thread_local cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
-
 /* Spoil the captures of streams that 'concerned' names; whether there were any. */
 template <class Concerned>
 bool
@@ -89,10 +87,10 @@ forbidden_in_capture()
         if (s->capture->mode == cudaStreamCaptureModeRelaxed)
             return false;
         return ours || (s->capture->mode == cudaStreamCaptureModeGlobal &&
-                        thread_mode == cudaStreamCaptureModeGlobal);
+                        capture_mode() == cudaStreamCaptureModeGlobal);
     };
 
-    return thread_mode != cudaStreamCaptureModeRelaxed &&
+    return capture_mode() != cudaStreamCaptureModeRelaxed &&
                    spoil_captures(concerned)
                ? result(cudaErrorStreamCaptureUnsupported)
                : cudaSuccess;
@@ -167,8 +165,9 @@ cudaStreamIsCapturing(cudaStream_t stream, enum cudaStreamCaptureStatus *status)
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
     /* The one question that spoils nothing. */
-    if (!stream && std::any_of(runtime().streams.begin(),
-                               runtime().streams.end(), blocks_default))
+    if (is_default(stream) &&
+        std::any_of(runtime().streams.begin(), runtime().streams.end(),
+                    blocks_default))
         return result(cudaErrorStreamCaptureImplicit);
     *status = !s->capture          ? cudaStreamCaptureStatusNone
               : s->capture->spoilt ? cudaStreamCaptureStatusInvalidated
@@ -181,7 +180,8 @@ cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode)
 {
     ENTER();
     /* The default stream cannot be captured. */
-    if (!stream || !runtime().streams.count(stream) || stream->capture)
+    if (is_default(stream) || !runtime().streams.count(stream) ||
+        stream->capture)
         return result(cudaErrorStreamCaptureUnsupported);
     stream->capture = std::make_shared<Capture>(
         Capture{stream, mode, std::this_thread::get_id()});
@@ -193,7 +193,7 @@ cudaError_t
 cudaThreadExchangeStreamCaptureMode(enum cudaStreamCaptureMode *mode)
 {
     ENTER();
-    std::swap(*mode, thread_mode);
+    std::swap(*mode, capture_mode());
     return cudaSuccess;
 }
 
@@ -202,7 +202,8 @@ cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph)
 {
     *graph = nullptr;
     ENTER();
-    if (!stream || !runtime().streams.count(stream) || !stream->capture)
+    if (is_default(stream) || !runtime().streams.count(stream) ||
+        !stream->capture)
         return result(cudaErrorStreamCaptureUnmatched);
     std::shared_ptr<Capture> capture = stream->capture;
     if (capture->origin != stream)

@@ -61,10 +61,10 @@ cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
 cudaError_t
 cudaEventDestroy(cudaEvent_t event)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     drain_all();
     delete event;
-    return entered;
+    return entered.error;
 }
 
 cudaError_t
@@ -72,7 +72,7 @@ cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     ENTER();
     CUstream_st *s = resolve(stream);
-    if (stream && s && stream->device != event->device)
+    if (!is_default(stream) && s && stream->device != event->device)
         return result(cudaErrorInvalidResourceHandle);
     if (s && s->capture && !s->capture->spoilt) {
         event->capture = s->capture;

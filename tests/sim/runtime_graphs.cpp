@@ -36,7 +36,7 @@ cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     /* CUDA would make it a part of what is captured; Oriel is not to. */
     if (s->capture)
         return spoil(*s->capture, cudaErrorStreamCaptureUnsupported);
-    if (!stream && implicit_in_capture() != cudaSuccess)
+    if (is_default(stream) && implicit_in_capture() != cudaSuccess)
         return cudaErrorStreamCaptureImplicit;
     /* It runs once at a time, whatever the streams. */
     const uint64_t before = exec->launched++;
@@ -54,20 +54,20 @@ cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 cudaError_t
 cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     if (exec->finished != exec->launched && runtime().sticky == cudaSuccess) {
         host_violation("a graph is destroyed while it runs");
         drain_all();
     }
     delete exec;
-    return entered;
+    return entered.error;
 }
 
 cudaError_t
 cudaGraphDestroy(cudaGraph_t graph)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     delete graph;
-    return entered;
+    return entered.error;
 }
 }

@@ -126,6 +126,7 @@ cudaMalloc(void **memory, size_t bytes)
     ENTER();
     NOT_IN_CAPTURE();
     runtime().tally.allocations++;
+    use_context();
     *memory = sim::device_alloc(bytes, current_device());
     return *memory ? cudaSuccess : result(cudaErrorMemoryAllocation);
 }
@@ -134,11 +135,12 @@ cudaMalloc(void **memory, size_t bytes)
 cudaError_t
 cudaFree(void *memory)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     NOT_IN_CAPTURE();
     drain_all();
     sim::device_free(memory);
-    return entered != cudaSuccess ? entered : result(runtime().sticky);
+    return entered.error != cudaSuccess ? entered.error
+                                        : result(runtime().sticky);
 }
 
 cudaError_t
@@ -158,15 +160,15 @@ cudaMallocHost(void **memory, size_t bytes)
 cudaError_t
 cudaFreeHost(void *memory)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     NOT_IN_CAPTURE();
     if (!memory)
-        return entered;
+        return entered.error;
     if (!pinned.erase(reinterpret_cast<uintptr_t>(memory)))
         return result(cudaErrorInvalidValue);
     drain_all();
     free(memory);
-    return entered;
+    return entered.error;
 }
 
 cudaError_t

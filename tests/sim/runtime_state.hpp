@@ -14,6 +14,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
@@ -71,8 +72,10 @@ struct CUgraph_st {
 namespace sim
 {
 
-/* Not locked: tests drive the simulator from one thread. */
+/* Behind the lock of Entrance, but for what tests steer before they start
+   threads. */
 struct RuntimeState {
+    std::recursive_mutex lock;
     int device_count = 1, driver = 13000;
     cudaError_t sticky = cudaSuccess;
     Tally tally = {};
@@ -80,13 +83,23 @@ struct RuntimeState {
     std::set<CUstream_st *> streams = {&default_stream};
 };
 RuntimeState &runtime();
-int &current_device(); /* of this thread */
+/* Of this thread. */
+int current_device();
+cudaStreamCaptureMode &capture_mode();
 
 /* Note an error as the thread's last one. */
 cudaError_t result(cudaError_t error);
 
-/* Every call passes here: injected failures, absent devices, old faults. */
-cudaError_t enter();
+/* Every call begins with one: injected failures, absent devices, old faults.  While
+   it lives, other threads wait, so that they meet between calls alone. */
+class Entrance
+{
+    std::lock_guard<std::recursive_mutex> alone;
+
+  public:
+    const cudaError_t error;
+    Entrance();
+};
 
 /* ---- Captures: what they forbid also spoils them ------------------------ */
 
@@ -108,6 +121,11 @@ std::vector<Operation> captured_order(const std::vector<Node> &nodes);
 
 /* ---- Streams ------------------------------------------------------------ */
 
+/* What the runtime cannot do without a context makes one on the current
+   device. */
+void use_context();
+
+bool is_default(cudaStream_t stream);
 /* nullptr for what is not a stream. */
 CUstream_st *resolve(cudaStream_t stream);
 cudaError_t enqueue(cudaStream_t stream, Operation operation);
@@ -122,11 +140,9 @@ uint64_t draw_interleaving();
 /* The calls that give something back do so all the same: their failure may be
    an earlier one. */
 #define ENTER() \
-    do { \
-        cudaError_t entered = sim::enter(); \
-        if (entered != cudaSuccess) \
-            return entered; \
-    } while (0)
+    const sim::Entrance entered; \
+    if (entered.error != cudaSuccess) \
+    return entered.error
 
 #define NOT_IN_CAPTURE() \
     do { \

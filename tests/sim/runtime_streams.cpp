@@ -50,10 +50,18 @@ run_operation(sim::Operation &operation)
 namespace sim
 {
 
+/* Those of all devices and threads are one here. */
+bool
+is_default(cudaStream_t stream)
+{
+    return !stream || stream == cudaStreamLegacy ||
+           stream == cudaStreamPerThread;
+}
+
 CUstream_st *
 resolve(cudaStream_t stream)
 {
-    CUstream_st *s = stream ? stream : &runtime().default_stream;
+    CUstream_st *s = is_default(stream) ? &runtime().default_stream : stream;
 
     return runtime().streams.count(s) ? s : nullptr;
 }
@@ -161,6 +169,7 @@ prepare_kernel(const void *kernel, size_t shared_bytes,
     NOT_IN_CAPTURE();
     if (shared_bytes > device_limits(current_device()).shared_bytes)
         return result(cudaErrorInvalidValue);
+    use_context();
     prepared[{current_device(), kernel}] = shared_bytes;
     take_image(device_limits(current_device()).architecture, attributes);
     if (other_image && ++kernels_prepared == other_image) {
@@ -179,7 +188,8 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     auto it = prepared.find({current_device(), kernel});
 
     /* A kernel goes to the current device, and so must its stream. */
-    if (stream && resolve(stream) && stream->device != current_device())
+    if (!is_default(stream) && resolve(stream) &&
+        stream->device != current_device())
         return result(cudaErrorInvalidResourceHandle);
     /* Loading lazily inside a capture may allocate or synchronise. */
     if (it == prepared.end()) {
@@ -219,6 +229,7 @@ cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
 {
     ENTER();
     NOT_IN_CAPTURE();
+    use_context();
     *stream = new CUstream_st;
     (*stream)->device = current_device();
     (*stream)->flags = flags;
@@ -229,7 +240,7 @@ cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
 cudaError_t
 cudaStreamDestroy(cudaStream_t stream)
 {
-    cudaError_t entered = enter();
+    const Entrance entered;
     if (!stream || !runtime().streams.count(stream))
         return result(cudaErrorInvalidResourceHandle);
     if (stream->capture) /* whose end would now be missed */
@@ -237,7 +248,7 @@ cudaStreamDestroy(cudaStream_t stream)
     drain_all();
     runtime().streams.erase(stream);
     delete stream;
-    return entered;
+    return entered.error;
 }
 
 cudaError_t
@@ -249,7 +260,7 @@ cudaStreamSynchronize(cudaStream_t stream)
         return result(cudaErrorInvalidResourceHandle);
     if (s->capture)
         return spoil(*s->capture, cudaErrorStreamCaptureUnsupported);
-    if (!stream && implicit_in_capture() != cudaSuccess)
+    if (is_default(stream) && implicit_in_capture() != cudaSuccess)
         return cudaErrorStreamCaptureImplicit;
     NOT_IN_CAPTURE();
     runtime().tally.waits += !s->queue.empty();
@@ -264,7 +275,7 @@ cudaStreamGetDevice(cudaStream_t stream, int *device)
     CUstream_st *s = resolve(stream);
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
-    *device = stream ? s->device : current_device();
+    *device = is_default(stream) ? current_device() : s->device;
     return cudaSuccess;
 }
 }

@@ -48,6 +48,13 @@ typedef enum cudaError {
     cudaErrorUnknown = 999
 } cudaError_t;
 
+enum cudaDriverEntryPointQueryResult {
+    cudaDriverEntryPointSuccess = 0,
+    cudaDriverEntryPointSymbolNotFound = 1,
+    cudaDriverEntryPointVersionNotSufficent = 2
+};
+enum { cudaEnableDefault = 0 };
+
 typedef struct CUstream_st *cudaStream_t;
 typedef struct CUevent_st *cudaEvent_t;
 typedef struct CUgraph_st *cudaGraph_t;
@@ -90,6 +97,9 @@ enum {
     cudaEventDisableTiming = 2
 };
 
+#define cudaStreamLegacy ((cudaStream_t)0x1)
+#define cudaStreamPerThread ((cudaStream_t)0x2)
+
 struct cudaPointerAttributes {
     enum cudaMemoryType type;
     int device;
@@ -122,6 +132,9 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties,
 cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute,
                                    int device);
 cudaError_t cudaDeviceSynchronize(void);
+cudaError_t cudaGetDriverEntryPointByVersion(
+    const char *symbol, void **function, unsigned int version,
+    unsigned long long flags, enum cudaDriverEntryPointQueryResult *found);
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes);
 
 cudaError_t cudaMalloc(void **memory, size_t bytes);
