@@ -18,7 +18,7 @@ oriel_status
 oriel_cuda_checks_create(oriel_cuda_checks *checks, int32_t option,
                          oriel_error *err)
 {
-    size_t bytes = ORIEL_CUDA_PARTS * 2 * ORIEL_CUDA_GUARD_BYTES;
+    size_t bytes = (size_t)2 * ORIEL_CUDA_PARTS * ORIEL_CUDA_GUARD_BYTES;
     void *guards = NULL;
     oriel_status status;
 
@@ -110,7 +110,8 @@ guard_of(const oriel_cuda_checks *checks, int part, int side)
 static unsigned char *
 seen_of(const oriel_cuda_checks *checks, int part, int side)
 {
-    return checks->guards + (2 * part + side) * ORIEL_CUDA_GUARD_BYTES;
+    return checks->guards +
+           ((size_t)2 * (size_t)part + (size_t)side) * ORIEL_CUDA_GUARD_BYTES;
 }
 
 static oriel_status

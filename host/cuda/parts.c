@@ -64,24 +64,24 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
     P(metadata.own_rope,     BOTH,   FROM_TO(START, MLP_OUT), \
       m->n_positions, oriel_cuda_rope_row(s->head_dim)) \
     P(residual,              BOTH,   FROM_TO(EMBED, MERGE), \
-      rows, s->hidden * half) \
+      rows, half * s->hidden) \
     /* In each block, between blocks, and at the end. */ \
     P(normalised,            BOTH,   IN(ATTN_IN) | IN(MLP_IN) | IN(MERGE), \
-      rows, s->hidden * half) \
+      rows, half * s->hidden) \
     P(attended,              BOTH,   FROM_TO(ATTEND, ATTN_OUT), \
-      rows, s->hidden * half) \
+      rows, half * s->hidden) \
     P(qkv,                   BOTH,   FROM_TO(ATTN_IN, ATTEND), \
-      rows, 3 * s->hidden * half) \
+      rows, 3 * half * s->hidden) \
     P(inner,                 BOTH,   FROM_TO(MLP_IN, MLP_OUT), \
-      rows, s->intermediate * half) \
+      rows, half * s->intermediate) \
     P(gate_up,               BOTH,   IN(MLP_IN), \
-      apart ? rows : 0, 2 * s->intermediate * half) \
+      apart ? rows : 0, 2 * half * s->intermediate) \
     P(tap,                   BOTH,   IN(TAP), \
-      rows, s->hidden * full) \
+      rows, full * s->hidden) \
     P(fc1,                   BOTH,   IN(MERGE), \
-      tokens, s->merged * half) \
+      tokens, half * s->merged) \
     P(embeddings,            BOTH,   IN(MERGE), \
-      tokens, s->out_hidden * full) \
+      tokens, full * s->out_hidden) \
     /* Until there are patches, and until these are embedded. */ \
     P(metadata.is_still,     FRAMES, FROM_TO(START, EMBED), \
       rows, 1) \
@@ -100,7 +100,7 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
     P(frames.waiting,        FRAMES, IN(PATCHIFY), \
       1, f.waiting) \
     P(pixel_values,          VALUES, FROM_TO(PATCHIFY, EMBED), \
-      rows, s->patch_values * full)
+      rows, full * s->patch_values)
 #define PART(member, of, life, rows, row_bytes) \
     {#member, offsetof(oriel_cuda_workspace, member), ORIEL_OF_##of, life, \
      size((size_t)(rows), (size_t)(row_bytes))},

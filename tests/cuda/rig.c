@@ -105,12 +105,6 @@ rig_encoder_with(const rig *r, int32_t graphs)
 }
 
 oriel_encoder *
-rig_try_encoder_on(const rig *r, int32_t device_index, oriel_error *err)
-{
-    return try_encoder(r, device_index, ORIEL_GRAPHS_AUTO, NULL, err);
-}
-
-oriel_encoder *
 rig_encoder_on(const rig *r, int32_t device_index)
 {
     oriel_error err;

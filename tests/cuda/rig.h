@@ -39,8 +39,6 @@ oriel_encoder *rig_encoder(const rig *r);
 /* 'graphs' is ORIEL_GRAPHS_*. */
 oriel_encoder *rig_encoder_with(const rig *r, int32_t graphs);
 oriel_encoder *rig_encoder_on(const rig *r, int32_t device_index);
-oriel_encoder *rig_try_encoder_on(const rig *r, int32_t device_index,
-                                  oriel_error *err);
 
 /* Fails the test unless it succeeds. */
 void rig_encode(oriel_encoder *encoder, const oriel_plan *plan,

@@ -259,13 +259,15 @@ cuCtxPushCurrent(CUctx_st *context)
 static int
 cuCtxPopCurrent(CUctx_st **context)
 {
+    const Entrance entered;
+
     if (pushed.empty()) {
         host_violation("a context is popped that was not pushed");
         return cudaErrorInvalidValue;
     }
     *context = pushed.back();
     pushed.pop_back();
-    return enter();
+    return entered.error;
 }
 
 cudaError_t
