@@ -7,8 +7,10 @@
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <string>
 #include <sys/mman.h>
+#include <utility>
 
 namespace sim
 {
@@ -22,7 +24,7 @@ struct Allocation {
     size_t bytes;
     char *map;
     size_t map_bytes;
-    GlobalShadow *shadow;
+    std::unique_ptr<GlobalShadow> shadow;
     bool alive;
     int device;
 };
@@ -135,7 +137,7 @@ device_alloc(size_t bytes, int device)
                     bytes,
                     static_cast<char *>(map),
                     map_bytes,
-                    new GlobalShadow(bytes),
+                    std::make_unique<GlobalShadow>(bytes),
                     true,
                     device};
     protect(a, true);
@@ -143,8 +145,9 @@ device_alloc(size_t bytes, int device)
         memset(a.base, poison_byte(), body);
     protect(a, openings > 0);
     in_use += bytes;
-    allocations[reinterpret_cast<uintptr_t>(a.base + bytes)] = a;
-    return a.base;
+    char *base = a.base;
+    allocations[reinterpret_cast<uintptr_t>(base + bytes)] = std::move(a);
+    return base;
 }
 
 /* The mapping goes, its address stays ours: a late access is told apart. */
@@ -164,8 +167,7 @@ device_free(void *memory)
         in_use -= a.bytes;
         madvise(a.map + PAGE, a.map_bytes - 2 * PAGE, MADV_DONTNEED);
         protect(a, false);
-        delete a.shadow;
-        a.shadow = nullptr;
+        a.shadow.reset();
         return;
     }
     host_violation("free of %p, which is no live device memory", memory);

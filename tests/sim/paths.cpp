@@ -9,6 +9,7 @@
 #include <set>
 #include <tuple>
 #include <unordered_set>
+#include <utility>
 
 namespace sim
 {
@@ -33,7 +34,8 @@ std::set<Code> entries;
 std::unordered_set<uint64_t> walked, compared;       /* by hash */
 std::map<std::tuple<Code, Code, Code>, bool> judged; /* by ends_round() */
 std::vector<Parted> parted;                          /* of this launch */
-std::vector<int32_t *> pool; /* rooms for as many threads as a block can have */
+/* Rooms for as many threads as a block can have. */
+std::vector<std::unique_ptr<int32_t[]>> pool;
 
 thread_local Path *running; /* null in host code */
 
@@ -119,16 +121,16 @@ describe(const Parted &p, int n, int other)
 Paths::Paths(uint32_t n_threads) : paths_(n_threads)
 {
     if (pool.empty())
-        pool.push_back(new int32_t[size_t{1024} * PATH_ROOM]);
-    room_ = pool.back();
+        pool.emplace_back(new int32_t[size_t{1024} * PATH_ROOM]);
+    room_ = std::move(pool.back());
     pool.pop_back();
     for (uint32_t t = 0; t < n_threads; t++)
-        paths_[t] = {0, 0, room_ + size_t{t} * PATH_ROOM};
+        paths_[t] = {0, 0, room_.get() + size_t{t} * PATH_ROOM};
 }
 
 Paths::~Paths()
 {
-    pool.push_back(room_);
+    pool.push_back(std::move(room_));
 }
 
 void

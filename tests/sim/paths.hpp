@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -50,7 +51,7 @@ class Paths
 
   private:
     std::vector<Path> paths_;
-    int32_t *room_;
+    std::unique_ptr<int32_t[]> room_;
 };
 
 /* Of the launch: lanes that met in different rounds; else "". */

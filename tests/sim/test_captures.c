@@ -41,10 +41,15 @@ make_scene(void)
     MUST(cudaMallocHost((void **)&s.pinned, 16));
 }
 
-static cudaError_t
-begin(cudaStream_t stream, enum cudaStreamCaptureMode mode)
+static void
+free_scene(void)
 {
-    return cudaStreamBeginCapture(stream, mode);
+    MUST(cudaStreamDestroy(s.stream)); /* and what they still capture */
+    MUST(cudaStreamDestroy(s.other));
+    MUST(cudaEventDestroy(s.before));
+    MUST(cudaEventDestroy(s.event));
+    MUST(cudaFree(s.device));
+    MUST(cudaFreeHost(s.pinned));
 }
 
 static cudaError_t
@@ -70,6 +75,14 @@ static cudaError_t
 copy(cudaStream_t stream)
 {
     return copy_to(s.device, s.pinned, stream);
+}
+
+/* The other stream joins. */
+static void
+fork_other(void)
+{
+    MUST(cudaEventRecord(s.event, s.stream));
+    MUST(cudaStreamWaitEvent(s.other, s.event, 0));
 }
 
 /* ---- One wrong call each -------------------------------------------------- */
@@ -110,7 +123,7 @@ default_stream_joins(void)
 static cudaError_t
 captures_merge(void)
 {
-    MUST(begin(s.other, cudaStreamCaptureModeRelaxed));
+    MUST(cudaStreamBeginCapture(s.other, cudaStreamCaptureModeRelaxed));
     MUST(cudaEventRecord(s.event, s.other));
     return cudaStreamWaitEvent(s.stream, s.event, 0);
 }
@@ -118,22 +131,14 @@ captures_merge(void)
 static cudaError_t
 another_stream_ends(void)
 {
-    MUST(cudaEventRecord(s.event, s.stream));
-    MUST(cudaStreamWaitEvent(s.other, s.event, 0));
+    fork_other();
     return end(s.other);
-}
-
-static cudaError_t
-stream_is_awaited(void)
-{
-    return cudaStreamSynchronize(s.stream);
 }
 
 static cudaError_t
 joined_stream_is_awaited(void)
 {
-    MUST(cudaEventRecord(s.event, s.stream));
-    MUST(cudaStreamWaitEvent(s.other, s.event, 0));
+    fork_other();
     return cudaStreamSynchronize(s.other);
 }
 
@@ -156,12 +161,17 @@ graph_is_launched(void)
     cudaGraph_t graph;
     cudaGraphExec_t exec;
     cudaStream_t stream = make_stream(cudaStreamNonBlocking);
+    cudaError_t error;
 
-    MUST(begin(stream, cudaStreamCaptureModeRelaxed));
+    MUST(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
     MUST(copy(stream));
     MUST(cudaStreamEndCapture(stream, &graph));
     MUST(cudaGraphInstantiate(&exec, graph, 0));
-    return cudaGraphLaunch(exec, s.stream);
+    error = cudaGraphLaunch(exec, s.stream);
+    MUST(cudaGraphExecDestroy(exec));
+    MUST(cudaGraphDestroy(graph));
+    MUST(cudaStreamDestroy(stream));
+    return error;
 }
 
 /* A relaxed capture forbids these too. */
@@ -176,7 +186,6 @@ static const struct {
     {default_stream_joins, cudaErrorStreamCaptureImplicit},
     {captures_merge, cudaErrorStreamCaptureMerge},
     {another_stream_ends, cudaErrorStreamCaptureUnmatched},
-    {stream_is_awaited, cudaErrorStreamCaptureUnsupported},
     {joined_stream_is_awaited, cudaErrorStreamCaptureUnsupported},
     {cudaDeviceSynchronize, cudaErrorStreamCaptureUnsupported},
     {copies_from_pageable, cudaErrorStreamCaptureUnsupported},
@@ -188,7 +197,7 @@ START_TEST(conflicts_are_refused)
 {
     enum cudaStreamCaptureStatus status;
 
-    MUST(begin(s.stream, cudaStreamCaptureModeRelaxed));
+    MUST(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeRelaxed));
     MUST(copy(s.stream));
     ck_assert_int_eq(conflicts[_i].wrong(), conflicts[_i].error);
     /* And it is spoilt, whatever comes. */
@@ -230,18 +239,19 @@ START_TEST(default_stream_is_out_of_use)
     cudaStream_t blocking = make_stream(cudaStreamDefault);
     enum cudaStreamCaptureStatus status;
 
-    MUST(begin(s.stream, cudaStreamCaptureModeRelaxed));
+    MUST(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeRelaxed));
     MUST(use_default(_i));
     MUST(cudaStreamIsCapturing(NULL, &status));
     MUST(end(s.stream));
 
-    MUST(begin(blocking, cudaStreamCaptureModeRelaxed));
+    MUST(cudaStreamBeginCapture(blocking, cudaStreamCaptureModeRelaxed));
     ck_assert_int_eq(cudaStreamIsCapturing(NULL, &status),
                      cudaErrorStreamCaptureImplicit);
     MUST(copy(blocking)); /* to have asked spoils nothing */
     ck_assert_int_eq(use_default(_i), cudaErrorStreamCaptureImplicit);
     ck_assert_int_eq(end(blocking), cudaErrorStreamCaptureInvalidated);
     MUST(use_default(_i));
+    MUST(cudaStreamDestroy(blocking));
 }
 END_TEST
 
@@ -259,11 +269,13 @@ make_unsafe_call(int which)
     case 0:
         return cudaMalloc(&memory, 4);
     case 1:
-        return cudaFree(s.device);
+        return cudaFree(NULL);
     case 2:
-        return cudaMallocHost(&memory, 4);
+        if (cudaMallocHost(&memory, 4) != cudaSuccess)
+            return cudaErrorStreamCaptureUnsupported;
+        return cudaFreeHost(memory);
     case 3:
-        return cudaFreeHost(s.pinned);
+        return cudaFreeHost(NULL);
     case 4:
         return cudaEventQuery(s.before);
     case 5:
@@ -301,28 +313,21 @@ call_elsewhere(struct call *call)
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
 }
 
-/* What might conflict is forbidden where neither the capture nor the thread is
-   relaxed, to other threads where both are global. */
-static bool
-is_forbidden(enum cudaStreamCaptureMode capture,
-             enum cudaStreamCaptureMode thread, bool elsewhere)
-{
-    if (capture == cudaStreamCaptureModeRelaxed ||
-        thread == cudaStreamCaptureModeRelaxed)
-        return false;
-    return !elsewhere || (capture == cudaStreamCaptureModeGlobal &&
-                          thread == cudaStreamCaptureModeGlobal);
-}
-
+/* Forbidden where neither the capture nor the thread is relaxed, to other threads
+   where both are global. */
 START_TEST(unsafe_calls_depend_on_modes)
 {
     struct call call = {make_unsafe_call, _i / 18,
                         (enum cudaStreamCaptureMode)(_i / 3 % 3), cudaSuccess};
     enum cudaStreamCaptureMode mode = (enum cudaStreamCaptureMode)(_i % 3);
     bool elsewhere = _i / 9 % 2;
-    bool forbidden = is_forbidden(mode, call.mode, elsewhere);
+    bool relaxed = mode == cudaStreamCaptureModeRelaxed ||
+                   call.mode == cudaStreamCaptureModeRelaxed;
+    bool global = mode == cudaStreamCaptureModeGlobal &&
+                  call.mode == cudaStreamCaptureModeGlobal;
+    bool forbidden = !relaxed && (!elsewhere || global);
 
-    MUST(begin(s.stream, mode));
+    MUST(cudaStreamBeginCapture(s.stream, mode));
     if (elsewhere)
         call_elsewhere(&call);
     else
@@ -349,7 +354,7 @@ START_TEST(threads_end_their_own)
     bool relaxed = mode == cudaStreamCaptureModeRelaxed;
     struct call call = {end_it, 0, cudaStreamCaptureModeGlobal, cudaSuccess};
 
-    MUST(begin(s.stream, mode));
+    MUST(cudaStreamBeginCapture(s.stream, mode));
     MUST(copy(s.stream));
     call_elsewhere(&call);
     ck_assert_int_eq(call.error,
@@ -363,7 +368,7 @@ END_TEST
 START_TEST(another_device_may_be_awaited)
 {
     steer_devices(2, 13000);
-    MUST(begin(s.stream, cudaStreamCaptureModeRelaxed));
+    MUST(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeRelaxed));
     MUST(cudaSetDevice(1));
     MUST(cudaDeviceSynchronize());
     MUST(cudaSetDevice(0));
@@ -373,11 +378,12 @@ END_TEST
 
 START_TEST(beginnings_are_checked)
 {
-    ck_assert_int_eq(begin(NULL, cudaStreamCaptureModeGlobal),
+    ck_assert_int_eq(cudaStreamBeginCapture(NULL, cudaStreamCaptureModeGlobal),
                      cudaErrorStreamCaptureUnsupported);
-    MUST(begin(s.stream, cudaStreamCaptureModeGlobal));
-    ck_assert_int_eq(begin(s.stream, cudaStreamCaptureModeGlobal),
-                     cudaErrorStreamCaptureUnsupported);
+    MUST(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeGlobal));
+    ck_assert_int_eq(
+        cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeGlobal),
+        cudaErrorStreamCaptureUnsupported);
     MUST(end(s.stream));
     ck_assert_int_eq(end(s.stream), cudaErrorStreamCaptureUnmatched);
 }
@@ -388,7 +394,7 @@ END_TEST
 /* Until it is recorded anew, outside. */
 START_TEST(events_stay_captured)
 {
-    MUST(begin(s.stream, cudaStreamCaptureModeGlobal));
+    MUST(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeGlobal));
     MUST(copy(s.stream));
     MUST(cudaEventRecord(s.event, s.stream));
     MUST(end(s.stream));
@@ -396,8 +402,7 @@ START_TEST(events_stay_captured)
     ck_assert_int_eq(cudaEventSynchronize(s.event), cudaErrorCapturedEvent);
     ck_assert_int_eq(cudaStreamWaitEvent(s.other, s.event, 0),
                      cudaErrorCapturedEvent);
-    MUST(cudaEventRecord(s.event, s.stream));
-    MUST(cudaStreamWaitEvent(s.other, s.event, 0));
+    fork_other();
     MUST(cudaEventSynchronize(s.event));
     MUST(cudaEventQuery(s.event));
 }
@@ -407,10 +412,9 @@ START_TEST(forks_are_joined)
 {
     enum cudaStreamCaptureStatus status;
 
-    MUST(begin(s.stream, cudaStreamCaptureModeGlobal));
+    MUST(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeGlobal));
     MUST(copy(s.stream));
-    MUST(cudaEventRecord(s.event, s.stream));
-    MUST(cudaStreamWaitEvent(s.other, s.event, 0));
+    fork_other();
     MUST(cudaStreamIsCapturing(s.other, &status));
     ck_assert_int_eq(status, cudaStreamCaptureStatusActive);
     MUST(copy(s.other));
@@ -422,7 +426,6 @@ START_TEST(forks_are_joined)
     }
     ck_assert_int_eq(end(s.stream),
                      _i ? cudaErrorStreamCaptureUnjoined : cudaSuccess);
-    /* Both streams are as before. */
     MUST(cudaStreamIsCapturing(s.other, &status));
     ck_assert_int_eq(status, cudaStreamCaptureStatusNone);
     MUST(copy(s.other));
@@ -438,9 +441,8 @@ capture_fork(float *two)
     cudaGraph_t graph;
     cudaGraphExec_t exec;
 
-    MUST(begin(s.stream, cudaStreamCaptureModeGlobal));
-    MUST(cudaEventRecord(s.event, s.stream));
-    MUST(cudaStreamWaitEvent(s.other, s.event, 0));
+    MUST(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeGlobal));
+    fork_other();
     MUST(copy_to(s.device, s.pinned, s.stream));
     MUST(copy_to(s.device, two, s.other));
     MUST(cudaEventRecord(s.event, s.other));
@@ -473,6 +475,7 @@ START_TEST(branches_have_no_order)
     ck_assert_int_gt(seen[1], 0);
     ck_assert_int_gt(seen[2], 0);
     MUST(cudaGraphExecDestroy(exec));
+    MUST(cudaFreeHost(two));
 }
 END_TEST
 
@@ -482,7 +485,7 @@ main(void)
     Suite *suite = suite_create("captures");
     TCase *tc = tcase_create("rules");
 
-    tcase_add_checked_fixture(tc, make_scene, NULL);
+    tcase_add_checked_fixture(tc, make_scene, free_scene);
     tcase_add_loop_test(tc, conflicts_are_refused, 0, COUNT(conflicts));
     tcase_add_loop_test(tc, default_stream_is_out_of_use, 0, DEFAULT_USES);
     tcase_add_loop_test(tc, unsafe_calls_depend_on_modes, 0, 18 * UNSAFE);
