@@ -491,7 +491,7 @@ typedef struct oriel_output {
  * call to call, when they need more than any before; and for what CUDA takes
  * when a graph is made (ORIEL_GRAPHS_AUTO); with ORIEL_CHECKS_ON every call
  * does both.  A call may be captured into a CUDA graph; then plan, encoder and
- * all that memory must outlive the graph, whose replays read the pixels anew. 
+ * all that memory must outlive the graph, whose replays read the pixels anew.
  * Calls of one encoder on different streams are ordered by the caller, whoever
  * brings the workspace.  Device pointers and row_bytes are multiples of 16; on
  * CUDA row_bytes and a line of the host's frames are below 2^31.  Threads:

@@ -2,9 +2,10 @@
 /*
  * float_frames.c - frames of the host, resampled there, to patches on the device
  *
- * For the float flavour, which the GPU does not have.  Band by band, one row of windows each: resampled into host memory, then cut
- * window by window, token by token, straight into pinned slots; so the patches
- * come in window order and are sent as they are made.
+ * For the float flavour, which the GPU does not have.  Band by band, one row of
+ * windows each: resampled into host memory, then cut window by window, token by
+ * token, straight into pinned slots; so the patches come in window order and are
+ * sent as they are made.
  */
 #include "cuda/context.h"
 

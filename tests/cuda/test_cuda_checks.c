@@ -298,6 +298,72 @@ START_TEST(memory_of_each_part_runs_out)
 }
 END_TEST
 
+/* Memory as a pool gives it: with what others left in it. */
+enum { POOLED = 64, LEFT = 0x3c, BLANK = 0xff };
+static device_buffer pool[POOLED];
+static int buried;
+
+static void *
+lend_used(void *user, size_t bytes, int32_t device_index)
+{
+    void *memory = lend(user, bytes, device_index);
+    int i = 0;
+
+    while (i < POOLED && pool[i].data)
+        i++;
+    ck_assert_int_lt(i, POOLED);
+    pool[i] = (device_buffer){memory, bytes};
+    ck_assert_int_eq(cudaMemsetAsync(memory, LEFT, bytes, NULL), cudaSuccess);
+    return memory;
+}
+
+/* Nothing is to be read in it that it held. */
+static void
+take_blank(void *user, void *memory, int32_t device_index)
+{
+    int i = 0;
+    unsigned char *found;
+
+    while (i < POOLED && pool[i].data != memory)
+        i++;
+    ck_assert_int_lt(i, POOLED);
+    found = malloc(pool[i].bytes);
+    MUST(cudaMemcpy(found, memory, pool[i].bytes, cudaMemcpyDeviceToHost));
+    for (size_t b = 0; b < pool[i].bytes; b++)
+        ck_assert_int_eq(found[b], BLANK);
+    buried++;
+    pool[i].data = NULL;
+    free(found);
+    take_back(user, memory, device_index);
+}
+
+START_TEST(a_part_leaves_nothing_behind)
+{
+    rig r = rig_make(&fixture_tiny);
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    float *embeddings = oracle_alloc(1, r.embeddings_bytes);
+    oriel_input input = rig_host_input(&r);
+    oriel_output output = rig_output(&r, embeddings, ORIEL_MEMORY_HOST);
+    oriel_encoder *encoder;
+
+    hooks.device_alloc = lend_used;
+    hooks.device_free = take_blank;
+    until_refusal = -1;
+    encoder = watch_encoder(&r, &hooks);
+    rig_encode(encoder, r.plan, &input, &output, NULL);
+    ck_assert_mem_eq(embeddings, r.expected, r.embeddings_bytes);
+    ck_assert_int_gt(buried, 4 * 6);
+    /* The workspace is as it was given. */
+    for (int i = 0; i < POOLED; i++)
+        if (pool[i].data)
+            MUST(cudaMemsetAsync(pool[i].data, BLANK, pool[i].bytes, NULL));
+    oriel_encoder_destroy(encoder);
+    ck_assert_int_eq(lent, 0);
+    free(embeddings);
+    rig_free(&r);
+}
+END_TEST
+
 /* Calls of the runtime fail, a few steps of a prime apart. */
 START_TEST(calls_fail_whole)
 {
@@ -359,6 +425,7 @@ main(void)
     tcase_add_test(tc, the_workspace_stays_as_it_is);
     tcase_add_test(tc, a_capture_is_refused);
     tcase_add_test(tc, memory_of_each_part_runs_out);
+    tcase_add_test(tc, a_part_leaves_nothing_behind);
     tcase_add_loop_test(tc, calls_fail_whole, 0, 4);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

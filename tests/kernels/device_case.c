@@ -136,8 +136,9 @@ device_check_schedules(device_run *run, void *context, void *out, size_t bytes,
                        const void *initial)
 {
     char *again = malloc(bytes + 1);
+    int n = 1;
 
-    for (int i = 0; i < device_schedules(); i++) {
+    for (int i = 0; i < n; i++) {
         device_buffer buffer;
         const char *report;
 
@@ -147,6 +148,8 @@ device_check_schedules(device_run *run, void *context, void *out, size_t bytes,
         report = device_finish();
         ck_assert_msg(report[0] == '\0', "%s: %s", device_schedule_name(i),
                       report);
+        if (i == 0)
+            n = device_schedules_worth();
         device_download(i ? again : out, buffer);
         ck_assert_msg(i == 0 || memcmp(again, out, bytes) == 0,
                       "%s: the bytes differ from those of '%s'",

@@ -22,6 +22,9 @@
 int device_schedules(void);
 /* Use schedule i, 0 <= i < device_schedules(), from now on. */
 void device_set_schedule(int i);
+/* How many of them, from the first on, something is worth that took as long as
+   what ran since device_set_schedule(): all, if it is small. */
+int device_schedules_worth(void);
 /* "reverse order, copies land at issue" */
 const char *device_schedule_name(int i);
 /* Wait for the device; "" or what went wrong, a static string. */
@@ -77,9 +80,9 @@ double *bf16_values(const uint16_t *values, size_t n); /* caller frees */
 typedef cudaError_t device_run(void *context, void *out);
 
 /*
- * Run under every schedule into 'bytes' of fresh output and compare all of
- * them; 'initial' (may be NULL) is what the output holds beforehand.  The bytes
- * of the first go to 'out'.
+ * Run under every schedule, or what is large under the first few, into 'bytes' of
+ * fresh output and compare all of them; 'initial' (may be NULL) is what the output
+ * holds beforehand.  The bytes of the first go to 'out'.
  */
 void device_check_schedules(device_run *run, void *context, void *out,
                             size_t bytes, const void *initial);

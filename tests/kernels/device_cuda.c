@@ -36,6 +36,12 @@ device_schedules(void)
     return (int)COUNT(names);
 }
 
+int
+device_schedules_worth(void)
+{
+    return device_schedules();
+}
+
 void
 device_set_schedule(int i)
 {

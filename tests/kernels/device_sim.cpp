@@ -18,6 +18,7 @@ using sim::Landing;
 using sim::Order;
 using sim::Poison;
 
+/* Every order with every moment of landing; each of them meets both poisons. */
 const struct {
     sim::Schedule schedule;
     Poison poison;
@@ -35,7 +36,32 @@ const struct {
     {{Order::RANDOM, Landing::RANDOM, 4},
      Poison::LARGE_FINITE,
      "random order and landing, again"},
+    {{Order::FORWARD, Landing::AT_ISSUE, 5},
+     Poison::NAN_BYTES,
+     "forward, copies land at issue"},
+    {{Order::FORWARD, Landing::RANDOM, 6},
+     Poison::LARGE_FINITE,
+     "forward, copies land at random"},
+    {{Order::REVERSE, Landing::AT_WAIT, 7},
+     Poison::NAN_BYTES,
+     "reverse, copies land at the wait"},
+    {{Order::REVERSE, Landing::RANDOM, 8},
+     Poison::NAN_BYTES,
+     "reverse, copies land at random"},
+    {{Order::RANDOM, Landing::AT_WAIT, 9},
+     Poison::LARGE_FINITE,
+     "random order, copies land at the wait"},
+    {{Order::RANDOM, Landing::AT_ISSUE, 10},
+     Poison::NAN_BYTES,
+     "random order, copies land at issue"},
 };
+
+/* What takes more turns than this is large, and is worth only the first few, in
+   which each order, each moment and each poison comes once or twice. */
+constexpr uint64_t SMALL_TURNS = 200000;
+constexpr int FEW = 4;
+
+uint64_t turns_before;
 
 } // namespace
 
@@ -52,6 +78,15 @@ device_set_schedule(int i)
 {
     sim::set_schedule(schedules[i].schedule);
     sim::set_poison(schedules[i].poison);
+    turns_before = sim::turns_so_far();
+}
+
+int
+device_schedules_worth(void)
+{
+    return sim::turns_so_far() - turns_before > SMALL_TURNS
+               ? FEW
+               : device_schedules();
 }
 
 const char *

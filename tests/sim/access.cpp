@@ -7,6 +7,7 @@
  * size and place of each access of ordinary C++ code, and needs no wrapper type.
  */
 #include "counters.h"
+#include "global_shadow.hpp"
 #include "grid.hpp"
 #include "memory.hpp"
 #include "report.hpp"
@@ -130,9 +131,7 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     }
     if (!write && in_program(reinterpret_cast<uintptr_t>(address)))
         return;
-    const Launch &launch = thread->block->launch;
-    GlobalTouch who{launch.device, launch.number, thread->block->index,
-                    thread->index};
+    const GlobalTouch who = touch_of(*thread);
     if (write)
         global_write(who, address, bytes, where);
     else

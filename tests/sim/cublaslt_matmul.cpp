@@ -299,7 +299,7 @@ is_loaded(const LtAlgorithm &a, cudaStream_t stream)
         sim::current_device(),
         std::string(reinterpret_cast<const char *>(&a), sizeof(a))};
 
-    if (s && s->capture == cudaStreamCaptureStatusActive)
+    if (s && s->capture)
         return loaded.count(key) > 0;
     loaded.insert(key);
     return true;
@@ -311,7 +311,8 @@ enqueue(const Call &call, cudaStream_t stream)
     if (!is_loaded(call.algorithm, stream)) {
         sim::host_violation("cuBLASLt's product: an algorithm is first used in "
                             "a capture");
-        (void)sim::forbidden_in_capture();
+        (void)sim::spoil(*sim::resolve(stream)->capture,
+                         cudaErrorStreamCaptureUnsupported);
         return ORIEL_LT_EXECUTION_FAILED;
     }
     auto stamp = std::make_shared<uint64_t>(0);

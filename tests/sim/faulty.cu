@@ -110,6 +110,24 @@ diverge(faulty_args args, bool apart)
     args.out[t] = v;
 }
 
+/* Each lane sums what it has of its own, as many as it has, and then all lanes
+   sum up; a lane may leave a round of that out and go to the next. */
+__global__ void
+skip_round(faulty_args args, bool skip)
+{
+    const uint32_t t = ptx::thread_index();
+    float sum = 0;
+
+    for (uint32_t round = 0; round < 4; round++) {
+        for (uint32_t i = t; i < 40 + 32 * round; i += 32)
+            sum += args.in[i];
+        if (skip && round == t % 4)
+            continue;
+        sum += ptx::shuffle_xor(sum, uint32_t{1});
+    }
+    args.out[t] = sum;
+}
+
 /* One warp leaves before the others' barrier. */
 __global__ void
 leave(faulty_args args, bool early)
@@ -129,6 +147,42 @@ collide(faulty_args args, bool same)
     const uint32_t t = ptx::thread_index();
 
     args.out[(same ? 0 : ptx::block_index() * 64) + t] = args.in[t];
+}
+
+/* As reverse, but through global memory. */
+__global__ void
+reverse_global(faulty_args args, bool barrier)
+{
+    const uint32_t t = ptx::thread_index();
+
+    args.out[t] = args.in[t];
+    if (barrier)
+        ptx::sync_block();
+    const float other = args.out[63 - t];
+    ptx::sync_block();
+    args.out[t] = other;
+}
+
+/* One warp reads, within it a lane writes what another has read. */
+__global__ void
+shift_global(faulty_args args, bool barrier)
+{
+    const uint32_t t = ptx::thread_index();
+    const float other = args.out[(t + 1) % 32];
+
+    if (barrier)
+        ptx::sync_warp();
+    args.out[t] = other;
+}
+
+/* Two threads write a half of four bytes each, or both the same half. */
+__global__ void
+halves(faulty_args args, bool same)
+{
+    const uint32_t t = ptx::thread_index();
+    uint16_t *out = (uint16_t *)args.out;
+
+    out[same ? t / 2 * 2 : t] = (uint16_t)t;
 }
 
 /* An address that is no multiple of what is read there. */
@@ -163,6 +217,19 @@ half_warps(faulty_args args, bool halves)
 
     if (!halves || t % 32 < 16)
         ptx::sync_named(1, halves ? 32 : 64);
+    args.out[t] = args.in[t];
+}
+
+/* A warp comes to a barrier whole, but one half of it by another instruction. */
+__global__ void
+two_barriers(faulty_args args, bool apart)
+{
+    const uint32_t t = ptx::thread_index();
+
+    if (apart && t % 32 < 16)
+        ptx::sync_named(1, 64);
+    else
+        ptx::sync_named(1, 64);
     args.out[t] = args.in[t];
 }
 
@@ -273,14 +340,24 @@ faulty_run(int which, int wrong, const faulty_args *args)
         return go(overrun, 1, 64, wrong ? 1u : 0u, false);
     case FAULTY_DIVERGE:
         return go(diverge, 1, 64, (bool)wrong);
+    case FAULTY_SKIP_ROUND:
+        return go(skip_round, 1, 64, (bool)wrong);
     case FAULTY_LEAVE:
         return go(leave, 1, 64, (bool)wrong);
     case FAULTY_COLLIDE:
         return go(collide, 4, 64, (bool)wrong);
+    case FAULTY_REVERSE_GLOBAL:
+        return go(reverse_global, 1, 64, right);
+    case FAULTY_SHIFT_GLOBAL:
+        return go(shift_global, 1, 32, right);
+    case FAULTY_HALVES:
+        return go(halves, 1, 64, (bool)wrong);
     case FAULTY_OVERRUN_REGISTERS:
         return go(overrun_registers, 1, 32, wrong ? 5 : 4);
     case FAULTY_HALF_WARPS:
         return go(half_warps, 1, 64, (bool)wrong);
+    case FAULTY_TWO_BARRIERS:
+        return go(two_barriers, 1, 64, (bool)wrong);
     case FAULTY_UNWAITED:
         return go(unwaited, 1, 64, right);
     case FAULTY_SOURCE:

@@ -11,6 +11,7 @@
 
 #include "clocks.hpp"
 #include "fiber.hpp"
+#include "paths.hpp"
 #include "shadow.hpp"
 
 #include <cstddef>
@@ -34,6 +35,7 @@ struct Schedule {
     uint64_t seed = 1;
 };
 void set_schedule(const Schedule &schedule);
+const Schedule &schedule_in_use();
 /* Run these blocks of a launch, and no others; empty: all.  For grids that are
    too large to be run whole. */
 void set_only_blocks(const std::vector<uint32_t> &blocks);
@@ -47,6 +49,9 @@ struct DeviceLimits {
 DeviceLimits device_limits(int device);
 /* Those of a GPU of this architecture. */
 void set_architecture(int device, int architecture);
+struct Launch;
+/* Whether its device can run it; else a host_violation(). */
+bool within_limits(const Launch &launch);
 
 /* A place in a kernel's source where threads meet. */
 struct Site {
@@ -61,7 +66,6 @@ struct Site {
 };
 
 struct Block;
-struct Launch;
 
 /* One 16-byte (or shorter) copy on its way from global to shared memory. */
 struct AsyncCopy {
@@ -79,7 +83,7 @@ struct Thread {
     uint32_t index = 0;
     bool done = false;
     bool waiting = false;
-    Site site{}; /* where it waits */
+    Site site{}; /* where it meets others, or met them last */
     std::deque<std::vector<AsyncCopy>> copy_groups;
     std::vector<AsyncCopy> open_copies;
 
@@ -106,6 +110,7 @@ struct Block {
     char *shared = nullptr;
     Clocks clocks;
     SharedShadow shadow;
+    Paths paths;
     struct Warp {
         Meeting meeting;
         void *brought[32] = {};
@@ -126,6 +131,9 @@ struct Launch {
     uint32_t number = 0; /* no two launches have the same */
 };
 
+/* Of all threads, since the program began: how much was simulated. */
+uint64_t turns_so_far();
+
 /* Run all blocks.  False when a violation ended it (report.hpp). */
 bool run(Launch &launch);
 
@@ -133,6 +141,8 @@ bool run(Launch &launch);
 
 /* The thread that runs now; null in host code. */
 Thread *current();
+/* From the schedule's seed; while a launch runs. */
+uint64_t draw();
 
 /* Wait until all lanes of the warp are at this site; the last to arrive runs
    meet(brought by lane 0, ..., brought by lane 31). */
@@ -146,5 +156,7 @@ void copy_issue(size_t offset, const void *source, uint32_t bytes,
                 uint32_t valid_bytes, const void *where);
 void copy_commit();
 void copy_wait(uint32_t groups_left);
+/* At a moment that nobody chose, some of what is on its way arrives. */
+void copy_land_some(Thread &thread);
 
 } // namespace sim

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory.hpp"
 
+#include "global_shadow.hpp"
 #include "report.hpp"
 
 #include <cstring>
@@ -15,26 +16,13 @@ namespace
 {
 
 constexpr size_t PAGE = 4096;
-constexpr size_t CELL_BYTES = 4;
-constexpr uint32_t MANY = UINT32_MAX; /* readers of more than one block */
-
-/* A line of a kernel: how far its code is from ours, in the same file.  Half the
-   bytes of a pointer, since there is a cell for every four bytes. */
-using Place = int32_t;
-
-/* The last writer and reader of four bytes, in the launch that is named. */
-struct Cell {
-    uint32_t write_launch, write_block;
-    uint32_t read_launch, read_block;
-    Place write_place, read_place;
-};
 
 struct Allocation {
     char *base;
     size_t bytes;
     char *map;
     size_t map_bytes;
-    Cell *cells;
+    GlobalShadow *shadow;
     bool alive;
     int device;
 };
@@ -42,32 +30,8 @@ struct Allocation {
 std::map<uintptr_t, Allocation> allocations; /* by the byte behind the end */
 size_t in_use;
 int openings;
-bool races = true, sparse;
+bool sparse;
 Poison poison = Poison::NAN_BYTES;
-
-intptr_t
-here()
-{
-    return reinterpret_cast<intptr_t>(&host_violation);
-}
-
-Place
-place_of(const void *where)
-{
-    return static_cast<Place>(reinterpret_cast<intptr_t>(where) - here());
-}
-
-std::string
-line_of(Place place)
-{
-    return source_line(reinterpret_cast<const void *>(here() + place));
-}
-
-size_t
-cell_bytes(size_t bytes)
-{
-    return (bytes / CELL_BYTES + 1) * sizeof(Cell);
-}
 
 Allocation *
 find(const void *address)
@@ -136,16 +100,6 @@ checked(const GlobalTouch &who, const void *address, size_t bytes,
     return *a;
 }
 
-[[noreturn]] void
-race(const char *verb, size_t offset, const void *where, const char *other,
-     uint32_t block, Place place)
-{
-    violation("race in global memory: %s offset %zu at %s, which block %u of "
-              "the same launch %s at %s",
-              verb, offset, source_line(where).c_str(), block, other,
-              line_of(place).c_str());
-}
-
 } // namespace
 
 void
@@ -167,12 +121,6 @@ set_sparse(bool on)
     sparse = on;
 }
 
-void
-set_global_races(bool on)
-{
-    races = on;
-}
-
 void *
 device_alloc(size_t bytes, int device)
 {
@@ -180,16 +128,14 @@ device_alloc(size_t bytes, int device)
     size_t map_bytes = body + 2 * PAGE;
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void *map = mmap(nullptr, map_bytes, PROT_NONE, flags, -1, 0);
-    void *cells =
-        mmap(nullptr, cell_bytes(bytes), PROT_READ | PROT_WRITE, flags, -1, 0);
 
-    if (map == MAP_FAILED || cells == MAP_FAILED)
+    if (map == MAP_FAILED)
         return nullptr;
     Allocation a = {static_cast<char *>(map) + PAGE,
                     bytes,
                     static_cast<char *>(map),
                     map_bytes,
-                    static_cast<Cell *>(cells),
+                    new GlobalShadow(bytes),
                     true,
                     device};
     protect(a, true);
@@ -218,7 +164,8 @@ device_free(void *memory)
         in_use -= a.bytes;
         madvise(a.map + PAGE, a.map_bytes - 2 * PAGE, MADV_DONTNEED);
         protect(a, false);
-        munmap(a.cells, cell_bytes(a.bytes));
+        delete a.shadow;
+        a.shadow = nullptr;
         return;
     }
     host_violation("free of %p, which is no live device memory", memory);
@@ -268,26 +215,10 @@ global_read(const GlobalTouch &who, const void *address, size_t bytes,
             const void *where)
 {
     Allocation &a = checked(who, address, bytes, "reads", where);
-    size_t offset =
-        static_cast<size_t>(static_cast<const char *>(address) - a.base);
 
-    if (!races)
-        return;
-    for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
-         i++) {
-        Cell &cell = a.cells[i];
-
-        if (cell.write_launch == who.launch && cell.write_block != who.block)
-            race("reads", i * CELL_BYTES, where, "wrote", cell.write_block,
-                 cell.write_place);
-        if (cell.read_launch != who.launch) {
-            cell.read_launch = who.launch;
-            cell.read_block = who.block;
-            cell.read_place = place_of(where);
-        } else if (cell.read_block != who.block) {
-            cell.read_block = MANY;
-        }
-    }
+    a.shadow->read(
+        who, static_cast<size_t>(static_cast<const char *>(address) - a.base),
+        bytes, where);
 }
 
 void
@@ -295,27 +226,10 @@ global_write(const GlobalTouch &who, const void *address, size_t bytes,
              const void *where)
 {
     Allocation &a = checked(who, address, bytes, "writes", where);
-    size_t offset =
-        static_cast<size_t>(static_cast<const char *>(address) - a.base);
 
-    if (!races)
-        return;
-    for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
-         i++) {
-        Cell &cell = a.cells[i];
-
-        if (cell.write_launch == who.launch && cell.write_block != who.block)
-            race("writes", i * CELL_BYTES, where, "wrote", cell.write_block,
-                 cell.write_place);
-        if (cell.read_launch == who.launch && cell.read_block != who.block)
-            race("writes", i * CELL_BYTES, where,
-                 cell.read_block == MANY ? "and others read" : "read",
-                 cell.read_block == MANY ? 0 : cell.read_block,
-                 cell.read_place);
-        cell.write_launch = who.launch;
-        cell.write_block = who.block;
-        cell.write_place = place_of(where);
-    }
+    a.shadow->write(
+        who, static_cast<size_t>(static_cast<const char *>(address) - a.base),
+        bytes, where);
 }
 
 } // namespace sim

@@ -4,8 +4,8 @@
  *
  * Every allocation is a mapping of its own between guard pages, poisoned when
  * it is born and when it is freed, and out of reach (a host access faults)
- * except while the device runs.  For each four bytes it remembers who of the
- * running launch wrote and read them.
+ * except while the device runs.  Beside each stands a record of who touched it
+ * (global_shadow.hpp).
  */
 #pragma once
 
@@ -45,22 +45,11 @@ class DeviceMemoryAccess
     DeviceMemoryAccess &operator=(const DeviceMemoryAccess &) = delete;
 };
 
-/* Who in a launch touches global memory. */
-struct GlobalTouch {
-    int device;      /* where it runs */
-    uint32_t launch; /* a number that no other launch has */
-    uint32_t block;
-    uint32_t thread;
-};
-
-/* Check bounds, life, alignment and whose memory it is, and races between blocks;
-   violation(). */
+/* Check bounds, life, alignment and whose memory it is, and races; violation(). */
+struct GlobalTouch;
 void global_read(const GlobalTouch &who, const void *address, size_t bytes,
                  const void *where);
 void global_write(const GlobalTouch &who, const void *address, size_t bytes,
                   const void *where);
-
-/* Turned off for runs of whole models: bounds are still checked. */
-void set_global_races(bool on);
 
 } // namespace sim

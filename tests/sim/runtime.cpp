@@ -333,6 +333,8 @@ cudaError_t
 cudaDeviceSynchronize(void)
 {
     ENTER();
+    if (device_in_capture(current_device()) != cudaSuccess)
+        return cudaErrorStreamCaptureUnsupported;
     NOT_IN_CAPTURE();
     runtime().tally.waits++;
     drain_all();

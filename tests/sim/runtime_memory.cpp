@@ -79,6 +79,9 @@ copy(void *to, size_t to_pitch, const void *from, size_t from_pitch,
         return result(cudaErrorInvalidValue);
     bool pageable_in = !is_device(from) && !is_pinned(from);
     bool pageable_out = !is_device(to) && !is_pinned(to);
+    CUstream_st *s = resolve(stream);
+    if ((pageable_in || pageable_out) && s && s->capture)
+        return spoil(*s->capture, cudaErrorStreamCaptureUnsupported);
     if (pageable_in || pageable_out)
         NOT_IN_CAPTURE();
     if (pageable_out) {

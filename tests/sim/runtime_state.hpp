@@ -3,8 +3,8 @@
  * runtime_state.hpp - what the files of the stand-in runtime share
  *
  * runtime.cpp has errors and devices, runtime_memory.cpp memory and copies,
- * runtime_streams.cpp the queues, events and kernels, runtime_graphs.cpp captures
- * and graphs.
+ * runtime_streams.cpp the queues and kernels, runtime_events.cpp events,
+ * runtime_captures.cpp captures and runtime_graphs.cpp graphs.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -28,6 +29,22 @@ struct Operation {
     std::function<void()> run;
 };
 
+/* Captured work, and the work that comes before it, by number. */
+using Nodes = std::vector<size_t>;
+struct Node {
+    Operation operation;
+    Nodes after;
+};
+
+/* What one stream began to capture; others join it by waiting for its events. */
+struct Capture {
+    CUstream_st *origin;
+    cudaStreamCaptureMode mode;
+    std::thread::id thread;
+    bool spoilt = false, over = false;
+    std::vector<Node> nodes = {};
+};
+
 } // namespace sim
 
 struct CUstream_st {
@@ -35,10 +52,21 @@ struct CUstream_st {
     unsigned flags = 0;
     std::deque<sim::Operation> queue;
     bool held = false;
-    cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
-    cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
-    std::thread::id capturer; /* the thread that began it */
-    std::vector<sim::Operation> captured;
+    std::shared_ptr<sim::Capture> capture; /* null: none */
+    sim::Nodes last = {}; /* the captured work that the next comes after */
+};
+
+struct CUevent_st {
+    int device = 0;
+    uint64_t recorded = 0; /* the last record that was enqueued ... */
+    uint64_t reached = 0;  /* ... and the last that was run */
+    /* If the last record of all was captured: where, and behind what. */
+    std::shared_ptr<sim::Capture> capture;
+    sim::Nodes last = {};
+};
+
+struct CUgraph_st {
+    std::vector<sim::Node> nodes;
 };
 
 namespace sim
@@ -73,12 +101,25 @@ class Entrance
     Entrance();
 };
 
-/* What a capture forbids also spoils it.  A relaxed capture forbids nothing, one of
-   a thread nothing to other threads, and nothing is forbidden to a relaxed
-   thread. */
+/* ---- Captures: what they forbid also spoils them ------------------------ */
+
+/* A call that might conflict with a capture, unless this thread's mode or the
+   capture's own is relaxed about it. */
 cudaError_t forbidden_in_capture();
-/* The default stream would wait for a blocking stream that is captured. */
+/* Use of the default stream, which would wait for a blocking stream that is
+   captured. */
 cudaError_t implicit_in_capture();
+/* A wait for all of a device, on which a stream is captured. */
+cudaError_t device_in_capture(int device);
+/* What conflicts with this capture whatever the modes: it is spoilt, if it was
+   not, and 'error' is why. */
+cudaError_t spoil(Capture &capture, cudaError_t error);
+/* Add to a stream's capture, which is not spoilt. */
+void capture_operation(CUstream_st &stream, Operation operation);
+/* In one of the orders that what was captured leaves open. */
+std::vector<Operation> captured_order(const std::vector<Node> &nodes);
+
+/* ---- Streams ------------------------------------------------------------ */
 
 /* What the runtime cannot do without a context makes one on the current
    device. */
@@ -91,6 +132,8 @@ cudaError_t enqueue(cudaStream_t stream, Operation operation);
 /* Run enqueued work until 'done', or until nothing is left. */
 void drain(const std::function<bool()> &done);
 void drain_all();
+/* From the seed of set_interleaving(). */
+uint64_t draw_interleaving();
 
 } // namespace sim
 

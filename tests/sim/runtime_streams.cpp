@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stand-in runtime's streams and events, and the kernels that are enqueued
-   on them. */
+/* The stand-in runtime's streams, and the kernels that are enqueued on them. */
 #include "runtime_state.hpp"
 
 #include "grid.hpp"
@@ -11,12 +10,6 @@
 #include <optional>
 #include <random>
 #include <utility>
-
-struct CUevent_st {
-    int device = 0;
-    uint64_t recorded = 0; /* the last record that was enqueued ... */
-    uint64_t reached = 0;  /* ... and the last that was run */
-};
 
 namespace
 {
@@ -80,15 +73,21 @@ enqueue(cudaStream_t stream, Operation operation)
 
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
-    if (s->capture == cudaStreamCaptureStatusInvalidated)
+    if (s->capture && s->capture->spoilt)
         return result(cudaErrorStreamCaptureInvalidated);
     if (s == &runtime().default_stream && implicit_in_capture() != cudaSuccess)
         return cudaErrorStreamCaptureImplicit;
-    if (s->capture == cudaStreamCaptureStatusActive)
-        s->captured.push_back(std::move(operation));
+    if (s->capture)
+        capture_operation(*s, std::move(operation));
     else
         s->queue.push_back(std::move(operation));
     return cudaSuccess;
+}
+
+uint64_t
+draw_interleaving()
+{
+    return interleaving();
 }
 
 void
@@ -107,7 +106,7 @@ drain(const std::function<bool()> &done)
                 able.push_back(s);
         if (able.empty())
             return;
-        CUstream_st *next = able[interleaving() % able.size()];
+        CUstream_st *next = able[draw_interleaving() % able.size()];
         Operation operation = std::move(next->queue.front());
         next->queue.pop_front();
         if (!access)
@@ -244,6 +243,8 @@ cudaStreamDestroy(cudaStream_t stream)
     const Entrance entered;
     if (!stream || !runtime().streams.count(stream))
         return result(cudaErrorInvalidResourceHandle);
+    if (stream->capture) /* whose end would now be missed */
+        stream->capture->spoilt = true;
     drain_all();
     runtime().streams.erase(stream);
     delete stream;
@@ -254,21 +255,17 @@ cudaError_t
 cudaStreamSynchronize(cudaStream_t stream)
 {
     ENTER();
-    NOT_IN_CAPTURE();
     CUstream_st *s = resolve(stream);
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
+    if (s->capture)
+        return spoil(*s->capture, cudaErrorStreamCaptureUnsupported);
+    if (is_default(stream) && implicit_in_capture() != cudaSuccess)
+        return cudaErrorStreamCaptureImplicit;
+    NOT_IN_CAPTURE();
     runtime().tally.waits += !s->queue.empty();
     drain([s] { return s->queue.empty(); });
     return result(runtime().sticky);
-}
-
-cudaError_t
-cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int)
-{
-    ENTER();
-    uint64_t wanted = event->recorded;
-    return enqueue(stream, {[=] { return event->reached >= wanted; }, [] {}});
 }
 
 cudaError_t
@@ -280,58 +277,5 @@ cudaStreamGetDevice(cudaStream_t stream, int *device)
         return result(cudaErrorInvalidResourceHandle);
     *device = is_default(stream) ? current_device() : s->device;
     return cudaSuccess;
-}
-
-cudaError_t
-cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
-{
-    ENTER();
-    *event = new CUevent_st;
-    (*event)->device = current_device();
-    return cudaSuccess;
-}
-
-cudaError_t
-cudaEventDestroy(cudaEvent_t event)
-{
-    const Entrance entered;
-    drain_all();
-    delete event;
-    return entered.error;
-}
-
-cudaError_t
-cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
-{
-    ENTER();
-    if (!is_default(stream) && resolve(stream) &&
-        stream->device != event->device)
-        return result(cudaErrorInvalidResourceHandle);
-    uint64_t number = ++event->recorded;
-    return enqueue(stream, {nullptr, [=] {
-                                if (event->reached < number)
-                                    event->reached = number;
-                            }});
-}
-
-cudaError_t
-cudaEventSynchronize(cudaEvent_t event)
-{
-    ENTER();
-    NOT_IN_CAPTURE();
-    uint64_t wanted = event->recorded;
-    runtime().tally.waits += event->reached < wanted;
-    drain([=] { return event->reached >= wanted; });
-    if (event->reached < wanted && runtime().sticky == cudaSuccess)
-        host_violation("a wait for an event that never comes");
-    return result(runtime().sticky);
-}
-
-cudaError_t
-cudaEventQuery(cudaEvent_t event)
-{
-    ENTER();
-    NOT_IN_CAPTURE();
-    return event->reached >= event->recorded ? cudaSuccess : cudaErrorNotReady;
 }
 }

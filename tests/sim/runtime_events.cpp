@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stand-in runtime's events. */
+#include "runtime_state.hpp"
+
+#include "report.hpp"
+
+#include <algorithm>
+
+using namespace sim;
+
+namespace
+{
+
+/* What is recorded in a capture never happens: nobody can ask for it. */
+cudaError_t
+captured_event(const CUevent_st &event)
+{
+    return event.capture ? spoil(*event.capture, cudaErrorCapturedEvent)
+                         : cudaSuccess;
+}
+
+/* A captured event takes the stream into its capture, if it is in none. */
+cudaError_t
+join(CUstream_st &stream, const CUevent_st &event)
+{
+    Capture &capture = *event.capture;
+
+    if (capture.over) /* nothing of it will ever be run here */
+        return stream.capture ? spoil(*stream.capture, cudaErrorCapturedEvent)
+                              : result(cudaErrorCapturedEvent);
+    if (capture.spoilt)
+        return result(cudaErrorStreamCaptureInvalidated);
+    if (stream.capture && stream.capture != event.capture) {
+        (void)spoil(capture, cudaErrorStreamCaptureMerge);
+        return spoil(*stream.capture, cudaErrorStreamCaptureMerge);
+    }
+    if (&stream == &runtime().default_stream)
+        return spoil(capture, cudaErrorStreamCaptureImplicit);
+    if (!stream.capture)
+        stream.last.clear();
+    stream.capture = event.capture;
+    for (size_t node : event.last)
+        if (std::count(stream.last.begin(), stream.last.end(), node) == 0)
+            stream.last.push_back(node);
+    return cudaSuccess;
+}
+
+} // namespace
+
+extern "C" {
+
+cudaError_t
+cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
+{
+    ENTER();
+    *event = new CUevent_st;
+    (*event)->device = current_device();
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaEventDestroy(cudaEvent_t event)
+{
+    const Entrance entered;
+    drain_all();
+    delete event;
+    return entered.error;
+}
+
+cudaError_t
+cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    ENTER();
+    CUstream_st *s = resolve(stream);
+    if (!is_default(stream) && s && stream->device != event->device)
+        return result(cudaErrorInvalidResourceHandle);
+    if (s && s->capture && !s->capture->spoilt) {
+        event->capture = s->capture;
+        event->last = s->last;
+        return cudaSuccess;
+    }
+    uint64_t number = event->recorded + 1;
+    cudaError_t error = enqueue(stream, {nullptr, [=] {
+                                             if (event->reached < number)
+                                                 event->reached = number;
+                                         }});
+    if (error == cudaSuccess) {
+        event->recorded = number;
+        event->capture = nullptr;
+    }
+    return error;
+}
+
+cudaError_t
+cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned int)
+{
+    ENTER();
+    CUstream_st *s = resolve(stream);
+    if (!s)
+        return result(cudaErrorInvalidResourceHandle);
+    if (s->capture && s->capture->spoilt)
+        return result(cudaErrorStreamCaptureInvalidated);
+    if (event->capture)
+        return join(*s, *event);
+    if (s->capture)
+        return spoil(*s->capture, cudaErrorStreamCaptureIsolation);
+    uint64_t wanted = event->recorded;
+    return enqueue(stream, {[=] { return event->reached >= wanted; }, [] {}});
+}
+
+cudaError_t
+cudaEventSynchronize(cudaEvent_t event)
+{
+    ENTER();
+    if (captured_event(*event) != cudaSuccess)
+        return cudaErrorCapturedEvent;
+    NOT_IN_CAPTURE();
+    uint64_t wanted = event->recorded;
+    runtime().tally.waits += event->reached < wanted;
+    drain([=] { return event->reached >= wanted; });
+    if (event->reached < wanted && runtime().sticky == cudaSuccess)
+        host_violation("a wait for an event that never comes");
+    return result(runtime().sticky);
+}
+
+cudaError_t
+cudaEventQuery(cudaEvent_t event)
+{
+    ENTER();
+    if (captured_event(*event) != cudaSuccess)
+        return cudaErrorCapturedEvent;
+    NOT_IN_CAPTURE();
+    return event->reached >= event->recorded ? cudaSuccess : cudaErrorNotReady;
+}
+}
