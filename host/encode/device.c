@@ -83,7 +83,7 @@ oriel_device_examine(int32_t device, int32_t device_index, char *line,
                           line ? "line_bytes" : "line", line ? "0" : "NULL");
     line[0] = '\0';
     status = oriel_device_choose(&backend, device, device_index, &found, err);
-    if (!status && backend->examine)
+    if (!status && backend && backend->examine)
         status = backend->examine(found.device_index, line, line_bytes, err);
     return status ? status : oriel_ok(err);
 }
