@@ -425,9 +425,9 @@ static const struct {
     ROW(full_attention, 128, .matrices = {8704, 8704, 8704},
         .arrivals = {512, 2048, 2048}, .copies = {300, 4800, 4800},
         .loads = {48, 48, 48}, .stores = {416, 3200, 1600}),
-    ROW(resample, 0, .loads = {30406, 290736, 59714},
+    ROW(resample, 0, .loads = {29622, 289952, 58930},
         .stores = {924, 11088, 3696}),
-    ROW(resample, 1, .loads = {27732, 203575, 54716},
+    ROW(resample, 1, .loads = {27284, 203127, 54268},
         .stores = {924, 11088, 3696}),
 };
 

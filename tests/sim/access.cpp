@@ -224,9 +224,11 @@ UNDEFINED(out_of_bounds, "an index beyond the end of an array", void *)
 UNDEFINED(add_overflow, "a sum overflows", void *, void *)
 UNDEFINED(sub_overflow, "a difference overflows", void *, void *)
 UNDEFINED(mul_overflow, "a product overflows", void *, void *)
-UNDEFINED(shift_out_of_bounds, "a shift by too much, or of a sign", void *,
+/* These do not return, or a kernel would load anew behind each what it has. */
+UNDEFINED(shift_out_of_bounds_abort, "a shift by too much, or of a sign",
+          void *, void *)
+UNDEFINED(float_cast_overflow_abort, "a float beyond what the integer holds",
           void *)
-UNDEFINED(float_cast_overflow, "a float beyond what the integer holds", void *)
 UNDEFINED(negate_overflow, "a negation overflows", void *)
 UNDEFINED(divrem_overflow, "a quotient overflows", void *, void *)
 }
