@@ -180,8 +180,8 @@ __asan_handle_no_return(void)
 /* ---- Undefined behaviour ------------------------------------------------ */
 
 /*
- * Kernels are compiled with -fsanitize=alignment,bounds,signed-integer-overflow
- * too.  These are the calls it makes; 'data' begins with the place.  A misaligned
+ * Kernels are compiled with -fsanitize=alignment,bounds,signed-integer-overflow,
+ * shift and float-cast-overflow too: a GPU shifts and converts otherwise than we.  These are the calls it makes; 'data' begins with the place.  A misaligned
  * vector access may be taken apart by g++, but traps on a GPU; an array that is
  * in registers there has no address that could be checked.
  */
@@ -224,6 +224,9 @@ UNDEFINED(out_of_bounds, "an index beyond the end of an array", void *)
 UNDEFINED(add_overflow, "a sum overflows", void *, void *)
 UNDEFINED(sub_overflow, "a difference overflows", void *, void *)
 UNDEFINED(mul_overflow, "a product overflows", void *, void *)
+UNDEFINED(shift_out_of_bounds, "a shift by too much, or of a sign", void *,
+          void *)
+UNDEFINED(float_cast_overflow, "a float beyond what the integer holds", void *)
 UNDEFINED(negate_overflow, "a negation overflows", void *)
 UNDEFINED(divrem_overflow, "a quotient overflows", void *, void *)
 }

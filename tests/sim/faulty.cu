@@ -209,6 +209,16 @@ overrun_registers(faulty_args args, int n)
     args.out[t] = sum;
 }
 
+/* Two to the power 'n', by a shift and by a conversion. */
+__global__ void
+powers(faulty_args args, int n, bool shifted)
+{
+    const float power = ptx::ex2_approx((float)n);
+
+    args.out[ptx::thread_index()] =
+        shifted ? (float)(1 << n) : (float)(int)power;
+}
+
 /* 32 threads meet, but they are the halves of two warps. */
 __global__ void
 half_warps(faulty_args args, bool halves)
@@ -354,6 +364,10 @@ faulty_run(int which, int wrong, const faulty_args *args)
         return go(halves, 1, 64, (bool)wrong);
     case FAULTY_OVERRUN_REGISTERS:
         return go(overrun_registers, 1, 32, wrong ? 5 : 4);
+    case FAULTY_SHIFT:
+        return go(powers, 1, 32, wrong ? 33 : 3, true);
+    case FAULTY_CONVERT:
+        return go(powers, 1, 32, wrong ? 33 : 3, false);
     case FAULTY_HALF_WARPS:
         return go(half_warps, 1, 64, (bool)wrong);
     case FAULTY_TWO_BARRIERS:

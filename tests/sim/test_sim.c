@@ -33,6 +33,8 @@ static const struct {
     {FAULTY_HALVES, "the same block wrote at faulty.cu:"},
     {FAULTY_MISALIGN, "not aligned"},
     {FAULTY_OVERRUN_REGISTERS, "beyond the end of an array"},
+    {FAULTY_SHIFT, "a shift by too much"},
+    {FAULTY_CONVERT, "beyond what the integer holds"},
     {FAULTY_HALF_WARPS, "is met by 16 lanes of a warp"},
     {FAULTY_TWO_BARRIERS, "the lanes of a warp meet at different places"},
     {FAULTY_UNWAITED, "never waited for"},
