@@ -159,7 +159,7 @@ main(void)
     Suite *suite = suite_create("cuda_any_call");
     TCase *tc = tcase_create("lives");
 
-    tcase_set_timeout(tc, 280);
+    tcase_set_timeout(tc, 480);
     tcase_add_loop_test(tc, any_call_may_fail, 0, COUNT(lives));
     suite_add_tcase(suite, tc);
     return run_suite(suite);
