@@ -490,12 +490,12 @@ typedef struct oriel_output {
  * otherwise, but for host memory that frames need to be resampled, kept from
  * call to call, when they need more than any before; and for what CUDA takes
  * when a graph is made (ORIEL_GRAPHS_AUTO); with ORIEL_CHECKS_ON every call
- * does both.  A call may be captured into a CUDA graph; then plan, encoder and
- * all that memory must outlive the graph, whose replays read the pixels anew.
- * Calls of one encoder on different streams are ordered by the caller, whoever
- * brings the workspace.  Device pointers and row_bytes are multiples of 16; on
- * CUDA row_bytes and a line of the host's frames are below 2^31.  Threads:
- * exclusive.
+ * does both.  A call whose pixels and results are of the device may be captured
+ * into a CUDA graph; then plan, encoder and all that memory must outlive the
+ * graph, whose replays read the pixels anew.  Calls of one encoder on different
+ * streams are ordered by the caller, whoever brings the workspace.  Device
+ * pointers and row_bytes are multiples of 16; on CUDA row_bytes and a line of
+ * the host's frames are below 2^31.  Threads: exclusive.
  *
  * With input.no_wait a call on CUDA never waits: ORIEL_ERR_BUSY when the slots
  * that it takes are not all free, as one a MiB of pageable pixels and one or two
