@@ -22,7 +22,7 @@ typedef struct call {
     oriel_encoder *encoder;
     unsigned char pixels[N_FRAMES][FRAME_BYTES];
     const void *frames[N_FRAMES];
-    float embeddings[N_TOKENS * CHECKPOINT_OUT];
+    float embeddings[N_TOKENS * TINY_OUT];
 } call;
 
 static void
@@ -99,7 +99,7 @@ END_TEST
 START_TEST(encoder_outlives_its_model)
 {
     static call c;
-    float before[N_TOKENS * CHECKPOINT_OUT];
+    float before[N_TOKENS * TINY_OUT];
     oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
 
     call_start(&c, checkpoint_open(NULL));
@@ -242,8 +242,7 @@ encode_whatever(oriel_encoder *encoder, const oriel_plan *plan,
         ORIEL_OK);
     input.frames = frames;
     output.workspace = malloc(output.workspace_bytes);
-    output.embeddings_bytes =
-        (size_t)info.tokens * CHECKPOINT_OUT * sizeof(float);
+    output.embeddings_bytes = (size_t)info.tokens * TINY_OUT * sizeof(float);
     output.embeddings = malloc(output.embeddings_bytes);
     ck_assert_msg(!oriel_encode(encoder, plan, &input, &output, NULL, &err),
                   "%d x %d, %d frames: %s", item->width, item->height,

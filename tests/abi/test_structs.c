@@ -52,7 +52,7 @@ drop_handles(void)
 static unsigned char pixels[16 * 16 * 3];
 static const void *frames[] = {pixels};
 static float values[16 * 96];
-static float embeddings[4 * CHECKPOINT_OUT];
+static float embeddings[4 * TINY_OUT];
 
 /* ---- Options: given a struct, call something that reads it ------------- */
 
