@@ -26,6 +26,7 @@ static const struct {
     {FAULTY_OVERRUN_GLOBAL, "of an allocation of 1024 bytes"},
     {FAULTY_DIVERGE, "meet at different places"},
     {FAULTY_SKIP_ROUND, "in different rounds of a loop"},
+    {FAULTY_SKIP_LATE_ROUND, "in different rounds of a loop"},
     {FAULTY_LEAVE, "deadlock"},
     {FAULTY_COLLIDE, "the same launch wrote at faulty.cu:"},
     {FAULTY_REVERSE_GLOBAL, "the same block read at faulty.cu:"},
