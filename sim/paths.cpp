@@ -116,7 +116,7 @@ ends_round(Code last, Code head, Code place)
                         [=](Code entry) { return reaches(entry, last, head); });
 }
 
-/* Those that end behind the first 'skip' blocks of a way. */
+/* Rounds that end after the first 'skip' blocks of a way. */
 int
 rounds(const Way &way, size_t skip)
 {

@@ -60,7 +60,7 @@ struct CUevent_st {
     int device = 0;
     uint64_t recorded = 0; /* the last record that was enqueued ... */
     uint64_t reached = 0;  /* ... and the last that was run */
-    /* If the last record of all was captured: where, and behind what. */
+    /* If the last record of all was captured: where, and after what. */
     std::shared_ptr<sim::Capture> capture;
     sim::Nodes last = {};
 };
@@ -72,7 +72,7 @@ struct CUgraph_st {
 namespace sim
 {
 
-/* Behind the lock of Entrance, but for what tests steer before they start
+/* Guarded by the lock of Entrance, but for what tests set before they start
    threads. */
 struct RuntimeState {
     std::recursive_mutex lock;

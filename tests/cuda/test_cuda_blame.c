@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Windows, frames, windows: both kinds come behind a tap of the first block. */
+/* Windows, frames, windows: both kinds come after a tap of the first block. */
 static const oriel_network *
 three_blocks(void)
 {

@@ -118,7 +118,7 @@ START_TEST(results_in_every_dtype_and_place)
                  0xff);
     compare_rows(host_tap, (size_t)hidden * width_of(dtype), whole.states[3],
                  r.info.patches, hidden, dtype, 0);
-    /* Nothing was written behind the workspace. */
+    /* Nothing was written past the workspace. */
     unsigned char *all = oracle_alloc(1, needed);
     device_download(all, workspace);
     free(all);
@@ -172,7 +172,7 @@ START_TEST(pixel_values_in_every_dtype_and_place)
 }
 END_TEST
 
-/* Taps alone: the embeddings and the blocks behind are not run. */
+/* Taps alone: the embeddings and the later blocks are not run. */
 START_TEST(taps_without_embeddings)
 {
     cuda_fixture r = cuda_fixture_make(&fixture_tiny);

@@ -151,7 +151,7 @@ START_TEST(taps_part_the_blocks)
             }
         }
     cuda_fixture_expect_silence();
-    /* Before 1, before 3, and behind. */
+    /* Before 1, before 3, and after. */
     ck_assert_uint_eq(sim_graph_launches() - p.launches,
                       3 * (CALLS - DIRECT_CALLS));
     free_pair(&p);

@@ -171,7 +171,7 @@ def table(results, mutants, path):
     out = ["# Mutants of the kernels", "",
            "Written by `tests/kernels/mutate.py`. A cell is killed / mutants "
            "that change something;", "those that change nothing are counted "
-           "behind a plus sign and explained below.", "",
+           "after a plus sign and explained below.", "",
            "| file | " + " | ".join(kinds) + " | total |",
            "|---" * (len(kinds) + 2) + "|"]
     for f in files + ["total"]:

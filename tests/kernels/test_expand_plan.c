@@ -16,7 +16,7 @@
 
 enum { ITEMS_MOST = 12 };
 
-/* A batch and what is expected of it; outputs lie one behind another. */
+/* A batch and what is expected of it; outputs lie one after another. */
 typedef struct batch {
     oriel_network network;
     oriel_plan *plan;

@@ -84,7 +84,7 @@ far_copy(const void *host, size_t bytes, size_t before)
     return buffer;
 }
 
-/* The same segments behind 'before' rows of zeros. */
+/* The same segments after 'before' rows of zeros. */
 static attention_case
 moved(const attention_case *c, int32_t before)
 {

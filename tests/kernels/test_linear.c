@@ -106,7 +106,7 @@ START_TEST(a_bias_may_be_absent)
 }
 END_TEST
 
-/* A row's bytes are its own: alone, or behind rows of NaN and infinity. */
+/* A row's bytes are its own: alone, or after rows of NaN and infinity. */
 START_TEST(rows_are_their_own)
 {
     linear_shape shape = {150, 64, 192};

@@ -36,7 +36,7 @@ typedef struct checkpoint_builder {
     builder_tensor tensors[160];
     int n_tensors;
     int n_shards; /* 0: one file without an index */
-    int padding;  /* spaces behind the header: moves the data */
+    int padding;  /* spaces after the header: moves the data */
 } checkpoint_builder;
 
 /* A canonical value of the tiny network. */

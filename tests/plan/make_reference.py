@@ -3,7 +3,7 @@
 
 Needs transformers 5.23.0, torch 2.15.0, qwen-vl-utils 0.0.14 (and Pillow,
 torchvision, which they import).  The random cases are those of
-tests/plan/cases.c: the same generator, the same order of draws.
+test_smart_resize.c and test_windows.c: the same generator, the same order of draws.
 
     python make_reference.py > reference.h
 """

@@ -44,7 +44,7 @@ static const struct {
 
 static float input[VALUES];
 
-/* Just the values, with nothing behind them. */
+/* Just the values, with nothing after them. */
 static faulty_args
 make_arguments(void)
 {
@@ -357,7 +357,7 @@ START_TEST(captures_are_strict)
 END_TEST
 
 #if !defined(__SANITIZE_ADDRESS__)
-/* The host cannot look into device memory behind the runtime's back. */
+/* The host cannot read device memory but by the runtime. */
 START_TEST(device_memory_is_out_of_reach)
 {
     volatile float *device;
