@@ -26,8 +26,8 @@ struct oriel_plan {
 };
 
 /*
- * The reference's smart_resize in doubles (spec: 3.3), both forms.  'factor' is
- * patch x merge.  Returns NULL and stores the multiples of 'factor', or the
+ * The reference's smart_resize in doubles (docs/model.md, section 5), both
+ * forms.  'factor' is patch x merge.  Returns NULL and stores the multiples of 'factor', or the
  * complaint, a static string such as "aspect ratio above 200".
  */
 const char *oriel_smart_resize(int64_t height, int64_t width, int64_t factor,
