@@ -126,7 +126,12 @@ enum { ORIEL_LOG_WARNING = 1, ORIEL_LOG_INFO = 2, ORIEL_LOG_DEBUG = 3 };
 
 /* ---- Model ------------------------------------------------------------ */
 
-enum { ORIEL_DTYPE_F32 = 1, ORIEL_DTYPE_BF16 = 2, ORIEL_DTYPE_F16 = 3 };
+enum {
+    ORIEL_DTYPE_F32 = 1,
+    ORIEL_DTYPE_BF16 = 2,
+    ORIEL_DTYPE_F16 = 3,
+    ORIEL_DTYPE_U8 = 4 /* pixel_values only */
+};
 
 typedef struct oriel_model_options {
     uint32_t struct_size, reserved;
@@ -350,20 +355,6 @@ ORIEL_API oriel_status oriel_device_get_info(int32_t device,
                                              oriel_device_info *info,
                                              oriel_error *err);
 
-/*
- * Load all that there is for a device and say in one line what the driver took:
- * "16 kernels: sm_90a machine code", and behind it by name each kernel that is
- * not what the device should run, as "; but rope: compute_80 PTX, compiled by
- * the driver".  'line' is cut to 'line_bytes'; empty for the CPU.  Makes a CUDA
- * context on the device, and may take seconds; an encoder loads its own
- * kernels and logs the same.  Threads: any.  ORIEL_ERR_DEVICE, _ARGUMENT,
- * _MEMORY, _FAULT
- */
-ORIEL_API oriel_status oriel_device_examine(int32_t device,
-                                            int32_t device_index, char *line,
-                                            size_t line_bytes,
-                                            oriel_error *err);
-
 typedef struct oriel_encoder_options {
     uint32_t struct_size;
     int32_t device;         /* AUTO: CUDA if there is one, else CPU */
@@ -435,44 +426,72 @@ enum { ORIEL_MEMORY_HOST = 0, ORIEL_MEMORY_DEVICE = 1 };
 /* Exactly one of 'frames' and 'pixel_values' is set. */
 typedef struct oriel_input {
     uint32_t struct_size;
-    int32_t memory;            /* where pixels lie, not these arrays */
+    int32_t pixels_memory;     /* ORIEL_MEMORY_*: of frames or pixel_values */
     const void *const *frames; /* [sum of frames], item after item, each RGB8
-                                   [height, width, 3] */
+                                   [height, width, 3]; the array itself and
+                                   'pitches' lie on the host */
     const size_t *pitches;     /* [sum of frames] bytes a line; NULL: tight */
     const void *pixel_values;  /* [patches, patch_columns], tight */
     size_t pixel_values_bytes;
-    int32_t dtype;   /* of pixel_values; default F32 */
-    int32_t no_wait; /* 1: on CUDA rather ORIEL_ERR_BUSY than wait */
+    int32_t dtype;   /* of pixel_values; default F32.  U8: bytes as they were
+                        before normalising; the encoder normalises them as it
+                        does frames, to the same embeddings */
+    int32_t no_wait; /* 1: on CUDA ORIEL_ERR_BUSY rather than a wait */
 } oriel_input;
 #define ORIEL_INPUT_INIT \
     { \
         sizeof(oriel_input), 0, NULL, NULL, NULL, 0, 0, 0 \
     }
 
-typedef struct oriel_tap { /* never to grow */
-    int32_t hidden_state;  /* 0: patch embedding; k: after k blocks */
-    int32_t dtype;         /* default F32 */
-    void *data;            /* [patches, hidden_size] in image order */
-    size_t bytes;
-} oriel_tap;
+/* What a result is; all are in image order. */
+enum {
+    ORIEL_RESULT_EMBEDDINGS = 1,   /* [tokens, out_hidden_size] */
+    ORIEL_RESULT_HIDDEN_STATE = 2, /* [patches, hidden_size]; index 0: the patch
+                                      embedding, k: after k blocks */
+    ORIEL_RESULT_DEEPSTACK = 3     /* kept for towers that have them; refused */
+};
+
+/*
+ * One matrix that an encode fills.  Results may interleave in one matrix of the
+ * caller's (another 'data', the same row_bytes), but no byte belongs to two.
+ */
+typedef struct oriel_result { /* never to grow */
+    int32_t kind, index;      /* index: of hidden states; else 0 */
+    int32_t dtype, reserved;  /* F32 by default, BF16, F16 */
+    void *data;
+    size_t bytes;     /* of the matrix, from 'data' on */
+    size_t row_bytes; /* from row to row; 0: tight */
+} oriel_result;
 
 typedef struct oriel_output {
     uint32_t struct_size;
-    int32_t memory; /* of embeddings and taps */
-    int32_t dtype;  /* of embeddings; default F32 */
-    int32_t n_taps;
-    void *embeddings; /* [tokens, out_hidden_size]; NULL: taps only, and
-                             blocks behind the last tap are not run */
-    size_t embeddings_bytes;
-    size_t row_bytes; /* from row to row; 0: tight */
-    const oriel_tap *taps;
-    void *workspace; /* on the encoder's device; NULL: its own */
+    int32_t results_memory;      /* ORIEL_MEMORY_*: of every result */
+    const oriel_result *results; /* [n_results], read before return.  What is
+                                    not asked for is not computed, and blocks
+                                    after the last result are not run */
+    int32_t n_results;           /* 1 to ORIEL_MAX_RESULTS */
+    int32_t row_index_memory;    /* ORIEL_MEMORY_*: of row_index */
+    const int32_t *row_index;    /* [tokens] or NULL; see below */
+    void *workspace;             /* on the encoder's device; NULL: its own */
     size_t workspace_bytes;
 } oriel_output;
 #define ORIEL_OUTPUT_INIT \
     { \
-        sizeof(oriel_output), 0, 0, 0, NULL, 0, 0, NULL, NULL, 0 \
+        sizeof(oriel_output), 0, NULL, 0, 0, NULL, NULL, 0 \
     }
+
+#define ORIEL_MAX_RESULTS 1024
+
+/*
+ * output.row_index: token i of each result with a row a token (EMBEDDINGS) is
+ * stored in row row_index[i] of that result's matrix, so that embeddings land
+ * in a language model's input.  Rows of the matrix are those that fit 'bytes';
+ * -1 skips a token; other rows keep their bytes; of two tokens with one row
+ * either may stay.  Hidden states ignore it.  Indices on the host are checked
+ * and copied before return.  Indices on the device are read in stream order,
+ * and a token whose row is outside is not stored; they need results on the
+ * device.  A captured call takes indices on the device only.
+ */
 
 /*
  * Encode a planned batch.  A NaN in pixel_values stays within its item.
@@ -542,6 +561,7 @@ ORIEL_API oriel_status oriel_preprocess(const oriel_plan *plan,
  *      oriel_encoder_options opt = ORIEL_ENCODER_OPTIONS_INIT;
  *      oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
  *      oriel_input in = ORIEL_INPUT_INIT; oriel_output out = ORIEL_OUTPUT_INIT;
+ *      oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
  *      if (oriel_model_open(&model, argv[argc - 1], NULL, &err) ||
  *          oriel_plan_create(&plan, model, &item, 1, NULL, &err) ||
  *          oriel_plan_get_info(plan, &info, &err) ||
@@ -549,8 +569,9 @@ ORIEL_API oriel_status oriel_preprocess(const oriel_plan *plan,
  *          oriel_encoder_create(&encoder, model, &opt, &err))
  *          return fprintf(stderr, "%s\n", err.message), 1;
  *      in.frames = &rgb;
- *      out.embeddings_bytes = (size_t)(info.tokens * info.out_hidden_size * 4);
- *      out.embeddings = malloc(out.embeddings_bytes);
+ *      result.bytes = (size_t)(info.tokens * info.out_hidden_size * 4);
+ *      result.data = malloc(result.bytes);
+ *      out.results = &result; out.n_results = 1;
  *      if (oriel_encode(encoder, plan, &in, &out, NULL, &err))
  *          return fprintf(stderr, "%s\n", err.message), 1;
  *      printf("%d tokens\n", (int)info.tokens);

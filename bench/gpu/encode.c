@@ -188,11 +188,14 @@ encode(const scene *s, cudaStream_t stream, oriel_error *err)
 {
     oriel_input in = ORIEL_INPUT_INIT;
     oriel_output out = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = s->embeddings,
+                           .bytes = s->embeddings_bytes};
 
-    in.memory = out.memory = ORIEL_MEMORY_DEVICE;
+    in.pixels_memory = out.results_memory = ORIEL_MEMORY_DEVICE;
     in.frames = s->frames;
-    out.embeddings = s->embeddings;
-    out.embeddings_bytes = s->embeddings_bytes;
+    out.results = &result;
+    out.n_results = 1;
     out.workspace = s->b->workspace;
     out.workspace_bytes = s->b->workspace_bytes;
     return oriel_encode(s->encoder, s->plan, &in, &out,

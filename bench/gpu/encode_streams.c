@@ -143,13 +143,16 @@ encode(const bench *b, cudaStream_t stream, const char *how)
 {
     oriel_input in = ORIEL_INPUT_INIT;
     oriel_output out = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = b->embeddings,
+                           .bytes = b->bytes};
     oriel_error err;
 
-    in.memory = out.memory = ORIEL_MEMORY_DEVICE;
+    in.pixels_memory = out.results_memory = ORIEL_MEMORY_DEVICE;
     in.pixel_values = b->pixels;
     in.pixel_values_bytes = b->pixels_bytes;
-    out.embeddings = b->embeddings;
-    out.embeddings_bytes = b->bytes;
+    out.results = &result;
+    out.n_results = 1;
     return oriel_encode(b->encoder, b->plan, &in, &out,
                         (struct CUstream_st *)stream, &err)
                ? complain(how, err.message)

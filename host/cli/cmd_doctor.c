@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/exits.h"
 #include "cli/limits.h"
+#include "cli/probe_model.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "files/json_text.h"
@@ -71,18 +72,45 @@ device_json(const char *name, int32_t device, int32_t index)
         info.threads, "memory_bytes", (json_int_t)info.memory_bytes);
 }
 
-/* Which image each kernel is; asked of devices that have kernels. */
+/* The line in which an encoder tells what the driver loaded. */
+typedef struct kernels_line {
+    char text[512];
+} kernels_line;
+
+static void
+keep_kernels_line(void *user, int32_t level, const char *line)
+{
+    kernels_line *kept = user;
+
+    (void)level;
+    if (strstr(line, " kernels: "))
+        snprintf(kept->text, sizeof(kept->text), "%s", line);
+}
+
+/* Which image each kernel is: an encoder of a tiny model loads them. */
 static void
 add_kernels(json_t *of, int32_t device, int32_t index)
 {
-    char line[512];
+    kernels_line line = {0};
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    cli_probe_model probe;
+    oriel_encoder *encoder = NULL;
     oriel_error err;
-    oriel_status status =
-        oriel_device_examine(device, index, line, sizeof(line), &err);
+    oriel_status status = cli_probe_model_open(&probe, &err);
 
-    if (status || line[0])
+    hooks.log = keep_kernels_line;
+    hooks.user = &line;
+    options.device = device;
+    options.device_index = index;
+    options.hooks = &hooks;
+    if (!status)
+        status = oriel_encoder_create(&encoder, probe.model, &options, &err);
+    oriel_encoder_destroy(encoder);
+    cli_probe_model_close(&probe);
+    if (status || line.text[0])
         json_object_set_new(of, "kernels",
-                            json_string(status ? err.message : line));
+                            json_string(status ? err.message : line.text));
 }
 
 static json_t *

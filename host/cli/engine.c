@@ -152,6 +152,7 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
 {
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
     oriel_error err;
     double start;
     int failed;
@@ -163,9 +164,11 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
         failed = reserve_result(engine, &info, only);
     if (failed)
         return failed;
-    output.dtype = engine->dtype;
-    output.embeddings = engine->result;
-    output.embeddings_bytes = engine->result_bytes;
+    result.dtype = engine->dtype;
+    result.data = engine->result;
+    result.bytes = engine->result_bytes;
+    output.results = &result;
+    output.n_results = 1;
     /* The result lies in pageable host memory: on return it is there, on every
        device. */
     start = cli_progress_seconds();

@@ -181,7 +181,7 @@ check(const oriel_plan *plan, oriel_input *in, const oriel_input *input,
     status = oriel_input_load(in, input, err);
     if (status)
         return status;
-    if (!in->frames || in->memory != ORIEL_MEMORY_HOST)
+    if (!in->frames || in->pixels_memory != ORIEL_MEMORY_HOST)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "input: expected frames on the host");
     status = oriel_frames_check(plan, in, err);

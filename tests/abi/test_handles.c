@@ -56,11 +56,14 @@ call_encode(call *c)
 {
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = c->embeddings,
+                           .bytes = sizeof(c->embeddings)};
 
     memset(c->embeddings, 0xff, sizeof(c->embeddings));
     input.frames = c->frames;
-    output.embeddings = c->embeddings;
-    output.embeddings_bytes = sizeof(c->embeddings);
+    output.results = &result;
+    output.n_results = 1;
     return oriel_encode(c->encoder, c->plan, &input, &output, NULL, NULL);
 }
 
@@ -234,6 +237,7 @@ encode_whatever(oriel_encoder *encoder, const oriel_plan *plan,
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
     oriel_error err;
 
     ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
@@ -242,14 +246,15 @@ encode_whatever(oriel_encoder *encoder, const oriel_plan *plan,
         ORIEL_OK);
     input.frames = frames;
     output.workspace = malloc(output.workspace_bytes);
-    output.embeddings_bytes =
-        (size_t)info.tokens * CHECKPOINT_OUT * sizeof(float);
-    output.embeddings = malloc(output.embeddings_bytes);
+    result.bytes = (size_t)info.tokens * CHECKPOINT_OUT * sizeof(float);
+    result.data = malloc(result.bytes);
+    output.results = &result;
+    output.n_results = 1;
     ck_assert_msg(!oriel_encode(encoder, plan, &input, &output, NULL, &err),
                   "%d x %d, %d frames: %s", item->width, item->height,
                   item->frames, err.message);
     free(output.workspace);
-    free(output.embeddings);
+    free(result.data);
 }
 
 /* After planning, no size that a client sends makes encode fail. */

@@ -101,6 +101,9 @@ provoke_capacity_workspace(oriel_error *err)
     oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = embeddings,
+                           .bytes = sizeof(embeddings)};
     oriel_encoder *encoder;
     oriel_plan *plan;
     oriel_status status;
@@ -108,8 +111,8 @@ provoke_capacity_workspace(oriel_error *err)
     options.device = ORIEL_DEVICE_CPU;
     options.threads = 1;
     input.frames = frames;
-    output.embeddings = embeddings;
-    output.embeddings_bytes = sizeof(embeddings);
+    output.results = &result;
+    output.n_results = 1;
     output.workspace = workspace;
     output.workspace_bytes = sizeof(workspace);
     ck_assert_int_eq(oriel_plan_create(&plan, model, &item, 1, NULL, err),

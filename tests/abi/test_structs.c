@@ -116,9 +116,12 @@ static oriel_status
 read_input(const void *input, oriel_error *err)
 {
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = embeddings,
+                           .bytes = sizeof(embeddings)};
 
-    output.embeddings = embeddings;
-    output.embeddings_bytes = sizeof(embeddings);
+    output.results = &result;
+    output.n_results = 1;
     return oriel_encode(encoder, plan, input, &output, NULL, err);
 }
 
@@ -163,9 +166,10 @@ static const oriel_encoder_options encoder_options = {
     .threads = 1};
 static const oriel_input input = {
     sizeof(oriel_input), 0, frames, NULL, NULL, 0, 0, 0};
+static const oriel_result result = {
+    ORIEL_RESULT_EMBEDDINGS, 0, 0, 0, embeddings, sizeof(embeddings), 0};
 static const oriel_output output = {
-    sizeof(oriel_output), 0, 0,    0,    embeddings,
-    sizeof(embeddings),   0, NULL, NULL, 0};
+    sizeof(oriel_output), 0, &result, 1, 0, NULL, NULL, 0};
 static const oriel_image_options image_options = ORIEL_IMAGE_OPTIONS_INIT;
 
 typedef struct reader {

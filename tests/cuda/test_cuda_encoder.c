@@ -217,7 +217,7 @@ START_TEST(frames_on_the_device_give_the_same_bytes)
     for (int64_t i = 0; i < f.n_frames; i++)
         f.frames[i] = (char *)memory.data +
                       ((const unsigned char *)f.frames[i] - f.memory);
-    f.input.memory = ORIEL_MEMORY_DEVICE;
+    f.input.pixels_memory = ORIEL_MEMORY_DEVICE;
     device = batch_encode(&b, plan, &f.input, 1);
     must_be_silent();
     fixture_same(&host, &device);

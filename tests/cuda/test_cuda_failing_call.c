@@ -66,7 +66,7 @@ free_life(life *l)
 static void
 fetch(life *l)
 {
-    if (l->output.memory == ORIEL_MEMORY_DEVICE)
+    if (l->output.results_memory == ORIEL_MEMORY_DEVICE)
         device_download(l->host, l->device);
 }
 

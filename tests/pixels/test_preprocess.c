@@ -218,9 +218,9 @@ START_TEST(refuses_wrong_arguments)
     in.pitches = pitches;
     expect_argument(b.plan, &in, b.out, b.bytes, 1, "pitches[2]");
     in.pitches = NULL;
-    in.memory = ORIEL_MEMORY_DEVICE;
+    in.pixels_memory = ORIEL_MEMORY_DEVICE;
     expect_argument(b.plan, &in, b.out, b.bytes, -1, "host");
-    in.memory = ORIEL_MEMORY_HOST;
+    in.pixels_memory = ORIEL_MEMORY_HOST;
     in.struct_size = 8;
     expect_argument(b.plan, &in, b.out, b.bytes, -1, "struct_size");
     in = b.input;
