@@ -53,7 +53,8 @@ count(const char *path)
     if (!oriel_image_probe(data, bytes, NULL, &image, &err)) {
         item.width = image.width;
         item.height = image.height;
-        if (!oriel_plan_create(&plan, NULL, &item, 1, NULL, &err) &&
+        if (!oriel_plan_create(&plan, oriel_model_preset("qwen2.5-vl-7b"),
+                               &item, 1, NULL, &err) &&
             !oriel_plan_get_info(plan, &info, &err))
             printf("%s: %d x %d, %d tokens, %.2f TFLOP\n", path, image.width,
                    image.height, (int)info.tokens, (double)info.flops * 1e-12);

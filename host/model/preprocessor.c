@@ -21,6 +21,8 @@ oriel_preprocessor_published(oriel_network *network)
 {
     network->min_pixels = 3136;     /* 56 x 56 */
     network->max_pixels = 12845056; /* 16384 tokens of 28 x 28 */
+    network->video_min_pixels = network->min_pixels;
+    network->video_max_pixels = network->max_pixels;
     memcpy(network->image_mean, clip_mean, sizeof(clip_mean));
     memcpy(network->image_std, clip_std, sizeof(clip_std));
     network->rescale_factor = 1.0 / 255.0;

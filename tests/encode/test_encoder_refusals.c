@@ -60,9 +60,9 @@ SPOIL(tiny_workspace, s->output.workspace = (char *)s->states[0] + 64;
       s->output.workspace_bytes = 1)
 SPOIL(no_plan, oriel_plan_destroy(s->plan); s->plan = NULL)
 SPOIL(foreign_plan, oriel_plan_destroy(s->plan);
-      ck_assert_int_eq(oriel_plan_create_from_grids(&s->plan, NULL,
-                                                    encode_fixture_grids,
-                                                    FIXTURE_ITEMS, NULL, NULL),
+      ck_assert_int_eq(oriel_plan_create_from_grids(
+                           &s->plan, oriel_model_preset("qwen2.5-vl-7b"),
+                           encode_fixture_grids, FIXTURE_ITEMS, NULL, NULL),
                        ORIEL_OK))
 
 static const struct refusal refusals[] = {
@@ -89,8 +89,8 @@ static const struct refusal refusals[] = {
     {tap_too_small, ORIEL_ERR_ARGUMENT, "taps[0]"},
     {tap_nowhere, ORIEL_ERR_ARGUMENT, "taps[0]"},
     {tap_dtype, ORIEL_ERR_ARGUMENT, "tap.dtype is 4"},
-    {small_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace"},
-    {tiny_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace"},
+    {small_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace_bytes"},
+    {tiny_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace_bytes"},
     {no_plan, ORIEL_ERR_ARGUMENT, "plan is NULL"},
     {foreign_plan, ORIEL_ERR_ARGUMENT, "depth differs"},
     {neither_wait_nor_not, ORIEL_ERR_ARGUMENT, "input.no_wait is 2"},

@@ -46,6 +46,9 @@ START_TEST(batch_of_images_and_videos)
     ck_assert_int_eq(plan->items[0].resized_height, 1092);
     ck_assert_int_eq(plan->items[2].width, 100);
     ck_assert_int_eq(plan->items[2].resized_width, 56);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(plan->items[i].kind,
+                         i < 2 ? ORIEL_KIND_IMAGE : ORIEL_KIND_VIDEO);
     ck_assert_int_eq(plan->from_grids, 0);
     oriel_plan_destroy(plan);
 }
@@ -115,7 +118,8 @@ START_TEST(crossed_limits_follow_each_form)
     oriel_plan_destroy(plan);
 
     options.sizing = ORIEL_SIZING_QWEN_VL_UTILS;
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, &photo, 1, &options, &err),
+    ck_assert_int_eq(oriel_plan_create(&plan, model_of(&network_7b), &photo, 1,
+                                       &options, &err),
                      ORIEL_ERR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.message, "min_pixels 3136"));
     ck_assert_int_eq(err.item, -1);
@@ -227,9 +231,9 @@ START_TEST(cost_saturates)
     ck_assert(info_of(plan).flops == INT64_MAX);
     oriel_plan_destroy(plan);
 
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, grid, 1, NULL, NULL),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  grid, 1, NULL, NULL),
+                     ORIEL_OK);
     ck_assert(info_of(plan).flops < INT64_MAX);
     ck_assert(info_of(plan).flops > 5 * (int64_t)1000000000000000000);
     oriel_plan_destroy(plan);
@@ -276,7 +280,8 @@ START_TEST(allocation_failures)
     options.hooks = &hooks;
     for (int allow = 0; st; allow++) {
         h = (heap){.allow = allow};
-        st = oriel_plan_create(&plan, NULL, &item, 1, &options, &err);
+        st = oriel_plan_create(&plan, model_of(&network_7b), &item, 1, &options,
+                               &err);
         ck_assert_int_eq(err.status, st);
         if (st) {
             ck_assert_int_eq(st, ORIEL_ERR_MEMORY);
@@ -310,16 +315,17 @@ START_TEST(want_of_memory_names_the_largest)
     hooks.alloc = heap_alloc;
     hooks.free = heap_free;
     options.hooks = &hooks;
-    ck_assert_int_eq(
-        oriel_plan_create(&plan, NULL, items, COUNT(items), &options, &err),
-        ORIEL_ERR_MEMORY);
+    ck_assert_int_eq(oriel_plan_create(&plan, model_of(&network_7b), items,
+                                       COUNT(items), &options, &err),
+                     ORIEL_ERR_MEMORY);
     ck_assert_int_eq(err.item, 1);
     ck_assert_ptr_nonnull(
-        strstr(err.message, "item 1, the largest, grid 1 x 3310 x 3310: "));
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, items, 1, &options, &err),
+        strstr(err.message, "grid 1 x 3310 x 3310, the largest: "));
+    ck_assert_int_eq(oriel_plan_create(&plan, model_of(&network_7b), items, 1,
+                                       &options, &err),
                      ORIEL_ERR_MEMORY);
     ck_assert_int_eq(err.item, 0);
-    ck_assert_ptr_nonnull(strstr(err.message, "item 0, grid 1 x 34 x 46: "));
+    ck_assert_ptr_nonnull(strstr(err.message, "grid 1 x 34 x 46: "));
 }
 END_TEST
 
@@ -335,9 +341,9 @@ START_TEST(refusals_come_before_allocations)
     hooks.alloc = heap_alloc;
     hooks.free = heap_free;
     options.hooks = &hooks;
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, grids, 2, &options, NULL),
-        ORIEL_ERR_CAPACITY);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  grids, 2, &options, NULL),
+                     ORIEL_ERR_CAPACITY);
     ck_assert_int_eq(h.calls, 0);
 }
 END_TEST
@@ -353,7 +359,8 @@ START_TEST(plans_in_a_forked_child)
     if (!child) {
         oriel_plan *plan;
         int good = info_of(parents).tokens == 391 &&
-                   !oriel_plan_create(&plan, NULL, &item, 1, NULL, NULL) &&
+                   !oriel_plan_create(&plan, model_of(&network_7b), &item, 1,
+                                      NULL, NULL) &&
                    info_of(plan).tokens == 391;
 
         oriel_plan_destroy(parents);
