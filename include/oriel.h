@@ -146,7 +146,9 @@ typedef struct oriel_model_options {
  * The first encoder of a device and precision reads the vision tensors, and
  * only them, straight to where they are used; later ones share them.  Limits,
  * mean and std are those of processor_config.json or preprocessor_config.json
- * beside config.json; without either, those of the published checkpoints.
+ * beside config.json; without either, those of the published checkpoints.  The
+ * limits of videos may also be in video_preprocessor_config.json; the files are
+ * taken in the order in which transformers takes them.
  * Threads: any; the model: shared.
  * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY
  */
@@ -224,13 +226,13 @@ enum {
 enum { ORIEL_SIZING_TRANSFORMERS = 0, ORIEL_SIZING_QWEN_VL_UTILS = 1 };
 
 /*
- * Limits of an item's pixels after resizing; 0 means the default.  min_pixels
- * and max_pixels are of images; their default is the model's.  For videos the
- * meaning is the tower's: with ORIEL_TOWER_QWEN2_5_VL each frame is sized like an
- * image, within the video limits.  Their default is the model's with
- * ORIEL_SIZING_TRANSFORMERS.  With ORIEL_SIZING_QWEN_VL_UTILS it is fetch_video's:
- * 128 to 768 tokens a frame, less where the video has many frames; a
- * video_max_pixels can only lower that.
+ * The limits bound an item's pixels after resizing; 0 means the default.
+ * min_pixels and max_pixels are the limits of images, and their default is the
+ * model's.  What the limits of a video bound depends on the tower: with
+ * ORIEL_TOWER_QWEN2_5_VL it is each frame, which is sized as an image is.  With
+ * ORIEL_SIZING_TRANSFORMERS their default is the model's.  With
+ * ORIEL_SIZING_QWEN_VL_UTILS it is that of fetch_video: 128 to 768 tokens a frame,
+ * and fewer where there are many frames; video_max_pixels can only lower that.
  */
 typedef struct oriel_plan_options {
     uint32_t struct_size;

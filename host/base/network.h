@@ -35,6 +35,7 @@ typedef struct oriel_network {
     /* preprocessor_config.json and its relatives */
     int64_t min_pixels, max_pixels;             /* of an image */
     int64_t video_min_pixels, video_max_pixels; /* of a frame of a video */
+    int32_t video_tokens; /* that its slices share; 0: no such limit */
     double image_mean[3], image_std[3];
     double rescale_factor;
     int32_t do_rescale, do_normalize;

@@ -123,6 +123,28 @@ given_or(int64_t min_pixels, int64_t max_pixels, int64_t default_min,
                                (double)(max_pixels ? max_pixels : default_max)};
 }
 
+/* transformers' rule for one frame, and its cap_pixels_per_frame in whole
+   numbers, where the model asks for it. */
+static oriel_pixel_range
+video_processor_range(const oriel_plan_request *r, int32_t frames)
+{
+    const oriel_network *n = r->network;
+    const int64_t side = oriel_network_token_pixels(n);
+    oriel_pixel_range range =
+        given_or(r->video_min_pixels, r->video_max_pixels, n->video_min_pixels,
+                 n->video_max_pixels);
+
+    if (n->video_tokens) {
+        const double all = floor((double)(n->video_tokens * side * side) * 0.9);
+        const double share =
+            floor(all * n->temporal_patch_size / (double)frames);
+
+        range.max_pixels = fmax(fmin(range.max_pixels, share),
+                                floor((double)range.min_pixels * 1.05));
+    }
+    return range;
+}
+
 oriel_status
 oriel_plan_request_range(oriel_pixel_range *range, const oriel_plan_request *r,
                          int32_t kind, int32_t frames, oriel_error *err)
@@ -137,8 +159,7 @@ oriel_plan_request_range(oriel_pixel_range *range, const oriel_plan_request *r,
     else if (utils)
         *range = fetch_video_range(r, frames);
     else
-        *range = given_or(r->video_min_pixels, r->video_max_pixels,
-                          n->video_min_pixels, n->video_max_pixels);
+        *range = video_processor_range(r, frames);
     /* transformers lets limits cross (shrinking comes first), qwen-vl-utils
        does not. */
     if (utils && (double)range->min_pixels > range->max_pixels)

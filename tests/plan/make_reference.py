@@ -16,7 +16,12 @@ import torch
 import transformers
 import qwen_vl_utils.vision_process as utils
 from importlib.metadata import version
+from transformers.image_utils import SizeDict
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
+from transformers.models.qwen2_vl.video_processing_qwen2_vl import (
+    Qwen2VLVideoProcessor,
+)
+from transformers.video_processing_utils import BaseVideoProcessor
 from transformers.vision_utils import (
     get_vision_cu_seqlens,
     get_vision_position_ids,
@@ -97,6 +102,8 @@ VIDEO_LIMITS = [
     (None, 12845056),
     (700000, None),
 ]
+# The same for transformers' video processor, which always has both.
+CAPPED_LIMITS = [(100352, 602112), (3136, 12845056), (301056, 602112)]
 VIDEOS = 3000
 
 
@@ -108,6 +115,13 @@ class Frames:
 
     def __len__(self):
         return self.shape[0]
+
+    def __getitem__(self, index):
+        """A batch of this one video."""
+        assert index is None
+        batch = Frames(0, 0, 0)
+        batch.shape = (1,) + self.shape
+        return batch
 
 
 class Resized(Exception):
@@ -154,7 +168,23 @@ def fetch_video_size(n, height, width, low, high):
     raise AssertionError("fetch_video did not resize")
 
 
-def videos_digest(low, high):
+def capped_size(n, height, width, low, high):
+    """What transformers resizes a video to, with cap_pixels_per_frame."""
+    kept = BaseVideoProcessor.resize
+    BaseVideoProcessor.resize = (
+        lambda self, image, size, resample: (size.height, size.width))
+    try:
+        return Qwen2VLVideoProcessor.__new__(Qwen2VLVideoProcessor).resize(
+            Frames(n, height, width)[None],
+            SizeDict(shortest_edge=low, longest_edge=high),
+            None, 28, 2, cap_pixels_per_frame=True)
+    except ValueError:  # the ratio
+        return -1, -1
+    finally:
+        BaseVideoProcessor.resize = kept
+
+
+def videos_digest(size_of, low, high):
     random = Random(3)
     md5 = hashlib.md5()
     refused = 0
@@ -162,7 +192,7 @@ def videos_digest(low, high):
         n = random.between(2, 1 << random.between(1, 11))
         height = random.between(1, 2000)
         width = random.between(1, 4000)
-        size = fetch_video_size(n, height, width, low, high)
+        size = size_of(n, height, width, low, high)
         if min(size) < 1:
             size = -1, -1
             refused += 1
@@ -236,12 +266,18 @@ def main():
             out.write(f'     {refused}, "{digest}"}},\n')
     out.write("};\n\n#define N_VIDEOS %d\n\n" % VIDEOS)
     out.write("static const struct videos_reference {\n")
+    out.write("    int32_t sizing;\n")
     out.write("    int64_t min_pixels, max_pixels; /* 0: not given */\n")
     out.write("    int32_t refused;\n    const char *digest;\n")
     out.write("} videos_reference[] = {\n")
-    for low, high in VIDEO_LIMITS:
-        digest, refused = videos_digest(low, high)
-        out.write(f'    {{{low or 0}, {high or 0}, {refused}, "{digest}"}},\n')
+    for name, size_of, limits in (
+        ("QWEN_VL_UTILS", fetch_video_size, VIDEO_LIMITS),
+        ("TRANSFORMERS", capped_size, CAPPED_LIMITS),
+    ):
+        for low, high in limits:
+            digest, refused = videos_digest(size_of, low, high)
+            out.write(f"    {{ORIEL_SIZING_{name}, {low or 0}, {high or 0},\n")
+            out.write(f'     {refused}, "{digest}"}},\n')
     out.write("};\n\nstatic const struct windows_reference {\n")
     out.write("    int32_t window_size, merge, patch;\n")
     out.write("    const char *digest;\n} windows_reference[] = {\n")

@@ -111,18 +111,19 @@ START_TEST(published_limits_are_one)
 }
 END_TEST
 
-/* The draws of make_reference.py. */
-START_TEST(fetch_video_agrees)
+/* The draws of make_reference.py; transformers with cap_pixels_per_frame. */
+START_TEST(random_videos_match_the_reference)
 {
     const struct videos_reference *r = &videos_reference[_i];
-    const oriel_network n = two_limits(); /* which this rule does not read */
+    oriel_network n = two_limits();
     oriel_plan_options options = ORIEL_PLAN_OPTIONS_INIT;
     random_stream random = {3};
     int32_t refused = 0;
     char digest[33];
     md5 m;
 
-    options.sizing = ORIEL_SIZING_QWEN_VL_UTILS;
+    n.video_tokens = r->sizing == ORIEL_SIZING_TRANSFORMERS ? 128000 : 7;
+    options.sizing = r->sizing;
     options.video_min_pixels = r->min_pixels;
     options.video_max_pixels = r->max_pixels;
     md5_start(&m);
@@ -209,7 +210,8 @@ main(void)
                         COUNT(transformers_sizes));
     tcase_add_test(tc, options_are_of_one_kind);
     tcase_add_test(tc, published_limits_are_one);
-    tcase_add_loop_test(tc, fetch_video_agrees, 0, COUNT(videos_reference));
+    tcase_add_loop_test(tc, random_videos_match_the_reference, 0,
+                        COUNT(videos_reference));
     tcase_add_test(tc, many_frames_are_small);
     tcase_add_test(tc, crossed_limits_of_videos);
     suite_add_tcase(s, tc);
