@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_plan.c - oriel plan: what pictures would cost, from their sizes */
+#include "base/checked.h"
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/exits.h"
@@ -166,7 +167,8 @@ add_total(plan_job *job, const planned *p)
 
     total->patches += p->patches;
     total->tokens += p->tokens;
-    total->flops += p->flops;
+    if (!oriel_add_i64(&total->flops, total->flops, p->flops))
+        total->flops = INT64_MAX;
     if (p->workspace > total->workspace)
         total->workspace = p->workspace;
     job->n_good++;

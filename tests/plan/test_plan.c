@@ -240,6 +240,71 @@ START_TEST(cost_saturates)
 }
 END_TEST
 
+/* Of any configuration and any size: exact, or INT64_MAX where it is more. */
+START_TEST(cost_of_extreme_networks)
+{
+    static const int32_t depths[] = {1, 32, 1024};
+    static const int32_t widths[] = {4, 1280, 1 << 14, 1 << 18};
+    static const int64_t grids[][3] = {
+        {1, 2, 2}, {1, 200, 300}, {4, 2, 8192}, {1, 1024, 1024}};
+    int saturated = 0, exact = 0;
+
+    for (size_t d = 0; d < COUNT(depths); d++)
+        for (size_t w = 0; w < COUNT(widths); w++)
+            for (size_t g = 0; g < COUNT(grids); g++) {
+                oriel_network n = network_7b;
+                oriel_plan *plan;
+                double slow;
+                int64_t flops;
+
+                n.depth = depths[d];
+                n.hidden_size = n.intermediate_size = widths[w];
+                n.out_hidden_size = widths[w];
+                n.n_full_attention_blocks = n.depth == 1 ? 0 : 4;
+                ck_assert_int_eq(
+                    oriel_plan_create_from_grids(&plan, model_of(&n), grids[g],
+                                                 1, NULL, NULL),
+                    ORIEL_OK);
+                slow = slow_flops(&n, &plan->info);
+                flops = info_of(plan).flops;
+                if (slow >= 0x1p63) {
+                    ck_assert(flops == INT64_MAX);
+                    saturated++;
+                } else {
+                    ck_assert_double_eq_tol((double)flops, slow, slow * 1e-12);
+                    exact++;
+                }
+                oriel_plan_destroy(plan);
+            }
+    ck_assert_int_gt(saturated, 3);
+    ck_assert_int_gt(exact, 20);
+}
+END_TEST
+
+/* Two items that are below the limit, and their sum, which is not. */
+START_TEST(sums_of_costs_saturate)
+{
+    static const int64_t grids[] = {1, 4096, 2048, 1, 4096, 2048};
+    static const int32_t blocks[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    oriel_network n = network_7b;
+    oriel_plan_info info;
+    oriel_plan *plan;
+
+    n.hidden_size = 2560;
+    n.n_full_attention_blocks = 10;
+    n.full_attention_blocks = blocks;
+    ck_assert_int_eq(
+        oriel_plan_create_from_grids(&plan, model_of(&n), grids, 2, NULL, NULL),
+        ORIEL_OK);
+    info = info_of(plan);
+    ck_assert(info.flops_per_item[0] < INT64_MAX);
+    ck_assert(info.flops_per_item[0] > INT64_MAX / 2);
+    ck_assert(info.flops_per_item[1] == info.flops_per_item[0]);
+    ck_assert(info.flops == INT64_MAX);
+    oriel_plan_destroy(plan);
+}
+END_TEST
+
 /* ---- Memory and fork -------------------------------------------------- */
 
 typedef struct heap {
@@ -414,6 +479,8 @@ main(void)
     tcase_add_loop_test(tc, published_costs, 0, COUNT(costs));
     tcase_add_test(tc, costs_of_items_add_up);
     tcase_add_test(tc, cost_saturates);
+    tcase_add_test(tc, cost_of_extreme_networks);
+    tcase_add_test(tc, sums_of_costs_saturate);
     tcase_add_test(tc, allocation_failures);
     tcase_add_test(tc, want_of_memory_names_the_largest);
     tcase_add_test(tc, refusals_come_before_allocations);
