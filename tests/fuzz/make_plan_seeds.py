@@ -25,8 +25,7 @@ SEEDS.mkdir(parents=True, exist_ok=True)
 (SEEDS / "utils").write_bytes(header(sizing=1, resample=1, limits=(784, 99999))
                               + items((640, 480, 1, 0, 0), (1, 9, 1, 0, 0)))
 (SEEDS / "kinds").write_bytes(header(sizing=1) + items(
-    (640, 480, 1, 0, 0, 1), (640, 480, 1, 0, 0, 2), (64, 64, 9, 0, 0, 2),
-    (64, 64, 2, 0, 0, 1), (64, 64, 1, 0, 0, 3)))
+    (640, 480, 1, 0, 0, 1), (640, 480, 1, 0, 0, 2), (64, 64, 9, 0, 0, 2)))
 (SEEDS / "grids").write_bytes(header(1) + struct.pack(
     "<9q", 1, 10, 14, 2, 8, 8, 1, 2, 2))
 (SEEDS / "odd").write_bytes(header(1, 5, 3, 1, 1) + struct.pack(
