@@ -16,7 +16,7 @@
 struct oriel_plan {
     oriel_hooks hooks;
     oriel_network network; /* its full_attention_blocks: the plan's own copy */
-    oriel_plan_info info;  /* arrays live in one allocation behind this */
+    oriel_plan_info info;  /* its arrays follow in the same allocation */
     int32_t resample;      /* ORIEL_RESAMPLE_*; unused from grids */
     int32_t from_grids;    /* only pixel_values can be encoded with it */
     int64_t n_source_frames; /* sum of items[i].frames as given, >= 1 each */

@@ -30,7 +30,7 @@ complete_shape(oriel_plan_shape *s, const oriel_plan_request *r, size_t i,
     return ORIEL_OK;
 }
 
-/* pixel_values come with a grid: the pictures behind it are its own size. */
+/* A grid of pixel_values stands for pictures of its own size. */
 static oriel_status
 shape_of_grid(oriel_plan_shape *s, const oriel_plan_request *r, size_t i,
               oriel_error *err)
