@@ -16,7 +16,7 @@ BUILD=build/demo
 OUT=demo-out
 MODEL=$OUT/model-7b
 # What `oriel synth --config 7b --seed 1` makes, anywhere.
-MODEL_DIGEST=0f665940d25a4c9a91aceab35d9ccd62
+MODEL_DIGEST=0824e0f4e6a8c4c50b7c36034b71519d
 PHOTOS="examples/photos/astronaut.jpg examples/photos/cat.png \
 examples/photos/coffee.webp examples/photos/rocket.jpg"
 EXPECTED=examples/photos/expected_rows.safetensors

@@ -333,7 +333,8 @@ main(int argc, char **argv)
     settings s = parse(argc, argv);
     oriel_item item = {s.width, s.height, 1, 0, 0, 0};
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    oriel_network net = *oriel_model_network(NULL);
+    oriel_network net =
+        *oriel_model_network(oriel_model_preset("qwen2.5-vl-7b"));
     oriel_weight_reader reader = {&net, read_random};
     oriel_backend_config config = {.precision = s.precision,
                                    .threads = s.threads,
@@ -354,7 +355,9 @@ main(int argc, char **argv)
     for (int64_t i = 0; i < (int64_t)s.width * s.height * 3; i++)
         pixels[i] = (uint8_t)(random_value((uint64_t)i) * 127.0f + 128.0f);
     frame = pixels;
-    must(oriel_plan_create(&plan, NULL, &item, 1, NULL, &err), &err);
+    must(oriel_plan_create(&plan, oriel_model_preset("qwen2.5-vl-7b"), &item, 1,
+                           NULL, &err),
+         &err);
     must(oriel_plan_get_info(plan, &info, &err), &err);
     must(b.backend->load_weights(&weights, &net, &reader, &config, &err), &err);
     must(b.backend->create_context(&b.context, weights, &config, &err), &err);

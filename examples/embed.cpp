@@ -89,7 +89,7 @@ embed(const oriel_model *model, const Picture &picture, oriel_plan_info *info)
                                     nullptr, &failure.error));
     const Handle<oriel_plan> plan(made_plan);
     failure.check(oriel_plan_get_info(plan.get(), info, &failure.error));
-    failure.check(oriel_plan_workspace(
+    failure.check(oriel_plan_workspace_bytes(
         plan.get(), &options, &options.workspace_bytes, &failure.error));
     failure.check(
         oriel_encoder_create(&made_encoder, model, &options, &failure.error));

@@ -109,7 +109,7 @@ plan_all(bench *b)
         if (oriel_plan_create(&b->plans[i], b->model, items, (size_t)s->n, NULL,
                               &err) ||
             oriel_plan_get_info(b->plans[i], &b->infos[i], &err) ||
-            oriel_plan_workspace(b->plans[i], &options, &bytes, &err))
+            oriel_plan_workspace_bytes(b->plans[i], &options, &bytes, &err))
             return complain(s->name, err.message);
         if (bytes > b->workspace_bytes)
             b->workspace_bytes = bytes;

@@ -94,8 +94,8 @@ open_all(judge *j, const char *path)
     options.device = ORIEL_DEVICE_CUDA;
     options.kernels = j->kernels;
     options.checks = j->checks;
-    status =
-        oriel_plan_workspace(plan, &options, &options.workspace_bytes, &err);
+    status = oriel_plan_workspace_bytes(plan, &options,
+                                        &options.workspace_bytes, &err);
     oriel_plan_destroy(plan);
     if (status || oriel_encoder_create(&j->encoder, j->model, &options, &err))
         return complain(err.message);

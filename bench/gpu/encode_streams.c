@@ -101,8 +101,8 @@ open_encoder(bench *b, const char *path, int32_t kernels)
     if (oriel_model_open(&b->model, path, NULL, &err) ||
         oriel_plan_create_from_grids(&b->plan, b->model, grid, 1, NULL, &err) ||
         oriel_plan_get_info(b->plan, &info, &err) ||
-        oriel_plan_workspace(b->plan, &options, &options.workspace_bytes,
-                             &err) ||
+        oriel_plan_workspace_bytes(b->plan, &options, &options.workspace_bytes,
+                                   &err) ||
         oriel_encoder_create(&b->encoder, b->model, &options, &err))
         return complain(path, err.message);
     b->pixels_bytes = (size_t)info.patches * (size_t)info.patch_columns * 4;

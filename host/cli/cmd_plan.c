@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_plan.c - oriel plan: what pictures would cost, from their sizes */
+#include "base/checked.h"
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/exits.h"
@@ -94,7 +95,10 @@ measure(plan_job *job, const char *name, planned *out, oriel_error *err)
     memset(out, 0, sizeof(*out));
     status = look(job, name, &out->item, err);
     if (!status)
-        status = cli_item_plan(&plan, &info, &out->item, &job->settings, err);
+        status = oriel_plan_create(&plan, job->settings.model, &out->item, 1,
+                                   &job->settings.plan, err);
+    if (!status)
+        status = oriel_plan_get_info(plan, &info, err);
     if (!status) {
         memcpy(out->grid, info.grid_thw, sizeof(out->grid));
         out->patches = info.patches;
@@ -103,8 +107,8 @@ measure(plan_job *job, const char *name, planned *out, oriel_error *err)
         out->n_windows = info.n_windows;
         out->n_frames = info.n_frames;
         if (job->workspace_known)
-            status =
-                oriel_plan_workspace(plan, &job->encoder, &out->workspace, err);
+            status = oriel_plan_workspace_bytes(plan, &job->encoder,
+                                                &out->workspace, err);
     }
     oriel_plan_destroy(plan);
     return status;
@@ -163,7 +167,8 @@ add_total(plan_job *job, const planned *p)
 
     total->patches += p->patches;
     total->tokens += p->tokens;
-    total->flops += p->flops;
+    if (!oriel_add_i64(&total->flops, total->flops, p->flops))
+        total->flops = INT64_MAX;
     if (p->workspace > total->workspace)
         total->workspace = p->workspace;
     job->n_good++;
@@ -177,8 +182,11 @@ plan_one(plan_job *job, const char *name)
     oriel_status status = measure(job, name, &p, &err);
     bool json = job->options->json;
 
+    /* Limits that cross for a video, where they do not for an image. */
+    if (status == ORIEL_ERR_ARGUMENT)
+        return cli_report_error(CLI_USAGE, "%s", err.message);
     if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_CANCELLED ||
-        status == ORIEL_ERR_INTERNAL || status == ORIEL_ERR_ARGUMENT)
+        status == ORIEL_ERR_INTERNAL)
         return cli_report_failure(&err, name);
     if (status) {
         job->n_failed++;

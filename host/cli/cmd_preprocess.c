@@ -40,7 +40,7 @@ typedef struct preprocess_job {
 } preprocess_job;
 
 /* One picture into its rows, which start at first[task]. */
-static oriel_status
+static void
 preprocess_photo(preprocess_job *job, int64_t task, oriel_error *err)
 {
     const cli_photo *photo = &job->batch->photos[task];
@@ -62,7 +62,6 @@ preprocess_photo(preprocess_job *job, int64_t task, oriel_error *err)
             plan, &input, job->values + job->first[task] * job->columns,
             (size_t)(rows * job->columns) * sizeof(float), err);
     oriel_plan_destroy(plan);
-    return status;
 }
 
 static void
@@ -72,9 +71,8 @@ preprocess_task(void *context, int64_t task, int32_t thread)
     cli_photo *photo = &job->batch->photos[task];
 
     (void)thread;
-    if (!photo->err.status && !cli_signal_caught() &&
-        preprocess_photo(job, task, &photo->err))
-        cli_item_unnumber(&photo->err);
+    if (!photo->err.status && !cli_signal_caught())
+        preprocess_photo(job, task, &photo->err);
 }
 
 static int

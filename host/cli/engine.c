@@ -94,7 +94,8 @@ prepare(cli_engine *engine, const oriel_plan *plan, const char *only)
     oriel_encoder_options options = engine->options;
     size_t bytes;
     oriel_error err;
-    oriel_status status = oriel_plan_workspace(plan, &options, &bytes, &err);
+    oriel_status status =
+        oriel_plan_workspace_bytes(plan, &options, &bytes, &err);
 
     if (status)
         return cli_report_failure(&err, NULL);

@@ -8,6 +8,7 @@
 #include "cli/report.h"
 #include "cli/signals.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -57,17 +58,25 @@ open_model(cli_settings *settings, const char *path, const char *config)
     return CLI_DONE;
 }
 
+/* The tool's short name of a published size, "7b"; NULL for other names. */
+static const oriel_model *
+find_preset(const char *name)
+{
+    char full[64];
+
+    snprintf(full, sizeof(full), "qwen2.5-vl-%s", name);
+    return oriel_model_preset(full);
+}
+
 /* Limits that contradict each other or the model: planning would say so. */
 static int
 check_limits(const cli_settings *settings)
 {
     oriel_item item = {.width = 224, .height = 224};
-    oriel_plan *plan;
     oriel_error err;
-    oriel_status status = oriel_plan_create(&plan, settings->model, &item, 1,
-                                            &settings->plan, &err);
+    oriel_status status = oriel_item_measure(settings->model, &item,
+                                             &settings->plan, NULL, NULL, &err);
 
-    oriel_plan_destroy(plan);
     /* That this picture fails is no fault of the flags. */
     if (status == ORIEL_ERR_ARGUMENT)
         return cli_report_error(CLI_USAGE, "%s", err.message);
@@ -81,7 +90,7 @@ cli_settings_open(cli_settings *settings, const cli_options *options,
     oriel_plan_options plan = ORIEL_PLAN_OPTIONS_INIT;
     oriel_image_options image = ORIEL_IMAGE_OPTIONS_INIT;
     const char *name = options->model ? options->model : "7b";
-    const oriel_model *preset = oriel_model_preset(name);
+    const oriel_model *preset = find_preset(name);
     int failed = CLI_DONE;
 
     memset(settings, 0, sizeof(*settings));
@@ -89,6 +98,8 @@ cli_settings_open(cli_settings *settings, const cli_options *options,
     plan.sizing = (int32_t)options->sizing;
     plan.min_pixels = options->min_pixels;
     plan.max_pixels = options->max_pixels;
+    plan.video_min_pixels = options->min_pixels;
+    plan.video_max_pixels = options->max_pixels;
     image.alpha = (int32_t)options->alpha;
     image.ignore_orientation = options->no_exif;
     image.max_pixels = options->max_source_pixels;

@@ -120,9 +120,9 @@ choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
 }
 
 oriel_status
-oriel_plan_workspace(const oriel_plan *plan,
-                     const oriel_encoder_options *options, size_t *bytes,
-                     oriel_error *err)
+oriel_plan_workspace_bytes(const oriel_plan *plan,
+                           const oriel_encoder_options *options, size_t *bytes,
+                           oriel_error *err)
 {
     choice chosen = {0};
     oriel_status status;
@@ -297,7 +297,7 @@ take_workspace(const oriel_encoder *encoder, oriel_checked_job *checked,
     if (!memory || bytes < lost || bytes - lost < needed)
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "the workspace has %zu bytes, but this plan needs "
-                          "%zu (oriel_plan_workspace)",
+                          "%zu (oriel_plan_workspace_bytes)",
                           memory ? bytes : 0,
                           needed + ORIEL_WORKSPACE_ALIGNMENT);
     checked->job.workspace = (char *)memory + lost;

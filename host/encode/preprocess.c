@@ -55,9 +55,9 @@ take(void **out, const preprocessor *p, size_t bytes, oriel_error *err)
         return ORIEL_OK;
     item = &p->plan->items[p->item];
     oriel_fail_item(err, ORIEL_ERR_MEMORY, p->item,
-                    "item %d, %d x %d: out of memory: wanted %zu bytes for "
+                    "%d x %d: out of memory: wanted %zu bytes for "
                     "preprocessing",
-                    p->item, item->width, item->height, bytes);
+                    item->width, item->height, bytes);
     return ORIEL_ERR_MEMORY;
 }
 

@@ -44,9 +44,9 @@ call_start(call *c, oriel_model *model)
     ck_assert_int_eq(
         oriel_plan_create(&c->plan, model, items, COUNT(items), NULL, &err),
         ORIEL_OK);
-    ck_assert_int_eq(
-        oriel_plan_workspace(c->plan, &options, &options.workspace_bytes, &err),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_workspace_bytes(c->plan, &options,
+                                                &options.workspace_bytes, &err),
+                     ORIEL_OK);
     ck_assert_msg(!oriel_encoder_create(&c->encoder, model, &options, &err),
                   "%s", err.message);
 }
@@ -241,9 +241,9 @@ encode_whatever(oriel_encoder *encoder, const oriel_plan *plan,
     oriel_error err;
 
     ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
-    ck_assert_int_eq(
-        oriel_plan_workspace(plan, options, &output.workspace_bytes, NULL),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_workspace_bytes(plan, options,
+                                                &output.workspace_bytes, NULL),
+                     ORIEL_OK);
     input.frames = frames;
     output.workspace = malloc(output.workspace_bytes);
     result.bytes = (size_t)info.tokens * CHECKPOINT_OUT * sizeof(float);
@@ -279,7 +279,7 @@ START_TEST(what_was_planned_is_encoded)
         oriel_plan *plan;
         oriel_error err;
 
-        plan_options.max_pixels = 30000;
+        plan_options.max_pixels = plan_options.video_max_pixels = 30000;
         plan_options.resample = (int32_t)random_between(&random, 0, 3);
         plan_options.sizing = (int32_t)random_between(&random, 0, 1);
         if (oriel_plan_create(&plan, c.model, &item, 1, &plan_options, &err)) {

@@ -23,7 +23,7 @@ static struct library {
     __typeof__(oriel_model_destroy) *model_destroy;
     __typeof__(oriel_plan_create) *plan_create;
     __typeof__(oriel_plan_destroy) *plan_destroy;
-    __typeof__(oriel_plan_workspace) *plan_workspace;
+    __typeof__(oriel_plan_workspace_bytes) *plan_workspace;
     __typeof__(oriel_encoder_create) *encoder_create;
     __typeof__(oriel_encoder_destroy) *encoder_destroy;
     __typeof__(oriel_encode) *encode;
@@ -53,7 +53,7 @@ load(const char *folder)
     lib.model_destroy = symbol(handle, "oriel_model_destroy");
     lib.plan_create = symbol(handle, "oriel_plan_create");
     lib.plan_destroy = symbol(handle, "oriel_plan_destroy");
-    lib.plan_workspace = symbol(handle, "oriel_plan_workspace");
+    lib.plan_workspace = symbol(handle, "oriel_plan_workspace_bytes");
     lib.encoder_create = symbol(handle, "oriel_encoder_create");
     lib.encoder_destroy = symbol(handle, "oriel_encoder_destroy");
     lib.encode = symbol(handle, "oriel_encode");

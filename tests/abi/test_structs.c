@@ -34,9 +34,9 @@ make_handles(void)
                      ORIEL_OK);
     options.device = ORIEL_DEVICE_CPU;
     options.threads = 1;
-    ck_assert_int_eq(
-        oriel_plan_workspace(plan, &options, &options.workspace_bytes, &err),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_workspace_bytes(plan, &options,
+                                                &options.workspace_bytes, &err),
+                     ORIEL_OK);
     ck_assert_msg(!oriel_encoder_create(&encoder, model, &options, &err), "%s",
                   err.message);
 }
@@ -85,6 +85,28 @@ read_plan_options(const void *options, oriel_error *err)
 }
 
 static oriel_status
+read_measure_options(const void *options, oriel_error *err)
+{
+    return oriel_item_measure(model, &item, options, NULL, NULL, err);
+}
+
+static oriel_status
+read_split_options(const void *options, oriel_error *err)
+{
+    size_t end, n;
+
+    return oriel_plan_split(model, &item, 1, options, NULL, &end, &n, err);
+}
+
+static oriel_status
+read_budget(const void *budget, oriel_error *err)
+{
+    size_t end, n;
+
+    return oriel_plan_split(model, &item, 1, NULL, budget, &end, &n, err);
+}
+
+static oriel_status
 read_hooks(const void *hooks, oriel_error *err)
 {
     oriel_plan_options options = ORIEL_PLAN_OPTIONS_INIT;
@@ -98,7 +120,7 @@ read_workspace_options(const void *options, oriel_error *err)
 {
     size_t bytes;
 
-    return oriel_plan_workspace(plan, options, &bytes, err);
+    return oriel_plan_workspace_bytes(plan, options, &bytes, err);
 }
 
 static oriel_status
@@ -159,6 +181,7 @@ read_decode_options(const void *options, oriel_error *err)
 
 static const oriel_model_options model_options = ORIEL_MODEL_OPTIONS_INIT;
 static const oriel_plan_options plan_options = ORIEL_PLAN_OPTIONS_INIT;
+static const oriel_budget budget = ORIEL_BUDGET_INIT;
 static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
 static const oriel_encoder_options encoder_options = {
     .struct_size = sizeof(oriel_encoder_options),
@@ -190,6 +213,11 @@ static const reader readers[] = {
            offsetof(oriel_model_options, reserved)),
     READER(oriel_plan_options, read_plan_options, plan_options,
            offsetof(oriel_plan_options, reserved)),
+    READER(oriel_plan_options, read_measure_options, plan_options,
+           offsetof(oriel_plan_options, reserved)),
+    READER(oriel_plan_options, read_split_options, plan_options,
+           offsetof(oriel_plan_options, reserved)),
+    READER(oriel_budget, read_budget, budget, offsetof(oriel_budget, reserved)),
     READER(oriel_hooks, read_hooks, hooks, offsetof(oriel_hooks, reserved)),
     READER(oriel_encoder_options, read_workspace_options, encoder_options, 0),
     READER(oriel_encoder_options, read_encoder_options, encoder_options, 0),

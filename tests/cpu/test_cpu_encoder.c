@@ -109,8 +109,8 @@ START_TEST(frames_give_the_bytes_of_pixel_values)
     oriel_plan *plan;
 
     options.resample = _i / 2;
-    options.min_pixels = 16 * 16;
-    options.max_pixels = 64 * 64 * 2;
+    options.min_pixels = options.video_min_pixels = 16 * 16;
+    options.max_pixels = options.video_max_pixels = 64 * 64 * 2;
     ck_assert_int_eq(oriel_plan_create(&plan, b.m.model, items, COUNT(items),
                                        &options, NULL),
                      ORIEL_OK);

@@ -326,7 +326,8 @@ END_TEST
 /* Every published size is inside, and can be planned for without a device. */
 START_TEST(published_sizes_are_inside)
 {
-    static const char *const names[] = {"3b", "7b", "32b", "72b"};
+    static const char *const names[] = {"qwen2.5-vl-3b", "qwen2.5-vl-7b",
+                                        "qwen2.5-vl-32b", "qwen2.5-vl-72b"};
     static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
     oriel_backend_config config = {
         .precision = ORIEL_PRECISION_BF16, .hooks = &hooks, .call = &hooks};

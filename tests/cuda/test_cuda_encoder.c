@@ -185,8 +185,8 @@ plan_items(const batch *b, int32_t resample)
     oriel_error err;
 
     options.resample = resample;
-    options.min_pixels = 16 * 16;
-    options.max_pixels = 24 * 24;
+    options.min_pixels = options.video_min_pixels = 16 * 16;
+    options.max_pixels = options.video_max_pixels = 24 * 24;
     ck_assert_msg(oriel_plan_create(&plan, b->m.model, items, COUNT(items),
                                     &options, &err) == ORIEL_OK,
                   "%s", err.message);

@@ -86,9 +86,9 @@ SPOIL(tiny_workspace, s->output.workspace = (char *)s->states[0] + 64;
       s->output.workspace_bytes = 1)
 SPOIL(no_plan, oriel_plan_destroy(s->plan); s->plan = NULL)
 SPOIL(foreign_plan, oriel_plan_destroy(s->plan);
-      ck_assert_int_eq(oriel_plan_create_from_grids(&s->plan, NULL,
-                                                    encode_fixture_grids,
-                                                    FIXTURE_ITEMS, NULL, NULL),
+      ck_assert_int_eq(oriel_plan_create_from_grids(
+                           &s->plan, oriel_model_preset("qwen2.5-vl-7b"),
+                           encode_fixture_grids, FIXTURE_ITEMS, NULL, NULL),
                        ORIEL_OK))
 
 static const struct refusal refusals[] = {
@@ -132,8 +132,8 @@ static const struct refusal refusals[] = {
     {index_memory, ORIEL_ERR_ARGUMENT, "row_index_memory is 2"},
     {index_alignment, ORIEL_ERR_ARGUMENT, "aligned to 4 bytes"},
     {index_on_the_device, ORIEL_ERR_ARGUMENT, "expected both on the device"},
-    {small_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace"},
-    {tiny_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace"},
+    {small_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace_bytes"},
+    {tiny_workspace, ORIEL_ERR_CAPACITY, "oriel_plan_workspace_bytes"},
     {no_plan, ORIEL_ERR_ARGUMENT, "plan is NULL"},
     {foreign_plan, ORIEL_ERR_ARGUMENT, "depth differs"},
     {neither_wait_nor_not, ORIEL_ERR_ARGUMENT, "input.no_wait is 2"},

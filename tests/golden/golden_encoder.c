@@ -106,7 +106,7 @@ create_encoder(golden_encoder *s)
         oriel_plan *plan = make_plan(s, &s->file->cases[i]);
         size_t bytes;
 
-        CHECK_OK(oriel_plan_workspace(plan, &options, &bytes, &err), err);
+        CHECK_OK(oriel_plan_workspace_bytes(plan, &options, &bytes, &err), err);
         if (bytes > most)
             most = bytes;
         oriel_plan_destroy(plan);

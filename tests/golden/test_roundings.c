@@ -205,9 +205,9 @@ encode(scene *s, const char *checkpoint, int run)
     options.kernels = subject->kernels;
     options.precision = ORIEL_PRECISION_BF16;
     options.threads = 1;
-    CHECK_OK(
-        oriel_plan_workspace(plan, &options, &options.workspace_bytes, &err),
-        err);
+    CHECK_OK(oriel_plan_workspace_bytes(plan, &options,
+                                        &options.workspace_bytes, &err),
+             err);
     CHECK_OK(oriel_encoder_create(&encoder, model, &options, &err), err);
     for (int32_t k = 0; k <= last; k++) {
         size_t bytes = (size_t)values_of(s, k) * sizeof(float);
