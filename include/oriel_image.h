@@ -7,11 +7,8 @@
  * image), JPEG (MPO: the first picture), WebP (animated: the first composited
  * frame), PBM, PGM and PPM.  Every pixel is the one that Pillow's open, EXIF
  * transpose and convert("RGB") give; what Pillow refuses is refused, and what
- * it accepts accepted.  Five differences are meant: broken EXIF and XMP refuse
- * nothing; a PNG's compression method other than 0 does, and so do more than
- * 500 scans of one JPEG; lossless JPEG, float PNM and Pillow's private kinds of
- * PNM are not decoded; and where scans of a progressive JPEG are missing, how
- * libjpeg smooths over them depends on its version.
+ * it accepts accepted.  The exceptions are few, and docs/model.md lists them in
+ * 4.5; the common one: broken EXIF and XMP refuse nothing.
  *
  * Conventions of status, error, structs and hooks are those of oriel.h.
  */

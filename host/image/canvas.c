@@ -10,6 +10,9 @@
    of 96 bytes out of single pixels that each touch a cache line and a page. */
 enum { BAND_ROWS = 32 };
 
+/* Every decoder makes some 100 pixels a microsecond. */
+enum { PIXELS_A_QUESTION = 65536 };
+
 bool
 oriel_canvas_init(oriel_canvas *canvas, uint8_t *rgb, size_t pitch,
                   size_t width, size_t height, int32_t orientation,
@@ -103,6 +106,16 @@ oriel_canvas_scatter(oriel_canvas *canvas, size_t x, size_t y, size_t every,
             to += step;
         memcpy(to, rgb + i * 3, 3);
     }
+}
+
+bool
+oriel_canvas_cancelled(oriel_canvas *canvas, size_t n_pixels)
+{
+    canvas->unasked += n_pixels;
+    if (canvas->unasked < PIXELS_A_QUESTION)
+        return false;
+    canvas->unasked = 0;
+    return oriel_cancelled(canvas->hooks);
 }
 
 void

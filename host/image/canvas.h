@@ -19,6 +19,7 @@ typedef struct oriel_canvas {
     uint8_t *band;            /* rows that wait to be turned; NULL: none do */
     size_t band_y, n_band;    /* first of them, and how many */
     const oriel_hooks *hooks;
+    size_t unasked; /* pixels of work since the caller was asked to go on */
 } oriel_canvas;
 
 /* 'width' and 'height' as stored, both below 2^31; 'rgb' is what the caller
@@ -34,6 +35,10 @@ void oriel_canvas_end(
 uint8_t *oriel_canvas_row(oriel_canvas *canvas, size_t y);
 /* After the last row: turn the rows that still wait. */
 void oriel_canvas_flush(oriel_canvas *canvas);
+
+/* After work on 'n_pixels': whether the caller's hook wants it to stop.  It is
+   asked about once a millisecond. */
+bool oriel_canvas_cancelled(oriel_canvas *canvas, size_t n_pixels);
 
 /* Pixels of one stored row, from column 'x' on, every 'every' columns. */
 void oriel_canvas_scatter(oriel_canvas *canvas, size_t x, size_t y,

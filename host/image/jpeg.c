@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "image/convert.h"
+#include "image/file.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -171,7 +172,7 @@ read_rows(decoder *d)
         if (d->jpeg->components == 1)
             oriel_convert_grey(rgb, d->row, width);
         else if (d->jpeg->components == 3)
-            oriel_convert_rgb(rgb, d->row, width, 1);
+            oriel_convert_rgb(rgb, d->row, width);
         else
             oriel_convert_inverted_cmyk(rgb, d->row, width);
     }
@@ -256,36 +257,28 @@ run(decoder *d)
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
-    oriel_jpeg jpeg;
-    decoder *d = NULL;
-    oriel_status status = oriel_jpeg_read_markers(&jpeg, job);
+    const oriel_jpeg *jpeg = &file->jpeg;
+    const oriel_image_job *job = jpeg->job;
+    decoder *d = oriel_calloc(&job->hooks, 1, sizeof(*d));
+    oriel_status status;
 
-    if (status)
-        goto unwind;
-    d = oriel_calloc(&job->hooks, 1, sizeof(*d));
-    if (!d) {
-        status = oriel_fail_memory(job->err, sizeof(*d), "the JPEG decoder");
-        goto unwind;
-    }
+    if (!d)
+        return oriel_fail_memory(job->err, sizeof(*d), "the JPEG decoder");
     d->job = job;
-    d->jpeg = &jpeg;
+    d->jpeg = jpeg;
     d->canvas = canvas;
-    d->row = oriel_alloc(&job->hooks, 4 * (size_t)jpeg.width);
-    if (!d->row) {
-        status = oriel_fail_memory(job->err, 4 * (size_t)jpeg.width,
+    d->row = oriel_alloc(&job->hooks, 4 * (size_t)jpeg->width);
+    if (d->row) {
+        status = run(d);
+        jpeg_destroy_decompress(&d->cinfo);
+    } else {
+        status = oriel_fail_memory(job->err, 4 * (size_t)jpeg->width,
                                    "a row of pixels");
-        goto unwind;
     }
-    status = run(d);
-    jpeg_destroy_decompress(&d->cinfo);
-
-unwind:
-    if (d)
-        oriel_free(&job->hooks, d->row);
+    oriel_free(&job->hooks, d->row);
     oriel_free(&job->hooks, d);
-    oriel_metadata_end(&jpeg.metadata);
     return status;
 }
 
@@ -296,26 +289,33 @@ accepts(const uint8_t *bytes, size_t n_bytes)
 }
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
-    oriel_jpeg jpeg;
-    oriel_status status = oriel_jpeg_read_markers(&jpeg, job);
+    oriel_jpeg *jpeg = &file->jpeg;
+    oriel_status status = oriel_jpeg_read_markers(jpeg, job);
 
     if (!status && job->orient)
-        status = oriel_metadata_orientation(&jpeg.metadata,
+        status = oriel_metadata_orientation(&jpeg->metadata,
                                             &header->orientation, job->err);
-    header->width = jpeg.width;
-    header->height = jpeg.height;
-    header->channels = jpeg.components;
+    header->width = jpeg->width;
+    header->height = jpeg->height;
+    header->channels = jpeg->components;
     header->bit_depth = 8;
-    oriel_metadata_end(&jpeg.metadata);
     return status;
+}
+
+static void
+close_file(oriel_image_file *file)
+{
+    oriel_metadata_end(&file->jpeg.metadata);
 }
 
 const oriel_image_format oriel_format_jpeg = {
     .name = "JPEG",
     .code = ORIEL_IMAGE_JPEG,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = close_file,
 };

@@ -12,6 +12,7 @@
 #include "image/metadata.h"
 
 typedef struct oriel_jpeg {
+    const oriel_image_job *job;
     uint32_t width, height;
     int32_t components; /* 1, 3 or 4 */
     oriel_metadata metadata;

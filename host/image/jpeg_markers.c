@@ -287,7 +287,7 @@ oriel_jpeg_read_markers(oriel_jpeg *jpeg, const oriel_image_job *job)
     walk w = {.job = job, .jpeg = jpeg, .at = 2};
     int marker = 0;
 
-    memset(jpeg, 0, sizeof(*jpeg));
+    jpeg->job = job;
     jpeg->metadata.hooks = &job->hooks;
     while (marker != M_SOS) {
         if (!next_marker(&w, &marker))

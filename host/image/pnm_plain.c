@@ -86,7 +86,7 @@ put_sample(plain *p, uint8_t sample)
         return;
     uint8_t *rgb = oriel_canvas_row(p->canvas, p->y++);
     if (p->pnm->channels == 3)
-        oriel_convert_rgb(rgb, p->row, width, 1);
+        oriel_convert_rgb(rgb, p->row, width);
     else
         oriel_convert_grey(rgb, p->row, width);
     p->n_row = 0;
@@ -170,9 +170,9 @@ read_all(plain *p)
 }
 
 oriel_status
-oriel_pnm_read_plain(const oriel_image_job *job, const oriel_pnm *pnm,
-                     oriel_canvas *canvas)
+oriel_pnm_read_plain(const oriel_pnm *pnm, oriel_canvas *canvas)
 {
+    const oriel_image_job *job = pnm->job;
     plain p = {.job = job, .pnm = pnm, .canvas = canvas, .at = pnm->data};
     size_t left = job->n_bytes - pnm->data;
     size_t n_text = (left < BLOCK_BYTES ? left : BLOCK_BYTES) + LONGEST_TOKEN;

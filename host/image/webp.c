@@ -5,9 +5,10 @@
  * Also for still pictures: it alone composites the first frame of an animation
  * on its canvas, and its idea of a valid file is the reference's.
  */
-#include "image/format.h"
+#include "image/webp.h"
 
 #include "base/fail.h"
+#include "image/file.h"
 
 #include <string.h>
 
@@ -53,38 +54,48 @@ has_alpha(const oriel_image_job *job)
 }
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
     WebPData data = {job->bytes, job->n_bytes};
     oriel_metadata metadata = {.hooks = &job->hooks};
-    WebPDemuxer *demuxer = WebPDemux(&data);
+    oriel_webp *webp = &file->webp;
     oriel_status status;
 
-    if (!demuxer)
+    webp->job = job;
+    webp->demuxer = WebPDemux(&data);
+    if (!webp->demuxer)
         return oriel_fail(job->err, ORIEL_ERR_INPUT,
                           "WebP: truncated or malformed");
-    header->width = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_WIDTH);
-    header->height = WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT);
-    header->has_alpha = has_alpha(job);
+    webp->has_alpha = has_alpha(job);
+    header->width = WebPDemuxGetI(webp->demuxer, WEBP_FF_CANVAS_WIDTH);
+    header->height = WebPDemuxGetI(webp->demuxer, WEBP_FF_CANVAS_HEIGHT);
+    header->has_alpha = webp->has_alpha;
     header->channels = header->has_alpha ? 4 : 3;
     header->bit_depth = 8;
     status = oriel_image_check_size(job, "WebP", header->width, header->height);
     if (!status && job->orient) {
-        read_chunk(demuxer, &metadata, &metadata.exif, "EXIF");
-        read_chunk(demuxer, &metadata, &metadata.xmp, "XMP ");
+        read_chunk(webp->demuxer, &metadata, &metadata.exif, "EXIF");
+        read_chunk(webp->demuxer, &metadata, &metadata.xmp, "XMP ");
         status = oriel_metadata_orientation(&metadata, &header->orientation,
                                             job->err);
     }
-    WebPDemuxDelete(demuxer);
     return status;
 }
 
-static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+static void
+close_file(oriel_image_file *file)
 {
+    WebPDemuxDelete(file->webp.demuxer);
+}
+
+static oriel_status
+decode(oriel_image_file *file, oriel_canvas *canvas)
+{
+    const oriel_image_job *job = file->webp.job;
     WebPData data = {job->bytes, job->n_bytes};
     WebPAnimDecoder *decoder = WebPAnimDecoderNew(&data, NULL);
-    bool white = job->white && has_alpha(job);
+    bool white = job->white && file->webp.has_alpha;
     oriel_status status = ORIEL_OK;
     uint8_t *rgba = NULL;
     WebPAnimInfo info;
@@ -110,8 +121,7 @@ decode(const oriel_image_job *job, oriel_canvas *canvas)
     }
     for (size_t y = 0; y < canvas->height; y++)
         oriel_convert_rgba(oriel_canvas_row(canvas, y),
-                           rgba + y * canvas->width * 4, canvas->width, 1,
-                           white);
+                           rgba + y * canvas->width * 4, canvas->width, white);
     oriel_canvas_flush(canvas);
 
 unwind:
@@ -122,21 +132,29 @@ unwind:
 #else
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
+    (void)file;
     (void)header;
     return oriel_fail(job->err, ORIEL_ERR_UNSUPPORTED,
                       "WebP: this build has no decoder for it; expected PNG, "
                       "JPEG or PNM");
 }
 
+/* Never called: open has failed. */
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
-    oriel_image_header header;
-
+    (void)file;
     (void)canvas;
-    return probe(job, &header);
+    return ORIEL_ERR_UNSUPPORTED;
+}
+
+static void
+close_file(oriel_image_file *file)
+{
+    (void)file;
 }
 
 #endif
@@ -145,6 +163,7 @@ const oriel_image_format oriel_format_webp = {
     .name = "WebP",
     .code = ORIEL_IMAGE_WEBP,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = close_file,
 };
