@@ -177,6 +177,8 @@ decode(oriel_image_file *file, const oriel_image_job *job,
     oriel_canvas canvas;
     oriel_status status;
 
+    if (oriel_cancelled(&job->hooks))
+        return oriel_image_fail_cancelled(job);
     if (!oriel_canvas_init(&canvas, rgb, pitch, header->width, header->height,
                            header->orientation, &job->hooks))
         return oriel_fail(job->err, ORIEL_ERR_MEMORY,

@@ -156,6 +156,11 @@ read_binary(const oriel_pnm *pnm, oriel_canvas *canvas)
         return oriel_fail_memory(job->err, n_samples, "a row of pixels");
     for (size_t y = 0; y < pnm->height; y++, bytes += line) {
         const uint8_t *row = bytes;
+
+        if (oriel_canvas_cancelled(canvas, pnm->width)) {
+            oriel_free(&job->hooks, samples);
+            return oriel_image_fail_cancelled(job);
+        }
         if (pnm->max_value != 255) {
             read_samples(pnm, bytes, samples);
             row = samples;

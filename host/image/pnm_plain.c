@@ -159,6 +159,8 @@ read_all(plain *p)
     oriel_status status = ORIEL_OK;
 
     while (!status && !is_complete(p)) {
+        if (oriel_cancelled(&p->job->hooks))
+            return oriel_image_fail_cancelled(p->job);
         bool more = read_block(p);
         if (!more && p->n_text == 0)
             return oriel_fail(p->job->err, ORIEL_ERR_INPUT,
