@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* A turned row is a column of the result: gathering this many rows makes runs
@@ -92,6 +93,15 @@ oriel_canvas_row(oriel_canvas *canvas, size_t y)
     if (canvas->n_band == 0)
         canvas->band_y = y;
     return canvas->band + canvas->n_band++ * canvas->width * 3;
+}
+
+uint8_t *
+oriel_canvas_direct(const oriel_canvas *canvas, size_t x, size_t y, int *pitch)
+{
+    if (canvas->step_x != 3 || canvas->step_y < 0 || canvas->step_y > INT_MAX)
+        return NULL;
+    *pitch = (int)canvas->step_y;
+    return place(canvas, x, y);
 }
 
 void

@@ -33,6 +33,10 @@ void oriel_canvas_end(
 /* Where to write stored row 'y', [width, 3]; rows are asked for in rising
    order.  The pointer is good until the next call. */
 uint8_t *oriel_canvas_row(oriel_canvas *canvas, size_t y);
+/* Stored pixel (x, y) in the caller's buffer, and 'pitch' bytes from there to
+   the next row; NULL: rows are turned, or the pitch is more than an int. */
+uint8_t *oriel_canvas_direct(const oriel_canvas *canvas, size_t x, size_t y,
+                             int *pitch);
 /* After the last row: turn the rows that still wait. */
 void oriel_canvas_flush(oriel_canvas *canvas);
 
