@@ -42,7 +42,7 @@ typedef struct oriel_image_options {
     int32_t alpha;
     int32_t ignore_orientation; /* non-zero: EXIF and XMP do not rotate */
     int32_t reserved;
-    int64_t max_pixels; /* default ORIEL_IMAGE_MAX_PIXELS; checked on the
+    int64_t max_pixels;       /* default ORIEL_IMAGE_MAX_PIXELS; checked on the
                            header, before anything is allocated */
     const oriel_hooks *hooks; /* alloc and free serve all but libjpeg and
                                  libwebp; cancel stops a decode within
@@ -62,10 +62,12 @@ typedef struct oriel_image_info {
     int32_t channels;      /* as stored: 1 grey or palette, 2, 3, 4 */
     int32_t bit_depth;     /* as stored: 1, 2, 4, 8, 16 */
     int32_t has_alpha;     /* an alpha band or a transparent colour */
+    int64_t decode_bytes;  /* the most host memory that a decode takes besides
+                              the file and 'rgb', libraries' included */
 } oriel_image_info;
 #define ORIEL_IMAGE_INFO_INIT \
     { \
-        sizeof(oriel_image_info), 0, 0, 0, 0, 0, 0, 0 \
+        sizeof(oriel_image_info), 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 /*

@@ -14,6 +14,19 @@ enum { BAND_ROWS = 32 };
 /* Every decoder makes some 100 pixels a microsecond. */
 enum { PIXELS_A_QUESTION = 65536 };
 
+/* Columns of the result run from left to right. */
+static bool
+keeps_rows(int32_t orientation)
+{
+    return orientation == 1 || orientation == 4;
+}
+
+uint64_t
+oriel_canvas_bytes(size_t width, int32_t orientation)
+{
+    return keeps_rows(orientation) ? 0 : (uint64_t)BAND_ROWS * width * 3;
+}
+
 bool
 oriel_canvas_init(oriel_canvas *canvas, uint8_t *rgb, size_t pitch,
                   size_t width, size_t height, int32_t orientation,
@@ -42,7 +55,7 @@ oriel_canvas_init(oriel_canvas *canvas, uint8_t *rgb, size_t pitch,
         canvas->origin += (ptrdiff_t)(height - 1) * canvas->step_y;
         canvas->step_y = -canvas->step_y;
     }
-    if (canvas->step_x != 3) {
+    if (!keeps_rows(orientation)) {
         canvas->band = oriel_alloc(hooks, BAND_ROWS * width * 3);
         return canvas->band != NULL;
     }

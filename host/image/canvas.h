@@ -27,6 +27,8 @@ typedef struct oriel_canvas {
 bool oriel_canvas_init(oriel_canvas *canvas, uint8_t *rgb, size_t pitch,
                        size_t width, size_t height, int32_t orientation,
                        const oriel_hooks *hooks);
+/* The memory that such a canvas takes. */
+uint64_t oriel_canvas_bytes(size_t width, int32_t orientation);
 void oriel_canvas_end(
     oriel_canvas *canvas); /* frees; NULLs and zeros are fine */
 

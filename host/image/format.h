@@ -30,6 +30,9 @@ typedef struct oriel_image_header {
     int32_t orientation; /* 1..8; 1 when the job does not orient */
     int32_t channels, bit_depth;
     bool has_alpha;
+    /* The most host memory that open and decode take together, that of the
+       libraries too, but not the canvas's. */
+    uint64_t decode_bytes;
 } oriel_image_header;
 
 /* What open found; file.h has a member for each format. */

@@ -136,6 +136,9 @@ oriel_image_probe(const void *bytes, size_t n_bytes,
     found.channels = header.channels;
     found.bit_depth = header.bit_depth;
     found.has_alpha = header.has_alpha;
+    found.decode_bytes =
+        (int64_t)(header.decode_bytes +
+                  oriel_canvas_bytes(header.width, header.orientation));
     status =
         oriel_info_store(info, &found, sizeof(found), sizeof(oriel_image_info),
                          "oriel_image_info", err);

@@ -23,7 +23,7 @@
 
 #include <jerror.h>
 
-enum { PORTION_BYTES = 65536 };
+enum { PORTION_BYTES = 65536, READER_BYTES = 1 << 17, ROWS_OF_BLOCKS = 4 };
 
 /*
  * Progressive files have some 10 scans, each a pass over all blocks of its
@@ -325,6 +325,22 @@ accepts(const uint8_t *bytes, size_t n_bytes)
     return n_bytes >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
 }
 
+/*
+ * libjpeg's rows: it holds some rows of blocks of each component, and what it
+ * makes of them; all coefficients, of 2 bytes, when they come in many scans.
+ */
+static uint64_t
+decode_bytes(const oriel_jpeg *jpeg)
+{
+    uint64_t width = jpeg->width + 8 * MAX_SAMP_FACTOR;
+    uint64_t rows = ROWS_OF_BLOCKS * DCTSIZE * (uint64_t)jpeg->highest;
+    uint64_t bytes = width * (uint64_t)jpeg->components * rows + 4 * width;
+
+    if (jpeg->many_scans)
+        bytes += jpeg->n_blocks * (2 * DCTSIZE2 + 1);
+    return bytes + 2 * jpeg->metadata.exif.n_bytes + READER_BYTES;
+}
+
 static oriel_status
 open_file(oriel_image_file *file, const oriel_image_job *job,
           oriel_image_header *header)
@@ -339,6 +355,7 @@ open_file(oriel_image_file *file, const oriel_image_job *job,
     header->height = jpeg->height;
     header->channels = jpeg->components;
     header->bit_depth = 8;
+    header->decode_bytes = decode_bytes(jpeg);
     return status;
 }
 

@@ -307,6 +307,9 @@ open_file(oriel_image_file *file, const oriel_image_job *job,
     if (!status && job->orient)
         status = oriel_metadata_orientation(&png->metadata,
                                             &header->orientation, job->err);
+    if (!status)
+        header->decode_bytes =
+            oriel_png_text_room(png) + oriel_png_decode_room(png);
     header->width = png->width;
     header->height = png->height;
     header->channels = channels[png->colour];

@@ -63,7 +63,11 @@ __attribute__((format(printf, 3, 4))) oriel_status oriel_png_bad_chunk(
 oriel_status oriel_png_read_text(oriel_png *png, const oriel_png_chunk *chunk);
 void oriel_png_end_texts(oriel_png *png);
 
+/* Memory for texts, from now on. */
+uint64_t oriel_png_text_room(const oriel_png *png);
+
 /* png_decode.c */
+uint64_t oriel_png_decode_room(const oriel_png *png);
 oriel_status oriel_png_decode(const oriel_png *png, oriel_canvas *canvas);
 
 #endif /* ORIEL_IMAGE_PNG_H */

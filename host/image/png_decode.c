@@ -19,7 +19,7 @@
 
 #include <png.h>
 
-enum { PORTION_BYTES = 65536, MAX_COLOURS = 256 };
+enum { PORTION_BYTES = 65536, MAX_COLOURS = 256, READER_BYTES = 65536 };
 
 /* Pillow's limit on a row, in bits. */
 #define LONGEST_ROW ((uint64_t)INT32_MAX - 7)
@@ -351,6 +351,20 @@ check_limits(const oriel_png *png)
                                    "%u entries, expected at most %d",
                                    count_alphas(png), MAX_COLOURS);
     return ORIEL_OK;
+}
+
+/* Two rows of libpng's, as wide as any of its steps makes them, and one of an
+   interlaced picture; its structs and zlib's. */
+uint64_t
+oriel_png_decode_room(const oriel_png *png)
+{
+    static const uint64_t samples[] = {1, 0, 3, 4, 2, 0, 4};
+    uint64_t bits = samples[png->colour] *
+                    (png->bit_depth < 8 ? 8 : (uint64_t)png->bit_depth);
+    uint64_t row = ((uint64_t)png->width + 8) * bits / 8 + 64;
+
+    return 2 * row + (is_interlaced(png) ? 3 * (uint64_t)png->width : 0) +
+           READER_BYTES;
 }
 
 oriel_status

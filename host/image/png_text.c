@@ -67,6 +67,16 @@ oriel_png_end_texts(oriel_png *png)
     oriel_free(&png->job->hooks, png->inflated);
 }
 
+uint64_t
+oriel_png_text_room(const oriel_png *png)
+{
+    /* The last text, a stream, two texts that are kept, and the bytes of the
+       raw profile. */
+    uint64_t inflated = png->zip.zalloc ? 3 * (uint64_t)TEXT_LIMIT + 65536 : 0;
+
+    return inflated + png->metadata.raw_profile.n_bytes / 2;
+}
+
 static oriel_status
 count_bytes(oriel_png *png, size_t n_bytes)
 {

@@ -13,6 +13,9 @@
 
 enum { LONGEST_TOKEN = 10 };
 
+/* What rounding and the allocator add. */
+enum { ALLOCATIONS_BYTES = 1024 };
+
 bool
 oriel_pnm_is_space(uint8_t c)
 {
@@ -194,6 +197,10 @@ open_file(oriel_image_file *file, const oriel_image_job *job,
     header->height = pnm->height;
     header->channels = pnm->channels;
     header->bit_depth = pnm->max_value > 255 ? 16 : pnm->max_value > 1 ? 8 : 1;
+    header->decode_bytes = pnm->kind < 4
+                               ? oriel_pnm_plain_bytes(pnm)
+                               : (uint64_t)pnm->width * (uint64_t)pnm->channels;
+    header->decode_bytes += ALLOCATIONS_BYTES;
     return status;
 }
 

@@ -171,13 +171,27 @@ read_all(plain *p)
     return status;
 }
 
+/* A block and what the one before left of a token. */
+static size_t
+text_bytes(const oriel_pnm *pnm)
+{
+    size_t left = pnm->job->n_bytes - pnm->data;
+
+    return (left < BLOCK_BYTES ? left : BLOCK_BYTES) + LONGEST_TOKEN;
+}
+
+uint64_t
+oriel_pnm_plain_bytes(const oriel_pnm *pnm)
+{
+    return text_bytes(pnm) + (uint64_t)pnm->width * (uint64_t)pnm->channels;
+}
+
 oriel_status
 oriel_pnm_read_plain(const oriel_pnm *pnm, oriel_canvas *canvas)
 {
     const oriel_image_job *job = pnm->job;
     plain p = {.job = job, .pnm = pnm, .canvas = canvas, .at = pnm->data};
-    size_t left = job->n_bytes - pnm->data;
-    size_t n_text = (left < BLOCK_BYTES ? left : BLOCK_BYTES) + LONGEST_TOKEN;
+    size_t n_text = text_bytes(pnm);
     size_t n_row = (size_t)pnm->width * (size_t)pnm->channels;
     oriel_status status;
 

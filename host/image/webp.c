@@ -14,6 +14,7 @@
 #include "image/file.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -35,6 +36,11 @@ accepts(const uint8_t *bytes, size_t n_bytes)
 /* The data come in portions, so that a decode can be stopped.  A lossless
    decoder that runs out of data repeats up to 8 rows, or all of its tables. */
 enum { LOSSY_PORTIONS = 256, LOSSLESS_PORTIONS = 16, LEAST_PORTION = 4096 };
+
+/* Of memory: fixed parts, a column of a lossy picture, and the part of a group
+   of codes that is written to. */
+enum { READER_BYTES = 1 << 17, COLUMN_BYTES = 160, GROUP_BYTES = 6144 };
+enum { GROUP_BITS = 20 };
 
 typedef struct decoder {
     const oriel_webp *webp;
@@ -78,6 +84,65 @@ read_orientation(const oriel_webp *webp, int32_t *orientation)
     return oriel_metadata_orientation(&metadata, orientation, webp->job->err);
 }
 
+/*
+ * What libwebp takes for a frame.  Lossless: pixels of 4 bytes, with 16 rows
+ * more, and tables.  Lossy: rows of macroblocks, and of alpha, which comes
+ * lossless, a byte more for each pixel.
+ */
+static uint64_t
+frame_bytes(const WebPIterator *frame)
+{
+    uint64_t width = (uint64_t)frame->width, height = (uint64_t)frame->height;
+    const uint8_t *bytes = frame->fragment.bytes;
+    bool lossless = memcmp(bytes, "VP8L", 4) == 0;
+    bool alpha = memcmp(bytes, "ALPH", 4) == 0;
+    uint64_t n = READER_BYTES;
+
+    if (lossless || alpha)
+        n += 4 * width * (height + 17);
+    if (!lossless)
+        n += COLUMN_BYTES * (width + 15);
+    return n + (alpha ? width * height : 0);
+}
+
+/*
+ * The lossless decoder's tables: 5 codes a group, each of 256 entries at least,
+ * and as few as 4 bits of the file.  Up to 65536 groups.
+ */
+static uint64_t
+table_bytes(const WebPIterator *frame)
+{
+    const uint8_t *bytes = frame->fragment.bytes;
+    uint64_t n_bytes = 0;
+
+    if (memcmp(bytes, "VP8L", 4) == 0)
+        n_bytes = frame->fragment.size;
+    else if (memcmp(bytes, "ALPH", 4) == 0)
+        n_bytes = (uint64_t)bytes[4] | (uint64_t)bytes[5] << 8 |
+                  (uint64_t)bytes[6] << 16 | (uint64_t)bytes[7] << 24;
+    uint64_t n_groups = n_bytes * 8 / GROUP_BITS;
+
+    return GROUP_BYTES * (n_groups < 65536 ? n_groups : 65536);
+}
+
+/* The demuxer keeps some bytes for each chunk that is no pixels. */
+static uint64_t
+decode_bytes(const oriel_webp *webp, const oriel_image_header *header)
+{
+    bool alpha = webp->job->white && webp->has_alpha;
+    uint64_t pixel = alpha ? 4 : header->orientation != 1 ? 3 : 0;
+    uint64_t n = READER_BYTES;
+    WebPIterator frame;
+
+    if (!WebPDemuxGetFrame(webp->demuxer, 1, &frame))
+        return n;
+    n += 4 * (uint64_t)(webp->job->n_bytes - frame.fragment.size);
+    n += pixel * (uint64_t)frame.width * (uint64_t)frame.height;
+    n += frame_bytes(&frame) + table_bytes(&frame);
+    WebPDemuxReleaseIterator(&frame);
+    return n;
+}
+
 static oriel_status
 open_file(oriel_image_file *file, const oriel_image_job *job,
           oriel_image_header *header)
@@ -102,6 +167,7 @@ open_file(oriel_image_file *file, const oriel_image_job *job,
     status = oriel_image_check_size(job, "WebP", header->width, header->height);
     if (!status && job->orient)
         status = read_orientation(webp, &header->orientation);
+    header->decode_bytes = decode_bytes(webp, header);
     return status;
 }
 
@@ -214,6 +280,18 @@ fill_around(const decoder *d)
         oriel_canvas_fill(d->canvas, d->alpha ? white : black);
 }
 
+/* libwebp copes badly without memory, so it is asked for what it needs in any
+   case before it runs. */
+static bool
+has_room(const WebPIterator *frame)
+{
+    /* volatile: a pair of malloc and free alone is optimised away. */
+    void *volatile room = malloc(frame_bytes(frame));
+
+    free(room);
+    return room != NULL;
+}
+
 static oriel_status
 run(decoder *d)
 {
@@ -225,6 +303,8 @@ run(decoder *d)
     status = prepare_rows(d, &buffer);
     if (status)
         return status;
+    if (!has_room(&d->frame))
+        return fail(job, VP8_STATUS_OUT_OF_MEMORY, "");
     fill_around(d);
     errno = 0;
     d->reader = WebPINewDecoder(&buffer);

@@ -8,11 +8,15 @@
 #include "oriel_image.h"
 #include "support/suite.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#ifdef ORIEL_WEBP
+#include <webp/encode.h>
+#endif
 #include <zlib.h>
 
 enum { MIB = 1 << 20, TELL_MS = 100 };
@@ -183,6 +187,33 @@ make_pnm(const char *head, size_t n_bytes)
     return f;
 }
 
+static file
+make_webp(bool lossless)
+{
+    file f = {NULL, 0, 0};
+#ifdef ORIEL_WEBP
+    enum { WIDTH = 1000, HEIGHT = 800 };
+    uint8_t *rgb = malloc(3 * (size_t)WIDTH * HEIGHT), *webp = NULL;
+    uint32_t noise = 1;
+
+    ck_assert_ptr_nonnull(rgb);
+    for (size_t i = 0; i < 3 * (size_t)WIDTH * HEIGHT; i++) {
+        noise = noise * 1664525u + 1013904223u;
+        rgb[i] = (uint8_t)(i / 977 + (noise >> 29));
+    }
+    size_t n = lossless
+                   ? WebPEncodeLosslessRGB(rgb, WIDTH, HEIGHT, 3 * WIDTH, &webp)
+                   : WebPEncodeRGB(rgb, WIDTH, HEIGHT, 3 * WIDTH, 80, &webp);
+    ck_assert_uint_gt(n, 0);
+    put(&f, webp, n);
+    WebPFree(webp);
+    free(rgb);
+#else
+    (void)lossless;
+#endif
+    return f;
+}
+
 /* ---- Time ----------------------------------------------------------------- */
 
 static double
@@ -328,17 +359,16 @@ START_TEST(scans_over_blocks_are_limited)
 }
 END_TEST
 
+/* All of the scans would take some 6 s, those that fit 0.1 s. */
 START_TEST(many_scans_are_quick)
 {
-    enum { SIDE = 4000 };
-    file f = make_jpeg(SIDE, 490);
+    file f = make_jpeg(4000, 490);
     double start = now();
     oriel_error err;
     watch w = {0};
 
     ck_assert_int_eq(decode(&f, &w, &err), ORIEL_ERR_INPUT);
-    ck_assert_double_lt(now() - start,
-                        1e-6 * (double)f.n_bytes + 10e-9 * SIDE * SIDE);
+    ck_assert_double_lt(now() - start, 1.5);
     free(f.bytes);
 }
 END_TEST
@@ -357,11 +387,17 @@ make_picture(int which)
         return make_pnm("P6 2000 1500 100 ", 9000000);
     case 3:
         return make_pnm("P1 3000 2000 ", 6000000);
-    default:
+    case 4:
         return make_text_bomb(&kinds[0], 60, MIB);
+    default:
+        return make_webp(which == 5);
     }
 }
+#ifdef ORIEL_WEBP
+enum { N_PICTURES = 7 };
+#else
 enum { N_PICTURES = 5 };
+#endif
 
 START_TEST(the_caller_is_asked)
 {
@@ -372,7 +408,7 @@ START_TEST(the_caller_is_asked)
     ck_assert_int_eq(decode(&f, &all, &err), ORIEL_OK);
     ck_assert_int_gt(all.calls, 5);
     ck_assert_double_lt(all.longest, 1e-3 * TELL_MS);
-    for (int stop_at = 1; stop_at < all.calls; stop_at += 1 + all.calls / 20) {
+    for (int stop_at = 1; stop_at < all.calls; stop_at += 1 + all.calls / 10) {
         watch w = {.stop_at = stop_at};
 
         ck_assert_int_eq(decode(&f, &w, &err), ORIEL_ERR_CANCELLED);

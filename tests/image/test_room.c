@@ -23,6 +23,7 @@
 
 #ifdef ORIEL_WEBP
 #include <webp/decode.h>
+#include <webp/encode.h>
 #endif
 #include <zlib.h>
 
@@ -250,6 +251,100 @@ START_TEST(any_allocation_may_fail)
 }
 END_TEST
 
+/* ---- oriel_image_info.decode_bytes ---------------------------------------------- */
+
+static int64_t
+probe_bytes(const corpus_file *file)
+{
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+
+    ck_assert_int_eq(
+        oriel_image_probe(file->bytes, file->n_bytes, NULL, &info, NULL),
+        ORIEL_OK);
+    return info.decode_bytes;
+}
+
+START_TEST(decode_bytes_are_enough)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < files.n_files; i++) {
+        const corpus_file *file = &files.files[i];
+        int64_t most;
+        outcome out;
+
+        if (file->results[3].width == 0)
+            continue;
+        out = decode(file, 0, false);
+        if (out.status)
+            continue;
+        n++;
+        most = probe_bytes(file);
+        if ((int64_t)out.peak > most)
+            ck_abort_msg("%s: %zu bytes, expected at most %lld", file->name,
+                         out.peak, (long long)most);
+    }
+    ck_assert_uint_gt(n, 500);
+}
+END_TEST
+
+/* A larger picture: 'a_pixel' bytes of memory for each pixel, and tables. */
+static void
+check_large(const char *name, const uint8_t *bytes, size_t n_bytes,
+            uint32_t width, uint32_t height, double a_pixel)
+{
+    corpus_file file = {.bytes = bytes, .n_bytes = n_bytes};
+    outcome out;
+
+    snprintf(file.name, sizeof(file.name), "%s", name);
+    file.results[3].width = width;
+    file.results[3].height = height;
+    out = decode(&file, 0, false);
+    if (out.status || (int64_t)out.peak > probe_bytes(&file) ||
+        (double)out.peak > a_pixel * width * height + 2.5e6)
+        ck_abort_msg("%s: status %d, %zu bytes, told %lld", name, out.status,
+                     out.peak, (long long)probe_bytes(&file));
+}
+
+#ifdef ORIEL_WEBP
+/* What libwebp itself holds of a lossless picture is 4 bytes a pixel, of a
+   lossy one nothing, of its alpha up to 5. */
+static const struct {
+    const char *name;
+    bool lossless, alpha;
+    double a_pixel;
+} webps[] = {
+    {"lossless", true, false, 4},
+    {"lossless with alpha", true, true, 8},
+    {"lossy", false, false, 0},
+    {"lossy with alpha", false, true, 9},
+};
+
+START_TEST(webp_takes_no_second_picture)
+{
+    enum { WIDTH = 1500, HEIGHT = 1200 };
+    uint8_t *rgba = calloc(4, (size_t)WIDTH * HEIGHT), *webp = NULL;
+    uint32_t noise = 1;
+
+    ck_assert_ptr_nonnull(rgba);
+    for (size_t i = 0; i < 4 * (size_t)WIDTH * HEIGHT; i++) {
+        noise = noise * 1664525u + 1013904223u;
+        rgba[i] = (uint8_t)(i / 977 + (noise >> 28));
+        if (i % 4 == 3 && !webps[_i].alpha)
+            rgba[i] = 255;
+    }
+    size_t n =
+        webps[_i].lossless
+            ? WebPEncodeLosslessRGBA(rgba, WIDTH, HEIGHT, 4 * WIDTH, &webp)
+            : WebPEncodeRGBA(rgba, WIDTH, HEIGHT, 4 * WIDTH, 80, &webp);
+    ck_assert_uint_gt(n, 0);
+    check_large(webps[_i].name, webp, n, WIDTH, HEIGHT, webps[_i].a_pixel);
+    WebPFree(webp);
+    free(rgba);
+}
+END_TEST
+#endif
+
 int
 main(void)
 {
@@ -260,6 +355,10 @@ main(void)
     files = corpus_load();
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, any_allocation_may_fail, 0, COUNT(names));
+    tcase_add_test(tcase, decode_bytes_are_enough);
+#ifdef ORIEL_WEBP
+    tcase_add_loop_test(tcase, webp_takes_no_second_picture, 0, COUNT(webps));
+#endif
     suite_add_tcase(suite, tcase);
     result = run_suite(suite);
     corpus_free(&files);
