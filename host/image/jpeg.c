@@ -333,7 +333,8 @@ static uint64_t
 decode_bytes(const oriel_jpeg *jpeg)
 {
     uint64_t width = jpeg->width + 8 * MAX_SAMP_FACTOR;
-    uint64_t rows = ROWS_OF_BLOCKS * DCTSIZE * (uint64_t)jpeg->highest;
+    uint64_t rows =
+        (uint64_t)ROWS_OF_BLOCKS * DCTSIZE * (uint64_t)jpeg->highest;
     uint64_t bytes = width * (uint64_t)jpeg->components * rows + 4 * width;
 
     if (jpeg->many_scans)
