@@ -35,7 +35,7 @@
  *
  * Error    none: integers.
  *
- * In plain C: host/plan/windows.c, tests/kernels/segments.c.
+ * In plain C: host/plan/windows.c, tests/support/segments.c.
  */
 #include "ops.h"
 

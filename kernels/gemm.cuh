@@ -37,7 +37,7 @@
  *          of the depth, s being the exact sum before them.  An mma may add two
  *          groups of eight products and the accumulator, each of the nine cut at
  *          2^-24 of the largest, and the sum toward zero: 9 + 2 a group
- *          (tests/sim/tensor_core.hpp).  Adding a bias adds 2^-23 |exact|; below
+ *          (sim/tensor_core.hpp).  Adding a bias adds 2^-23 |exact|; below
  *          that is part of d.
  */
 #pragma once

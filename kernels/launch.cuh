@@ -3,7 +3,7 @@
  * launch.cuh - starting a kernel, without <<<>>>
  *
  * Grids and blocks are one-dimensional, so no limit of 65,535 is ever met.
- * tests/sim/include/launch.cuh is its twin.
+ * sim/include/launch.cuh is its twin.
  */
 #pragma once
 

@@ -2,7 +2,7 @@
 /*
  * ptx.cuh - the hardware, one inline function an instruction
  *
- * The only place with inline PTX.  tests/sim/ptx_sim.hpp declares the same
+ * The only place with inline PTX.  sim/ptx_sim.hpp declares the same
  * functions for the simulated GPU; kernels include <ptx.cuh> and never ask which
  * of the two they got.  Whatever touches or orders memory is volatile and
  * clobbers memory, so that the compiler moves nothing across it.

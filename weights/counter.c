@@ -2,7 +2,7 @@
 /* counter.c - random numbers by place instead of by turn */
 #include "weights/counter.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "base/processor.h"
 
 uint64_t

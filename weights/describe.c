@@ -4,8 +4,8 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "cli/json_text.h"
-#include "cli/whole_file.h"
+#include "files/json_text.h"
+#include "files/whole_file.h"
 
 #include <jansson.h>
 #include <stdarg.h>

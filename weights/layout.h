@@ -3,7 +3,7 @@
 #ifndef ORIEL_WEIGHTS_LAYOUT_H
 #define ORIEL_WEIGHTS_LAYOUT_H
 
-#include "cli/safetensors_writer.h"
+#include "files/safetensors_writer.h"
 #include "model/manifest.h"
 #include "weights/synth.h"
 

@@ -2,7 +2,7 @@
 /* op.c - operands, one run, one check */
 #include "op.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "measure.h"
 
 #include <math.h>

@@ -2,8 +2,8 @@
 /* op_attention.c - the ops that are no products: norm, rope, attention */
 #include "op.h"
 
-#include "kernels/segments.h"
 #include "oracle/oracle.h"
+#include "support/segments.h"
 
 #include <math.h>
 #include <stdlib.h>

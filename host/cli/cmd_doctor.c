@@ -5,10 +5,10 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/exits.h"
-#include "cli/json_text.h"
 #include "cli/limits.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "files/json_text.h"
 #include "oriel.h"
 #include "oriel_image.h"
 

@@ -5,10 +5,10 @@
 #include "cli/command.h"
 #include "cli/encode_job.h"
 #include "cli/exits.h"
-#include "cli/json_text.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "files/json_text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

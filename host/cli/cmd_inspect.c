@@ -3,10 +3,10 @@
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/exits.h"
-#include "cli/json_text.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
+#include "files/json_text.h"
 #include "model/checkpoint.h"
 
 #include <inttypes.h>

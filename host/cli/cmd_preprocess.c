@@ -6,7 +6,6 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/exits.h"
-#include "cli/json_text.h"
 #include "cli/limits.h"
 #include "cli/loader.h"
 #include "cli/packed.h"
@@ -15,6 +14,7 @@
 #include "cli/settings.h"
 #include "cli/signals.h"
 #include "cli/text.h"
+#include "files/json_text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

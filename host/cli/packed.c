@@ -6,10 +6,10 @@
 
 #include "base/fail.h"
 #include "cli/exits.h"
-#include "cli/json_text.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
+#include "files/json_text.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -15,7 +15,7 @@
 #define ORIEL_CLI_PACKED_H
 
 #include "cli/inputs.h"
-#include "cli/safetensors_writer.h"
+#include "files/safetensors_writer.h"
 
 #include <jansson.h>
 

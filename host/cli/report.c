@@ -4,10 +4,10 @@
 
 #include "base/fail.h"
 #include "cli/exits.h"
-#include "cli/json_text.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "cli/text.h"
+#include "files/json_text.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 /*
  * attention_bf16.h - the two products of attention on bf16 operands
  *
- * Included by kernel_attention.c.  vdpbf16ps adds two products to each fp32
+ * Included by attention.c.  vdpbf16ps adds two products to each fp32
  * lane, so operands travel in pairs, a pair a 32-bit word: a packed key tile is
  * [group][head_dim / 2][GROUP keys] pairs along the head, a packed value tile
  * [key / 2][padded head_dim] pairs of keys.  What lies beyond the keys is zero.

@@ -2,7 +2,7 @@
 /*
  * attention_f32.h - the two products of attention on fp32 operands
  *
- * Included by kernel_attention.c.  A packed key tile is [group][head_dim]
+ * Included by attention.c.  A packed key tile is [group][head_dim]
  * [GROUP keys], so that one element of q meets a vector of keys; a packed value
  * tile is [key][padded head_dim].  What lies beyond the keys is zero.
  */

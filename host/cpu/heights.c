@@ -11,9 +11,9 @@
  */
 #include "cpu/context.h"
 
-#include "base/bfloat16.h"
 #include "base/checked.h"
 #include "base/fail.h"
+#include "base/half.h"
 #include "base/memory.h"
 
 #include <string.h>

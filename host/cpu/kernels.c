@@ -2,7 +2,7 @@
 /* kernels.c - the tables, one for each kind of processor */
 #include "cpu/kernels.h"
 
-#include "cpu/kernel_variants.h"
+#include "cpu/kernel_table.h"
 
 #define TABLE(variant, bf16, scratch) \
     { \

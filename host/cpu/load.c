@@ -9,8 +9,8 @@
  */
 #include "cpu/weights.h"
 
-#include "base/bfloat16.h"
 #include "base/fail.h"
+#include "base/half.h"
 #include "base/memory.h"
 #include "base/team.h"
 

@@ -7,7 +7,7 @@
  */
 #include "cpu/context.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include <string.h>
 
 /* ---- pixel_values ------------------------------------------------------- */

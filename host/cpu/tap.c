@@ -2,7 +2,7 @@
 /* tap.c - the residual stream as it stands, out in image order */
 #include "cpu/context.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include <string.h>
 
 void

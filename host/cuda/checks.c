@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 enum {
-    BLANK = 0xff /* NaN in every float format, and -1 */
+    POISON = 0xff /* NaN in every float format, and -1 */
 };
 
 /* ---- Create and destroy -------------------------------------------------- */
@@ -69,8 +69,8 @@ place_of(const oriel_cuda_checks *checks)
 }
 
 oriel_status
-oriel_cuda_enqueued(oriel_backend_context *c, cudaError_t error,
-                    const char *name, oriel_error *err)
+oriel_cuda_check_launch(oriel_backend_context *c, cudaError_t error,
+                        const char *name, oriel_error *err)
 {
     char call[160];
 
@@ -87,14 +87,14 @@ oriel_cuda_enqueued(oriel_backend_context *c, cudaError_t error,
 }
 
 oriel_status
-oriel_cuda_sent(oriel_backend_context *c, oriel_cuda_upload *upload,
-                oriel_error *err)
+oriel_cuda_finish_upload(oriel_backend_context *c, oriel_cuda_upload *upload,
+                         oriel_error *err)
 {
     oriel_error without_place;
     oriel_status status = oriel_cuda_upload_end(upload, &without_place);
 
-    return oriel_cuda_enqueued(c, upload->error,
-                               status ? upload->call : "cudaMemcpyAsync", err);
+    return oriel_cuda_check_launch(
+        c, upload->error, status ? upload->call : "cudaMemcpyAsync", err);
 }
 
 /* ---- Guards -------------------------------------------------------------- */
@@ -122,7 +122,7 @@ look_at_guard(oriel_backend_context *c, int part, int side, oriel_error *err)
     size_t damaged = 0;
 
     for (size_t i = 0; i < checks->guard_bytes; i++)
-        damaged += seen[i] != BLANK;
+        damaged += seen[i] != POISON;
     if (damaged == 0)
         return ORIEL_OK;
     return oriel_fail(err, ORIEL_ERR_FAULT,
@@ -145,7 +145,7 @@ check_guards(oriel_backend_context *c, oriel_error *err)
             error = cudaMemcpyAsync(
                 seen_of(checks, i / 2, i % 2), guard_of(checks, i / 2, i % 2),
                 checks->guard_bytes, cudaMemcpyDeviceToHost, c->stream);
-    status = oriel_cuda_enqueued(c, error, "reading guards", err);
+    status = oriel_cuda_check_launch(c, error, "reading guards", err);
     for (int i = 0; i < 2 * ORIEL_CUDA_PARTS && !status; i++)
         if (checks->memory[i / 2])
             status = look_at_guard(c, i / 2, i % 2, err);
@@ -155,17 +155,17 @@ check_guards(oriel_backend_context *c, oriel_error *err)
 /* ---- Lives --------------------------------------------------------------- */
 
 static cudaError_t
-blank(oriel_backend_context *c, int part)
+poison(oriel_backend_context *c, int part)
 {
     return cudaMemsetAsync(
-        c->checks.memory[part], BLANK,
+        c->checks.memory[part], POISON,
         c->checks.parts[part].bytes + 2 * c->checks.guard_bytes, c->stream);
 }
 
 /* Nobody is to find in its place what it held. */
 static oriel_status
-bury(oriel_backend_context *c, const bool dies[ORIEL_CUDA_PARTS],
-     oriel_error *err)
+release_parts(oriel_backend_context *c, const bool dies[ORIEL_CUDA_PARTS],
+              oriel_error *err)
 {
     oriel_cuda_checks *checks = &c->checks;
     cudaError_t error = cudaSuccess;
@@ -175,11 +175,11 @@ bury(oriel_backend_context *c, const bool dies[ORIEL_CUDA_PARTS],
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
         any = any || dies[i];
         if (dies[i] && error == cudaSuccess)
-            error = blank(c, i);
+            error = poison(c, i);
     }
     if (!any)
         return ORIEL_OK;
-    status = oriel_cuda_enqueued(c, error, "cudaMemsetAsync", err);
+    status = oriel_cuda_check_launch(c, error, "cudaMemsetAsync", err);
     if (status) /* nothing is given back that is still in use */
         (void)cudaStreamSynchronize(c->stream);
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
@@ -192,8 +192,8 @@ bury(oriel_backend_context *c, const bool dies[ORIEL_CUDA_PARTS],
 }
 
 static oriel_status
-bear(oriel_backend_context *c, const bool comes[ORIEL_CUDA_PARTS],
-     oriel_error *err)
+acquire_parts(oriel_backend_context *c, const bool comes[ORIEL_CUDA_PARTS],
+              oriel_error *err)
 {
     oriel_cuda_checks *checks = &c->checks;
     cudaError_t error = cudaSuccess;
@@ -213,9 +213,9 @@ bear(oriel_backend_context *c, const bool comes[ORIEL_CUDA_PARTS],
         checks->memory[i] = memory;
         oriel_cuda_point(&c->space, part,
                          checks->memory[i] + checks->guard_bytes);
-        error = blank(c, i);
+        error = poison(c, i);
     }
-    return oriel_cuda_enqueued(c, error, "cudaMemsetAsync", err);
+    return oriel_cuda_check_launch(c, error, "cudaMemsetAsync", err);
 }
 
 /* ---- A job, step by step ------------------------------------------------- */
@@ -254,8 +254,8 @@ oriel_cuda_begin_step(oriel_backend_context *c, oriel_cuda_step step,
         dies[i] = checks->memory[i] && !wanted;
         comes[i] = !checks->memory[i] && wanted;
     }
-    status = bury(c, dies, err);
-    return status ? status : bear(c, comes, err);
+    status = release_parts(c, dies, err);
+    return status ? status : acquire_parts(c, comes, err);
 }
 
 oriel_status
@@ -275,5 +275,5 @@ oriel_cuda_end_checks(oriel_backend_context *c)
 
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
         dies[i] = c->checks.memory[i] != NULL;
-    (void)bury(c, dies, &ignored);
+    (void)release_parts(c, dies, &ignored);
 }

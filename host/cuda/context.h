@@ -56,11 +56,12 @@ void *oriel_cuda_host_scratch(oriel_backend_context *context, size_t bytes);
  * a call; with checks on it has run when this returns.  The second is for what
  * was uploaded.
  */
-oriel_status oriel_cuda_enqueued(oriel_backend_context *context,
-                                 cudaError_t error, const char *name,
-                                 oriel_error *err);
-oriel_status oriel_cuda_sent(oriel_backend_context *context,
-                             oriel_cuda_upload *upload, oriel_error *err);
+oriel_status oriel_cuda_check_launch(oriel_backend_context *context,
+                                     cudaError_t error, const char *name,
+                                     oriel_error *err);
+oriel_status oriel_cuda_finish_upload(oriel_backend_context *context,
+                                      oriel_cuda_upload *upload,
+                                      oriel_error *err);
 /* Around a job and each of its steps; 'status' is the step's own.  A job that was
    begun is ended, whatever happens. */
 oriel_status oriel_cuda_begin_checks(oriel_backend_context *context,

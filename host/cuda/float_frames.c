@@ -206,5 +206,5 @@ oriel_cuda_send_float_frames(oriel_backend_context *c, oriel_error *err)
     oriel_cuda_upload_begin(&upload, &c->ring, c->stream, c->space.pixels);
     for (int64_t i = 0; i < c->job->plan->info.n_items; i++)
         put_item(c, &upload, &memory, i);
-    return oriel_cuda_sent(c, &upload, err);
+    return oriel_cuda_finish_upload(c, &upload, err);
 }

@@ -218,7 +218,7 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
                           (long long)plan->n_source_frames);
     if (error != cudaSuccess)
         return oriel_cuda_check(error, "resample_number", err);
-    return oriel_cuda_sent(c, &m->upload, err);
+    return oriel_cuda_finish_upload(c, &m->upload, err);
 }
 
 /* Host memory for the largest pair of axes and, behind it, the jobs. */
@@ -271,7 +271,7 @@ oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
     if (!status && c->job->input->memory == ORIEL_MEMORY_HOST)
         status = oriel_cuda_send_sources(c, err);
     if (!status)
-        status = oriel_cuda_enqueued(c, oriel_cuda_resample(&args, c->stream),
-                                     "resample", err);
+        status = oriel_cuda_check_launch(
+            c, oriel_cuda_resample(&args, c->stream), "resample", err);
     return status;
 }

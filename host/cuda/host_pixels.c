@@ -43,7 +43,7 @@ oriel_cuda_send_pixel_values(oriel_backend_context *c, oriel_error *err)
     if (status)
         return status;
     if (pinned)
-        return oriel_cuda_enqueued(
+        return oriel_cuda_check_launch(
             c,
             cudaMemcpyAsync(c->space.pixel_values, input->pixel_values, bytes,
                             cudaMemcpyHostToDevice, c->stream),
@@ -51,7 +51,7 @@ oriel_cuda_send_pixel_values(oriel_backend_context *c, oriel_error *err)
     oriel_cuda_upload_begin(&upload, &c->ring, c->stream,
                             c->space.pixel_values);
     oriel_cuda_upload_put(&upload, input->pixel_values, bytes);
-    return oriel_cuda_sent(c, &upload, err);
+    return oriel_cuda_finish_upload(c, &upload, err);
 }
 
 /* ---- Frames --------------------------------------------------------------- */
@@ -69,7 +69,8 @@ end_upload(sender *s, oriel_error *err)
     bool uploading = s->uploading;
 
     s->uploading = false;
-    return uploading ? oriel_cuda_sent(s->context, &s->upload, err) : ORIEL_OK;
+    return uploading ? oriel_cuda_finish_upload(s->context, &s->upload, err)
+                     : ORIEL_OK;
 }
 
 static oriel_status
@@ -81,7 +82,7 @@ copy_pinned(sender *s, const oriel_item *item, const void *from, size_t pitch,
 
     if (status)
         return status;
-    return oriel_cuda_enqueued(
+    return oriel_cuda_check_launch(
         s->context,
         cudaMemcpy2DAsync(s->to, line, from, pitch, line, (size_t)item->height,
                           cudaMemcpyHostToDevice, s->context->stream),

@@ -25,7 +25,7 @@ send_records(oriel_backend_context *c, oriel_error *err)
                             c->space.metadata.records);
     oriel_cuda_make_records(c->job->plan, c->weights->shapes.windows_fit,
                             put_record, &u);
-    return oriel_cuda_sent(c, &u, err);
+    return oriel_cuda_finish_upload(c, &u, err);
 }
 
 static oriel_status
@@ -36,7 +36,7 @@ send_rope(oriel_backend_context *c, oriel_error *err)
 
     oriel_cuda_upload_begin(&u, oriel_cuda_job_ring(c), c->stream, m->own_rope);
     oriel_cuda_put_rope(&u, &c->weights->network, m->n_positions);
-    return oriel_cuda_sent(c, &u, err);
+    return oriel_cuda_finish_upload(c, &u, err);
 }
 
 static oriel_status
@@ -64,9 +64,9 @@ expand(oriel_backend_context *c, oriel_error *err)
     };
 
     for (int i = 0; i < ORIEL_CUDA_WINDOW_CLASSES; i++)
-        args.windows_of[i] = m->census.windows_of[i];
-    return oriel_cuda_enqueued(c, oriel_cuda_expand_plan(&args, c->stream),
-                               "expand_plan", err);
+        args.windows_of[i] = m->counts.windows_of[i];
+    return oriel_cuda_check_launch(c, oriel_cuda_expand_plan(&args, c->stream),
+                                   "expand_plan", err);
 }
 
 oriel_status

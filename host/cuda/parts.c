@@ -24,18 +24,18 @@ static bool
 count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
            const oriel_cuda_shapes *s)
 {
-    oriel_cuda_census *census = &m->census;
+    oriel_cuda_work_counts *counts = &m->counts;
     int64_t most = INT32_MAX / s->heads;
 
-    oriel_cuda_count(census, plan, s->windows_fit);
-    m->n_packs = (int32_t)census->n_packs;
-    m->n_window_tiles = (int32_t)census->n_window_tiles;
-    m->n_frame_tiles = (int32_t)census->n_frame_tiles;
-    m->n_positions = census->longest_side > ORIEL_CUDA_ROPE_POSITIONS
-                         ? census->longest_side
+    oriel_cuda_count(counts, plan, s->windows_fit);
+    m->n_packs = (int32_t)counts->n_packs;
+    m->n_window_tiles = (int32_t)counts->n_window_tiles;
+    m->n_frame_tiles = (int32_t)counts->n_frame_tiles;
+    m->n_positions = counts->longest_side > ORIEL_CUDA_ROPE_POSITIONS
+                         ? counts->longest_side
                          : 0;
-    return census->n_packs <= most && census->n_window_tiles <= most &&
-           census->n_frame_tiles <= most;
+    return counts->n_packs <= most && counts->n_window_tiles <= most &&
+           counts->n_frame_tiles <= most;
 }
 
 #define IN(step) (UINT32_C(1) << ORIEL_STEP_##step)

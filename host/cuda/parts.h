@@ -47,7 +47,7 @@ typedef struct oriel_cuda_metadata {
     oriel_plan_record *records; /* [n_items] */
     float
         *own_rope; /* [n_positions, head_dim / 4] where the weights' is short */
-    oriel_cuda_census census;
+    oriel_cuda_work_counts counts;
     int32_t n_packs, n_window_tiles, n_frame_tiles, n_positions;
     /* The weights' tables, or our own; set by metadata.c. */
     const float *rope;     /* (cos, sin) [positions, head_dim / 4] */

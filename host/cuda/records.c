@@ -124,24 +124,24 @@ count_packs(const int32_t windows_of[ORIEL_CUDA_WINDOW_CLASSES])
 }
 
 void
-oriel_cuda_count(oriel_cuda_census *census, const oriel_plan *plan,
+oriel_cuda_count(oriel_cuda_work_counts *counts, const oriel_plan *plan,
                  bool windows_fit)
 {
-    *census = (oriel_cuda_census){.longest_side = 1};
+    *counts = (oriel_cuda_work_counts){.longest_side = 1};
     for (int64_t i = 0; i < plan->info.n_items; i++) {
         const int64_t *grid = &plan->info.grid_thw[3 * i];
         item_shape s = shape_of(plan, i);
 
-        census->n_frame_tiles += (int64_t)s.frames * frame_tiles(&s);
+        counts->n_frame_tiles += (int64_t)s.frames * frame_tiles(&s);
         if (windows_fit)
-            add_classes(census->windows_of, &s);
+            add_classes(counts->windows_of, &s);
         else
-            census->n_window_tiles += window_tiles(&s);
+            counts->n_window_tiles += window_tiles(&s);
         for (int j = 1; j < 3; j++)
-            if (grid[j] > census->longest_side)
-                census->longest_side = (int32_t)grid[j];
+            if (grid[j] > counts->longest_side)
+                counts->longest_side = (int32_t)grid[j];
     }
-    census->n_packs = count_packs(census->windows_of);
+    counts->n_packs = count_packs(counts->windows_of);
 }
 
 /* The first tile of each class, the longest first. */

@@ -16,15 +16,15 @@
 #include <stdbool.h>
 
 /* What there is of a plan to be worked on. */
-typedef struct oriel_cuda_census {
+typedef struct oriel_cuda_work_counts {
     int32_t windows_of[ORIEL_CUDA_WINDOW_CLASSES];
     int64_t n_packs, n_window_tiles; /* of windows that fit a pack, or do not */
     int64_t n_frame_tiles;
     int32_t longest_side; /* of a frame, in patches */
-} oriel_cuda_census;
+} oriel_cuda_work_counts;
 
 /* 'windows_fit': windows have at most 64 patches. */
-void oriel_cuda_count(oriel_cuda_census *census, const oriel_plan *plan,
+void oriel_cuda_count(oriel_cuda_work_counts *counts, const oriel_plan *plan,
                       bool windows_fit);
 
 typedef void oriel_cuda_put_record(void *context,

@@ -17,7 +17,7 @@
 #include "cuda/context.h"
 
 #define LAUNCH(op, args) \
-    oriel_cuda_enqueued(c, oriel_cuda_##op(&(args), c->stream), #op, err)
+    oriel_cuda_check_launch(c, oriel_cuda_##op(&(args), c->stream), #op, err)
 
 /* ---- Pixels -------------------------------------------------------------- */
 
@@ -95,7 +95,7 @@ multiply(oriel_backend_context *c, oriel_cuda_product which,
         oriel_cuda_run_product(&c->products, which, args, c->stream, err);
 
     return status ? status
-                  : oriel_cuda_enqueued(
+                  : oriel_cuda_check_launch(
                         c, cudaSuccess,
                         oriel_cuda_product_kernel(&c->products, which), err);
 }
@@ -284,7 +284,7 @@ copy_embeddings(oriel_backend_context *c, size_t from_pitch, oriel_error *err)
     size_t width = (size_t)c->weights->network.out_hidden_size *
                    dtype_bytes(output->dtype);
 
-    return oriel_cuda_enqueued(
+    return oriel_cuda_check_launch(
         c,
         cudaMemcpy2DAsync(
             output->embeddings, output->row_bytes, c->space.embeddings,
@@ -356,9 +356,9 @@ oriel_cuda_tap(oriel_backend_context *c, const oriel_tap *tap, oriel_error *err)
 
     if (status || direct)
         return status;
-    return oriel_cuda_enqueued(c,
-                               cudaMemcpyAsync(tap->data, c->space.tap, bytes,
-                                               cudaMemcpyDeviceToHost,
-                                               c->stream),
-                               "cudaMemcpyAsync", err);
+    return oriel_cuda_check_launch(
+        c,
+        cudaMemcpyAsync(tap->data, c->space.tap, bytes, cudaMemcpyDeviceToHost,
+                        c->stream),
+        "cudaMemcpyAsync", err);
 }

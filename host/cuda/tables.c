@@ -2,7 +2,7 @@
 /* tables.c - angles and levels, written straight into pinned slots */
 #include "cuda/tables.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "pixels/pixels.h"
 
 #include <math.h>

@@ -15,7 +15,7 @@
 #define ORIEL_ENCODE_BACKEND_H
 
 #include "base/network.h"
-#include "model/weights.h"
+#include "model/reader.h"
 #include "plan/plan.h"
 
 /* Opaque, each backend's own. */

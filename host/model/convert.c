@@ -7,7 +7,7 @@
  */
 #include "model/convert.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "oriel.h"
 
 #include <string.h>

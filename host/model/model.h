@@ -6,7 +6,7 @@
 #define ORIEL_MODEL_MODEL_H
 
 #include "base/network.h"
-#include "model/weights.h"
+#include "model/reader.h"
 #include "oriel.h"
 
 #include <pthread.h>

@@ -7,7 +7,7 @@
  */
 #include "pixels/patchify.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "pixels/cut.h"
 
 typedef struct cutting {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "abi/checkpoint.h"
+#include "abi/small_checkpoint.h"
 
 #include <check.h>
 #include <string.h>

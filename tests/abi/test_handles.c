@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_handles.c - lives of handles: order of destruction, threads, fork */
-#include "abi/checkpoint.h"
+#include "abi/small_checkpoint.h"
 #include "oriel.h"
 #include "support/random.h"
 #include "support/suite.h"

@@ -6,7 +6,7 @@
  * backend whose devices fail; one of another version; none at all.  The copy
  * is opened with dlopen, as a binding of another language does.
  */
-#include "abi/checkpoint.h"
+#include "abi/small_checkpoint.h"
 #include "oriel.h"
 #include "support/suite.h"
 

@@ -4,7 +4,7 @@
  *
  * ORIEL_ERR_FAULT and _INTERNAL need a device that fails: see test_module.c.
  */
-#include "abi/checkpoint.h"
+#include "abi/small_checkpoint.h"
 #include "oriel.h"
 #include "oriel_image.h"
 #include "support/suite.h"

@@ -5,7 +5,7 @@
  * Each struct is passed as a shorter one, as a longer one whose tail is zero,
  * as a longer one whose tail is not, and with its reserved field set.
  */
-#include "abi/checkpoint.h"
+#include "abi/small_checkpoint.h"
 #include "oriel.h"
 #include "oriel_image.h"
 #include "support/suite.h"

@@ -6,25 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ledger {
+struct alloc_counter {
     int live, refuse;
 };
 
 static void *
-ledger_alloc(void *user, size_t bytes, size_t alignment)
+alloc_counter_alloc(void *user, size_t bytes, size_t alignment)
 {
-    struct ledger *ledger = user;
+    struct alloc_counter *alloc_counter = user;
 
-    if (ledger->refuse)
+    if (alloc_counter->refuse)
         return NULL;
-    ledger->live++;
+    alloc_counter->live++;
     return aligned_alloc(alignment, bytes);
 }
 
 static void
-ledger_free(void *user, void *memory)
+alloc_counter_free(void *user, void *memory)
 {
-    ((struct ledger *)user)->live--;
+    ((struct alloc_counter *)user)->live--;
     free(memory);
 }
 
@@ -47,21 +47,21 @@ END_TEST
 
 START_TEST(lent_memory)
 {
-    struct ledger ledger = {0, 0};
+    struct alloc_counter alloc_counter = {0, 0};
     oriel_hooks from = ORIEL_HOOKS_INIT;
     oriel_hooks hooks;
 
-    from.user = &ledger;
-    from.alloc = ledger_alloc;
-    from.free = ledger_free;
+    from.user = &alloc_counter;
+    from.alloc = alloc_counter_alloc;
+    from.free = alloc_counter_free;
     ck_assert_int_eq(oriel_hooks_load(&hooks, &from, NULL), ORIEL_OK);
     char *copy = oriel_strdup(&hooks, "text");
 
     ck_assert_str_eq(copy, "text");
-    ck_assert_int_eq(ledger.live, 1);
+    ck_assert_int_eq(alloc_counter.live, 1);
     oriel_free(&hooks, copy);
-    ck_assert_int_eq(ledger.live, 0);
-    ledger.refuse = 1;
+    ck_assert_int_eq(alloc_counter.live, 0);
+    alloc_counter.refuse = 1;
     ck_assert_ptr_null(oriel_alloc(&hooks, 1));
     ck_assert_ptr_null(oriel_strdup(&hooks, "text"));
 }
@@ -73,7 +73,7 @@ START_TEST(half_a_pair_is_refused)
     oriel_hooks hooks;
     oriel_error err;
 
-    from.alloc = ledger_alloc;
+    from.alloc = alloc_counter_alloc;
     ck_assert_int_eq(oriel_hooks_load(&hooks, &from, &err), ORIEL_ERR_ARGUMENT);
     ck_assert_str_eq(err.message, "oriel_hooks: alloc comes without its free");
     ck_assert_int_eq(oriel_hooks_load(&hooks, NULL, NULL), ORIEL_OK);

@@ -2,7 +2,7 @@
 /* kernel_case.c - buffers with guards, and values as kernels store them */
 #include "cpu/kernel_case.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "oracle/oracle.h"
 #include "support/random.h"
 #include "support/suite.h"

@@ -6,7 +6,7 @@
  * Lengths lie around the vectors, the groups and the tiles of keys; a row's
  * bits must not depend on the tile of queries it comes in.
  */
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "cpu/kernel_case.h"
 #include "oracle/oracle.h"
 #include "support/random.h"

@@ -6,12 +6,12 @@
  * the caller's thread; every allocation may fail.  Types of inputs and outputs.
  * Cancel, refusals, failing reads, two encoders at once.
  */
-#include "base/bfloat16.h"
 #include "base/fail.h"
+#include "base/half.h"
 #include "base/processor.h"
-#include "cpu/fixture.h"
 #include "encode/encoder.h"
 #include "model/model.h"
+#include "support/fixture.h"
 #include "support/random.h"
 #include "support/suite.h"
 
@@ -115,17 +115,17 @@ START_TEST(the_workspace_is_exact_and_needs_no_cleaning)
 END_TEST
 
 /* Hooks that count, fail at will, and insist on the caller's thread. */
-typedef struct ledger {
+typedef struct alloc_counter {
     pthread_t thread;
     int64_t calls, live, fail_at; /* fail_at -1: never */
     int cancel_after;             /* polls; -1: never */
     int polls;
-} ledger;
+} alloc_counter;
 
 static void *
-ledger_alloc(void *user, size_t bytes, size_t alignment)
+alloc_counter_alloc(void *user, size_t bytes, size_t alignment)
 {
-    ledger *l = user;
+    alloc_counter *l = user;
     void *p = NULL;
 
     ck_assert(pthread_equal(l->thread, pthread_self()));
@@ -139,9 +139,9 @@ ledger_alloc(void *user, size_t bytes, size_t alignment)
 }
 
 static void
-ledger_free(void *user, void *memory)
+alloc_counter_free(void *user, void *memory)
 {
-    ledger *l = user;
+    alloc_counter *l = user;
 
     ck_assert(pthread_equal(l->thread, pthread_self()));
     l->live--;
@@ -149,29 +149,29 @@ ledger_free(void *user, void *memory)
 }
 
 static int32_t
-ledger_cancel(void *user)
+alloc_counter_cancel(void *user)
 {
-    ledger *l = user;
+    alloc_counter *l = user;
 
     ck_assert(pthread_equal(l->thread, pthread_self()));
     return l->cancel_after >= 0 && l->polls++ >= l->cancel_after;
 }
 
 static oriel_hooks
-hooks_of(ledger *l)
+hooks_of(alloc_counter *l)
 {
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
 
     hooks.user = l;
-    hooks.alloc = ledger_alloc;
-    hooks.free = ledger_free;
-    hooks.cancel = ledger_cancel;
+    hooks.alloc = alloc_counter_alloc;
+    hooks.free = alloc_counter_free;
+    hooks.cancel = alloc_counter_cancel;
     return hooks;
 }
 
 /* Weights, context and workspace through the table; the first failure. */
 static oriel_status
-build_all(const scene *s, ledger *l, oriel_error *err)
+build_all(const scene *s, alloc_counter *l, oriel_error *err)
 {
     const oriel_backend *backend = fixture_backend();
     oriel_weight_reader reader = oriel_model_reader(s->m.model);
@@ -201,7 +201,8 @@ build_all(const scene *s, ledger *l, oriel_error *err)
 START_TEST(any_allocation_may_fail)
 {
     scene s = make_scene(precisions[_i]);
-    ledger l = {.thread = pthread_self(), .fail_at = -1, .cancel_after = -1};
+    alloc_counter l = {
+        .thread = pthread_self(), .fail_at = -1, .cancel_after = -1};
     int64_t calls;
     oriel_error err;
 
@@ -297,7 +298,7 @@ END_TEST
 START_TEST(loading_can_be_cancelled)
 {
     scene s = make_scene(ORIEL_PRECISION_FP32);
-    ledger l = {.thread = pthread_self(), .fail_at = -1};
+    alloc_counter l = {.thread = pthread_self(), .fail_at = -1};
     oriel_error err;
 
     for (l.cancel_after = 0; l.cancel_after < 5; l.cancel_after++) {
@@ -335,7 +336,8 @@ START_TEST(a_failing_read_is_reported)
 {
     const oriel_backend *backend = fixture_backend();
     scene s = make_scene(precisions[_i % 2]);
-    ledger l = {.thread = pthread_self(), .fail_at = -1, .cancel_after = -1};
+    alloc_counter l = {
+        .thread = pthread_self(), .fail_at = -1, .cancel_after = -1};
     oriel_hooks hooks = hooks_of(&l);
     oriel_backend_config config = {.precision = s.precision,
                                    .threads = 3,

@@ -6,7 +6,7 @@
  * equal: alone or in any batch, on any number of threads, from frames or from
  * pixel_values.
  */
-#include "cpu/batch.h"
+#include "support/batch.h"
 #include "support/suite.h"
 
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  */
 #include "cpu/gemm.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "base/team.h"
 #include "oracle/oracle.h"
 #include "support/random.h"

@@ -7,8 +7,8 @@
  * workspace.
  */
 #include "cpu/context.h"
-#include "cpu/fixture.h"
 #include "model/model.h"
+#include "support/fixture.h"
 #include "support/suite.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  *
  * Widths are chosen around the vectors' (4, 8, 16 lanes).
  */
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "cpu/kernel_case.h"
 #include "oracle/oracle.h"
 #include "support/suite.h"

@@ -5,10 +5,10 @@
  * Faults of the device, lives that end too early, and writes beyond a part are
  * planted; each is to be caught in the step that did it.
  */
-#include "cuda/reel.h"
-#include "cuda/steer.h"
+#include "cuda/input_case.h"
+#include "cuda/step_hook.h"
 #include "cuda/tables.h"
-#include "cuda/watch.h"
+#include "sim/control.h"
 #include "support/suite.h"
 
 #include <stdio.h>
@@ -54,7 +54,7 @@ broad_windows(void)
 
 /* Frames, results and a tap of the host: every kind of copy. */
 typedef struct scene {
-    reel film;
+    input_case random_frames;
     oriel_encoder *keeper; /* of the weights, when others are lost */
     oriel_input input;
     oriel_output output;
@@ -64,71 +64,75 @@ typedef struct scene {
 
 /* Other pixel_values, of one item. */
 static void
-show_grid(reel *film, const int64_t (*grid)[3])
+show_grid(input_case *random_frames, const int64_t (*grid)[3])
 {
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
 
-    oriel_plan_destroy(film->r.plan);
-    free(film->values);
-    film->r.plan = fixture_plan(&film->r.m, grid, 1);
-    film->values = fixture_pixels(film->r.plan, 3);
-    ck_assert_int_eq(oriel_plan_get_info(film->r.plan, &info, NULL), ORIEL_OK);
-    film->r.info = info;
-    film->values_bytes =
+    oriel_plan_destroy(random_frames->r.plan);
+    free(random_frames->values);
+    random_frames->r.plan = fixture_plan(&random_frames->r.m, grid, 1);
+    random_frames->values = fixture_pixels(random_frames->r.plan, 3);
+    ck_assert_int_eq(oriel_plan_get_info(random_frames->r.plan, &info, NULL),
+                     ORIEL_OK);
+    random_frames->r.info = info;
+    random_frames->values_bytes =
         (size_t)info.patches * (size_t)info.patch_columns * sizeof(float);
-    film->r.embeddings_bytes =
+    random_frames->r.embeddings_bytes =
         (size_t)info.tokens * (size_t)info.out_hidden_size * sizeof(float);
 }
 
-/* 'grid' NULL: the reel's own pictures. */
+/* 'grid' NULL: the input_case's own pictures. */
 static scene *
-scene_make(const oriel_network *network, reel_kind kind,
+scene_make(const oriel_network *network, input_kind kind,
            const int64_t (*grid)[3])
 {
     scene *s = calloc(1, sizeof(*s));
     oriel_encoder *encoder;
 
-    s->film = reel_make(network, ORIEL_RESAMPLE_TORCHVISION);
+    s->random_frames = input_case_make(network, ORIEL_RESAMPLE_TORCHVISION);
     if (grid)
-        show_grid(&s->film, grid);
-    s->keeper = watch_encoder(&s->film.r, NULL);
-    s->input = reel_input(&s->film, kind);
-    s->output =
-        rig_output(&s->film.r, oracle_alloc(1, s->film.r.embeddings_bytes),
-                   ORIEL_MEMORY_HOST);
+        show_grid(&s->random_frames, grid);
+    s->keeper = checked_encoder(&s->random_frames.r, NULL);
+    s->input = input_case_input(&s->random_frames, kind);
+    s->output = cuda_fixture_output(
+        &s->random_frames.r,
+        oracle_alloc(1, s->random_frames.r.embeddings_bytes),
+        ORIEL_MEMORY_HOST);
     s->tap.hidden_state = 1;
-    s->tap.bytes = (size_t)s->film.r.info.patches *
+    s->tap.bytes = (size_t)s->random_frames.r.info.patches *
                    (size_t)network->hidden_size * sizeof(float);
     s->tap.data = oracle_alloc(1, s->tap.bytes);
     s->output.taps = &s->tap;
     s->output.n_taps = 1;
-    encoder = rig_encoder_with(&s->film.r, ORIEL_GRAPHS_OFF);
-    rig_encode(encoder, s->film.r.plan, &s->input, &s->output, NULL);
+    encoder = cuda_fixture_encoder_with(&s->random_frames.r, ORIEL_GRAPHS_OFF);
+    cuda_fixture_encode(encoder, s->random_frames.r.plan, &s->input, &s->output,
+                        NULL);
     oriel_encoder_destroy(encoder);
-    s->good = malloc(s->film.r.embeddings_bytes + s->tap.bytes);
-    memcpy(s->good, s->output.embeddings, s->film.r.embeddings_bytes);
-    memcpy(s->good + s->film.r.embeddings_bytes, s->tap.data, s->tap.bytes);
+    s->good = malloc(s->random_frames.r.embeddings_bytes + s->tap.bytes);
+    memcpy(s->good, s->output.embeddings, s->random_frames.r.embeddings_bytes);
+    memcpy(s->good + s->random_frames.r.embeddings_bytes, s->tap.data,
+           s->tap.bytes);
     return s;
 }
 
 static void
 scene_free(scene *s)
 {
-    watch_before = NULL;
+    step_hook_before = NULL;
     oriel_encoder_destroy(s->keeper);
     free(s->output.embeddings);
     free(s->tap.data);
     free(s->good);
-    reel_free(&s->film);
+    input_case_free(&s->random_frames);
     free(s);
 }
 
 static bool
 is_good(const scene *s)
 {
-    return memcmp(s->good, s->output.embeddings, s->film.r.embeddings_bytes) ==
-               0 &&
-           memcmp(s->good + s->film.r.embeddings_bytes, s->tap.data,
+    return memcmp(s->good, s->output.embeddings,
+                  s->random_frames.r.embeddings_bytes) == 0 &&
+           memcmp(s->good + s->random_frames.r.embeddings_bytes, s->tap.data,
                   s->tap.bytes) == 0;
 }
 
@@ -136,18 +140,18 @@ is_good(const scene *s)
 static oriel_status
 try_encode(scene *s, oriel_error *err)
 {
-    oriel_encoder *encoder = watch_encoder(&s->film.r, NULL);
-    size_t before = steer_device_bytes();
+    oriel_encoder *encoder = checked_encoder(&s->random_frames.r, NULL);
+    size_t before = sim_device_bytes();
     oriel_status status;
 
-    memset(s->output.embeddings, 0x55, s->film.r.embeddings_bytes);
+    memset(s->output.embeddings, 0x55, s->random_frames.r.embeddings_bytes);
     memset(s->tap.data, 0x55, s->tap.bytes);
-    status =
-        oriel_encode(encoder, s->film.r.plan, &s->input, &s->output, NULL, err);
-    steer_fault_operation(0, cudaSuccess);
-    ck_assert_uint_eq(steer_device_bytes(), before);
+    status = oriel_encode(encoder, s->random_frames.r.plan, &s->input,
+                          &s->output, NULL, err);
+    sim_fault_operation(0, cudaSuccess);
+    ck_assert_uint_eq(sim_device_bytes(), before);
     (void)device_finish();
-    steer_recover();
+    sim_recover();
     oriel_encoder_destroy(encoder);
     return status;
 }
@@ -161,13 +165,14 @@ place_now(void)
         "ATTEND", "ATTN_OUT", "MLP_IN", "MLP_OUT", "MERGE"};
     static char text[64];
 
-    if (watch_step == ORIEL_STEP_TAP)
-        snprintf(text, sizeof(text), "TAP of hidden state %d", watch_block);
-    else if (watch_step >= ORIEL_STEP_ATTN_IN && watch_step < ORIEL_STEP_MERGE)
-        snprintf(text, sizeof(text), "%s of block %d", names[watch_step],
-                 watch_block);
+    if (step_hook_step == ORIEL_STEP_TAP)
+        snprintf(text, sizeof(text), "TAP of hidden state %d", step_hook_block);
+    else if (step_hook_step >= ORIEL_STEP_ATTN_IN &&
+             step_hook_step < ORIEL_STEP_MERGE)
+        snprintf(text, sizeof(text), "%s of block %d", names[step_hook_step],
+                 step_hook_block);
     else
-        snprintf(text, sizeof(text), "%s", names[watch_step]);
+        snprintf(text, sizeof(text), "%s", names[step_hook_step]);
     return text;
 }
 
@@ -182,7 +187,7 @@ arm(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 {
     (void)c;
     if (step == armed_step && block == armed_block)
-        steer_fault_operation(armed_nth, cudaErrorIllegalAddress);
+        sim_fault_operation(armed_nth, cudaErrorIllegalAddress);
 }
 
 /* What each step runs, in its order; filling and reading guards apart. */
@@ -227,19 +232,19 @@ read_blame(char name[64], const oriel_error *err)
 /* One operation after the other of the step faults, to where guards are read. */
 START_TEST(a_fault_is_blamed_on_its_kernel)
 {
-    scene *s = scene_make(three_blocks(), REEL_HOST_FRAMES, NULL);
+    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL);
     char name[64] = "";
     int run = -1;
 
     armed_step = blames[_i].step;
     armed_block = blames[_i].block;
-    watch_before = arm;
+    step_hook_before = arm;
     for (armed_nth = 1; strcmp(name, "reading guards") != 0; armed_nth++) {
         oriel_error err;
 
         ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
-        ck_assert_int_eq(watch_step, armed_step);
-        ck_assert_int_eq(watch_block, armed_block);
+        ck_assert_int_eq(step_hook_step, armed_step);
+        ck_assert_int_eq(step_hook_block, armed_block);
         read_blame(name, &err);
         if (strcmp(name, "cudaMemsetAsync") == 0 ||
             strcmp(name, "reading guards") == 0)
@@ -253,7 +258,7 @@ START_TEST(a_fault_is_blamed_on_its_kernel)
     }
     ck_assert_msg(run == 3 || !blames[_i].runs[run + 1], "%s was not blamed",
                   blames[_i].runs[run + 1]);
-    watch_before = NULL;
+    step_hook_before = NULL;
     {
         oriel_error err;
 
@@ -267,20 +272,20 @@ END_TEST
 /* What failed before is nobody's of this call. */
 START_TEST(an_earlier_fault_is_not_ours)
 {
-    scene *s = scene_make(three_blocks(), REEL_HOST_FRAMES, NULL);
-    cudaStream_t stream = rig_stream();
-    oriel_encoder *encoder = watch_encoder(&s->film.r, NULL);
+    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL);
+    cudaStream_t stream = cuda_fixture_stream();
+    oriel_encoder *encoder = checked_encoder(&s->random_frames.r, NULL);
     device_buffer other = device_output(64);
     oriel_error err;
 
-    steer_fault_operation(1, cudaErrorIllegalAddress);
+    sim_fault_operation(1, cudaErrorIllegalAddress);
     ck_assert_int_eq(cudaMemsetAsync(other.data, 0, 64, stream), cudaSuccess);
-    ck_assert_int_eq(oriel_encode(encoder, s->film.r.plan, &s->input,
+    ck_assert_int_eq(oriel_encode(encoder, s->random_frames.r.plan, &s->input,
                                   &s->output, stream, &err),
                      ORIEL_ERR_FAULT);
     ck_assert_msg(strstr(err.message, "before this call"), "%s", err.message);
-    steer_fault_operation(0, cudaSuccess);
-    steer_recover();
+    sim_fault_operation(0, cudaSuccess);
+    sim_recover();
     oriel_encoder_destroy(encoder);
     ck_assert_int_eq(cudaStreamDestroy(stream), cudaSuccess);
     device_release(other);
@@ -328,14 +333,14 @@ static const struct {
     const oriel_network *(*network)(void);
     const int64_t (*grid)[3];
     int32_t kernels;
-    reel_kind kind;
+    input_kind kind;
     const char *part;
 } others[] = {
-    {three_blocks, NULL, ORIEL_KERNELS_CUBLASLT, REEL_HOST_VALUES, "gate_up"},
-    {three_blocks, NULL, ORIEL_KERNELS_OWN, REEL_HOST_VALUES, "pixel_values"},
-    {broad_windows, NULL, ORIEL_KERNELS_OWN, REEL_HOST_FRAMES,
+    {three_blocks, NULL, ORIEL_KERNELS_CUBLASLT, INPUT_HOST_VALUES, "gate_up"},
+    {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, "pixel_values"},
+    {broad_windows, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_FRAMES,
      "metadata.window_tiles"},
-    {tiny_windows, long_grid, ORIEL_KERNELS_OWN, REEL_HOST_VALUES,
+    {tiny_windows, long_grid, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES,
      "metadata.own_rope"},
 };
 
@@ -358,13 +363,13 @@ START_TEST(no_step_of_a_life_can_be_missed)
     oriel_error err;
 
     fixture_kernels = which < 0 ? ORIEL_KERNELS_OWN : others[which].kernels;
-    s = which < 0 ? scene_make(three_blocks(), REEL_HOST_FRAMES, NULL)
+    s = which < 0 ? scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL)
                   : scene_make(others[which].network(), others[which].kind,
                                others[which].grid);
-    watch_before = list;
+    step_hook_before = list;
     ck_assert_msg(try_encode(s, &err) == ORIEL_OK, "%s", err.message);
     ck_assert(is_good(s));
-    watch_before = shorten;
+    step_hook_before = shorten;
     for (short_part = 0; short_part < ORIEL_CUDA_PARTS; short_part++)
         if (other(&listed[short_part]) == which) {
             ck_assert_uint_gt(listed[short_part].bytes, 0);
@@ -408,7 +413,7 @@ write_beyond(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 
     if (step != overruns[overrun].step || block != overruns[overrun].block)
         return;
-    part = watch_part(c, overruns[overrun].part);
+    part = part_index(c, overruns[overrun].part);
     memory = c->checks.memory[part] + c->checks.guard_bytes;
     memory +=
         overruns[overrun].side ? (ptrdiff_t)c->checks.parts[part].bytes : -1;
@@ -417,11 +422,11 @@ write_beyond(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 
 START_TEST(a_damaged_guard_is_told)
 {
-    scene *s = scene_make(three_blocks(), REEL_HOST_FRAMES, NULL);
+    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL);
     oriel_error err;
 
     overrun = _i;
-    watch_before = write_beyond;
+    step_hook_before = write_beyond;
     ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
     ck_assert_msg(strncmp(err.message, overruns[_i].message,
                           strlen(overruns[_i].message)) == 0,
@@ -446,11 +451,11 @@ START_TEST(a_kernel_that_goes_too_far_is_caught)
     static const char *const messages[] = {
         "the device failed in rms_norm (ATTN_IN of block 1)",
         "ATTN_IN of block 1 wrote behind the end of normalised"};
-    scene *s = scene_make(three_blocks(), REEL_HOST_VALUES, NULL);
+    scene *s = scene_make(three_blocks(), INPUT_HOST_VALUES, NULL);
     oriel_error err;
 
     overrun = _i;
-    watch_before = one_row_more;
+    step_hook_before = one_row_more;
     ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
     ck_assert_msg(strncmp(err.message, messages[_i], strlen(messages[_i])) == 0,
                   "%s", err.message);

@@ -6,8 +6,8 @@
  * is right only if the same call without no_wait would wait; and one that is
  * accepted must not.
  */
-#include "cuda/reel.h"
-#include "cuda/steer.h"
+#include "cuda/input_case.h"
+#include "sim/control.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -17,96 +17,99 @@
 enum { CALLS_MOST = 9 }; /* one more than there are slots */
 
 static void
-expect_of(const reel *film, unsigned char *expected)
+expect_of(const input_case *random_frames, unsigned char *expected)
 {
-    oriel_encoder *encoder = rig_encoder(&film->r);
-    oriel_input input = reel_input(film, REEL_DEVICE_VALUES);
-    oriel_output output = rig_output(&film->r, expected, ORIEL_MEMORY_HOST);
+    oriel_encoder *encoder = cuda_fixture_encoder(&random_frames->r);
+    oriel_input input = input_case_input(random_frames, INPUT_DEVICE_VALUES);
+    oriel_output output =
+        cuda_fixture_output(&random_frames->r, expected, ORIEL_MEMORY_HOST);
 
-    rig_encode(encoder, film->r.plan, &input, &output, NULL);
-    rig_expect_silence();
+    cuda_fixture_encode(encoder, random_frames->r.plan, &input, &output, NULL);
+    cuda_fixture_expect_silence();
     oriel_encoder_destroy(encoder);
 }
 
 /* Call until it is refused; how often it was not. */
 static int
-fill(const reel *film, oriel_encoder *encoder, const oriel_input *input,
-     device_buffer *out, cudaStream_t stream)
+fill(const input_case *random_frames, oriel_encoder *encoder,
+     const oriel_input *input, device_buffer *out, cudaStream_t stream)
 {
-    uint64_t waits = steer_waits();
+    uint64_t waits = sim_waits();
     oriel_status status = ORIEL_OK;
     oriel_error err;
     int n;
 
     for (n = 0; n < CALLS_MOST; n++) {
-        oriel_output output =
-            rig_output(&film->r, out[n].data, ORIEL_MEMORY_DEVICE);
+        oriel_output output = cuda_fixture_output(
+            &random_frames->r, out[n].data, ORIEL_MEMORY_DEVICE);
 
-        status =
-            oriel_encode(encoder, film->r.plan, input, &output, stream, &err);
+        status = oriel_encode(encoder, random_frames->r.plan, input, &output,
+                              stream, &err);
         if (status)
             break;
     }
     ck_assert_msg(status == ORIEL_ERR_BUSY, "call %d: %d: %s", n, status,
                   err.message);
     ck_assert_ptr_nonnull(strstr(err.message, "the device lags behind"));
-    ck_assert_uint_eq(steer_waits(), waits);
+    ck_assert_uint_eq(sim_waits(), waits);
     return n;
 }
 
 /* Slots: one for the plan, one for what resamples, one for pageable pixels. */
 static const struct {
     int32_t resample;
-    reel_kind kind;
+    input_kind kind;
     int calls;
 } ways[] = {
-    {ORIEL_RESAMPLE_TORCHVISION, REEL_DEVICE_VALUES, 8},
-    {ORIEL_RESAMPLE_TORCHVISION, REEL_HOST_VALUES, 4},
-    {ORIEL_RESAMPLE_TORCHVISION, REEL_DEVICE_FRAMES, 4},
-    {ORIEL_RESAMPLE_TORCHVISION, REEL_HOST_FRAMES, 2},
-    {ORIEL_RESAMPLE_PILLOW, REEL_HOST_FRAMES, 2},
-    {ORIEL_RESAMPLE_FLOAT, REEL_HOST_FRAMES, 0}, /* as its widths change */
+    {ORIEL_RESAMPLE_TORCHVISION, INPUT_DEVICE_VALUES, 8},
+    {ORIEL_RESAMPLE_TORCHVISION, INPUT_HOST_VALUES, 4},
+    {ORIEL_RESAMPLE_TORCHVISION, INPUT_DEVICE_FRAMES, 4},
+    {ORIEL_RESAMPLE_TORCHVISION, INPUT_HOST_FRAMES, 2},
+    {ORIEL_RESAMPLE_PILLOW, INPUT_HOST_FRAMES, 2},
+    {ORIEL_RESAMPLE_FLOAT, INPUT_HOST_FRAMES, 0}, /* as its widths change */
 };
 
 START_TEST(a_call_that_would_wait_is_refused)
 {
-    reel film = reel_make(rig_shallow(), ways[_i].resample);
-    oriel_encoder *encoder = rig_encoder(&film.r);
-    oriel_input input = reel_input(&film, ways[_i].kind);
-    unsigned char *expected = malloc(film.r.embeddings_bytes);
-    unsigned char *found = malloc(film.r.embeddings_bytes);
+    input_case random_frames =
+        input_case_make(cuda_fixture_shallow(), ways[_i].resample);
+    oriel_encoder *encoder = cuda_fixture_encoder(&random_frames.r);
+    oriel_input input = input_case_input(&random_frames, ways[_i].kind);
+    unsigned char *expected = malloc(random_frames.r.embeddings_bytes);
+    unsigned char *found = malloc(random_frames.r.embeddings_bytes);
     device_buffer out[CALLS_MOST];
-    cudaStream_t stream = rig_stream();
+    cudaStream_t stream = cuda_fixture_stream();
     oriel_output output;
     uint64_t waits;
     int n;
 
-    reel_show(&film, 3);
-    expect_of(&film, expected);
+    input_case_fill(&random_frames, 3);
+    expect_of(&random_frames, expected);
     for (int i = 0; i < CALLS_MOST; i++)
-        out[i] = device_output(film.r.embeddings_bytes);
+        out[i] = device_output(random_frames.r.embeddings_bytes);
     input.no_wait = 1;
-    steer_hold(stream, 0);
-    n = fill(&film, encoder, &input, out, stream);
+    sim_hold(stream, 0);
+    n = fill(&random_frames, encoder, &input, out, stream);
     ck_assert_int_ge(n, 1);
     if (ways[_i].calls)
         ck_assert_int_eq(n, ways[_i].calls);
-    steer_release(stream);
+    sim_release(stream);
     /* It would have waited: the very same call does. */
     input.no_wait = 0;
-    waits = steer_waits();
-    output = rig_output(&film.r, out[n].data, ORIEL_MEMORY_DEVICE);
-    rig_encode(encoder, film.r.plan, &input, &output, stream);
-    ck_assert_uint_gt(steer_waits(), waits);
-    rig_expect_silence();
+    waits = sim_waits();
+    output =
+        cuda_fixture_output(&random_frames.r, out[n].data, ORIEL_MEMORY_DEVICE);
+    cuda_fixture_encode(encoder, random_frames.r.plan, &input, &output, stream);
+    ck_assert_uint_gt(sim_waits(), waits);
+    cuda_fixture_expect_silence();
     /* And now there is room. */
     input.no_wait = 1;
-    rig_encode(encoder, film.r.plan, &input, &output, stream);
-    rig_expect_silence();
+    cuda_fixture_encode(encoder, random_frames.r.plan, &input, &output, stream);
+    cuda_fixture_expect_silence();
     for (int i = 0; i <= n; i++) {
-        MUST(cudaMemcpy(found, out[i].data, film.r.embeddings_bytes,
+        MUST(cudaMemcpy(found, out[i].data, random_frames.r.embeddings_bytes,
                         cudaMemcpyDeviceToHost));
-        ck_assert_mem_eq(found, expected, film.r.embeddings_bytes);
+        ck_assert_mem_eq(found, expected, random_frames.r.embeddings_bytes);
     }
     for (int i = 0; i < CALLS_MOST; i++)
         device_release(out[i]);
@@ -114,38 +117,40 @@ START_TEST(a_call_that_would_wait_is_refused)
     MUST(cudaStreamDestroy(stream));
     free(expected);
     free(found);
-    reel_free(&film);
+    input_case_free(&random_frames);
 }
 END_TEST
 
 START_TEST(a_refusal_enqueues_nothing)
 {
-    reel film = reel_make(rig_shallow(), ORIEL_RESAMPLE_TORCHVISION);
-    oriel_encoder *encoder = rig_encoder(&film.r);
-    oriel_input input = reel_input(&film, REEL_HOST_FRAMES);
-    unsigned char *found = malloc(film.r.embeddings_bytes);
+    input_case random_frames =
+        input_case_make(cuda_fixture_shallow(), ORIEL_RESAMPLE_TORCHVISION);
+    oriel_encoder *encoder = cuda_fixture_encoder(&random_frames.r);
+    oriel_input input = input_case_input(&random_frames, INPUT_HOST_FRAMES);
+    unsigned char *found = malloc(random_frames.r.embeddings_bytes);
     device_buffer out[CALLS_MOST];
-    cudaStream_t stream = rig_stream();
+    cudaStream_t stream = cuda_fixture_stream();
     int n;
 
     for (int i = 0; i < CALLS_MOST; i++)
-        out[i] = device_output(film.r.embeddings_bytes);
+        out[i] = device_output(random_frames.r.embeddings_bytes);
     input.no_wait = 1;
-    steer_hold(stream, 0);
-    n = fill(&film, encoder, &input, out, stream);
-    MUST(cudaMemsetAsync(out[n].data, 0x5a, film.r.embeddings_bytes, NULL));
-    steer_release(stream);
-    rig_expect_silence();
-    MUST(cudaMemcpy(found, out[n].data, film.r.embeddings_bytes,
+    sim_hold(stream, 0);
+    n = fill(&random_frames, encoder, &input, out, stream);
+    MUST(cudaMemsetAsync(out[n].data, 0x5a, random_frames.r.embeddings_bytes,
+                         NULL));
+    sim_release(stream);
+    cuda_fixture_expect_silence();
+    MUST(cudaMemcpy(found, out[n].data, random_frames.r.embeddings_bytes,
                     cudaMemcpyDeviceToHost));
-    for (size_t i = 0; i < film.r.embeddings_bytes; i++)
+    for (size_t i = 0; i < random_frames.r.embeddings_bytes; i++)
         ck_assert_int_eq(found[i], 0x5a);
     for (int i = 0; i < CALLS_MOST; i++)
         device_release(out[i]);
     oriel_encoder_destroy(encoder);
     MUST(cudaStreamDestroy(stream));
     free(found);
-    reel_free(&film);
+    input_case_free(&random_frames);
 }
 END_TEST
 
@@ -158,14 +163,14 @@ static const struct {
 START_TEST(slots_are_counted_by_the_mebibyte)
 {
     const oriel_item item = {large[_i].width, large[_i].height, 1, 16, 8, 0};
-    rig r = rig_make(rig_shallow());
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
     oriel_plan *own = r.plan;
     unsigned char *memory =
         oracle_alloc(1, (size_t)item.width * (size_t)item.height * 3);
     const void *frame = memory;
     device_buffer out;
     oriel_input input = ORIEL_INPUT_INIT;
-    cudaStream_t stream = rig_stream();
+    cudaStream_t stream = cuda_fixture_stream();
     oriel_encoder *encoder;
     oriel_output output;
     oriel_error err;
@@ -174,30 +179,30 @@ START_TEST(slots_are_counted_by_the_mebibyte)
     MUST(oriel_plan_create(&r.plan, r.m.model, &item, 1, NULL, NULL));
     r.embeddings_bytes = 2 * 24 * sizeof(float);
     out = device_output(r.embeddings_bytes);
-    encoder = rig_encoder(&r);
+    encoder = cuda_fixture_encoder(&r);
     input.frames = &frame;
     input.no_wait = 1;
-    output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
-    steer_hold(stream, 0);
-    waits = steer_waits();
+    output = cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    sim_hold(stream, 0);
+    waits = sim_waits();
     for (int i = 0; i < large[_i].calls; i++)
-        rig_encode(encoder, r.plan, &input, &output, stream);
+        cuda_fixture_encode(encoder, r.plan, &input, &output, stream);
     ck_assert_int_eq(
         oriel_encode(encoder, r.plan, &input, &output, stream, &err),
         ORIEL_ERR_BUSY);
-    ck_assert_uint_eq(steer_waits(), waits);
-    steer_release(stream);
+    ck_assert_uint_eq(sim_waits(), waits);
+    sim_release(stream);
     input.no_wait = 0;
-    rig_encode(encoder, r.plan, &input, &output, stream);
-    ck_assert_uint_gt(steer_waits(), waits);
-    rig_expect_silence();
+    cuda_fixture_encode(encoder, r.plan, &input, &output, stream);
+    ck_assert_uint_gt(sim_waits(), waits);
+    cuda_fixture_expect_silence();
     oriel_encoder_destroy(encoder);
     MUST(cudaStreamDestroy(stream));
     device_release(out);
     free(memory);
     oriel_plan_destroy(r.plan);
     r.plan = own;
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -205,38 +210,41 @@ END_TEST
 START_TEST(what_always_waits_is_refused)
 {
     static const oriel_item item = {2400, 1300, 1, 16, 8, 0};
-    rig r = rig_make(rig_shallow());
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
     oriel_plan *own = r.plan;
     oriel_encoder *encoder;
     unsigned char *memory = oracle_alloc(1, (size_t)2400 * 1300 * 3);
     float *host = oracle_alloc(1, r.embeddings_bytes);
     void *pinned;
     const void *frame = memory;
-    oriel_input input = rig_device_input(&r), frames = ORIEL_INPUT_INIT;
-    oriel_output output = rig_output(&r, host, ORIEL_MEMORY_HOST);
+    oriel_input input = cuda_fixture_device_input(&r),
+                frames = ORIEL_INPUT_INIT;
+    oriel_output output = cuda_fixture_output(&r, host, ORIEL_MEMORY_HOST);
     oriel_tap tap = {
         .hidden_state = 1, .data = memory, .bytes = r.pixels_bytes};
 
     MUST(cudaMallocHost(&pinned, r.embeddings_bytes));
-    encoder = rig_encoder(&r);
+    encoder = cuda_fixture_encoder(&r);
     input.no_wait = frames.no_wait = 1;
-    rig_expect_refusal(encoder, &r, &input, &output, NULL, ORIEL_ERR_ARGUMENT,
-                       "output.embeddings is in pageable memory");
+    cuda_fixture_expect_refusal(encoder, &r, &input, &output, NULL,
+                                ORIEL_ERR_ARGUMENT,
+                                "output.embeddings is in pageable memory");
     output.embeddings = pinned;
-    rig_encode(encoder, r.plan, &input, &output, NULL);
-    rig_expect_silence();
+    cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
+    cuda_fixture_expect_silence();
     ck_assert_mem_eq(pinned, r.expected, r.embeddings_bytes);
     output.taps = &tap;
     output.n_taps = 1;
-    rig_expect_refusal(encoder, &r, &input, &output, NULL, ORIEL_ERR_ARGUMENT,
-                       "taps[].data is in pageable memory");
+    cuda_fixture_expect_refusal(encoder, &r, &input, &output, NULL,
+                                ORIEL_ERR_ARGUMENT,
+                                "taps[].data is in pageable memory");
     oriel_encoder_destroy(encoder);
     MUST(oriel_plan_create(&r.plan, r.m.model, &item, 1, NULL, NULL));
-    encoder = rig_encoder(&r);
+    encoder = cuda_fixture_encoder(&r);
     frames.frames = &frame;
     output.n_taps = 0;
     output.embeddings_bytes = 2 * 24 * sizeof(float);
-    rig_expect_refusal(
+    cuda_fixture_expect_refusal(
         encoder, &r, &frames, &output, NULL, ORIEL_ERR_CAPACITY,
         "takes 11 slots of 1048576 bytes, and the encoder has 8");
     oriel_encoder_destroy(encoder);
@@ -245,7 +253,7 @@ START_TEST(what_always_waits_is_refused)
     free(host);
     oriel_plan_destroy(r.plan);
     r.plan = own;
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 

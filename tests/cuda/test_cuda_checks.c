@@ -2,9 +2,9 @@
 /*
  * test_cuda_checks.c - with checks on: the same bytes, and nothing left behind
  */
-#include "cuda/reel.h"
-#include "cuda/steer.h"
-#include "cuda/watch.h"
+#include "cuda/input_case.h"
+#include "cuda/step_hook.h"
+#include "sim/control.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 /* ---- The same bytes ------------------------------------------------------ */
 
-enum { TAPS = 4, KINDS = REEL_KINDS + 1 /* pixel_values of bf16 */ };
+enum { TAPS = 4, KINDS = INPUT_KINDS + 1 /* pixel_values of bf16 */ };
 
 /* Embeddings and taps of one encode, on the host. */
 typedef struct harvest {
@@ -23,10 +23,10 @@ typedef struct harvest {
 } harvest;
 
 static harvest
-harvest_make(const reel *film, const oriel_network *network)
+harvest_make(const input_case *random_frames, const oriel_network *network)
 {
-    harvest h = {.embeddings_bytes = film->r.embeddings_bytes,
-                 .tap_bytes = (size_t)film->r.info.patches *
+    harvest h = {.embeddings_bytes = random_frames->r.embeddings_bytes,
+                 .tap_bytes = (size_t)random_frames->r.info.patches *
                               (size_t)network->hidden_size * sizeof(float)};
 
     h.embeddings = oracle_alloc(1, h.embeddings_bytes);
@@ -45,13 +45,13 @@ harvest_free(harvest *h)
 
 /* Two taps of one state, of the first and of the last; 'dtype' of all. */
 static void
-encode_into(harvest *h, const reel *film, oriel_encoder *encoder,
+encode_into(harvest *h, const input_case *random_frames, oriel_encoder *encoder,
             const oriel_input *input, int32_t dtype)
 {
-    int32_t states[TAPS] = {0, 1, 1, film->r.m.oracle->network->depth};
+    int32_t states[TAPS] = {0, 1, 1, random_frames->r.m.oracle->network->depth};
     size_t half = dtype == ORIEL_DTYPE_F32 ? 1 : 2;
-    oriel_output output =
-        rig_output(&film->r, h->embeddings, ORIEL_MEMORY_HOST);
+    oriel_output output = cuda_fixture_output(&random_frames->r, h->embeddings,
+                                              ORIEL_MEMORY_HOST);
     oriel_tap taps[TAPS];
 
     memset(h->embeddings, 0x55, h->embeddings_bytes);
@@ -66,22 +66,23 @@ encode_into(harvest *h, const reel *film, oriel_encoder *encoder,
     output.embeddings_bytes = h->embeddings_bytes / half;
     output.taps = taps;
     output.n_taps = TAPS;
-    rig_encode(encoder, film->r.plan, input, &output, NULL);
+    cuda_fixture_encode(encoder, random_frames->r.plan, input, &output, NULL);
 }
 
 static oriel_input
-input_of(const reel *film, int kind, uint16_t *halves)
+input_of(const input_case *random_frames, int kind, uint16_t *halves)
 {
-    oriel_input input = reel_input(film, kind < REEL_KINDS ? (reel_kind)kind
-                                                           : REEL_HOST_VALUES);
-    size_t n = film->values_bytes / sizeof(float);
+    oriel_input input =
+        input_case_input(random_frames, kind < INPUT_KINDS ? (input_kind)kind
+                                                           : INPUT_HOST_VALUES);
+    size_t n = random_frames->values_bytes / sizeof(float);
 
-    if (kind < REEL_KINDS)
+    if (kind < INPUT_KINDS)
         return input;
     for (size_t i = 0; i < n; i++) {
         uint32_t bits;
 
-        memcpy(&bits, &film->values[i], sizeof(bits));
+        memcpy(&bits, &random_frames->values[i], sizeof(bits));
         halves[i] = (uint16_t)(bits >> 16);
     }
     input.pixel_values = halves;
@@ -102,7 +103,7 @@ no_guards(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 static const struct {
     const oriel_network *network;
     int32_t resample, kernels, dtype;
-    watch_hook *before;
+    step_hook *before;
 } sames[] = {
     {&fixture_tiny, ORIEL_RESAMPLE_TORCHVISION, ORIEL_KERNELS_OWN,
      ORIEL_DTYPE_F32, NULL},
@@ -118,42 +119,44 @@ static const struct {
 
 START_TEST(results_are_the_same_bytes)
 {
-    reel film;
+    input_case random_frames;
     harvest plain, checked;
     oriel_encoder *encoders[2];
     uint16_t *halves;
     size_t before;
 
     fixture_kernels = sames[_i].kernels;
-    film = reel_make(sames[_i].network, sames[_i].resample);
-    plain = harvest_make(&film, sames[_i].network);
-    checked = harvest_make(&film, sames[_i].network);
-    halves = oracle_alloc(1, film.values_bytes);
-    watch_before = sames[_i].before;
-    encoders[0] = rig_encoder_with(&film.r, ORIEL_GRAPHS_OFF);
-    encoders[1] = watch_encoder(&film.r, NULL);
-    before = steer_device_bytes();
+    random_frames = input_case_make(sames[_i].network, sames[_i].resample);
+    plain = harvest_make(&random_frames, sames[_i].network);
+    checked = harvest_make(&random_frames, sames[_i].network);
+    halves = oracle_alloc(1, random_frames.values_bytes);
+    step_hook_before = sames[_i].before;
+    encoders[0] = cuda_fixture_encoder_with(&random_frames.r, ORIEL_GRAPHS_OFF);
+    encoders[1] = checked_encoder(&random_frames.r, NULL);
+    before = sim_device_bytes();
     for (int kind = 0; kind < KINDS; kind++) {
-        oriel_input input = input_of(&film, kind, halves);
+        oriel_input input = input_of(&random_frames, kind, halves);
 
-        if (kind == REEL_DEVICE_FRAMES &&
+        if (kind == INPUT_DEVICE_FRAMES &&
             sames[_i].resample == ORIEL_RESAMPLE_FLOAT)
             continue; /* of the host alone */
-        encode_into(&plain, &film, encoders[0], &input, sames[_i].dtype);
-        encode_into(&checked, &film, encoders[1], &input, sames[_i].dtype);
-        rig_expect_silence();
+        encode_into(&plain, &random_frames, encoders[0], &input,
+                    sames[_i].dtype);
+        encode_into(&checked, &random_frames, encoders[1], &input,
+                    sames[_i].dtype);
+        cuda_fixture_expect_silence();
         ck_assert_mem_eq(plain.embeddings, checked.embeddings,
                          plain.embeddings_bytes);
         for (int i = 0; i < TAPS; i++)
             ck_assert_mem_eq(plain.taps[i], checked.taps[i], plain.tap_bytes);
-        ck_assert_uint_eq(steer_device_bytes(), before);
+        ck_assert_uint_eq(sim_device_bytes(), before);
     }
     oriel_encoder_destroy(encoders[0]);
     oriel_encoder_destroy(encoders[1]);
     harvest_free(&plain);
     harvest_free(&checked);
     free(halves);
-    reel_free(&film);
+    input_case_free(&random_frames);
 }
 END_TEST
 
@@ -162,15 +165,16 @@ END_TEST
 /* The workspace is asked for and not touched; no graph is ever launched. */
 START_TEST(the_workspace_stays_as_it_is)
 {
-    rig r = rig_make(&fixture_tiny);
-    oriel_encoder *encoder = watch_encoder(&r, NULL);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoder = checked_encoder(&r, NULL);
     size_t bytes = fixture_workspace(r.plan, ORIEL_PRECISION_BF16, 1);
     device_buffer out = device_output(r.embeddings_bytes);
     device_buffer workspace;
     unsigned char *initial = malloc(bytes), *found = malloc(bytes);
-    oriel_input input = rig_device_input(&r);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
-    uint64_t graphs = steer_graph_launches();
+    oriel_input input = cuda_fixture_device_input(&r);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    uint64_t graphs = sim_graph_launches();
     oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
 
     memset(initial, 0x3c, bytes);
@@ -178,14 +182,14 @@ START_TEST(the_workspace_stays_as_it_is)
     output.workspace = workspace.data;
     output.workspace_bytes = bytes;
     for (int i = 0; i < 4; i++)
-        rig_encode(encoder, r.plan, &input, &output, NULL);
-    rig_expect(&r, out);
-    ck_assert_uint_eq(steer_graph_launches(), graphs);
+        cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
+    cuda_fixture_expect(&r, out);
+    ck_assert_uint_eq(sim_graph_launches(), graphs);
     device_download(found, workspace);
     ck_assert_mem_eq(initial, found, bytes);
     output.workspace_bytes = bytes / 2;
-    rig_expect_refusal(encoder, &r, &input, &output, NULL, ORIEL_ERR_CAPACITY,
-                       "the workspace has");
+    cuda_fixture_expect_refusal(encoder, &r, &input, &output, NULL,
+                                ORIEL_ERR_CAPACITY, "the workspace has");
     ck_assert_int_eq(oriel_encoder_get_info(encoder, &info, NULL), ORIEL_OK);
     ck_assert_msg(strstr(info.description, "checks on"), "%s",
                   info.description);
@@ -194,7 +198,7 @@ START_TEST(the_workspace_stays_as_it_is)
     device_release(out);
     free(initial);
     free(found);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -202,33 +206,34 @@ END_TEST
    on. */
 START_TEST(a_capture_is_refused)
 {
-    rig r = rig_make(rig_shallow());
-    oriel_encoder *encoder = watch_encoder(&r, NULL);
-    oriel_encoder *plain = rig_encoder(&r);
-    cudaStream_t stream = rig_stream();
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
+    oriel_encoder *encoder = checked_encoder(&r, NULL);
+    oriel_encoder *plain = cuda_fixture_encoder(&r);
+    cudaStream_t stream = cuda_fixture_stream();
     device_buffer out = device_output(r.embeddings_bytes);
-    oriel_input input = rig_device_input(&r);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_input input = cuda_fixture_device_input(&r);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
     cudaGraphExec_t exec;
     cudaGraph_t graph;
 
     MUST(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
-    rig_expect_refusal(encoder, &r, &input, &output, stream, ORIEL_ERR_ARGUMENT,
-                       "ORIEL_CHECKS_ON");
-    rig_encode(plain, r.plan, &input, &output, stream);
+    cuda_fixture_expect_refusal(encoder, &r, &input, &output, stream,
+                                ORIEL_ERR_ARGUMENT, "ORIEL_CHECKS_ON");
+    cuda_fixture_encode(plain, r.plan, &input, &output, stream);
     MUST(cudaStreamEndCapture(stream, &graph));
     MUST(cudaGraphInstantiate(&exec, graph, 0));
     MUST(cudaGraphDestroy(graph));
     MUST(cudaGraphLaunch(exec, stream));
-    rig_expect(&r, out);
-    rig_encode(encoder, r.plan, &input, &output, stream);
-    rig_expect(&r, out);
+    cuda_fixture_expect(&r, out);
+    cuda_fixture_encode(encoder, r.plan, &input, &output, stream);
+    cuda_fixture_expect(&r, out);
     MUST(cudaGraphExecDestroy(exec));
     oriel_encoder_destroy(encoder);
     oriel_encoder_destroy(plain);
     MUST(cudaStreamDestroy(stream));
     device_release(out);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -262,11 +267,12 @@ take_back(void *user, void *memory, int32_t device_index)
    next call succeeds. */
 START_TEST(memory_of_each_part_runs_out)
 {
-    rig r = rig_make(&fixture_tiny);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
     float *embeddings = oracle_alloc(1, r.embeddings_bytes);
-    oriel_input input = rig_host_input(&r);
-    oriel_output output = rig_output(&r, embeddings, ORIEL_MEMORY_HOST);
+    oriel_input input = cuda_fixture_host_input(&r);
+    oriel_output output =
+        cuda_fixture_output(&r, embeddings, ORIEL_MEMORY_HOST);
     oriel_encoder *encoder;
     oriel_status status = ORIEL_ERR_MEMORY;
     oriel_error err;
@@ -275,7 +281,7 @@ START_TEST(memory_of_each_part_runs_out)
     hooks.device_alloc = lend;
     hooks.device_free = take_back;
     until_refusal = -1;
-    encoder = watch_encoder(&r, &hooks);
+    encoder = checked_encoder(&r, &hooks);
     held = lent;
     for (refused = 0; status; refused++) {
         until_refusal = refused;
@@ -290,11 +296,11 @@ START_TEST(memory_of_each_part_runs_out)
     ck_assert_mem_eq(embeddings, r.expected, r.embeddings_bytes);
     /* Of four blocks, each with two of normalised and one of the others. */
     ck_assert_int_gt(refused, 4 * 6);
-    rig_expect_silence();
+    cuda_fixture_expect_silence();
     oriel_encoder_destroy(encoder);
     ck_assert_int_eq(lent, 0);
     free(embeddings);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -339,18 +345,19 @@ take_blank(void *user, void *memory, int32_t device_index)
 
 START_TEST(a_part_leaves_nothing_behind)
 {
-    rig r = rig_make(&fixture_tiny);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
     float *embeddings = oracle_alloc(1, r.embeddings_bytes);
-    oriel_input input = rig_host_input(&r);
-    oriel_output output = rig_output(&r, embeddings, ORIEL_MEMORY_HOST);
+    oriel_input input = cuda_fixture_host_input(&r);
+    oriel_output output =
+        cuda_fixture_output(&r, embeddings, ORIEL_MEMORY_HOST);
     oriel_encoder *encoder;
 
     hooks.device_alloc = lend_used;
     hooks.device_free = take_blank;
     until_refusal = -1;
-    encoder = watch_encoder(&r, &hooks);
-    rig_encode(encoder, r.plan, &input, &output, NULL);
+    encoder = checked_encoder(&r, &hooks);
+    cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
     ck_assert_mem_eq(embeddings, r.expected, r.embeddings_bytes);
     ck_assert_int_gt(buried, 4 * 6);
     /* The workspace is as it was given. */
@@ -360,7 +367,7 @@ START_TEST(a_part_leaves_nothing_behind)
     oriel_encoder_destroy(encoder);
     ck_assert_int_eq(lent, 0);
     free(embeddings);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -370,28 +377,29 @@ START_TEST(calls_fail_whole)
     static const cudaError_t errors[] = {cudaErrorMemoryAllocation,
                                          cudaErrorIllegalAddress};
     enum { APART = 61 };
-    rig r = rig_make(rig_shallow());
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
     float *embeddings = oracle_alloc(1, r.embeddings_bytes);
-    oriel_input input = rig_host_input(&r);
-    oriel_output output = rig_output(&r, embeddings, ORIEL_MEMORY_HOST);
-    oriel_encoder *encoder = watch_encoder(&r, NULL);
-    oriel_encoder *keeper = watch_encoder(&r, NULL); /* of the weights */
-    size_t before = steer_device_bytes();
+    oriel_input input = cuda_fixture_host_input(&r);
+    oriel_output output =
+        cuda_fixture_output(&r, embeddings, ORIEL_MEMORY_HOST);
+    oriel_encoder *encoder = checked_encoder(&r, NULL);
+    oriel_encoder *keeper = checked_encoder(&r, NULL); /* of the weights */
+    size_t before = sim_device_bytes();
     uint64_t calls;
     oriel_error err;
 
-    steer_fail_call(0, cudaSuccess);
-    rig_encode(encoder, r.plan, &input, &output, NULL);
-    calls = steer_calls();
+    sim_fail_call(0, cudaSuccess);
+    cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
+    calls = sim_calls();
     ck_assert_uint_gt(calls, 100);
     for (uint64_t n = 1 + (uint64_t)_i % APART; n <= calls; n += APART) {
         oriel_status status;
 
         memset(embeddings, 0x55, r.embeddings_bytes);
-        steer_fail_call(n, errors[_i % 2]);
+        sim_fail_call(n, errors[_i % 2]);
         status = oriel_encode(encoder, r.plan, &input, &output, NULL, &err);
-        steer_fail_call(0, cudaSuccess);
-        ck_assert_msg(steer_device_bytes() == before,
+        sim_fail_call(0, cudaSuccess);
+        ck_assert_msg(sim_device_bytes() == before,
                       "call %d: a part is left behind", (int)n);
         if (!status) /* it only gives back */
             ck_assert_mem_eq(embeddings, r.expected, r.embeddings_bytes);
@@ -401,16 +409,16 @@ START_TEST(calls_fail_whole)
                           err.message);
         if (status == ORIEL_ERR_FAULT) {
             oriel_encoder_destroy(encoder);
-            encoder = watch_encoder(&r, NULL);
+            encoder = checked_encoder(&r, NULL);
         }
     }
-    rig_encode(encoder, r.plan, &input, &output, NULL);
+    cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
     ck_assert_mem_eq(embeddings, r.expected, r.embeddings_bytes);
-    rig_expect_silence();
+    cuda_fixture_expect_silence();
     oriel_encoder_destroy(encoder);
     oriel_encoder_destroy(keeper);
     free(embeddings);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 

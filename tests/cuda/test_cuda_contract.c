@@ -2,10 +2,10 @@
 /*
  * test_cuda_contract.c - what the cuda backend takes, needs, refuses and gives
  */
-#include "base/bfloat16.h"
-#include "cuda/rig.h"
-#include "cuda/steer.h"
+#include "base/half.h"
+#include "cuda/cuda_fixture.h"
 #include "plan/plan.h"
+#include "sim/control.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -73,8 +73,8 @@ START_TEST(results_in_every_dtype_and_place)
 {
     int32_t dtype = dtypes[_i % 3], on_device = _i / 3 % 2;
     oriel_network network = network_of(_i / 6);
-    rig r = rig_make(&network);
-    oriel_encoder *encoder = rig_encoder(&r);
+    cuda_fixture r = cuda_fixture_make(&network);
+    oriel_encoder *encoder = cuda_fixture_encoder(&r);
     int64_t out = network.out_hidden_size, hidden = network.hidden_size;
     size_t pitch = ((size_t)out * width_of(dtype) + 31) / 16 * 16;
     size_t bytes = pitch * (size_t)r.info.tokens;
@@ -86,10 +86,10 @@ START_TEST(results_in_every_dtype_and_place)
     device_buffer workspace = device_output(needed);
     unsigned char *host = oracle_alloc(1, bytes);
     unsigned char *host_tap = oracle_alloc(1, tap_bytes);
-    oriel_input input = rig_host_input(&r);
+    oriel_input input = cuda_fixture_host_input(&r);
     fixture_result whole = fixture_encode(&r.m, encoder, r.plan, &input);
     oriel_tap tap = {.hidden_state = 3, .dtype = dtype, .bytes = tap_bytes};
-    oriel_output output = rig_output(&r, NULL, ORIEL_MEMORY_HOST);
+    oriel_output output = cuda_fixture_output(&r, NULL, ORIEL_MEMORY_HOST);
     oriel_error err;
 
     memset(host, 0xff, bytes);
@@ -109,7 +109,7 @@ START_TEST(results_in_every_dtype_and_place)
     ck_assert_msg(oriel_encode(encoder, r.plan, &input, &output, NULL, &err) ==
                       ORIEL_OK,
                   "%s", err.message);
-    rig_expect_silence();
+    cuda_fixture_expect_silence();
     if (on_device) {
         device_download(host, d_out);
         device_download(host_tap, d_tap);
@@ -129,7 +129,7 @@ START_TEST(results_in_every_dtype_and_place)
     free(host_tap);
     fixture_result_free(&whole);
     oriel_encoder_destroy(encoder);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -138,14 +138,14 @@ END_TEST
 START_TEST(pixel_values_in_every_dtype_and_place)
 {
     int32_t dtype = dtypes[_i % 3], on_device = _i / 3;
-    rig r = rig_make(&fixture_tiny);
-    oriel_encoder *encoder = rig_encoder(&r);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoder = cuda_fixture_encoder(&r);
     size_t n = r.pixels_bytes / sizeof(float), bytes = n * width_of(dtype);
     void *values = oracle_alloc(1, bytes);
     float *expected = oracle_alloc(1, r.embeddings_bytes);
     float *found = oracle_alloc(1, r.embeddings_bytes);
-    oriel_input input = rig_host_input(&r);
-    oriel_output output = rig_output(&r, expected, ORIEL_MEMORY_HOST);
+    oriel_input input = cuda_fixture_host_input(&r);
+    oriel_output output = cuda_fixture_output(&r, expected, ORIEL_MEMORY_HOST);
     device_buffer d_values;
 
     for (size_t i = 0; i < n; i++) /* eight bits: exact in all three */
@@ -161,23 +161,23 @@ START_TEST(pixel_values_in_every_dtype_and_place)
     output.embeddings = found;
     ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, NULL),
                      ORIEL_OK);
-    rig_expect_silence();
+    cuda_fixture_expect_silence();
     ck_assert_mem_eq(expected, found, r.embeddings_bytes);
     device_release(d_values);
     free(values);
     free(expected);
     free(found);
     oriel_encoder_destroy(encoder);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 /* Taps alone: the embeddings and the blocks behind are not run. */
 START_TEST(taps_without_embeddings)
 {
-    rig r = rig_make(&fixture_tiny);
-    oriel_encoder *encoder = rig_encoder(&r);
-    oriel_input input = rig_host_input(&r);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoder = cuda_fixture_encoder(&r);
+    oriel_input input = cuda_fixture_host_input(&r);
     fixture_result whole = fixture_encode(&r.m, encoder, r.plan, &input);
     size_t n = (size_t)(r.info.patches * 32);
     float *states[2] = {oracle_alloc(n, 4), oracle_alloc(n, 4)};
@@ -194,7 +194,7 @@ START_TEST(taps_without_embeddings)
     free(states[1]);
     fixture_result_free(&whole);
     oriel_encoder_destroy(encoder);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -203,23 +203,23 @@ END_TEST
 /* Two encoders share one set of weights; the last one takes it along. */
 START_TEST(weights_are_shared_and_go)
 {
-    rig r = rig_make(&fixture_tiny);
-    size_t before = steer_device_bytes(), one;
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    size_t before = sim_device_bytes(), one;
     size_t workspace = fixture_workspace(r.plan, ORIEL_PRECISION_BF16, 1);
     oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
-    oriel_encoder *first = rig_encoder(&r), *second;
+    oriel_encoder *first = cuda_fixture_encoder(&r), *second;
 
     ck_assert_int_eq(oriel_encoder_get_info(first, &info, NULL), ORIEL_OK);
-    one = steer_device_bytes() - before;
+    one = sim_device_bytes() - before;
     ck_assert_uint_eq(one, info.weight_bytes + workspace);
     ck_assert_ptr_nonnull(strstr(info.description, "cuda Simulated GPU"));
-    second = rig_encoder(&r);
-    ck_assert_uint_eq(steer_device_bytes() - before, one + workspace);
+    second = cuda_fixture_encoder(&r);
+    ck_assert_uint_eq(sim_device_bytes() - before, one + workspace);
     oriel_encoder_destroy(first);
-    ck_assert_uint_eq(steer_device_bytes() - before, one);
+    ck_assert_uint_eq(sim_device_bytes() - before, one);
     oriel_encoder_destroy(second);
-    ck_assert_uint_eq(steer_device_bytes(), before);
-    rig_free(&r);
+    ck_assert_uint_eq(sim_device_bytes(), before);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -336,7 +336,7 @@ START_TEST(published_sizes_are_inside)
     size_t bytes;
     oriel_error err;
 
-    steer_devices(0, 0);
+    sim_devices(0, 0);
     ck_assert_int_eq(oriel_plan_create(&plan, oriel_model_preset(names[_i]),
                                        &item, 1, NULL, &err),
                      ORIEL_OK);

@@ -5,9 +5,9 @@
  * What they compute is held against the oracle in test_cuda_encoder.c; here,
  * how the library is found, asked, used and given back.
  */
+#include "cuda/cuda_fixture.h"
 #include "cuda/products.h"
-#include "cuda/rig.h"
-#include "cuda/steer.h"
+#include "sim/control.h"
 #include "sim/cublaslt.h"
 #include "support/suite.h"
 
@@ -73,13 +73,13 @@ describe(const oriel_encoder *encoder)
 }
 
 static void
-encode(oriel_encoder *encoder, const rig *r, device_buffer out,
+encode(oriel_encoder *encoder, const cuda_fixture *r, device_buffer out,
        cudaStream_t stream)
 {
-    oriel_input input = rig_device_input(r);
-    oriel_output output = rig_output(r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_input input = cuda_fixture_device_input(r);
+    oriel_output output = cuda_fixture_output(r, out.data, ORIEL_MEMORY_DEVICE);
 
-    rig_encode(encoder, r->plan, &input, &output, stream);
+    cuda_fixture_encode(encoder, r->plan, &input, &output, stream);
 }
 
 /* ---- The choice ----------------------------------------------------------- */
@@ -90,13 +90,13 @@ START_TEST(algorithms_are_chosen_once)
     static const char *const ops[] = {
         "qkv 96 x 32, bias:", "proj 32 x 32, bias and residual:",
         "gate_up 128 x 32, bias:", "down 32 x 64, bias and residual:"};
-    rig r = rig_make(&fixture_tiny);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     device_buffer out = device_output(r.embeddings_bytes);
     journal j = {.lines = 0};
     oriel_hooks hooks = journal_hooks(&j);
     uint64_t before = sim_lt_heuristics();
     oriel_error err;
-    oriel_encoder *encoder = rig_try_encoder(&r, &hooks, &err);
+    oriel_encoder *encoder = cuda_fixture_try_encoder(&r, &hooks, &err);
 
     ck_assert_msg(encoder, "%s", err.message);
     ck_assert_uint_eq(sim_lt_heuristics() - before, ORIEL_PRODUCTS);
@@ -111,70 +111,70 @@ START_TEST(algorithms_are_chosen_once)
     ck_assert_ptr_nonnull(strstr(describe(encoder), "cuBLASLt 13.1 products"));
     for (int i = 0; i < 3; i++)
         encode(encoder, &r, out, NULL);
-    rig_expect(&r, out);
+    cuda_fixture_expect(&r, out);
     ck_assert_uint_eq(sim_lt_heuristics() - before, ORIEL_PRODUCTS);
     oriel_encoder_destroy(encoder);
     ck_assert_uint_eq(sim_lt_alive(), 0);
     device_release(out);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 /* Without clusters there is nothing to pin. */
 START_TEST(a_device_without_clusters_keeps_none)
 {
-    rig r = rig_make(&fixture_tiny);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     journal j = {.lines = 0};
     oriel_hooks hooks = journal_hooks(&j);
     oriel_encoder *encoder;
     oriel_error err;
 
-    steer_architecture(0, 80);
-    encoder = rig_try_encoder(&r, &hooks, &err);
+    sim_architecture(0, 80);
+    encoder = cuda_fixture_try_encoder(&r, &hooks, &err);
     ck_assert_msg(encoder, "%s", err.message);
     ck_assert_msg(strstr(j.text, "algorithm 66, tile 20, stages 15, cluster 0"),
                   "%s", j.text);
     oriel_encoder_destroy(encoder);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 START_TEST(own_products_do_not_ask_the_library)
 {
     static const int32_t kernels[] = {ORIEL_KERNELS_AUTO, ORIEL_KERNELS_OWN};
-    rig r = rig_make(&fixture_tiny);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     oriel_encoder *encoder;
 
     sim_lt_install(0);
     fixture_kernels = kernels[_i];
     sim_lt_fail_call(0, ORIEL_LT_SUCCESS);
-    encoder = rig_encoder(&r);
+    encoder = cuda_fixture_encoder(&r);
     ck_assert_uint_eq(sim_lt_calls(), 0);
     ck_assert_ptr_nonnull(strstr(describe(encoder), ", own products"));
     oriel_encoder_destroy(encoder);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 /* ---- Refusals ------------------------------------------------------------- */
 
 static void
-expect_no_encoder(const rig *r, oriel_status status, const char *words)
+expect_no_encoder(const cuda_fixture *r, oriel_status status, const char *words)
 {
-    size_t before = steer_device_bytes();
+    size_t before = sim_device_bytes();
     oriel_error err;
 
-    ck_assert_ptr_null(rig_try_encoder(r, NULL, &err));
+    ck_assert_ptr_null(cuda_fixture_try_encoder(r, NULL, &err));
     ck_assert_int_eq(err.status, status);
     ck_assert_msg(strstr(err.message, words), "no \"%s\" in: %s", words,
                   err.message);
-    ck_assert_uint_eq(steer_device_bytes(), before);
+    ck_assert_uint_eq(sim_device_bytes(), before);
     ck_assert_uint_eq(sim_lt_alive(), 0);
 }
 
 START_TEST(what_is_missing_is_named)
 {
-    rig r = rig_make(&fixture_tiny);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
 
     sim_lt_install(0);
     expect_no_encoder(&r, ORIEL_ERR_DEVICE, "cannot open shared object file");
@@ -192,8 +192,8 @@ START_TEST(what_is_missing_is_named)
                       "cuBLASLt 13.1 has no algorithm for qkv (96 columns, "
                       "depth 32)");
     sim_lt_no_algorithm(0);
-    oriel_encoder_destroy(rig_encoder(&r));
-    rig_free(&r);
+    oriel_encoder_destroy(cuda_fixture_encoder(&r));
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -239,38 +239,39 @@ expect_failure(size_t which, uint64_t n, const oriel_error *err)
    a configuration that fails only rules its algorithm out. */
 START_TEST(a_create_fails_whole)
 {
-    rig r = rig_make(&fixture_tiny);
-    size_t bytes = steer_device_bytes();
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    size_t bytes = sim_device_bytes();
     uint64_t calls;
     int failed = 0;
 
     sim_lt_fail_call(0, ORIEL_LT_SUCCESS);
-    oriel_encoder_destroy(rig_encoder(&r));
+    oriel_encoder_destroy(cuda_fixture_encoder(&r));
     calls = sim_lt_calls();
     for (uint64_t n = 1; n <= calls; n++) {
         size_t which = fail_call(n);
         oriel_error err;
-        oriel_encoder *encoder = rig_try_encoder(&r, NULL, &err);
+        oriel_encoder *encoder = cuda_fixture_try_encoder(&r, NULL, &err);
 
         failed += !encoder;
         if (!encoder)
             expect_failure(which, n, &err);
         oriel_encoder_destroy(encoder);
-        ck_assert_uint_eq(steer_device_bytes(), bytes);
+        ck_assert_uint_eq(sim_device_bytes(), bytes);
         ck_assert_uint_eq(sim_lt_alive(), 0);
     }
     ck_assert_int_eq(failed, ESSENTIAL);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 START_TEST(an_encode_fails_whole)
 {
-    rig r = rig_make(&fixture_tiny);
-    oriel_encoder *encoder = rig_encoder_with(&r, ORIEL_GRAPHS_OFF);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoder = cuda_fixture_encoder_with(&r, ORIEL_GRAPHS_OFF);
     device_buffer out = device_output(r.embeddings_bytes);
-    oriel_input input = rig_device_input(&r);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_input input = cuda_fixture_device_input(&r);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
     uint64_t calls;
     oriel_error err;
 
@@ -286,14 +287,14 @@ START_TEST(an_encode_fails_whole)
         expect_failure(which, n, &err);
         if (err.status == ORIEL_ERR_FAULT) {
             oriel_encoder_destroy(encoder);
-            encoder = rig_encoder_with(&r, ORIEL_GRAPHS_OFF);
+            encoder = cuda_fixture_encoder_with(&r, ORIEL_GRAPHS_OFF);
         }
     }
     encode(encoder, &r, out, NULL);
-    rig_expect(&r, out);
+    cuda_fixture_expect(&r, out);
     oriel_encoder_destroy(encoder);
     device_release(out);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -382,7 +383,7 @@ END_TEST
 START_TEST(the_workspace_grows_with_gate_and_up)
 {
     static const oriel_hooks none = ORIEL_HOOKS_INIT;
-    rig r = rig_make(&fixture_wide);
+    cuda_fixture r = cuda_fixture_make(&fixture_wide);
     oriel_backend_config config = {
         .precision = ORIEL_PRECISION_BF16, .hooks = &none, .call = &none};
     size_t bytes[3];
@@ -395,49 +396,49 @@ START_TEST(the_workspace_grows_with_gate_and_up)
     }
     ck_assert_uint_eq(bytes[ORIEL_KERNELS_AUTO], bytes[ORIEL_KERNELS_OWN]);
     ck_assert_uint_gt(bytes[ORIEL_KERNELS_CUBLASLT], bytes[ORIEL_KERNELS_OWN]);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 START_TEST(encoders_on_streams_do_not_meet)
 {
     enum { ENCODERS = 2 };
-    rig r = rig_make(&fixture_tiny);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     oriel_encoder *encoders[ENCODERS];
     cudaStream_t streams[ENCODERS];
     device_buffer out[ENCODERS];
 
-    steer_interleave((uint64_t)_i + 1);
+    sim_interleave((uint64_t)_i + 1);
     for (int i = 0; i < ENCODERS; i++) {
-        encoders[i] = rig_encoder(&r);
-        streams[i] = rig_stream();
+        encoders[i] = cuda_fixture_encoder(&r);
+        streams[i] = cuda_fixture_stream();
         out[i] = device_output(r.embeddings_bytes);
     }
     for (int turn = 0; turn < 2; turn++)
         for (int i = 0; i < ENCODERS; i++)
             encode(encoders[i], &r, out[i], streams[i]);
     for (int i = 0; i < ENCODERS; i++) {
-        rig_expect(&r, out[i]);
+        cuda_fixture_expect(&r, out[i]);
         oriel_encoder_destroy(encoders[i]);
         MUST(cudaStreamDestroy(streams[i]));
         device_release(out[i]);
     }
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 /* The first thing that an encoder does, in a process that has loaded nothing. */
 START_TEST(a_capture_replays)
 {
-    rig r = rig_make(&fixture_tiny);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     device_buffer out = device_output(r.embeddings_bytes);
-    cudaStream_t stream = rig_stream();
+    cudaStream_t stream = cuda_fixture_stream();
     oriel_encoder *encoder;
     cudaGraphExec_t exec;
     cudaGraph_t graph;
 
     sim_lt_unload();
-    encoder = rig_encoder(&r);
+    encoder = cuda_fixture_encoder(&r);
     MUST(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
     encode(encoder, &r, out, stream);
     MUST(cudaStreamEndCapture(stream, &graph));
@@ -446,13 +447,13 @@ START_TEST(a_capture_replays)
     for (int i = 0; i < 2; i++) {
         MUST(cudaMemsetAsync(out.data, 0xff, out.bytes, stream));
         MUST(cudaGraphLaunch(exec, stream));
-        rig_expect(&r, out);
+        cuda_fixture_expect(&r, out);
     }
     MUST(cudaGraphExecDestroy(exec));
     oriel_encoder_destroy(encoder);
     MUST(cudaStreamDestroy(stream));
     device_release(out);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 

@@ -7,10 +7,10 @@
  * equal: alone or in any batch, under any schedule, from frames or from
  * pixel_values.
  */
-#include "cpu/batch.h"
-#include "cpu/film.h"
 #include "cuda/tables.h"
-#include "kernels/device_case.h"
+#include "support/batch.h"
+#include "support/device_case.h"
+#include "support/random_frames.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -210,7 +210,7 @@ START_TEST(frames_on_the_device_give_the_same_bytes)
 {
     batch b = batch_make(&fixture_tiny, ORIEL_PRECISION_BF16, few, ITEMS, 3);
     oriel_plan *plan = plan_items(&b, _i);
-    film f = film_make(plan, 8);
+    random_frames f = random_frames_make(plan, 8);
     device_buffer memory = device_upload(f.memory, f.bytes);
     fixture_result host = batch_encode(&b, plan, &f.input, 1), device;
 
@@ -224,7 +224,7 @@ START_TEST(frames_on_the_device_give_the_same_bytes)
     fixture_result_free(&host);
     fixture_result_free(&device);
     device_release(memory);
-    film_free(&f);
+    random_frames_free(&f);
     oriel_plan_destroy(plan);
     batch_free(&b);
 }

@@ -5,8 +5,8 @@
  * Whatever fails, and however: a status with a line, nothing left on the device,
  * and an encoder that works on, or says that it is lost.
  */
-#include "cuda/rig.h"
-#include "cuda/steer.h"
+#include "cuda/cuda_fixture.h"
+#include "sim/control.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -32,39 +32,39 @@ expect_failure(oriel_status status, const oriel_error *err, uint64_t call,
 START_TEST(a_create_fails_whole)
 {
     size_t which = (size_t)_i;
-    rig r = rig_make(&fixture_tiny);
-    size_t before = steer_device_bytes();
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    size_t before = sim_device_bytes();
     uint64_t calls;
     oriel_encoder *encoder;
     oriel_error err;
 
-    steer_fail_call(0, cudaSuccess);
-    encoder = rig_encoder(&r);
-    calls = steer_calls();
+    sim_fail_call(0, cudaSuccess);
+    encoder = cuda_fixture_encoder(&r);
+    calls = sim_calls();
     ck_assert_uint_gt(calls, 30);
     oriel_encoder_destroy(encoder);
-    ck_assert_uint_eq(steer_device_bytes(), before);
+    ck_assert_uint_eq(sim_device_bytes(), before);
     for (uint64_t n = 1; n <= calls; n++) {
-        steer_fail_call(n, errors[which]);
-        encoder = rig_try_encoder(&r, NULL, &err);
-        steer_fail_call(0, cudaSuccess);
+        sim_fail_call(n, errors[which]);
+        encoder = cuda_fixture_try_encoder(&r, NULL, &err);
+        sim_fail_call(0, cudaSuccess);
         /* What gives things back has nobody to tell. */
         if (encoder)
             oriel_encoder_destroy(encoder);
         else
             expect_failure(err.status, &err, n, which);
-        ck_assert_msg(steer_device_bytes() == before,
+        ck_assert_msg(sim_device_bytes() == before,
                       "call %d: device memory is left behind", (int)n);
     }
     /* The model is none the worse for it. */
-    oriel_encoder_destroy(rig_encoder(&r));
-    rig_free(&r);
+    oriel_encoder_destroy(cuda_fixture_encoder(&r));
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 /* Frames of the host, a tap and embeddings to the host: every kind of call. */
 typedef struct errand {
-    rig r;
+    cuda_fixture r;
     oriel_plan *from_grids;
     unsigned char pixels[3][16 * 14 * 3];
     const void *frames[3];
@@ -84,7 +84,7 @@ make_errand(errand *e)
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
 
-    e->r = rig_make(&fixture_tiny);
+    e->r = cuda_fixture_make(&fixture_tiny);
     e->from_grids = e->r.plan;
     ck_assert_int_eq(oriel_plan_create(&e->r.plan, e->r.m.model, items,
                                        COUNT(items), NULL, NULL),
@@ -101,7 +101,7 @@ make_errand(errand *e)
     e->good = oracle_alloc(1, e->bytes);
     input.frames = e->frames;
     e->input = input;
-    e->output = rig_output(&e->r, e->embeddings, ORIEL_MEMORY_HOST);
+    e->output = cuda_fixture_output(&e->r, e->embeddings, ORIEL_MEMORY_HOST);
     e->tap = (oriel_tap){.hidden_state = 2,
                          .bytes = (size_t)info.patches * 32 * sizeof(float)};
     e->tap.data = oracle_alloc(1, e->tap.bytes);
@@ -117,7 +117,7 @@ free_errand(errand *e)
     free(e->tap.data);
     oriel_plan_destroy(e->r.plan);
     e->r.plan = e->from_grids;
-    rig_free(&e->r);
+    cuda_fixture_free(&e->r);
 }
 
 static oriel_status
@@ -137,20 +137,21 @@ START_TEST(an_encode_fails_whole)
     oriel_error err;
 
     make_errand(&e);
-    encoder = rig_encoder_with(&e.r, ORIEL_GRAPHS_OFF); /* test_cuda_graphs.c */
+    encoder = cuda_fixture_encoder_with(
+        &e.r, ORIEL_GRAPHS_OFF); /* test_cuda_graphs.c */
     /* The second time on, pinned slots have been sent before. */
     for (int i = 0; i < 2; i++) {
-        steer_fail_call(0, cudaSuccess);
+        sim_fail_call(0, cudaSuccess);
         ck_assert_int_eq(run_errand(&e, encoder, &err), ORIEL_OK);
-        calls = steer_calls();
+        calls = sim_calls();
     }
     memcpy(e.good, e.embeddings, e.bytes);
     for (uint64_t n = 1; n <= calls; n++) {
         oriel_status status;
 
-        steer_fail_call(n, errors[which]);
+        sim_fail_call(n, errors[which]);
         status = run_errand(&e, encoder, &err);
-        steer_fail_call(0, cudaSuccess);
+        sim_fail_call(0, cudaSuccess);
         if (status)
             expect_failure(status, &err, n, which);
         else
@@ -159,7 +160,7 @@ START_TEST(an_encode_fails_whole)
         if (status == ORIEL_ERR_FAULT) {
             ck_assert_int_eq(run_errand(&e, encoder, &err), ORIEL_ERR_FAULT);
             oriel_encoder_destroy(encoder);
-            encoder = rig_encoder_with(&e.r, ORIEL_GRAPHS_OFF);
+            encoder = cuda_fixture_encoder_with(&e.r, ORIEL_GRAPHS_OFF);
         }
         if (n % 4 == 0 || n == calls) {
             ck_assert_int_eq(run_errand(&e, encoder, &err), ORIEL_OK);
@@ -167,7 +168,7 @@ START_TEST(an_encode_fails_whole)
         }
     }
     oriel_encoder_destroy(encoder);
-    rig_expect_silence();
+    cuda_fixture_expect_silence();
     free_errand(&e);
 }
 END_TEST
@@ -177,19 +178,20 @@ END_TEST
    is destroyed all the same. */
 START_TEST(a_fault_surfaces_later)
 {
-    rig r = rig_make(&fixture_tiny);
-    oriel_encoder *encoder = rig_encoder(&r);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoder = cuda_fixture_encoder(&r);
     device_buffer out = device_output(r.embeddings_bytes);
-    oriel_input input = rig_device_input(&r);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_input input = cuda_fixture_device_input(&r);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
     oriel_error err;
 
     for (int i = 0; i < 3; i++) /* from then on by a graph */
         ck_assert_int_eq(
             oriel_encode(encoder, r.plan, &input, &output, NULL, &err),
             ORIEL_OK);
-    rig_expect(&r, out);
-    steer_fault_operation(1 + (uint64_t)_i * 4, cudaErrorIllegalAddress);
+    cuda_fixture_expect(&r, out);
+    sim_fault_operation(1 + (uint64_t)_i * 4, cudaErrorIllegalAddress);
     ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, &err),
                      ORIEL_OK);
     ck_assert_int_eq(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
@@ -200,7 +202,7 @@ START_TEST(a_fault_surfaces_later)
         ck_assert_msg(err.message[0], "no message");
     }
     oriel_encoder_destroy(encoder);
-    /* The device gives nothing back any more: the host's side of the rig. */
+    /* The device gives nothing back any more: the host's side of the cuda_fixture. */
     free(r.pixels);
     free(r.expected);
     oriel_plan_destroy(r.plan);
@@ -210,17 +212,17 @@ END_TEST
 
 /* ---- Host memory ---------------------------------------------------------- */
 
-typedef struct ledger {
+typedef struct alloc_counter {
     int64_t until_failure; /* allocations; negative: none fails */
     int64_t held;
     int64_t held_on_device;
     int refuse_device;
-} ledger;
+} alloc_counter;
 
 static void *
 lend(void *user, size_t bytes, size_t alignment)
 {
-    ledger *l = user;
+    alloc_counter *l = user;
 
     if (l->until_failure-- == 0)
         return NULL;
@@ -232,14 +234,14 @@ lend(void *user, size_t bytes, size_t alignment)
 static void
 take_back(void *user, void *memory)
 {
-    ((ledger *)user)->held -= memory != NULL;
+    ((alloc_counter *)user)->held -= memory != NULL;
     free(memory);
 }
 
 static void *
 lend_device(void *user, size_t bytes, int32_t device_index)
 {
-    ledger *l = user;
+    alloc_counter *l = user;
     void *memory = NULL;
 
     ck_assert_int_eq(device_index, 0);
@@ -253,12 +255,12 @@ static void
 take_device_back(void *user, void *memory, int32_t device_index)
 {
     ck_assert_int_eq(device_index, 0);
-    ((ledger *)user)->held_on_device--;
+    ((alloc_counter *)user)->held_on_device--;
     ck_assert_int_eq(cudaFree(memory), cudaSuccess);
 }
 
 static oriel_hooks
-hooks_of(ledger *l)
+hooks_of(alloc_counter *l)
 {
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
 
@@ -273,7 +275,7 @@ hooks_of(ledger *l)
 START_TEST(host_memory_runs_out)
 {
     errand e;
-    ledger l = {.until_failure = -1};
+    alloc_counter l = {.until_failure = -1};
     oriel_hooks hooks = hooks_of(&l);
     oriel_encoder *encoder;
     oriel_error err;
@@ -282,7 +284,7 @@ START_TEST(host_memory_runs_out)
     make_errand(&e);
     for (int64_t n = 0;; n++) {
         l.until_failure = n;
-        encoder = rig_try_encoder(&e.r, &hooks, &err);
+        encoder = cuda_fixture_try_encoder(&e.r, &hooks, &err);
         if (!encoder) {
             ck_assert_int_eq(err.status, ORIEL_ERR_MEMORY);
             failures++;
@@ -306,12 +308,12 @@ END_TEST
 START_TEST(lent_device_memory_runs_out)
 {
     errand e;
-    ledger l = {.until_failure = -1, .refuse_device = 1};
+    alloc_counter l = {.until_failure = -1, .refuse_device = 1};
     oriel_hooks hooks = hooks_of(&l);
     oriel_error err;
 
     make_errand(&e);
-    ck_assert_ptr_null(rig_try_encoder(&e.r, &hooks, &err));
+    ck_assert_ptr_null(cuda_fixture_try_encoder(&e.r, &hooks, &err));
     ck_assert_int_eq(err.status, ORIEL_ERR_MEMORY);
     ck_assert_msg(strstr(err.message, "the workspace"), "%s", err.message);
     ck_assert_int_eq(l.held, 0);
@@ -341,8 +343,8 @@ START_TEST(devices_are_told_apart)
     oriel_error err;
     oriel_status status;
 
-    steer_devices(machines[_i].count, machines[_i].driver);
-    steer_architecture(0, machines[_i].architecture);
+    sim_devices(machines[_i].count, machines[_i].driver);
+    sim_architecture(0, machines[_i].architecture);
     status = fixture_backend()->describe(machines[_i].index, &info, &err);
     if (machines[_i].words) {
         ck_assert_int_eq(status, ORIEL_ERR_DEVICE);

@@ -3,8 +3,8 @@
  * test_cuda_graph_turns.c - graphs beside other streams and captures, and when
  * the runtime fails
  */
-#include "cuda/rig.h"
-#include "cuda/steer.h"
+#include "cuda/cuda_fixture.h"
+#include "sim/control.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -18,66 +18,67 @@
 START_TEST(streams_in_turn)
 {
     enum { CALLS = 6 };
-    rig r = rig_make(rig_shallow());
-    oriel_encoder *encoder = rig_encoder(&r);
-    cudaStream_t streams[2] = {rig_stream(), rig_stream()};
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
+    oriel_encoder *encoder = cuda_fixture_encoder(&r);
+    cudaStream_t streams[2] = {cuda_fixture_stream(), cuda_fixture_stream()};
     device_buffer out[CALLS];
-    oriel_input input = rig_host_input(&r);
-    uint64_t before = steer_graph_launches();
+    oriel_input input = cuda_fixture_host_input(&r);
+    uint64_t before = sim_graph_launches();
     cudaEvent_t done;
 
-    steer_interleave((uint64_t)_i + 1);
+    sim_interleave((uint64_t)_i + 1);
     MUST(cudaEventCreateWithFlags(&done, cudaEventDisableTiming));
     for (int i = 0; i < CALLS; i++) {
         oriel_output output;
 
         out[i] = device_output(r.embeddings_bytes);
-        output = rig_output(&r, out[i].data, ORIEL_MEMORY_DEVICE);
+        output = cuda_fixture_output(&r, out[i].data, ORIEL_MEMORY_DEVICE);
         if (i)
             MUST(cudaStreamWaitEvent(streams[i % 2], done, 0));
-        rig_encode(encoder, r.plan, &input, &output, streams[i % 2]);
+        cuda_fixture_encode(encoder, r.plan, &input, &output, streams[i % 2]);
         MUST(cudaEventRecord(done, streams[i % 2]));
     }
-    ck_assert_uint_eq(steer_graph_launches() - before, CALLS - RIG_DIRECTLY);
+    ck_assert_uint_eq(sim_graph_launches() - before, CALLS - DIRECT_CALLS);
     oriel_encoder_destroy(encoder);
     for (int i = 0; i < CALLS; i++) {
-        rig_expect(&r, out[i]);
+        cuda_fixture_expect(&r, out[i]);
         device_release(out[i]);
     }
     MUST(cudaEventDestroy(done));
     MUST(cudaStreamDestroy(streams[0]));
     MUST(cudaStreamDestroy(streams[1]));
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
 /* In the caller's capture kernels are launched, though there is a graph. */
 START_TEST(a_capture_has_kernels)
 {
-    rig r = rig_make(&fixture_tiny);
-    oriel_encoder *encoder = rig_encoder(&r);
-    cudaStream_t stream = rig_stream();
-    oriel_input input = rig_device_input(&r);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoder = cuda_fixture_encoder(&r);
+    cudaStream_t stream = cuda_fixture_stream();
+    oriel_input input = cuda_fixture_device_input(&r);
     device_buffer out = device_output(r.embeddings_bytes);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
     cudaGraphExec_t exec;
     cudaGraph_t graph;
 
     for (int i = 0; i < 3; i++)
-        rig_encode(encoder, r.plan, &input, &output, stream);
+        cuda_fixture_encode(encoder, r.plan, &input, &output, stream);
     MUST(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
-    rig_encode(encoder, r.plan, &input, &output, stream);
+    cuda_fixture_encode(encoder, r.plan, &input, &output, stream);
     MUST(cudaStreamEndCapture(stream, &graph));
     MUST(cudaGraphInstantiate(&exec, graph, 0));
     MUST(cudaGraphDestroy(graph));
     MUST(cudaMemsetAsync(out.data, 0xff, out.bytes, stream));
     MUST(cudaGraphLaunch(exec, stream));
-    rig_expect(&r, out);
+    cuda_fixture_expect(&r, out);
     MUST(cudaGraphExecDestroy(exec));
     oriel_encoder_destroy(encoder);
     MUST(cudaStreamDestroy(stream));
     device_release(out);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -86,25 +87,27 @@ END_TEST
 START_TEST(a_capture_elsewhere_stays_whole)
 {
     enum { CALLS = 12 };
-    rig r = rig_make(rig_shallow());
-    oriel_encoder *encoder = rig_encoder(&r);
-    cudaStream_t captured = rig_stream(), stream = rig_stream();
-    oriel_input input = rig_host_input(&r);
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
+    oriel_encoder *encoder = cuda_fixture_encoder(&r);
+    cudaStream_t captured = cuda_fixture_stream(),
+                 stream = cuda_fixture_stream();
+    oriel_input input = cuda_fixture_host_input(&r);
     device_buffer out = device_output(r.embeddings_bytes);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
     cudaGraph_t graph;
 
     MUST(cudaStreamBeginCapture(captured, cudaStreamCaptureModeGlobal));
     for (int i = 0; i < CALLS; i++) /* more than the ring has slots */
-        rig_encode(encoder, r.plan, &input, &output, stream);
+        cuda_fixture_encode(encoder, r.plan, &input, &output, stream);
     MUST(cudaStreamEndCapture(captured, &graph));
-    rig_expect(&r, out);
+    cuda_fixture_expect(&r, out);
     MUST(cudaGraphDestroy(graph));
     oriel_encoder_destroy(encoder);
     MUST(cudaStreamDestroy(captured));
     MUST(cudaStreamDestroy(stream));
     device_release(out);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -112,29 +115,31 @@ END_TEST
    destroyed again. */
 START_TEST(a_capture_elsewhere_outlives_an_encoder)
 {
-    rig r = rig_make(rig_shallow());
-    cudaStream_t captured = rig_stream(), stream = rig_stream();
-    oriel_input input = rig_host_input(&r);
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
+    cudaStream_t captured = cuda_fixture_stream(),
+                 stream = cuda_fixture_stream();
+    oriel_input input = cuda_fixture_host_input(&r);
     device_buffer out = device_output(r.embeddings_bytes);
-    oriel_output output = rig_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
     enum cudaStreamCaptureMode mode = cudaStreamCaptureModeThreadLocal;
     oriel_encoder *encoder;
     cudaGraph_t graph;
 
     MUST(cudaThreadExchangeStreamCaptureMode(&mode));
     MUST(cudaStreamBeginCapture(captured, cudaStreamCaptureModeGlobal));
-    encoder = rig_encoder(&r);
-    rig_encode(encoder, r.plan, &input, &output, stream);
+    encoder = cuda_fixture_encoder(&r);
+    cuda_fixture_encode(encoder, r.plan, &input, &output, stream);
     oriel_encoder_destroy(encoder);
     MUST(cudaStreamEndCapture(captured, &graph));
     MUST(cudaThreadExchangeStreamCaptureMode(&mode));
     ck_assert_int_eq(mode, cudaStreamCaptureModeThreadLocal);
-    rig_expect(&r, out);
+    cuda_fixture_expect(&r, out);
     MUST(cudaGraphDestroy(graph));
     MUST(cudaStreamDestroy(captured));
     MUST(cudaStreamDestroy(stream));
     device_release(out);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -156,25 +161,26 @@ count_warnings(void *user, int32_t level, const char *line)
 /* Calls 0 .. which + 1 of a shape by an encoder of their own; of call 'which' the
    nth call of the runtime fails.  How many of those there are. */
 static uint64_t
-try_calls(const rig *r, int which, uint64_t n, cudaError_t error, float *found)
+try_calls(const cuda_fixture *r, int which, uint64_t n, cudaError_t error,
+          float *found)
 {
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
-    oriel_input input = rig_host_input(r);
-    oriel_output output = rig_output(r, found, ORIEL_MEMORY_HOST);
+    oriel_input input = cuda_fixture_host_input(r);
+    oriel_output output = cuda_fixture_output(r, found, ORIEL_MEMORY_HOST);
     oriel_status status = ORIEL_OK;
     oriel_encoder *encoder;
     uint64_t calls = 0;
     oriel_error err;
 
     hooks.log = count_warnings;
-    encoder = rig_try_encoder(r, &hooks, &err);
+    encoder = cuda_fixture_try_encoder(r, &hooks, &err);
     ck_assert_ptr_nonnull(encoder);
     for (int i = 0; i < which + 2 && status != ORIEL_ERR_FAULT; i++) {
         memset(found, 0xff, r->embeddings_bytes);
-        steer_fail_call(i == which ? n : 0, error);
+        sim_fail_call(i == which ? n : 0, error);
         status = oriel_encode(encoder, r->plan, &input, &output, NULL, &err);
-        calls = i == which ? steer_calls() : calls;
-        steer_fail_call(0, cudaSuccess);
+        calls = i == which ? sim_calls() : calls;
+        sim_fail_call(0, cudaSuccess);
         if (status == ORIEL_OK)
             ck_assert_mem_eq(found, r->expected, r->embeddings_bytes);
         else
@@ -192,7 +198,7 @@ START_TEST(each_call_fails_in_turn)
     static const cudaError_t errors[] = {cudaErrorMemoryAllocation,
                                          cudaErrorIllegalAddress};
     int which = 1 + _i / 2;
-    rig r = rig_make(rig_shallow());
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
     float *found = oracle_alloc(1, r.embeddings_bytes);
     uint64_t calls = try_calls(&r, which, 0, cudaSuccess, found);
 
@@ -204,9 +210,9 @@ START_TEST(each_call_fails_in_turn)
         ck_assert_int_eq(warnings, 10);
     else
         ck_assert_int_eq(warnings, 1);
-    rig_expect_silence();
+    cuda_fixture_expect_silence();
     free(found);
-    rig_free(&r);
+    cuda_fixture_free(&r);
 }
 END_TEST
 

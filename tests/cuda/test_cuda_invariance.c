@@ -6,8 +6,8 @@
  * groups an item's values by what stands beside it is found out: alone, the other
  * way round, and beside an item of NaN.
  */
-#include "cpu/batch.h"
-#include "kernels/device_case.h"
+#include "support/batch.h"
+#include "support/device_case.h"
 #include "support/suite.h"
 
 enum { ITEMS = 5 };

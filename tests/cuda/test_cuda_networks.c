@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_cuda_networks.c - networks drawn at random, on the simulated GPU */
-#include "cpu/any_network.h"
-#include "kernels/device_case.h"
 #include "oracle/rounded.h"
+#include "support/device_case.h"
+#include "support/random_network.h"
 #include "support/suite.h"
 
 /* The third call replays what the second recorded. */
@@ -25,21 +25,21 @@ check_turns(const batch *b)
    to 196 patches, one block to three; and quick to run. */
 static const uint64_t seeds[] = {1, 3, 6, 8, 17, 20};
 
-START_TEST(any_network_is_right)
+START_TEST(random_network_is_right)
 {
     uint64_t seed = seeds[_i];
-    any_network any;
+    random_network any;
     batch b;
 
-    any_network_draw(&any, seed);
+    random_network_draw(&any, seed);
     b = batch_make(&any.network, ORIEL_PRECISION_BF16, any.grids, ANY_ITEMS,
                    seed);
-    any_network_check_values(&any, &b, ROUNDED_CUDA, true);
+    random_network_check_values(&any, &b, ROUNDED_CUDA, true);
     check_turns(&b);
     batch_check_alone(&b);
     batch_check_turned(&b);
     batch_check_nan(&b, (int)(seed % ANY_ITEMS));
-    any_network_check_frames(&any, &b, seed);
+    random_network_check_frames(&any, &b, seed);
     ck_assert_str_eq(device_finish(), "");
     batch_free(&b);
 }
@@ -52,7 +52,7 @@ main(void)
     TCase *tc = tcase_create("networks");
 
     tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, any_network_is_right, 0, COUNT(seeds));
+    tcase_add_loop_test(tc, random_network_is_right, 0, COUNT(seeds));
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -1,296 +1,188 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cuda_parts.c - segments cut into work, bytes through the ring, and which
- * image a device takes
+ * test_cuda_parts.c - parts that are needed at once never share a place
+ *
+ * Over random plans of every published size: where oriel_cuda_lay_out puts each
+ * part, against the table's lives, step by step.
  */
-#include "cuda/images.h"
-#include "cuda/ring.h"
-#include "kernels/device_case.h"
-#include "kernels/segments.h"
+#include "cuda/workspace.h"
 #include "support/random.h"
 #include "support/suite.h"
 
 #include <check.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { SEGMENTS = 500, ROWS_MOST = 4096 };
+enum { ALIGNMENT = 256, PLANS = 200 };
 
-typedef struct rows {
-    int32_t values[ROWS_MOST][4];
-    int32_t columns;
-    int64_t n;
-} rows;
+static const char *const presets[] = {"3b", "7b", "32b", "72b"};
 
+static oriel_plan *
+random_plan(random_stream *random, int32_t preset)
+{
+    const oriel_model *model = oriel_model_preset(presets[preset]);
+    oriel_plan_options options = ORIEL_PLAN_OPTIONS_INIT;
+    int64_t grids[4][3];
+    oriel_item items[4] = {0};
+    int32_t n = (int32_t)random_between(random, 1, 4);
+    bool frames = random_between(random, 0, 3) > 0;
+    oriel_plan *plan;
+    oriel_error err;
+    oriel_status status;
+
+    for (int32_t i = 0; i < n; i++) {
+        grids[i][0] = random_between(random, 1, 3);
+        grids[i][1] = 2 * random_between(random, 1, 40);
+        grids[i][2] = 2 * random_between(random, 1, i ? 40 : 1200);
+        items[i].frames = (int32_t)random_between(random, 1, 5);
+        items[i].width = (int32_t)random_between(random, 28, 1500);
+        items[i].height = (int32_t)random_between(random, 28, 1500);
+    }
+    options.resample = (int32_t)random_between(random, 0, 3);
+    status = frames ? oriel_plan_create(&plan, model, items, (size_t)n,
+                                        &options, &err)
+                    : oriel_plan_create_from_grids(&plan, model, grids[0],
+                                                   (size_t)n, NULL, &err);
+    ck_assert_msg(status == ORIEL_OK, "%s", err.message);
+    return plan;
+}
+
+/* A part, and where it was put. */
+typedef struct placed {
+    oriel_cuda_part part;
+    size_t start;
+} placed;
+
+static size_t
+lay_out(placed out[ORIEL_CUDA_PARTS], const oriel_plan *plan, int32_t kernels)
+{
+    static _Alignas(ALIGNMENT) char base[ALIGNMENT]; /* nothing is touched */
+    oriel_cuda_workspace space = {0};
+    oriel_cuda_part parts[ORIEL_CUDA_PARTS];
+    oriel_cuda_shapes shapes;
+    oriel_error err;
+
+    oriel_cuda_shapes_init(&shapes, &plan->network);
+    ck_assert_int_eq(
+        oriel_cuda_lay_out(&space, base, plan, &shapes, kernels, &err),
+        ORIEL_OK);
+    ck_assert_int_eq(oriel_cuda_list_parts(parts, &space.metadata, plan,
+                                           &shapes, kernels, &err),
+                     ORIEL_OK);
+    for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
+        void *pointer;
+
+        memcpy(&pointer, (char *)&space + parts[i].pointer, sizeof(pointer));
+        out[i] =
+            (placed){parts[i], (size_t)((uintptr_t)pointer - (uintptr_t)base)};
+    }
+    return space.bytes;
+}
+
+static bool
+overlap(const placed *a, const placed *b)
+{
+    return a->start < b->start + b->part.bytes &&
+           b->start < a->start + a->part.bytes;
+}
+
+/* In one step, of one kind of input. */
 static void
-put(void *context, const int32_t *row)
+expect_apart(const placed parts[ORIEL_CUDA_PARTS], oriel_cuda_step step,
+             uint32_t of)
 {
-    rows *r = context;
+    for (int a = 0; a < ORIEL_CUDA_PARTS; a++)
+        for (int b = a + 1; b < ORIEL_CUDA_PARTS; b++) {
+            const placed *p = &parts[a], *q = &parts[b];
 
-    ck_assert_int_lt(r->n, ROWS_MOST);
-    memcpy(r->values[r->n++], row, (size_t)r->columns * sizeof(*row));
-}
-
-/* n segments of unit x (1 .. most) patches. */
-static void
-make_segments(int32_t *cu, int32_t n, int32_t unit, int32_t most, uint64_t seed)
-{
-    random_stream random = {seed};
-
-    cu[0] = 0;
-    for (int32_t i = 0; i < n; i++)
-        cu[i + 1] = cu[i] + unit * (int32_t)random_between(&random, 1, most);
-}
-
-/* ---- Packs ----------------------------------------------------------------- */
-
-/* Each window has its slots once, side by side, in one block. */
-START_TEST(a_window_has_its_place)
-{
-    static const int32_t counts[] = {0, 1, 2, 7, SEGMENTS};
-    int32_t cu[SEGMENTS + 1], slots[SEGMENTS] = {0}, n = counts[_i];
-    rows *r = calloc(1, sizeof(*r));
-    int64_t wanted = 0;
-
-    make_segments(cu, n, 4, 16, 3);
-    r->columns = ORIEL_PACK_COLUMNS;
-    ck_assert_int_eq(oriel_cuda_pack_windows(cu, n, put, r), r->n);
-    ck_assert_int_eq(oriel_cuda_pack_windows(cu, n, NULL, NULL), r->n);
-    for (int64_t p = 0; p < r->n; p++)
-        for (int s = 0; s < 4; s++) {
-            int32_t window = r->values[p][s];
-
-            ck_assert_int_ge(window, -1);
-            ck_assert_int_lt(window, n);
-            if (window < 0)
-                continue;
-            /* Its first slot, or the one behind its last. */
-            ck_assert(slots[window] == 0 ||
-                      (s > 0 && r->values[p][s - 1] == window));
-            slots[window]++;
+            if (p->part.of & q->part.of & of && p->part.life >> step & 1 &&
+                q->part.life >> step & 1)
+                ck_assert_msg(!overlap(p, q), "%s and %s overlap in step %d",
+                              p->part.name, q->part.name, (int)step);
         }
-    for (int32_t w = 0; w < n; w++) {
-        int32_t own = (cu[w + 1] - cu[w] + 15) / 16;
-
-        ck_assert_int_eq(slots[w], own);
-        wanted += own;
-    }
-    /* No arrangement has fewer than the slots of all, nor than windows of three
-       and more; ours has at most the waste of the last block above that. */
-    int64_t large = 0, small = 0, least;
-    for (int32_t w = 0; w < n; w++) {
-        large += slots[w] >= 3;
-        small += slots[w] == 1;
-    }
-    least = (wanted + 3) / 4 > large ? (wanted + 3) / 4 : large;
-    ck_assert_int_ge(r->n, least);
-    if (small >= large)
-        ck_assert_int_le(r->n, least + 1);
-    free(r);
 }
-END_TEST
 
-/* ---- Tiles ----------------------------------------------------------------- */
-
-START_TEST(a_segment_has_its_tiles)
+/* What is needed in one step, rounded up: no arrangement has less. */
+static size_t
+needed(const placed parts[ORIEL_CUDA_PARTS], oriel_cuda_step step, uint32_t of)
 {
-    static const int32_t counts[] = {0, 1, 3, 200};
-    int32_t cu[SEGMENTS + 1], n = counts[_i], before = INT32_MAX;
-    int64_t queries = 0;
-    rows *r = calloc(1, sizeof(*r));
-    char *seen;
+    size_t bytes = 0;
 
-    make_segments(cu, n, 4, 300, 5);
-    r->columns = ORIEL_TILE_COLUMNS;
-    ck_assert_int_eq(oriel_cuda_tile_segments(cu, n, put, r), r->n);
-    ck_assert_int_eq(oriel_cuda_tile_segments(cu, n, NULL, NULL), r->n);
-    seen = calloc(1, (size_t)cu[n] + 1);
-    for (int64_t t = 0; t < r->n; t++) {
-        const int32_t *tile = r->values[t];
-        int32_t segment = 0;
-
-        while (segment < n && cu[segment] != tile[0])
-            segment++;
-        ck_assert_int_lt(segment, n);
-        ck_assert_int_eq(tile[1], cu[segment + 1] - cu[segment]);
-        ck_assert_int_eq(tile[2] % 128, 0);
-        ck_assert_int_lt(tile[2], tile[1]);
-        for (int32_t q = tile[2]; q < tile[1] && q < tile[2] + 128; q++) {
-            ck_assert_int_eq(seen[tile[0] + q], 0);
-            seen[tile[0] + q] = 1;
-            queries++;
-        }
-        /* Long ones first, to a factor of two. */
-        ck_assert_int_lt(tile[1] / 2, before);
-        before = tile[1] < before ? tile[1] : before;
-    }
-    ck_assert_int_eq(queries, cu[n]);
-    free(seen);
-    free(r);
-}
-END_TEST
-
-/* ---- The ring -------------------------------------------------------------- */
-
-enum { SLOTS = 2, SLOT_BYTES = 512 };
-
-static unsigned char *
-make_bytes(size_t n)
-{
-    random_stream random = {n};
-    unsigned char *bytes = malloc(n + 1);
-
-    for (size_t i = 0; i < n; i++)
-        bytes[i] = (unsigned char)random_u64(&random);
+    for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
+        if (parts[i].part.of & of && parts[i].part.life >> step & 1)
+            bytes +=
+                (parts[i].part.bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     return bytes;
 }
 
-/* More than all slots hold, in pieces of any size; in a capture, by launches. */
-START_TEST(bytes_arrive)
+static size_t
+metadata_bytes(const placed parts[ORIEL_CUDA_PARTS])
 {
-    enum { BYTES = 10000, PADDED = 10240 };
-    unsigned char *bytes = make_bytes(BYTES), *found = malloc(PADDED);
-    device_buffer out = device_output(PADDED);
-    random_stream random = {2};
-    oriel_cuda_ring ring;
-    oriel_cuda_upload upload;
-    cudaStream_t stream;
-    cudaGraph_t graph;
-    cudaGraphExec_t exec;
-    oriel_error err;
+    size_t bytes = 0;
 
-    ck_assert_int_eq(oriel_cuda_ring_create(&ring, SLOTS, SLOT_BYTES, &err),
-                     ORIEL_OK);
-    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(), cudaSuccess);
-    ck_assert_int_eq(cudaStreamCreateWithFlags(&stream, 0), cudaSuccess);
-    if (_i)
-        ck_assert_int_eq(
-            cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal),
-            cudaSuccess);
-    oriel_cuda_upload_begin(&upload, _i ? NULL : &ring, stream, out.data);
-    for (size_t at = 0; at < BYTES;) {
-        size_t n = (size_t)random_between(&random, 1, 1500);
+    for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
+        if (strncmp(parts[i].part.name, "metadata.", 9) == 0)
+            bytes += parts[i].part.bytes + ALIGNMENT;
+    return bytes;
+}
 
-        n = n < BYTES - at ? n : BYTES - at;
-        oriel_cuda_upload_put(&upload, bytes + at, n);
-        at += n;
+START_TEST(what_is_needed_at_once_lies_apart)
+{
+    random_stream random = {(uint64_t)_i + 1};
+
+    for (int32_t turn = 0; turn < PLANS; turn++) {
+        oriel_plan *plan = random_plan(&random, turn % 4);
+        placed parts[ORIEL_CUDA_PARTS];
+        size_t bytes = lay_out(parts, plan, turn % 3), least = 0;
+
+        for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
+            ck_assert_uint_eq(parts[i].start % ALIGNMENT, 0);
+            ck_assert_uint_le(parts[i].start + parts[i].part.bytes, bytes);
+        }
+        for (int step = 0; step < ORIEL_STEPS; step++)
+            for (uint32_t of = ORIEL_OF_FRAMES; of <= ORIEL_OF_VALUES; of++) {
+                size_t here = needed(parts, (oriel_cuda_step)step, of);
+
+                expect_apart(parts, (oriel_cuda_step)step, of);
+                least = here > least ? here : least;
+            }
+        /* No holes, but for metadata of blocks that MERGE has no use for. */
+        ck_assert_uint_ge(bytes, least);
+        ck_assert_uint_le(bytes, least + metadata_bytes(parts));
+        oriel_plan_destroy(plan);
     }
-    oriel_cuda_upload_pad(&upload, PADDED);
-    ck_assert_int_eq(oriel_cuda_upload_end(&upload, &err), ORIEL_OK);
-    if (_i) {
-        ck_assert_int_eq(cudaStreamEndCapture(stream, &graph), cudaSuccess);
-        ck_assert_int_eq(cudaGraphInstantiate(&exec, graph, 0), cudaSuccess);
-        memset(&upload, 0, sizeof(upload)); /* the graph has its own */
-        ck_assert_int_eq(cudaGraphLaunch(exec, stream), cudaSuccess);
-    }
-    ck_assert_str_eq(device_finish(), "");
-    device_download(found, out);
-    ck_assert_mem_eq(found, bytes, BYTES);
-    for (size_t i = BYTES; i < PADDED; i++)
-        ck_assert_int_eq(found[i], 0);
-    if (_i) {
-        ck_assert_int_eq(cudaGraphExecDestroy(exec), cudaSuccess);
-        ck_assert_int_eq(cudaGraphDestroy(graph), cudaSuccess);
-    }
-    oriel_cuda_ring_destroy(&ring);
-    ck_assert_int_eq(cudaStreamDestroy(stream), cudaSuccess);
-    device_release(out);
-    free(bytes);
-    free(found);
 }
 END_TEST
 
-/* Rows with gaps, then tight ones: what is between stays as it is. */
-START_TEST(rows_leave_what_is_between)
+/* The names are the table's own, so none is there twice, and each pointer is
+   somebody's. */
+START_TEST(each_part_has_its_pointer)
 {
-    enum { WIDTH = 48, PITCH = 80, N = 40, BYTES = N * PITCH + N * PITCH };
-    unsigned char *bytes = make_bytes(BYTES), *found = malloc(BYTES);
-    unsigned char *initial = malloc(BYTES), *at = bytes;
-    device_buffer out;
-    oriel_cuda_ring ring;
-    oriel_cuda_upload upload;
-    oriel_error err;
+    random_stream random = {9};
+    oriel_plan *plan = random_plan(&random, 1);
+    placed parts[ORIEL_CUDA_PARTS];
 
-    memset(initial, 0xa5, BYTES);
-    out = device_upload(initial, BYTES);
-    ck_assert_int_eq(oriel_cuda_ring_create(&ring, SLOTS, SLOT_BYTES, &err),
-                     ORIEL_OK);
-    oriel_cuda_upload_begin(&upload, &ring, NULL, out.data);
-    for (int row = 0; row < 2 * N; row++) {
-        size_t width = row < N ? WIDTH : PITCH;
-        void *space;
-
-        oriel_cuda_upload_rows(&upload, width, PITCH);
-        space = oriel_cuda_upload_space(&upload, width);
-        ck_assert_ptr_nonnull(space);
-        memcpy(space, at, width);
-        at += width;
+    lay_out(parts, plan, ORIEL_KERNELS_CUBLASLT);
+    for (int a = 0; a < ORIEL_CUDA_PARTS; a++) {
+        ck_assert_uint_ne(parts[a].part.life, 0);
+        ck_assert_uint_lt(parts[a].part.life, UINT32_C(1) << ORIEL_STEPS);
+        for (int b = a + 1; b < ORIEL_CUDA_PARTS; b++) {
+            ck_assert_str_ne(parts[a].part.name, parts[b].part.name);
+            ck_assert_uint_ne(parts[a].part.pointer, parts[b].part.pointer);
+        }
     }
-    ck_assert_int_eq(oriel_cuda_upload_end(&upload, &err), ORIEL_OK);
-    ck_assert_str_eq(device_finish(), "");
-    device_download(found, out);
-    at = bytes;
-    for (int row = 0; row < 2 * N; row++) {
-        size_t width = row < N ? WIDTH : PITCH;
-
-        ck_assert_mem_eq(found + row * PITCH, at, width);
-        ck_assert_mem_eq(found + (size_t)row * PITCH + width, initial,
-                         PITCH - width);
-        at += width;
-    }
-    oriel_cuda_ring_destroy(&ring);
-    device_release(out);
-    free(bytes);
-    free(found);
-    free(initial);
-}
-END_TEST
-
-/* ---- Images ----------------------------------------------------------------- */
-
-static const struct {
-    const char *images;
-    int32_t capability;
-    const char *text;
-} choices[] = {
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 80,
-     "sm_80 machine code"},
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 87,
-     "sm_86 machine code"},
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 90,
-     "sm_90a machine code"},
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 103,
-     "sm_100 machine code"},
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 110,
-     "compute_80 PTX"},
-    {"80-virtual 86-real 90 90a", 90, "sm_90a machine code"},
-    {"80-virtual 86-real 90 90a", 100, "compute_90 PTX"},
-    {"80-virtual 86-real", 80, "compute_80 PTX"},
-    {"90a-real 90a-virtual", 100, ""},
-    {"90-real 100-virtual", 80, ""},
-};
-
-START_TEST(a_device_takes_its_image)
-{
-    oriel_cuda_image image =
-        oriel_cuda_image_among(choices[_i].images, choices[_i].capability);
-
-    ck_assert_str_eq(image.text, choices[_i].text);
+    oriel_plan_destroy(plan);
 }
 END_TEST
 
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_parts");
-    TCase *tc = tcase_create("parts");
+    Suite *suite = suite_create("cuda_lives");
+    TCase *tc = tcase_create("lives");
 
     tcase_set_timeout(tc, 120);
-    tcase_add_loop_test(tc, a_window_has_its_place, 0, 5);
-    tcase_add_loop_test(tc, a_segment_has_its_tiles, 0, 4);
-    tcase_add_loop_test(tc, bytes_arrive, 0, 2);
-    tcase_add_test(tc, rows_leave_what_is_between);
-    tcase_add_loop_test(tc, a_device_takes_its_image, 0, (int)COUNT(choices));
+    tcase_add_loop_test(tc, what_is_needed_at_once_lies_apart, 0, 3);
+    tcase_add_test(tc, each_part_has_its_pointer);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -5,8 +5,8 @@
  * ThreadSanitizer watches the backend's host side here; the stand-in runtime
  * takes one call at a time, so that threads meet between calls alone.
  */
-#include "cuda/rig.h"
-#include "cuda/steer.h"
+#include "cuda/cuda_fixture.h"
+#include "sim/control.h"
 #include "support/suite.h"
 
 #include <pthread.h>
@@ -18,7 +18,7 @@ enum { THREADS = 4, DEVICES = 2, LIVES = 2, CALLS = 4 };
 #define MUST(call) ck_assert_int_eq(call, cudaSuccess)
 
 typedef struct worker {
-    const rig *r;
+    const cuda_fixture *r;
     pthread_barrier_t *gate;
     int32_t device_index;
     cudaStream_t stream;
@@ -41,7 +41,7 @@ static bool
 encode(worker *w, oriel_encoder *encoder, const oriel_input *input, void *out,
        int32_t memory)
 {
-    oriel_output output = rig_output(w->r, out, memory);
+    oriel_output output = cuda_fixture_output(w->r, out, memory);
     oriel_error err;
 
     return expect(w,
@@ -54,7 +54,7 @@ static void
 encode_in_turn(worker *w, oriel_encoder *encoder)
 {
     for (int turn = 0; turn < CALLS; turn++) {
-        oriel_input input = rig_host_input(w->r);
+        oriel_input input = cuda_fixture_host_input(w->r);
 
         if (turn % 2) {
             input.memory = ORIEL_MEMORY_DEVICE;
@@ -73,7 +73,7 @@ encode_in_turn(worker *w, oriel_encoder *encoder)
 static void
 capture(worker *w, oriel_encoder *encoder)
 {
-    oriel_input input = rig_device_input(w->r);
+    oriel_input input = cuda_fixture_device_input(w->r);
     cudaGraph_t graph = NULL;
     cudaGraphExec_t exec = NULL;
 
@@ -108,7 +108,7 @@ work(void *argument)
         oriel_error err;
 
         pthread_barrier_wait(w->gate);
-        encoder = rig_try_encoder_on(w->r, w->device_index, &err);
+        encoder = cuda_fixture_try_encoder_on(w->r, w->device_index, &err);
         if (!expect(w, encoder != NULL, err.message))
             continue;
         encode_in_turn(w, encoder);
@@ -120,12 +120,12 @@ work(void *argument)
 }
 
 static void
-make_worker(worker *w, const rig *r, int i, pthread_barrier_t *gate)
+make_worker(worker *w, const cuda_fixture *r, int i, pthread_barrier_t *gate)
 {
     *w = (worker){.r = r, .gate = gate, .device_index = i % DEVICES};
     w->captures = i / DEVICES;
     MUST(cudaSetDevice(w->device_index));
-    w->stream = rig_stream();
+    w->stream = cuda_fixture_stream();
     w->pixels = device_upload(r->pixels, r->pixels_bytes);
     w->out = device_output(r->embeddings_bytes);
     w->embeddings = oracle_alloc(1, r->embeddings_bytes);
@@ -137,7 +137,7 @@ free_worker(worker *w)
 {
     ck_assert_str_eq(w->complaint, "");
     if (w->captures)
-        rig_expect(w->r, w->out);
+        cuda_fixture_expect(w->r, w->out);
     MUST(cudaStreamDestroy(w->stream));
     device_release(w->pixels);
     device_release(w->out);
@@ -146,17 +146,17 @@ free_worker(worker *w)
 
 START_TEST(encoders_on_threads_do_not_meet)
 {
-    rig r;
+    cuda_fixture r;
     size_t before;
     worker workers[THREADS];
     pthread_t threads[THREADS];
     pthread_barrier_t gate;
 
     fixture_kernels = _i % 2 ? ORIEL_KERNELS_CUBLASLT : ORIEL_KERNELS_AUTO;
-    steer_interleave((uint64_t)_i + 1);
-    steer_devices(DEVICES, 13000);
-    r = rig_make(&fixture_tiny);
-    before = steer_device_bytes();
+    sim_interleave((uint64_t)_i + 1);
+    sim_devices(DEVICES, 13000);
+    r = cuda_fixture_make(&fixture_tiny);
+    before = sim_device_bytes();
     pthread_barrier_init(&gate, NULL, THREADS);
     for (int i = 0; i < THREADS; i++)
         make_worker(&workers[i], &r, i, &gate);
@@ -168,9 +168,9 @@ START_TEST(encoders_on_threads_do_not_meet)
     pthread_barrier_destroy(&gate);
     for (int i = 0; i < THREADS; i++)
         free_worker(&workers[i]);
-    rig_expect_silence();
-    ck_assert_uint_eq(steer_device_bytes(), before);
-    rig_free(&r);
+    cuda_fixture_expect_silence();
+    ck_assert_uint_eq(sim_device_bytes(), before);
+    cuda_fixture_free(&r);
 }
 END_TEST
 

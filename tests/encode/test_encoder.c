@@ -3,9 +3,9 @@
  * The encoder on a device that does nothing until it is drained: the order of
  * steps, what it may keep, and how failures leave it.
  */
+#include "encode/encode_fixture.h"
 #include "encode/encoder.h"
 #include "encode/fake_backend.h"
-#include "encode/scene.h"
 #include "support/suite.h"
 
 #include <pthread.h>
@@ -27,9 +27,9 @@ history_of(const float *row, int32_t blocks)
 }
 
 static void
-check_state(const struct scene *s, int32_t k)
+check_state(const struct encode_fixture *s, int32_t k)
 {
-    for (int p = 0; p < SCENE_PATCHES; p++) {
+    for (int p = 0; p < FIXTURE_PATCHES; p++) {
         uint64_t h = history_of(s->pixel_values + p * TINY_COLUMNS, k);
 
         for (int c = 0; c < TINY_HIDDEN; c++)
@@ -38,9 +38,9 @@ check_state(const struct scene *s, int32_t k)
 }
 
 static void
-check_embeddings(const struct scene *s)
+check_embeddings(const struct encode_fixture *s)
 {
-    for (int t = 0; t < SCENE_TOKENS; t++) {
+    for (int t = 0; t < FIXTURE_TOKENS; t++) {
         uint64_t h = 0;
 
         for (int p = 4 * t; p < 4 * t + 4; p++)
@@ -64,56 +64,56 @@ check_poison(const void *memory, size_t bytes)
 
 START_TEST(everything_but_memory_may_go_after_return)
 {
-    struct scene s;
+    struct encode_fixture s;
     struct CUstream_st *stream = (struct CUstream_st *)&s;
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     s.output.n_taps = TINY_DEPTH + 1;
-    ck_assert_int_eq(scene_encode(&s, stream, NULL), ORIEL_OK);
+    ck_assert_int_eq(encode_fixture_encode(&s, stream, NULL), ORIEL_OK);
     oriel_plan_destroy(s.plan);
     s.plan = NULL;
     memset(&s.input, FAKE_POISON, sizeof(s.input));
     memset(&s.output, FAKE_POISON, sizeof(s.output));
     memset(s.taps, FAKE_POISON, sizeof(s.taps));
 
-    check_poison(s.embeddings, SCENE_TOKENS * TINY_OUT * 4);
+    check_poison(s.embeddings, FIXTURE_TOKENS * TINY_OUT * 4);
     ck_assert_int_eq(fake_drain(NULL), 0);
     ck_assert_int_eq(fake_drain(stream), 1);
     check_embeddings(&s);
     for (int32_t k = 0; k <= TINY_DEPTH; k++)
         check_state(&s, k);
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
 START_TEST(streams_drain_in_any_order)
 {
-    struct scene s;
+    struct encode_fixture s;
     struct CUstream_st *a = (struct CUstream_st *)&s;
     struct CUstream_st *b = (struct CUstream_st *)&s.plan;
-    float *second = aligned_alloc(64, SCENE_TOKENS * TINY_OUT * 4);
-    float *pixels = aligned_alloc(64, SCENE_PATCHES * TINY_COLUMNS * 4);
+    float *second = aligned_alloc(64, FIXTURE_TOKENS * TINY_OUT * 4);
+    float *pixels = aligned_alloc(64, FIXTURE_PATCHES * TINY_COLUMNS * 4);
     float *first_embeddings, *first_pixels;
 
-    scene_setup(&s, fake_backend());
-    ck_assert_int_eq(scene_encode(&s, a, NULL), ORIEL_OK);
-    /* The second has a scene_workspace of its own, which starts anywhere. */
+    encode_fixture_setup(&s, fake_backend());
+    ck_assert_int_eq(encode_fixture_encode(&s, a, NULL), ORIEL_OK);
+    /* The second has a encode_fixture_workspace of its own, which starts anywhere. */
     first_embeddings = s.embeddings;
     first_pixels = s.pixel_values;
-    for (int i = 0; i < SCENE_PATCHES * TINY_COLUMNS; i++)
+    for (int i = 0; i < FIXTURE_PATCHES * TINY_COLUMNS; i++)
         pixels[i] = -first_pixels[i];
-    char *own = malloc(scene_workspace + 8);
+    char *own = malloc(encode_fixture_workspace + 8);
 
     s.input.pixel_values = pixels;
     s.output.embeddings = second;
     s.output.workspace = own + 8;
-    s.output.workspace_bytes = scene_workspace;
-    ck_assert_int_eq(scene_encode(&s, b, NULL), ORIEL_OK);
+    s.output.workspace_bytes = encode_fixture_workspace;
+    ck_assert_int_eq(encode_fixture_encode(&s, b, NULL), ORIEL_OK);
     ck_assert_int_eq(fake_drain(b), 1);
     s.embeddings = second;
     s.pixel_values = pixels;
     check_embeddings(&s);
-    check_poison(first_embeddings, SCENE_TOKENS * TINY_OUT * 4);
+    check_poison(first_embeddings, FIXTURE_TOKENS * TINY_OUT * 4);
     ck_assert_int_eq(fake_drain(a), 1);
     s.embeddings = first_embeddings;
     s.pixel_values = first_pixels;
@@ -121,50 +121,50 @@ START_TEST(streams_drain_in_any_order)
     free(own);
     free(second);
     free(pixels);
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
 START_TEST(taps_alone_stop_early)
 {
-    struct scene s;
+    struct encode_fixture s;
     int n_block_steps = 5;
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     s.output.embeddings = NULL;
     s.output.n_taps = 2;
     s.taps[0].hidden_state = 2; /* in any order */
     s.taps[1].hidden_state = 0;
     s.taps[0].data = s.states[2];
     s.taps[1].data = s.states[0];
-    ck_assert_int_eq(scene_encode(&s, NULL, NULL), ORIEL_OK);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), ORIEL_OK);
     /* start, patchify, embed, two taps, finish; two blocks; no merge. */
     ck_assert_int_eq(fake.calls, 6 + 2 * n_block_steps);
     fake_drain(NULL);
     check_state(&s, 0);
     check_state(&s, 2);
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
 START_TEST(wide_rows_keep_their_gaps)
 {
-    struct scene s;
+    struct encode_fixture s;
     size_t row = TINY_OUT * 4 + 32;
-    unsigned char *wide = aligned_alloc(64, SCENE_TOKENS * row);
+    unsigned char *wide = aligned_alloc(64, FIXTURE_TOKENS * row);
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     s.output.embeddings = wide;
     s.output.row_bytes = row;
-    s.output.embeddings_bytes = SCENE_TOKENS * row - 32;
-    ck_assert_int_eq(scene_encode(&s, NULL, NULL), ORIEL_OK);
+    s.output.embeddings_bytes = FIXTURE_TOKENS * row - 32;
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), ORIEL_OK);
     fake_drain(NULL);
-    for (int t = 0; t < SCENE_TOKENS; t++)
+    for (int t = 0; t < FIXTURE_TOKENS; t++)
         memcpy(s.embeddings + t * TINY_OUT, wide + (size_t)t * row,
                TINY_OUT * 4);
     check_embeddings(&s);
     free(wide);
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
@@ -174,10 +174,10 @@ enum { ALL_CALLS = 5 * TINY_DEPTH + 5 + TINY_DEPTH + 1 };
 
 START_TEST(every_call_can_fail)
 {
-    struct scene s;
+    struct encode_fixture s;
     oriel_error err;
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     s.output.n_taps = TINY_DEPTH + 1;
     for (int n = 1; n <= ALL_CALLS; n++) {
         int starts = fake.starts, finishes = fake.finishes;
@@ -185,7 +185,8 @@ START_TEST(every_call_can_fail)
         fake.calls = 0;
         fake.fail_call = n;
         fake.fail_with = ORIEL_ERR_MEMORY;
-        ck_assert_int_eq(scene_encode(&s, NULL, &err), ORIEL_ERR_MEMORY);
+        ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err),
+                         ORIEL_ERR_MEMORY);
         ck_assert_int_eq(err.status, ORIEL_ERR_MEMORY);
         ck_assert_ptr_nonnull(strstr(err.message, "fails"));
         ck_assert_int_eq(fake.starts - starts, n > 1);
@@ -194,30 +195,30 @@ START_TEST(every_call_can_fail)
     }
     /* The encoder is as good as before. */
     fake.fail_call = 0;
-    ck_assert_int_eq(scene_encode(&s, NULL, &err), ORIEL_OK);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err), ORIEL_OK);
     ck_assert_int_eq(err.status, ORIEL_OK);
     fake_drain(NULL);
     check_embeddings(&s);
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
 START_TEST(after_a_fault_the_encoder_is_lost)
 {
-    struct scene s;
+    struct encode_fixture s;
     oriel_error err;
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     fake.fail_call = 4;
     fake.fail_with = ORIEL_ERR_FAULT;
-    ck_assert_int_eq(scene_encode(&s, NULL, &err), ORIEL_ERR_FAULT);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err), ORIEL_ERR_FAULT);
     fake.fail_call = 0;
     fake.calls = 0;
-    ck_assert_int_eq(scene_encode(&s, NULL, &err), ORIEL_ERR_FAULT);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err), ORIEL_ERR_FAULT);
     ck_assert_ptr_nonnull(strstr(err.message, "destroy"));
     ck_assert_int_eq(fake.calls, 0);
     fake_drain(NULL);
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
@@ -230,32 +231,33 @@ cancel_when_it_ends(void *user)
 /* 0: at once; then ever later. */
 START_TEST(cancel_reaches_the_cpu_only)
 {
-    struct scene s;
+    struct encode_fixture s;
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
     oriel_error err;
     int patience = 1000;
 
-    scene_setup(&s, _i ? fake_host_backend() : fake_backend());
+    encode_fixture_setup(&s, _i ? fake_host_backend() : fake_backend());
     oriel_encoder_destroy(s.encoder);
     hooks.cancel = cancel_when_it_ends;
     hooks.user = &patience;
-    ck_assert_int_eq(scene_create(&s.encoder, s.tiny.model,
-                                  _i ? fake_host_backend() : fake_backend(),
-                                  &hooks, scene_workspace, NULL),
-                     ORIEL_OK);
+    ck_assert_int_eq(
+        encode_fixture_create(&s.encoder, s.tiny.model,
+                              _i ? fake_host_backend() : fake_backend(), &hooks,
+                              encode_fixture_workspace, NULL),
+        ORIEL_OK);
     s.output.memory = s.input.memory;
     for (int n = 0; n < 20; n++) {
         patience = n;
-        ck_assert_int_eq(scene_encode(&s, NULL, &err),
+        ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err),
                          _i ? ORIEL_ERR_CANCELLED : ORIEL_OK);
         fake_drain(NULL);
     }
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
 struct again {
-    struct scene *scene;
+    struct encode_fixture *scene;
     oriel_status status;
 };
 
@@ -264,39 +266,39 @@ encode_within(void *user)
 {
     struct again *again = user;
 
-    again->status = scene_encode(again->scene, NULL, NULL);
+    again->status = encode_fixture_encode(again->scene, NULL, NULL);
 }
 
 START_TEST(one_call_at_a_time)
 {
-    struct scene s;
+    struct encode_fixture s;
     struct again again = {&s, ORIEL_OK};
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     fake.inside = encode_within;
     fake.inside_user = &again;
-    ck_assert_int_eq(scene_encode(&s, NULL, NULL), ORIEL_OK);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), ORIEL_OK);
     ck_assert_int_eq(again.status, ORIEL_ERR_ARGUMENT);
     fake_drain(NULL);
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
 START_TEST(info_tells_what_was_made)
 {
-    struct scene s;
+    struct encode_fixture s;
     oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     ck_assert_int_eq(oriel_encoder_get_info(s.encoder, &info, NULL), ORIEL_OK);
     ck_assert_int_eq(info.device, ORIEL_DEVICE_CUDA);
     ck_assert_int_eq(info.precision, ORIEL_PRECISION_FP32);
-    ck_assert_uint_eq(info.workspace_bytes, scene_workspace);
+    ck_assert_uint_eq(info.workspace_bytes, encode_fixture_workspace);
     ck_assert_uint_eq(info.weight_bytes, 1234);
     ck_assert_str_eq(info.description, "fake, nothing inside");
     ck_assert_int_eq(oriel_encoder_get_info(NULL, &info, NULL),
                      ORIEL_ERR_ARGUMENT);
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 

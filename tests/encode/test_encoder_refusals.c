@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the encoder refuses, with nothing enqueued. */
+#include "encode/encode_fixture.h"
 #include "encode/encoder.h"
 #include "encode/fake_backend.h"
-#include "encode/scene.h"
 #include "support/suite.h"
 
 #include <string.h>
 
 struct refusal {
-    void (*spoil)(struct scene *);
+    void (*spoil)(struct encode_fixture *);
     oriel_status status;
     const char *says;
 };
@@ -17,7 +17,7 @@ static const void *const no_frames[4] = {NULL};
 static oriel_tap bad_tap;
 
 #define SPOIL(name, ...) \
-    static void name(struct scene *s) \
+    static void name(struct encode_fixture *s) \
     { \
         __VA_ARGS__; \
     }
@@ -55,13 +55,14 @@ SPOIL(tap_nowhere, bad_tap = s->taps[0]; bad_tap.data = NULL;
 SPOIL(tap_dtype, bad_tap = s->taps[0]; bad_tap.dtype = 4;
       s->output.taps = &bad_tap; s->output.n_taps = 1)
 SPOIL(small_workspace, s->output.workspace = s->states[0];
-      s->output.workspace_bytes = scene_workspace - SCENE_SLACK - 1)
+      s->output.workspace_bytes = encode_fixture_workspace - FIXTURE_SLACK - 1)
 SPOIL(tiny_workspace, s->output.workspace = (char *)s->states[0] + 64;
       s->output.workspace_bytes = 1)
 SPOIL(no_plan, oriel_plan_destroy(s->plan); s->plan = NULL)
 SPOIL(foreign_plan, oriel_plan_destroy(s->plan);
-      ck_assert_int_eq(oriel_plan_create_from_grids(&s->plan, NULL, scene_grids,
-                                                    SCENE_ITEMS, NULL, NULL),
+      ck_assert_int_eq(oriel_plan_create_from_grids(&s->plan, NULL,
+                                                    encode_fixture_grids,
+                                                    FIXTURE_ITEMS, NULL, NULL),
                        ORIEL_OK))
 
 static const struct refusal refusals[] = {
@@ -98,47 +99,47 @@ static const struct refusal refusals[] = {
 START_TEST(refuses)
 {
     const struct refusal *r = &refusals[_i];
-    struct scene s;
+    struct encode_fixture s;
     oriel_error err;
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     r->spoil(&s);
-    ck_assert_int_eq(scene_encode(&s, NULL, &err), r->status);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err), r->status);
     ck_assert_int_eq(err.status, r->status);
     ck_assert_msg(strstr(err.message, r->says), "'%s' lacks '%s'", err.message,
                   r->says);
     ck_assert_int_eq(fake.calls, 0);
-    ck_assert_int_eq(scene_encode(&s, NULL, NULL), r->status);
-    scene_teardown(&s);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), r->status);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
 START_TEST(host_encoders_take_host_memory)
 {
-    struct scene s;
+    struct encode_fixture s;
     oriel_error err;
 
-    scene_setup(&s, fake_host_backend());
+    encode_fixture_setup(&s, fake_host_backend());
     s.input.memory = ORIEL_MEMORY_DEVICE;
-    ck_assert_int_eq(scene_encode(&s, NULL, &err), ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err), ORIEL_ERR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.message, "runs on the CPU"));
     s.input.memory = ORIEL_MEMORY_HOST;
     s.output.memory = ORIEL_MEMORY_DEVICE;
-    ck_assert_int_eq(scene_encode(&s, NULL, &err), ORIEL_ERR_ARGUMENT);
-    scene_teardown(&s);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err), ORIEL_ERR_ARGUMENT);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 
 START_TEST(frames_are_looked_at)
 {
-    struct scene s;
+    struct encode_fixture s;
     oriel_item items[] = {{32, 32, 1, 0, 0, 0}, {32, 32, 3, 0, 0, 0}};
     static unsigned char pixels[32 * 32 * 3];
     const void *frames[] = {pixels, pixels, pixels, pixels};
     size_t pitches[] = {96, 96, 96, 96};
     oriel_error err;
 
-    scene_setup(&s, fake_backend());
+    encode_fixture_setup(&s, fake_backend());
     oriel_plan_destroy(s.plan);
     ck_assert_int_eq(
         oriel_plan_create(&s.plan, s.tiny.model, items, 2, NULL, &err),
@@ -147,14 +148,14 @@ START_TEST(frames_are_looked_at)
     s.input.frames = frames;
     s.input.pitches = pitches;
     frames[2] = NULL;
-    ck_assert_int_eq(scene_encode(&s, NULL, &err), ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err), ORIEL_ERR_ARGUMENT);
     ck_assert_int_eq(err.item, 1);
     ck_assert_ptr_nonnull(strstr(err.message, "frames[2]"));
     frames[2] = pixels;
     pitches[3] = 95;
-    ck_assert_int_eq(scene_encode(&s, NULL, &err), ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err), ORIEL_ERR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.message, "pitches[3] is 95"));
-    scene_teardown(&s);
+    encode_fixture_teardown(&s);
 }
 END_TEST
 

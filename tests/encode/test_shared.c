@@ -170,58 +170,58 @@ END_TEST
 
 /* ---- Out of memory, at every allocation -------------------------------- */
 
-struct ledger {
+struct alloc_counter {
     int live, left;
 };
 
 static void *
-ledger_alloc(void *user, size_t bytes, size_t alignment)
+alloc_counter_alloc(void *user, size_t bytes, size_t alignment)
 {
-    struct ledger *ledger = user;
+    struct alloc_counter *alloc_counter = user;
 
-    if (ledger->left-- == 0)
+    if (alloc_counter->left-- == 0)
         return NULL;
-    ledger->live++;
+    alloc_counter->live++;
     return aligned_alloc(alignment, bytes);
 }
 
 static void
-ledger_free(void *user, void *memory)
+alloc_counter_free(void *user, void *memory)
 {
-    ((struct ledger *)user)->live--;
+    ((struct alloc_counter *)user)->live--;
     free(memory);
 }
 
 START_TEST(every_allocation_can_fail)
 {
-    struct ledger ledger = {0, -1};
+    struct alloc_counter alloc_counter = {0, -1};
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
     tiny_model tiny;
     oriel_encoder *encoder = NULL;
     oriel_error err;
     int before, failures = 0;
 
-    hooks.user = &ledger;
-    hooks.alloc = ledger_alloc;
-    hooks.free = ledger_free;
+    hooks.user = &alloc_counter;
+    hooks.alloc = alloc_counter_alloc;
+    hooks.free = alloc_counter_free;
     tiny = tiny_model_open(&hooks);
-    before = ledger.live;
+    before = alloc_counter.live;
     fake_reset();
     for (int n = 0; n < 100 && !encoder; n++) {
-        ledger.left = n;
+        alloc_counter.left = n;
         if (create(&encoder, tiny.model, 0, &hooks, &err)) {
             ck_assert_int_eq(err.status, ORIEL_ERR_MEMORY);
             ck_assert_ptr_null(encoder);
-            ck_assert_int_eq(ledger.live, before);
+            ck_assert_int_eq(alloc_counter.live, before);
             failures++;
         }
     }
     ck_assert_ptr_nonnull(encoder);
     ck_assert_int_ge(failures, 4);
     oriel_encoder_destroy(encoder);
-    ck_assert_int_eq(ledger.live, before);
+    ck_assert_int_eq(alloc_counter.live, before);
     tiny_model_close(&tiny);
-    ck_assert_int_eq(ledger.live, 0);
+    ck_assert_int_eq(alloc_counter.live, 0);
 }
 END_TEST
 

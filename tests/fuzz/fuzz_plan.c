@@ -6,7 +6,7 @@
 #include "base/network.h"
 #include "fuzz/fuzz.h"
 #include "oriel.h"
-#include "plan/fake_model.h"
+#include "support/fake_model.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* tensors.c - synthetic tensors as numbers, before any file */
 #include "golden/tensors.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "oracle/oracle.h"
 #include "weights/counter.h"
 #include "weights/scales.h"

@@ -11,9 +11,9 @@
  * FILE.
  */
 #include "golden/golden.h"
-#include "golden/subject.h"
+#include "golden/golden_encoder.h"
+#include "support/folder.h"
 #include "support/suite.h"
-#include "weights/folder.h"
 #include "weights/synth.h"
 
 #include <math.h>
@@ -69,7 +69,7 @@ samples(const golden_state *s, bool is_out)
 }
 
 static golden_error
-limit_of(const subject_kind *kind, const golden_state *s, bool is_out)
+limit_of(const golden_encoder_kind *kind, const golden_state *s, bool is_out)
 {
     double same = kind->device == ORIEL_DEVICE_AUTO ? ORACLE_LIMIT : FP32_LIMIT;
     golden_error limit = {same, same, same};
@@ -135,7 +135,7 @@ pour(pool *p, const golden_state *s, golden_error error, bool is_out)
  * leave roundings out, and docs/numerics.md says what that is worth.
  */
 static double
-expected_quotient(const subject_kind *kind, int32_t state)
+expected_quotient(const golden_encoder_kind *kind, int32_t state)
 {
     if (kind->device != ORIEL_DEVICE_CUDA)
         return 0.70;
@@ -150,7 +150,7 @@ pool_limit(double expected, double n)
 }
 
 static void
-judge_pools(const golden_file *file, const subject_kind *kind,
+judge_pools(const golden_file *file, const golden_encoder_kind *kind,
             const pool pools[GOLDEN_MAX_STATES], char *wrong, size_t room)
 {
     for (int32_t k = 0; k < file->depth + 2; k++) {
@@ -176,8 +176,8 @@ judge_pools(const golden_file *file, const subject_kind *kind,
 
 static void
 print_row(const golden_file *file, const golden_case *c,
-          const subject_kind *kind, const char *on, const golden_error *errors,
-          double cosine)
+          const golden_encoder_kind *kind, const char *on,
+          const golden_error *errors, double cosine)
 {
     const golden_state *out = &c->states[c->n_states - 1];
     double worst = 0;
@@ -214,11 +214,11 @@ print_row(const golden_file *file, const golden_case *c,
 
 /* Measure a case; append what is wrong to 'wrong'. */
 static void
-judge(const golden_file *file, const golden_case *c, subject *s,
-      const subject_kind *kind, pool pools[GOLDEN_MAX_STATES], char *wrong,
-      size_t room)
+judge(const golden_file *file, const golden_case *c, golden_encoder *s,
+      const golden_encoder_kind *kind, pool pools[GOLDEN_MAX_STATES],
+      char *wrong, size_t room)
 {
-    subject_result result = subject_run(s, c);
+    golden_encoder_result result = golden_encoder_run(s, c);
     golden_error errors[GOLDEN_MAX_STATES];
     size_t used = strlen(wrong);
     int32_t first = -1;
@@ -235,7 +235,7 @@ judge(const golden_file *file, const golden_case *c, subject *s,
             first = k;
     }
     cosine = golden_least_cosine(file, c, result.states[c->n_states - 1]);
-    print_row(file, c, kind, subject_description(s), errors, cosine);
+    print_row(file, c, kind, golden_encoder_description(s), errors, cosine);
     if (first >= 0) {
         golden_error limit =
             limit_of(kind, &c->states[first], first == c->n_states - 1);
@@ -252,7 +252,7 @@ judge(const golden_file *file, const golden_case *c, subject *s,
                  "\n%s %s on %s: least cosine of a token %.6f", file->config,
                  c->name, kind->name, cosine);
     }
-    subject_free_result(&result);
+    golden_encoder_free_result(&result);
 }
 
 static void
@@ -281,14 +281,14 @@ is_wanted_case(const golden_case *c)
 
 /* A device in a precision, over the cases that are wanted. */
 static void
-measure_subject(const golden_file *file, const subject_kind *kind,
+measure_subject(const golden_file *file, const golden_encoder_kind *kind,
                 const char *checkpoint, char *wrong, size_t room)
 {
     pool pools[GOLDEN_MAX_STATES] = {{{0, 0, 0}, {0, 0, 0}, {0, 0, 0}}};
-    subject *s = subject_create(kind, file, &config, checkpoint);
+    golden_encoder *s = golden_encoder_create(kind, file, &config, checkpoint);
     int n = 0;
 
-    printf("%s: %s\n", kind->name, subject_description(s));
+    printf("%s: %s\n", kind->name, golden_encoder_description(s));
     for (int32_t i = 0; i < file->n_cases; i++) {
         if (!is_wanted_case(&file->cases[i]))
             continue;
@@ -300,19 +300,19 @@ measure_subject(const golden_file *file, const subject_kind *kind,
                   n_only_cases);
     if (kind->precision == ORIEL_PRECISION_BF16)
         judge_pools(file, kind, pools, wrong, room);
-    subject_destroy(s);
+    golden_encoder_destroy(s);
 }
 
 /* Whether there is something to measure; a device may be absent. */
 static bool
-is_wanted_kind(const golden_file *file, const subject_kind *kind)
+is_wanted_kind(const golden_file *file, const golden_encoder_kind *kind)
 {
     /* In doubles by simple loops: for the small tower only. */
     if (kind->device == ORIEL_DEVICE_AUTO && strcmp(file->config, "tiny") != 0)
         return false;
     if (only && strcmp(only, kind->name) != 0)
         return false;
-    if (subject_is_present(kind))
+    if (golden_encoder_is_present(kind))
         return true;
     ck_assert_msg(!only, "%s: not here", kind->name);
     printf("%s: not here, not measured\n", kind->name);
@@ -334,9 +334,9 @@ START_TEST(agrees_with_the_reference)
            file->versions);
     if (json && json_rows == 0)
         fprintf(json, "{\"reference\": \"%s\",\n\"rows\": [", file->versions);
-    for (int32_t j = 0; j < n_subject_kinds; j++)
-        if (is_wanted_kind(file, &subject_kinds[j]))
-            measure_subject(file, &subject_kinds[j],
+    for (int32_t j = 0; j < n_golden_encoder_kinds; j++)
+        if (is_wanted_kind(file, &golden_encoder_kinds[j]))
+            measure_subject(file, &golden_encoder_kinds[j],
                             folder_path(&home, "checkpoint"), wrong,
                             sizeof(wrong));
     folder_remove(&home);
@@ -351,14 +351,14 @@ START_TEST(notices_a_small_mistake)
     golden_file *file = golden_load("tiny");
     const golden_case *c = &file->cases[1];
     folder home = folder_make();
-    subject_result result;
+    golden_encoder_result result;
     golden_error error;
-    subject *s;
+    golden_encoder *s;
 
     make_checkpoint(&home, file);
-    s = subject_create(&subject_kinds[0], file, &config,
-                       folder_path(&home, "checkpoint"));
-    result = subject_run(s, c);
+    s = golden_encoder_create(&golden_encoder_kinds[0], file, &config,
+                              folder_path(&home, "checkpoint"));
+    result = golden_encoder_run(s, c);
     /* All values off by 2e-5 of themselves, in turn up and down. */
     for (int64_t i = 0; i < c->states[2].rows * c->states[2].width; i++)
         result.states[2][i] *= i % 3 ? 1 + 2e-5f : 1 - 2e-5f;
@@ -380,8 +380,8 @@ START_TEST(notices_a_small_mistake)
     error = golden_measure(file, c, 1, result.states[1]);
     ck_assert(isnan(error.calm));
     ck_assert(!within(error, (golden_error){1, 1, 1}));
-    subject_free_result(&result);
-    subject_destroy(s);
+    golden_encoder_free_result(&result);
+    golden_encoder_destroy(s);
     folder_remove(&home);
     golden_free(file);
 }

@@ -12,9 +12,9 @@
 #include "golden/golden.h"
 #include "golden/tensors.h"
 #include "oracle/rounded.h"
+#include "support/folder.h"
 #include "support/suite.h"
 #include "weights/counter.h"
-#include "weights/folder.h"
 #include "weights/synth.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/attention_bound.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "oracle/oracle.h"
 
 #include <check.h>

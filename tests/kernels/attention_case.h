@@ -3,7 +3,7 @@
 #ifndef TESTS_KERNELS_ATTENTION_CASE_H
 #define TESTS_KERNELS_ATTENTION_CASE_H
 
-#include "kernels/device_case.h"
+#include "support/device_case.h"
 
 #include "ops.h"
 

@@ -10,8 +10,8 @@
  * is in this machine's byte order and belongs to this build.
  */
 #include "kernels/instructions.h"
-#include "base/bfloat16.h"
-#include "kernels/device_case.h"
+#include "base/half.h"
+#include "support/device_case.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "kernels/resample_case.h"
 
 #include "pixels/pixels.h"
-#include "plan/fake_model.h"
+#include "support/fake_model.h"
 
 #include <check.h>
 #include <stdlib.h>

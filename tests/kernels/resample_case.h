@@ -9,9 +9,9 @@
 #define TESTS_KERNELS_RESAMPLE_CASE_H
 
 #include "base/network.h"
-#include "kernels/device_case.h"
 #include "oriel.h"
 #include "pixels/axis.h"
+#include "support/device_case.h"
 
 #include "ops.h"
 

@@ -9,7 +9,7 @@
 #ifndef TESTS_KERNELS_ROW_CASE_H
 #define TESTS_KERNELS_ROW_CASE_H
 
-#include "kernels/device_case.h"
+#include "support/device_case.h"
 
 enum row_op {
     ROW_LINEAR,

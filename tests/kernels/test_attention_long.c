@@ -6,7 +6,7 @@
 #include "kernels/attention_bound.h"
 #include "support/suite.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 
 #include <math.h>
 #include <stdlib.h>

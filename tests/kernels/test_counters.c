@@ -3,8 +3,8 @@
  * What the kernels' accesses cost: phases of banks and sectors, on the simulated
  * GPU (counters.h), held against the figures at each kernel's head.
  */
-#include "kernels/device_case.h"
 #include "sim/counters.h"
+#include "support/device_case.h"
 #include "support/suite.h"
 
 #include "ops.h"

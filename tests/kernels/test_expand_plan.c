@@ -4,9 +4,9 @@
  * and packs and tiles against windows and frames taken one by one.
  */
 #include "cuda/records.h"
-#include "kernels/device_case.h"
-#include "kernels/segments.h"
-#include "plan/fake_model.h"
+#include "support/device_case.h"
+#include "support/fake_model.h"
+#include "support/segments.h"
 #include "support/suite.h"
 
 #include "ops.h"
@@ -20,7 +20,7 @@ enum { ITEMS_MOST = 12 };
 typedef struct batch {
     oriel_network network;
     oriel_plan *plan;
-    oriel_cuda_census census;
+    oriel_cuda_work_counts counts;
     bool fit; /* windows into packs */
     device_buffer records;
     size_t at[9]; /* of each output, and the end */
@@ -82,16 +82,16 @@ static void
 lay_out(batch *b)
 {
     const oriel_plan_info *info = &b->plan->info;
-    const oriel_cuda_census *census = &b->census;
+    const oriel_cuda_work_counts *counts = &b->counts;
     size_t tokens = (size_t)info->tokens, word = sizeof(int32_t);
     const size_t bytes[] = {
         tokens * word,
         tokens * word,
         tokens * 8 * word,
         ((size_t)info->n_windows + 1) * word,
-        (size_t)census->n_packs * ORIEL_PACK_COLUMNS * word,
-        (size_t)census->n_window_tiles * ORIEL_TILE_COLUMNS * word,
-        (size_t)census->n_frame_tiles * ORIEL_TILE_COLUMNS * word,
+        (size_t)counts->n_packs * ORIEL_PACK_COLUMNS * word,
+        (size_t)counts->n_window_tiles * ORIEL_TILE_COLUMNS * word,
+        (size_t)counts->n_frame_tiles * ORIEL_TILE_COLUMNS * word,
         tokens * 4};
 
     for (size_t i = 0; i < COUNT(bytes); i++)
@@ -120,12 +120,12 @@ fill_expected(batch *b)
         ck_assert_int_eq(oriel_cuda_pack_windows(info->cu_window_seqlens,
                                                  info->n_windows, put_row,
                                                  &packs),
-                         b->census.n_packs);
+                         b->counts.n_packs);
     else
         put_window_tiles(info, part(b, W_TILES));
     ck_assert_int_eq(oriel_cuda_tile_segments(info->cu_seqlens, info->n_frames,
                                               put_row, &tiles),
-                     b->census.n_frame_tiles);
+                     b->counts.n_frame_tiles);
     if (b->plan->from_grids) /* then nobody asks for these */
         return;
     memcpy(part(b, INVERSE), info->window_inverse, tokens * word);
@@ -151,9 +151,9 @@ finish_batch(batch *b)
 
     ck_assert_uint_le(sizeof(*records), 64);
     b->fit = side <= 4;
-    oriel_cuda_count(&b->census, b->plan, b->fit);
+    oriel_cuda_count(&b->counts, b->plan, b->fit);
     if (b->fit) /* as large as it can be: the reference checks itself */
-        ck_assert_int_le(b->census.n_packs, b->plan->info.n_windows);
+        ck_assert_int_le(b->counts.n_packs, b->plan->info.n_windows);
     lay_out(b);
     /* Outputs start poisoned with what the gaps between them are to keep. */
     b->expected = malloc(b->at[8]);
@@ -256,7 +256,7 @@ args_of(const batch *b, char *out)
         args.packs = (int32_t *)(void *)(out + b->at[PACKS]);
     else
         args.window_tiles = (int32_t *)(void *)(out + b->at[W_TILES]);
-    memcpy(args.windows_of, b->census.windows_of, sizeof(args.windows_of));
+    memcpy(args.windows_of, b->counts.windows_of, sizeof(args.windows_of));
     return args;
 }
 

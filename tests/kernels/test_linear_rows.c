@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The last linear layer: rows to their places, in three dtypes. */
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "kernels/linear_case.h"
 #include "support/suite.h"
 

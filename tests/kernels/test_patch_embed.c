@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pixels to hidden states: against double precision, and both entries alike. */
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "kernels/linear_case.h"
 #include "oracle/oracle.h"
 #include "support/suite.h"

@@ -5,7 +5,7 @@
  * else about the arguments is right, and there is no work in them, so that
  * nothing runs when one is taken.
  */
-#include "kernels/device_case.h"
+#include "support/device_case.h"
 #include "support/suite.h"
 
 #include "ops.h"

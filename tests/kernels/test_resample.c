@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames to patches: against host/pixels and a slow cut by the plan's arrays. */
 #include "kernels/resample_case.h"
-#include "plan/fake_model.h"
+#include "support/fake_model.h"
 #include "support/suite.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes that travel as arguments of a launch. */
-#include "kernels/device_case.h"
+#include "support/device_case.h"
 #include "support/suite.h"
 
 #include "ops.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows to image order and any dtype on the GPU, against the permutation. */
-#include "kernels/device_case.h"
+#include "support/device_case.h"
 #include "support/suite.h"
 
 #include "ops.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SiLU(gate) up of products in memory, against double precision. */
-#include "kernels/device_case.h"
 #include "oracle/oracle.h"
+#include "support/device_case.h"
 #include "support/suite.h"
 
 #include "ops.h"

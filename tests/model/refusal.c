@@ -2,7 +2,7 @@
 /* refusal.c - opening what cannot be opened */
 #include "model/refusal.h"
 
-#include "model/ledger.h"
+#include "model/alloc_counter.h"
 #include "support/suite.h"
 
 #include <string.h>
@@ -11,8 +11,8 @@ void
 check_refused(const char *folder, int at, oriel_status status,
               const char *const says[3])
 {
-    ledger l = {0};
-    oriel_hooks hooks = ledger_hooks(&l);
+    alloc_counter l = {0};
+    oriel_hooks hooks = alloc_counter_hooks(&l);
     oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
     oriel_model *model = (oriel_model *)&l;
     oriel_error err;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_checkpoint.c - every form in which the tower is stored */
-#include "model/bundle.h"
+#include "model/alloc_counter.h"
 #include "model/checkpoint.h"
-#include "model/ledger.h"
+#include "model/checkpoint_builder.h"
 #include "model/read.h"
 #include "support/suite.h"
 
@@ -103,14 +103,15 @@ static const struct form {
 START_TEST(opens_every_form)
 {
     const struct form *f = &forms[_i];
-    bundle *b = bundle_create(f->prefix, f->dtype, f->flags, f->n_shards);
+    checkpoint_builder *b =
+        builder_create(f->prefix, f->dtype, f->flags, f->n_shards);
     char *folder;
     oriel_checkpoint *c;
     const int width = strcmp(f->dtype, "F32") == 0 ? 4 : 2;
 
     b->padding = f->padding;
     if (_i % 2)
-        bundle_reverse(b);
+        builder_reverse(b);
     folder = temp_checkpoint(b);
     c = open_good(folder, NULL);
     check_network(&c->network);
@@ -123,7 +124,7 @@ START_TEST(opens_every_form)
     check_values(c);
     oriel_checkpoint_close(c);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
@@ -143,7 +144,7 @@ header_bytes(const oriel_checkpoint *c)
 START_TEST(reads_only_vision_bytes)
 {
     static const int64_t big[] = {1024, 1024};
-    bundle *b = bundle_create("visual.", "BF16", 0, _i);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, _i);
     char *folder;
     oriel_checkpoint *c;
 
@@ -151,9 +152,9 @@ START_TEST(reads_only_vision_bytes)
         char name[64];
 
         snprintf(name, sizeof(name), "model.layers.%d.mlp.weight", i);
-        bundle_add(b, name, "F32", 2, big, NULL);
+        builder_add(b, name, "F32", 2, big, NULL);
     }
-    bundle_reverse(b);
+    builder_reverse(b);
     folder = temp_checkpoint(b);
     c = open_good(folder, NULL);
     ck_assert_uint_eq(oriel_checkpoint_bytes_read(c), header_bytes(c));
@@ -162,20 +163,20 @@ START_TEST(reads_only_vision_bytes)
                       header_bytes(c) + (uint64_t)TINY_VALUES * 2);
     oriel_checkpoint_close(c);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(other_shards_need_not_exist)
 {
     static const int64_t shape[] = {4};
-    bundle *b = bundle_create("visual.", "BF16", 0, 3);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 3);
     char *folder;
     oriel_checkpoint *c;
 
     for (int i = 0; i < b->n_tensors; i++)
         b->tensors[i].shard = i % 2;
-    bundle_add(b, "lm_head.weight", "U8", 1, shape, NULL)->shard = 2;
+    builder_add(b, "lm_head.weight", "U8", 1, shape, NULL)->shard = 2;
     folder = temp_checkpoint(b);
     ck_assert_int_eq(
         unlink(in_folder(folder, "model-00003-of-00003.safetensors")), 0);
@@ -183,31 +184,31 @@ START_TEST(other_shards_need_not_exist)
     ck_assert_uint_eq(c->n_files, 2);
     oriel_checkpoint_close(c);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(the_single_file_goes_before_the_index)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 2);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 2);
     char *folder = temp_checkpoint(b);
     oriel_checkpoint *c;
 
     b->n_shards = 0;
     for (int i = 0; i < b->n_tensors; i++)
         b->tensors[i].shard = 0;
-    bundle_write(b, folder);
+    builder_write(b, folder);
     c = open_good(folder, NULL);
     ck_assert_uint_eq(c->n_files, 1);
     oriel_checkpoint_close(c);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(a_file_takes_the_configuration_beside_it)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
     char *elsewhere = temp_folder();
     char *other = replace(tiny_preprocessor, "65536", "4096");
@@ -242,16 +243,16 @@ START_TEST(a_file_takes_the_configuration_beside_it)
     free(other);
     temp_remove(elsewhere);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(finds_the_processor_as_the_reference_does)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
-    ledger l = {0};
-    oriel_hooks hooks = ledger_hooks(&l);
+    alloc_counter l = {0};
+    oriel_hooks hooks = alloc_counter_hooks(&l);
     oriel_checkpoint *c;
 
     /* A nested image processor goes first, a file without one does not. */
@@ -278,13 +279,13 @@ START_TEST(finds_the_processor_as_the_reference_does)
     oriel_checkpoint_close(c);
     ck_assert_int_eq(l.live, 0);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(widths_come_from_shapes)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
     oriel_checkpoint *c;
 
@@ -296,25 +297,25 @@ START_TEST(widths_come_from_shapes)
     check_network(&c->network);
     oriel_checkpoint_close(c);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(mixed_dtypes_and_strays)
 {
     static const int64_t four[] = {4};
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
-    bundle *wide = bundle_create("visual.", "F32", 0, 0);
-    bundle_tensor *from = bundle_find(wide, "visual.merger.ln_q.weight");
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *wide = builder_create("visual.", "F32", 0, 0);
+    builder_tensor *from = builder_find(wide, "visual.merger.ln_q.weight");
     char *folder;
     oriel_checkpoint *c;
 
-    bundle_remove(b, "visual.merger.ln_q.weight");
-    bundle_add(b, from->name, "F32", 1, from->shape, from->data);
+    builder_remove(b, "visual.merger.ln_q.weight");
+    builder_add(b, from->name, "F32", 1, from->shape, from->data);
     /* What is not ours may be quantised, and inv_freq may be there. */
-    bundle_add(b, "visual.rotary_pos_emb.inv_freq", "F64", 1, four, NULL);
-    bundle_add(b, "model.layers.0.q_proj.qweight", "I32", 1, four, NULL);
-    bundle_add(b, "visual", "I8", 1, four, NULL);
+    builder_add(b, "visual.rotary_pos_emb.inv_freq", "F64", 1, four, NULL);
+    builder_add(b, "model.layers.0.q_proj.qweight", "I32", 1, four, NULL);
+    builder_add(b, "visual", "I8", 1, four, NULL);
     folder = temp_checkpoint(b);
     c = open_good(folder, NULL);
     ck_assert_int_eq(c->n_tensors, 54);
@@ -323,14 +324,14 @@ START_TEST(mixed_dtypes_and_strays)
     check_values(c);
     oriel_checkpoint_close(c);
     temp_remove(folder);
-    bundle_free(wide);
-    bundle_free(b);
+    builder_free(wide);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(a_quantised_language_model_is_no_matter)
 {
-    bundle *b = bundle_create("visual.", "F16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "F16", 0, 0);
     char *folder = temp_checkpoint(b);
     char *config = replace(tiny_config, "{",
                            "{\"quantization_config\":{\"bits\":4,"
@@ -343,7 +344,7 @@ START_TEST(a_quantised_language_model_is_no_matter)
     oriel_checkpoint_close(c);
     free(config);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_digest.c - the identity of a network, by its definition */
-#include "model/bundle.h"
-#include "model/ledger.h"
+#include "model/alloc_counter.h"
+#include "model/checkpoint_builder.h"
 #include "oriel.h"
 #include "support/suite.h"
 
@@ -96,14 +96,14 @@ static const struct {
 
 START_TEST(the_digest_is_of_the_values)
 {
-    bundle *b = bundle_create(same[_i].prefix, same[_i].dtype, same[_i].flags,
-                              same[_i].n_shards);
+    checkpoint_builder *b = builder_create(same[_i].prefix, same[_i].dtype,
+                                           same[_i].flags, same[_i].n_shards);
     char *folder;
     char digest[33], expected[33];
 
     b->padding = same[_i].padding;
     if (_i % 2)
-        bundle_reverse(b);
+        builder_reverse(b);
     folder = temp_checkpoint(b);
     /* Limits and normalisation belong to a plan. */
     if (_i == 2)
@@ -112,13 +112,13 @@ START_TEST(the_digest_is_of_the_values)
     expected_digest(expected);
     ck_assert_str_eq(digest, expected);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(another_value_or_number_is_another_digest)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
     char *config = replace(tiny_config, "[1, 3]", "[1]");
     char expected[33], digest[33];
@@ -131,21 +131,21 @@ START_TEST(another_value_or_number_is_another_digest)
     write_text(folder, "config.json", tiny_config);
     digest_of(folder, digest);
     ck_assert_str_eq(digest, expected);
-    bundle_find(b, "visual.merger.mlp.2.bias")->data[47] ^= 1;
-    bundle_write(b, folder);
+    builder_find(b, "visual.merger.mlp.2.bias")->data[47] ^= 1;
+    builder_write(b, folder);
     digest_of(folder, digest);
     ck_assert_str_ne(digest, expected);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(a_digest_can_be_cancelled_and_asked_again)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
-    ledger l = {0};
-    oriel_hooks hooks = ledger_hooks(&l);
+    alloc_counter l = {0};
+    oriel_hooks hooks = alloc_counter_hooks(&l);
     oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
     oriel_model *model;
     char digest[33], expected[33];
@@ -163,13 +163,13 @@ START_TEST(a_digest_can_be_cancelled_and_asked_again)
     oriel_model_destroy(model);
     ck_assert_int_eq(l.live, 0);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(a_digest_of_a_cut_file_is_an_error)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
     oriel_model *model = open_good(folder);
     char digest[33];
@@ -181,15 +181,15 @@ START_TEST(a_digest_of_a_cut_file_is_an_error)
     ck_assert_int_eq(oriel_model_digest(model, digest, &err), ORIEL_ERR_IO);
     oriel_model_destroy(model);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(memory_is_as_good_as_a_file)
 {
-    bundle *b = bundle_create("model.visual.", "F32", 0, 0);
+    checkpoint_builder *b = builder_create("model.visual.", "F32", 0, 0);
     size_t bytes;
-    uint8_t *file = bundle_file(b, 0, NULL, &bytes);
+    uint8_t *file = builder_file(b, 0, NULL, &bytes);
     oriel_model_info info = ORIEL_MODEL_INFO_INIT;
     char digest[33], expected[33];
     oriel_model *model;
@@ -219,7 +219,7 @@ START_TEST(memory_is_as_good_as_a_file)
         ORIEL_ERR_MODEL);
     ck_assert_ptr_nonnull(strstr(err.message, "config_json: malformed JSON"));
     free(file);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
@@ -240,9 +240,9 @@ static const oriel_network wide = {.depth = 1,
                                    .temporal_patch_size = 2,
                                    .spatial_merge_size = 1};
 
-/* All its tensors into a bundle, and their values into a stream. */
+/* All its tensors into a checkpoint_builder, and their values into a stream. */
 static void
-add_wide(bundle *b, FILE *f)
+add_wide(checkpoint_builder *b, FILE *f)
 {
     static const int64_t conv[] = {4, 3, 2, 256, 256};
 
@@ -258,7 +258,7 @@ add_wide(bundle *b, FILE *f)
         for (size_t i = 0; i < n; i++)
             values[i] = (float)(i % 8191) + (float)t;
         oriel_tensor_full_name(name, sizeof(name), "visual.", tensor, 0);
-        bundle_add(b, name, "F32", t ? n_dims : 5, t ? dims : conv, values);
+        builder_add(b, name, "F32", t ? n_dims : 5, t ? dims : conv, values);
         fwrite(values, sizeof(*values), n, f);
         free(values);
     }
@@ -266,7 +266,7 @@ add_wide(bundle *b, FILE *f)
 
 START_TEST(rows_of_any_length_are_hashed)
 {
-    bundle *b = calloc(1, sizeof(*b));
+    checkpoint_builder *b = calloc(1, sizeof(*b));
     char *text, digest[33], expected[33];
     size_t bytes, file_bytes;
     FILE *f = open_memstream(&text, &bytes);
@@ -284,7 +284,7 @@ START_TEST(rows_of_any_length_are_hashed)
     hash = XXH3_128bits(text, bytes);
     snprintf(expected, 33, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
-    file = bundle_file(b, 0, NULL, &file_bytes);
+    file = builder_file(b, 0, NULL, &file_bytes);
     ck_assert_msg(oriel_model_open_memory(&model, wide_config,
                                           strlen(wide_config), file, file_bytes,
                                           NULL, &err) == ORIEL_OK,
@@ -294,7 +294,7 @@ START_TEST(rows_of_any_length_are_hashed)
     oriel_model_destroy(model);
     free(file);
     free(text);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 

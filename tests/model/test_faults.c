@@ -5,8 +5,8 @@
  *
  * Linked with --wrap, so that the library's calls come here first.
  */
-#include "model/bundle.h"
-#include "model/ledger.h"
+#include "model/alloc_counter.h"
+#include "model/checkpoint_builder.h"
 #include "oriel.h"
 #include "support/suite.h"
 
@@ -91,8 +91,8 @@ __wrap_pread(int fd, void *out, size_t bytes, off_t offset)
 static oriel_status
 whole_life(const char *folder, char digest[33], oriel_error *err)
 {
-    ledger l = {0};
-    oriel_hooks hooks = ledger_hooks(&l);
+    alloc_counter l = {0};
+    oriel_hooks hooks = alloc_counter_hooks(&l);
     oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
     oriel_model *model;
     oriel_status status;
@@ -118,7 +118,7 @@ START_TEST(every_call_may_fail)
                   {EACCES, ORIEL_ERR_IO},
                   {EMFILE, ORIEL_ERR_IO},
                   {ENOMEM, ORIEL_ERR_MEMORY}};
-    bundle *b = bundle_create("visual.", "F16", 0, _i);
+    checkpoint_builder *b = builder_create("visual.", "F16", 0, _i);
     char *folder = temp_checkpoint(b);
     char digest[33];
     oriel_error err;
@@ -139,13 +139,13 @@ START_TEST(every_call_may_fail)
         }
     fault.fail_at = 0;
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
 START_TEST(interruptions_and_short_reads_do_not_matter)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, _i);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, _i);
     char *folder = temp_checkpoint(b);
     char digest[33], again[33];
     oriel_error err;
@@ -160,7 +160,7 @@ START_TEST(interruptions_and_short_reads_do_not_matter)
     ck_assert_str_eq(digest, again);
     ck_assert_int_gt(fault.calls, 10 * n);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_model.c - the public side: presets, handles, memory that runs out */
-#include "model/bundle.h"
-#include "model/ledger.h"
+#include "model/alloc_counter.h"
+#include "model/checkpoint_builder.h"
 #include "model/model.h"
 #include "oriel.h"
 #include "support/suite.h"
@@ -119,7 +119,8 @@ END_TEST
 
 START_TEST(info_tells_what_is_stored)
 {
-    bundle *b = bundle_create("thinker.visual.", "F16", SPLIT_QKV, 2);
+    checkpoint_builder *b =
+        builder_create("thinker.visual.", "F16", SPLIT_QKV, 2);
     char *folder = temp_checkpoint(b);
     oriel_model *model = open_good(folder);
     oriel_model_info info = ORIEL_MODEL_INFO_INIT;
@@ -146,7 +147,7 @@ START_TEST(info_tells_what_is_stored)
                      ORIEL_ERR_ARGUMENT);
     oriel_model_destroy(model);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
@@ -155,7 +156,7 @@ START_TEST(refuses_missing_arguments)
     oriel_model *model = (oriel_model *)1;
     oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
-    ledger l = {0};
+    alloc_counter l = {0};
     char digest[33];
     oriel_error err;
 
@@ -185,7 +186,7 @@ START_TEST(refuses_missing_arguments)
                      ORIEL_ERR_ARGUMENT);
     options.struct_size = sizeof(options);
     options.hooks = &hooks;
-    hooks = ledger_hooks(&l);
+    hooks = alloc_counter_hooks(&l);
     hooks.free = NULL;
     ck_assert_int_eq(oriel_model_open(&model, "x", &options, &err),
                      ORIEL_ERR_ARGUMENT);
@@ -197,10 +198,10 @@ END_TEST
 
 START_TEST(an_encoder_keeps_its_model_alive)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
-    ledger l = {0};
-    oriel_hooks hooks = ledger_hooks(&l);
+    alloc_counter l = {0};
+    oriel_hooks hooks = alloc_counter_hooks(&l);
     oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
     oriel_model *model;
     float value;
@@ -229,7 +230,7 @@ START_TEST(an_encoder_keeps_its_model_alive)
     oriel_model_release(model);
     ck_assert_int_eq(l.live, 0);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
@@ -237,9 +238,9 @@ END_TEST
 
 /* Open, read a row, digest, destroy: each allocation failed in turn. */
 static oriel_status
-whole_life(const char *folder, ledger *l)
+whole_life(const char *folder, alloc_counter *l)
 {
-    oriel_hooks hooks = ledger_hooks(l);
+    oriel_hooks hooks = alloc_counter_hooks(l);
     oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
     oriel_model *model;
     oriel_error err;
@@ -263,14 +264,14 @@ whole_life(const char *folder, ledger *l)
 
 START_TEST(every_allocation_may_fail)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, _i ? 2 : 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, _i ? 2 : 0);
     char *folder = temp_checkpoint(b);
-    ledger l = {0};
+    alloc_counter l = {0};
     long n;
 
     if (_i == 2)
         write_text(folder, "processor_config.json", "{}");
-    ledger_watch_jansson(&l);
+    alloc_counter_watch_jansson(&l);
     ck_assert_int_eq(whole_life(folder, &l), ORIEL_OK);
     ck_assert_int_eq(l.live, 0);
     n = l.asked;
@@ -287,7 +288,7 @@ START_TEST(every_allocation_may_fail)
                 ck_abort_msg("allocation %ld of %ld leaks", at, n);
         }
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 

@@ -3,7 +3,7 @@
  * test_refused_files.c - folders whose files are missing, damaged, or lead out
  * of the folder
  */
-#include "model/bundle.h"
+#include "model/checkpoint_builder.h"
 #include "model/refusal.h"
 #include "support/suite.h"
 
@@ -204,17 +204,17 @@ shard_truncated(const char *folder)
 static void
 shard_overlap(const char *folder)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 2);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 2);
     size_t bytes;
     uint8_t *file;
 
     /* The second file holds all that the first one does, too. */
     for (int i = 0; i < b->n_tensors; i++)
         b->tensors[i].shard = 1;
-    file = bundle_file(b, 1, NULL, &bytes);
+    file = builder_file(b, 1, NULL, &bytes);
     write_file(folder, "model-00002-of-00002.safetensors", file, bytes);
     free(file);
-    bundle_free(b);
+    builder_free(b);
 }
 
 /* Each tensor in a shard of its own, one shard too many. */
@@ -228,7 +228,7 @@ too_many_shards(const char *folder)
 
     fprintf(f, "{\"weight_map\":{");
     for (int i = 0; i <= 256; i++) {
-        bundle *b = calloc(1, sizeof(*b));
+        checkpoint_builder *b = calloc(1, sizeof(*b));
         char name[64], file[64];
         size_t bytes;
         uint8_t *data;
@@ -237,12 +237,12 @@ too_many_shards(const char *folder)
         if (i == 0)
             strcpy(name, "visual.patch_embed.proj.weight");
         snprintf(file, sizeof(file), "%d.safetensors", i);
-        bundle_add(b, name, "F32", 1, one, NULL);
-        data = bundle_file(b, 0, NULL, &bytes);
+        builder_add(b, name, "F32", 1, one, NULL);
+        data = builder_file(b, 0, NULL, &bytes);
         write_file(folder, file, data, bytes);
         fprintf(f, "%s\"%s\":\"%s\"", i ? "," : "", name, file);
         free(data);
-        bundle_free(b);
+        builder_free(b);
     }
     fprintf(f, "}}");
     fclose(f);
@@ -317,13 +317,14 @@ static const struct {
 
 START_TEST(refuses_and_says_why)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, spoilt[_i].n_shards);
+    checkpoint_builder *b =
+        builder_create("visual.", "BF16", 0, spoilt[_i].n_shards);
     char *folder = temp_checkpoint(b);
 
     spoilt[_i].spoil(folder);
     check_refused(folder, _i, spoilt[_i].status, spoilt[_i].says);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 

@@ -5,7 +5,7 @@
  * Every case is a good folder with one thing spoilt.  The message is one line,
  * names file and tensor or field, and what was expected.
  */
-#include "model/bundle.h"
+#include "model/checkpoint_builder.h"
 #include "model/refusal.h"
 #include "support/suite.h"
 
@@ -16,21 +16,21 @@
 static const int64_t four[] = {4};
 
 static void
-rename_tensor(bundle *b, const char *from, const char *to)
+rename_tensor(checkpoint_builder *b, const char *from, const char *to)
 {
-    bundle_tensor *t = bundle_find(b, from);
+    builder_tensor *t = builder_find(b, from);
 
     snprintf(t->name, sizeof(t->name), "%s", to);
 }
 
 static void
-no_tower(bundle *b)
+no_tower(checkpoint_builder *b)
 {
     rename_tensor(b, "visual.patch_embed.proj.weight", "visual.patch.weight");
 }
 
 static void
-glued_prefix(bundle *b)
+glued_prefix(checkpoint_builder *b)
 {
     for (int i = 0; i < b->n_tensors; i++) {
         char name[160];
@@ -41,103 +41,103 @@ glued_prefix(bundle *b)
 }
 
 static void
-two_towers(bundle *b)
+two_towers(checkpoint_builder *b)
 {
-    bundle_add(b, "teacher.visual.patch_embed.proj.weight", "BF16", 1, four,
-               NULL);
+    builder_add(b, "teacher.visual.patch_embed.proj.weight", "BF16", 1, four,
+                NULL);
 }
 
 static void
-missing_bias(bundle *b)
+missing_bias(checkpoint_builder *b)
 {
-    bundle_remove(b, "visual.blocks.2.mlp.up_proj.bias");
+    builder_remove(b, "visual.blocks.2.mlp.up_proj.bias");
 }
 
 static void
-missing_fc2(bundle *b)
+missing_fc2(checkpoint_builder *b)
 {
-    bundle_remove(b, "visual.merger.mlp.2.weight");
+    builder_remove(b, "visual.merger.mlp.2.weight");
 }
 
 static void
-missing_gate(bundle *b)
+missing_gate(checkpoint_builder *b)
 {
-    bundle_remove(b, "visual.blocks.0.mlp.gate_proj.weight");
+    builder_remove(b, "visual.blocks.0.mlp.gate_proj.weight");
 }
 
 /* q and v without k. */
 static void
-missing_part(bundle *b)
+missing_part(checkpoint_builder *b)
 {
     static const int64_t shape[] = {32, 32};
 
-    bundle_remove(b, "visual.blocks.1.attn.qkv.weight");
-    bundle_add(b, "visual.blocks.1.attn.q.weight", "BF16", 2, shape, NULL);
-    bundle_add(b, "visual.blocks.1.attn.v.weight", "BF16", 2, shape, NULL);
+    builder_remove(b, "visual.blocks.1.attn.qkv.weight");
+    builder_add(b, "visual.blocks.1.attn.q.weight", "BF16", 2, shape, NULL);
+    builder_add(b, "visual.blocks.1.attn.v.weight", "BF16", 2, shape, NULL);
 }
 
 static void
-both_whole_and_parts(bundle *b)
+both_whole_and_parts(checkpoint_builder *b)
 {
     static const int64_t bias[] = {32};
 
-    bundle_add(b, "visual.blocks.3.attn.q.bias", "BF16", 1, bias, NULL);
+    builder_add(b, "visual.blocks.3.attn.q.bias", "BF16", 1, bias, NULL);
 }
 
 static void
-fewer_blocks(bundle *b)
+fewer_blocks(checkpoint_builder *b)
 {
     for (int i = b->n_tensors - 1; i >= 0; i--)
         if (strstr(b->tensors[i].name, "blocks.3."))
-            bundle_remove(b, b->tensors[i].name);
+            builder_remove(b, b->tensors[i].name);
 }
 
 static void
-more_blocks(bundle *b)
+more_blocks(checkpoint_builder *b)
 {
     static const int64_t norm[] = {32};
 
-    bundle_add(b, "visual.blocks.4.norm1.weight", "BF16", 1, norm, NULL);
+    builder_add(b, "visual.blocks.4.norm1.weight", "BF16", 1, norm, NULL);
 }
 
 static void
-hostile_block(bundle *b)
+hostile_block(checkpoint_builder *b)
 {
-    bundle_add(b, "visual.blocks.99999999999999.norm1.weight", "BF16", 1, four,
-               NULL);
+    builder_add(b, "visual.blocks.99999999999999.norm1.weight", "BF16", 1, four,
+                NULL);
 }
 
 static void
-padded_block(bundle *b)
+padded_block(checkpoint_builder *b)
 {
     rename_tensor(b, "visual.blocks.1.norm1.weight",
                   "visual.blocks.01.norm1.weight");
 }
 
 static void
-lettered_block(bundle *b)
+lettered_block(checkpoint_builder *b)
 {
     rename_tensor(b, "visual.blocks.1.norm1.weight",
                   "visual.blocks.1x.norm1.weight");
 }
 
 static void
-superfluous(bundle *b)
+superfluous(checkpoint_builder *b)
 {
-    bundle_add(b, "visual.pos_embed.weight", "BF16", 1, four, NULL);
+    builder_add(b, "visual.pos_embed.weight", "BF16", 1, four, NULL);
 }
 
 static void
-lora(bundle *b)
+lora(checkpoint_builder *b)
 {
-    bundle_add(b, "visual.blocks.0.attn.qkv.lora_A.weight", "F32", 1, four,
-               NULL);
+    builder_add(b, "visual.blocks.0.attn.qkv.lora_A.weight", "F32", 1, four,
+                NULL);
 }
 
 static void
-set_dtype(bundle *b, const char *name, const char *dtype)
+set_dtype(checkpoint_builder *b, const char *name, const char *dtype)
 {
-    bundle_tensor *t = bundle_find(b, name);
+    builder_tensor *t = builder_find(b, name);
 
     snprintf(t->dtype, sizeof(t->dtype), "%s", dtype);
     /* As many values, of one byte each. */
@@ -145,49 +145,50 @@ set_dtype(bundle *b, const char *name, const char *dtype)
 }
 
 static void
-bnb_4bit(bundle *b)
+bnb_4bit(checkpoint_builder *b)
 {
     set_dtype(b, "visual.blocks.1.attn.proj.weight", "U8");
 }
 
 static void
-int8(bundle *b)
+int8(checkpoint_builder *b)
 {
     set_dtype(b, "visual.blocks.1.attn.proj.weight", "I8");
 }
 
 static void
-fp8(bundle *b)
+fp8(checkpoint_builder *b)
 {
     set_dtype(b, "visual.blocks.2.mlp.down_proj.weight", "F8_E4M3");
 }
 
 static void
-awq(bundle *b)
+awq(checkpoint_builder *b)
 {
-    bundle_remove(b, "visual.blocks.0.mlp.up_proj.weight");
-    bundle_add(b, "visual.blocks.0.mlp.up_proj.qweight", "I32", 1, four, NULL);
+    builder_remove(b, "visual.blocks.0.mlp.up_proj.weight");
+    builder_add(b, "visual.blocks.0.mlp.up_proj.qweight", "I32", 1, four, NULL);
 }
 
 static void
-doubles(bundle *b)
+doubles(checkpoint_builder *b)
 {
-    bundle_tensor *t = bundle_find(b, "visual.merger.ln_q.weight");
+    builder_tensor *t = builder_find(b, "visual.merger.ln_q.weight");
 
     snprintf(t->dtype, sizeof(t->dtype), "F64");
     t->shape[0] = 8;
 }
 
 static void
-future_dtype(bundle *b)
+future_dtype(checkpoint_builder *b)
 {
     set_dtype(b, "visual.merger.mlp.0.bias", "F5\\u001b[2J");
 }
 
 static void
-reshape(bundle *b, const char *name, int n_dims, int64_t d0, int64_t d1)
+reshape(checkpoint_builder *b, const char *name, int n_dims, int64_t d0,
+        int64_t d1)
 {
-    bundle_tensor *t = bundle_find(b, name);
+    builder_tensor *t = builder_find(b, name);
 
     t->n_dims = n_dims;
     t->shape[0] = d0;
@@ -195,65 +196,65 @@ reshape(bundle *b, const char *name, int n_dims, int64_t d0, int64_t d1)
 }
 
 static void
-transposed(bundle *b)
+transposed(checkpoint_builder *b)
 {
     reshape(b, "visual.blocks.3.mlp.down_proj.weight", 2, 20, 32);
 }
 
 static void
-flat(bundle *b)
+flat(checkpoint_builder *b)
 {
     reshape(b, "visual.blocks.0.attn.proj.weight", 1, 1024, 0);
 }
 
 static void
-scalar(bundle *b)
+scalar(checkpoint_builder *b)
 {
-    bundle_tensor *t = bundle_find(b, "visual.merger.ln_q.weight");
+    builder_tensor *t = builder_find(b, "visual.merger.ln_q.weight");
 
     t->n_dims = 0;
     t->bytes = 2;
 }
 
 static void
-patch_embed_2d(bundle *b)
+patch_embed_2d(checkpoint_builder *b)
 {
     reshape(b, "visual.patch_embed.proj.weight", 2, 32, 96);
 }
 
 static void
-patch_embed_other(bundle *b)
+patch_embed_other(checkpoint_builder *b)
 {
-    bundle_tensor *t = bundle_find(b, "visual.patch_embed.proj.weight");
+    builder_tensor *t = builder_find(b, "visual.patch_embed.proj.weight");
 
     t->shape[1] = 2;
     t->shape[2] = 3;
 }
 
 static void
-gate_1d(bundle *b)
+gate_1d(checkpoint_builder *b)
 {
     reshape(b, "visual.blocks.0.mlp.gate_proj.weight", 1, 640, 0);
 }
 
 static void
-empty_out(bundle *b)
+empty_out(checkpoint_builder *b)
 {
-    bundle_tensor *t = bundle_find(b, "visual.merger.mlp.2.weight");
+    builder_tensor *t = builder_find(b, "visual.merger.mlp.2.weight");
 
     t->shape[0] = 0;
     t->bytes = 0;
 }
 
 static void
-uneven_gate(bundle *b)
+uneven_gate(checkpoint_builder *b)
 {
     reshape(b, "visual.blocks.0.mlp.gate_proj.weight", 2, 32, 20);
 }
 
 static const struct {
     int n_shards;
-    void (*spoil)(bundle *b);
+    void (*spoil)(checkpoint_builder *b);
     oriel_status status;
     const char *says[3];
 } spoilt[] = {
@@ -339,14 +340,15 @@ static const struct {
 
 START_TEST(refuses_and_says_why)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, spoilt[_i].n_shards);
+    checkpoint_builder *b =
+        builder_create("visual.", "BF16", 0, spoilt[_i].n_shards);
     char *folder;
 
     spoilt[_i].spoil(b);
     folder = temp_checkpoint(b);
     check_refused(folder, _i, spoilt[_i].status, spoilt[_i].says);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
@@ -392,7 +394,7 @@ static const struct {
 
 START_TEST(configuration_and_shapes_must_agree)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
     char *config =
         replace(tiny_config, contradictions[_i].from, contradictions[_i].to);
@@ -401,7 +403,7 @@ START_TEST(configuration_and_shapes_must_agree)
     check_refused(folder, _i, ORIEL_ERR_MODEL, contradictions[_i].says);
     free(config);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 

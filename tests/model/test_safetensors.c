@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_safetensors.c - the table of one file, good and bad */
-#include "model/bundle.h"
+#include "model/checkpoint_builder.h"
 #include "model/safetensors.h"
 #include "support/random.h"
 #include "support/suite.h"
@@ -304,10 +304,10 @@ END_TEST
 
 START_TEST(survives_random_damage)
 {
-    bundle *b = bundle_create("visual.", "BF16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     size_t bytes;
-    uint8_t *file = bundle_file(b, 0, NULL, &bytes);
-    char *header = bundle_header(b, 0);
+    uint8_t *file = builder_file(b, 0, NULL, &bytes);
+    char *header = builder_header(b, 0);
     const size_t header_bytes = strlen(header);
     random_stream stream = {7};
     int refused = 0;
@@ -329,7 +329,7 @@ START_TEST(survives_random_damage)
     ck_assert_int_gt(refused, 100);
     free(header);
     free(file);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 
@@ -372,7 +372,7 @@ END_TEST
 
 START_TEST(opens_files_and_nothing_else)
 {
-    bundle *b = bundle_create("visual.", "F16", 0, 0);
+    checkpoint_builder *b = builder_create("visual.", "F16", 0, 0);
     char *folder = temp_checkpoint(b);
     oriel_safetensors *st;
     oriel_error err;
@@ -399,7 +399,7 @@ START_TEST(opens_files_and_nothing_else)
     ck_assert_int_eq(oriel_safetensors_open(&st, "/dev/zero", NULL, &err),
                      ORIEL_ERR_MODEL);
     temp_remove(folder);
-    bundle_free(b);
+    builder_free(b);
 }
 END_TEST
 

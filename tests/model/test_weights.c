@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_weights.c - rows of weights: conversion, ranges, parts, failures */
-#include "base/bfloat16.h"
-#include "model/bundle.h"
+#include "base/half.h"
 #include "model/checkpoint.h"
+#include "model/checkpoint_builder.h"
 #include "model/convert.h"
 #include "model/read.h"
 #include "support/random.h"
@@ -185,16 +185,16 @@ static const struct {
 static oriel_checkpoint *
 open_form(int form, char **folder)
 {
-    bundle *b =
-        bundle_create("visual.", forms[form].dtype, forms[form].flags, 0);
+    checkpoint_builder *b =
+        builder_create("visual.", forms[form].dtype, forms[form].flags, 0);
     oriel_checkpoint *c;
     oriel_error err;
 
     b->padding = forms[form].padding;
     if (forms[form].flags & CHANNELS_LAST)
-        bundle_reverse(b);
+        builder_reverse(b);
     *folder = temp_checkpoint(b);
-    bundle_free(b);
+    builder_free(b);
     ck_assert_msg(oriel_checkpoint_open(&c, *folder, NULL, NULL, &err) ==
                       ORIEL_OK,
                   "%s", err.message);

@@ -12,7 +12,7 @@
 #define TESTS_ORACLE_ORACLE_H
 
 #include "base/network.h"
-#include "model/weights.h"
+#include "model/reader.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,7 @@
 /* rounded.c - roundings, and attention with them */
 #include "oracle/rounded.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 
 #include <math.h>
 #include <stdlib.h>

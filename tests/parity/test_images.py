@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pictures that tests/pixels/test_image.c makes, made again with numpy."""
+"""The pictures that tests/pixels/made_image.c makes, made again with numpy."""
 import numpy as np
 
 NOISE, EXTREMES, SMOOTH = 0, 1, 2

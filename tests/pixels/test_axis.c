@@ -2,7 +2,7 @@
 /* test_axis.c - what axis.h promises of weights: bounds, sums, windows */
 #include "oriel.h"
 #include "pixels/axis.h"
-#include "pixels/test_image.h"
+#include "pixels/made_image.h"
 #include "support/random.h"
 #include "support/suite.h"
 
@@ -20,7 +20,7 @@ check_axis(int32_t resample, int32_t source, int32_t size, double *largest)
     void *memory;
 
     ck_assert(oriel_axis_bytes(source, size, &bytes));
-    memory = test_image_aligned(bytes);
+    memory = made_image_aligned(bytes);
     oriel_axis_init(&axis, resample, source, size, memory);
     ck_assert_int_le(axis.shift, 22);
     ck_assert_int_ge(axis.shift, resample == ORIEL_RESAMPLE_PILLOW ? 22 : 13);
@@ -79,7 +79,7 @@ START_TEST(first_taps_are_the_specification_s)
     void *memory;
 
     ck_assert(oriel_axis_bytes(9, 6, &bytes));
-    memory = test_image_aligned(bytes);
+    memory = made_image_aligned(bytes);
     oriel_axis_init(&axis, ORIEL_RESAMPLE_PILLOW, 9, 6, memory);
     for (int i = 0; i < 2; i++) {
         ck_assert_int_eq(0, axis.first[i]);

@@ -3,9 +3,9 @@
  * test_patchify.c - normalisation against the specification's values, cutting
  * against its formula for rows and columns
  */
-#include "base/bfloat16.h"
+#include "base/half.h"
+#include "pixels/made_image.h"
 #include "pixels/patchify.h"
-#include "pixels/test_image.h"
 #include "support/random.h"
 #include "support/suite.h"
 
@@ -118,7 +118,7 @@ make_fixture(const struct shape *s, random_stream *random, int shuffle)
     f.pitch = (size_t)(f.grid_w * s->patch * 3) + (shuffle ? 11 : 0);
     for (int32_t k = 0; k < s->frames; k++) {
         if (k == 0 || !s->same)
-            f.owned[k] = test_image_make(IMAGE_NOISE, random_u64(random),
+            f.owned[k] = made_image_make(IMAGE_NOISE, random_u64(random),
                                          s->merge * s->patch,
                                          f.grid_w * s->patch, f.pitch);
         f.frames[k] = f.owned[k] ? f.owned[k] : f.owned[0];

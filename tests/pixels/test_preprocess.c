@@ -5,7 +5,7 @@
  * preprocess.txt holds digests of their pixel_values, written by
  * tests/parity/make_preprocess_digests.py.
  */
-#include "pixels/test_image.h"
+#include "pixels/made_image.h"
 #include "plan/plan.h"
 #include "support/suite.h"
 
@@ -80,7 +80,7 @@ check_case(const test_case *c, size_t padding)
     ck_assert_uint_le(n, COUNT(frames));
     for (size_t f = 0; f < n; f++) {
         pitches[f] = pitch + f * padding;
-        frames[f] = test_image_make(c->kind, (uint64_t)c->seed + f, c->height,
+        frames[f] = made_image_make(c->kind, (uint64_t)c->seed + f, c->height,
                                     c->width, pitches[f]);
     }
     input.frames = (const void *const *)frames;
@@ -90,7 +90,7 @@ check_case(const test_case *c, size_t padding)
     ck_assert_msg(
         !oriel_preprocess(plan, &input, out, output_bytes(plan), &err), "%s",
         err.message);
-    ck_assert_msg(test_image_crc(0, out, output_bytes(plan)) == c->crc,
+    ck_assert_msg(made_image_crc(0, out, output_bytes(plan)) == c->crc,
                   "backend %d: %d frames of %dx%d, picture %d, seed %d",
                   c->backend, c->frames, c->height, c->width, c->kind, c->seed);
     for (size_t f = 0; f < n; f++)
@@ -139,7 +139,7 @@ make_batch(const oriel_hooks *hooks)
     options.hooks = hooks;
     ck_assert(!oriel_plan_create(&b.plan, NULL, items, 3, &options, NULL));
     for (int f = 0; f < 4; f++)
-        b.frames[f] = test_image_make(
+        b.frames[f] = made_image_make(
             IMAGE_NOISE, (uint64_t)f, items[item_of[f]].height,
             items[item_of[f]].width, (size_t)items[item_of[f]].width * 3);
     b.bytes = output_bytes(b.plan);

@@ -6,8 +6,8 @@
  * tests/parity/make_resample_digests.py.  Every variant by processor that runs
  * here is held to them, in whole and in bands.
  */
+#include "pixels/made_image.h"
 #include "pixels/resample.h"
-#include "pixels/test_image.h"
 #include "support/random.h"
 #include "support/suite.h"
 
@@ -44,7 +44,7 @@ resize(const test_case *c, picture from, int32_t resample, oriel_isa isa,
        int32_t band)
 {
     size_t line = (size_t)c->width * 3, height = (size_t)c->height;
-    void *memory = test_image_aligned(oriel_resampler_bytes_isa(
+    void *memory = made_image_aligned(oriel_resampler_bytes_isa(
         isa, c->source_width, c->source_height, c->width, c->height));
     oriel_resampler *r =
         oriel_resampler_init_isa(memory, isa, resample, c->source_width,
@@ -54,7 +54,7 @@ resize(const test_case *c, picture from, int32_t resample, oriel_isa isa,
     for (int32_t y = 0; y < c->height; y += band) {
         int32_t rows = c->height - y < band ? c->height - y : band;
         size_t bytes = oriel_resampler_scratch_bytes(r, rows);
-        void *scratch = test_image_aligned(bytes);
+        void *scratch = made_image_aligned(bytes);
 
         ck_assert_uint_eq(
             bytes, oriel_resampler_scratch_bytes_for(resample, c->source_width,
@@ -84,7 +84,7 @@ check_case(const test_case *c, int32_t resample, random_stream *random)
 {
     size_t pitch =
         (size_t)c->source_width * 3 + (size_t)random_between(random, 0, 1) * 37;
-    uint8_t *source = test_image_make(c->kind, (uint64_t)c->seed,
+    uint8_t *source = made_image_make(c->kind, (uint64_t)c->seed,
                                       c->source_height, c->source_width, pitch);
     const oriel_passes *last = NULL;
 
@@ -102,7 +102,7 @@ check_case(const test_case *c, int32_t resample, random_stream *random)
             band = c->height;
         out = resize(c, (picture){source, pitch}, resample, variants[v], band);
         ck_assert_msg(
-            test_image_crc(0, out, (size_t)c->height * (size_t)c->width * 3) ==
+            made_image_crc(0, out, (size_t)c->height * (size_t)c->width * 3) ==
                 c->crc,
             "flavour %d, %s, bands of %d: %dx%d to %dx%d (picture %d, %d)",
             resample, oriel_isa_name(variants[v]), band, c->source_height,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plan as a whole: items, offsets, costs, memory, fork. */
 #include "oriel.h"
-#include "plan/fake_model.h"
 #include "plan/plan.h"
 #include "plan/planned.h"
+#include "support/fake_model.h"
 #include "support/suite.h"
 
 #include <limits.h>

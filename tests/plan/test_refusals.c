@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a plan refuses, and that it says which item is at fault. */
 #include "oriel.h"
-#include "plan/fake_model.h"
 #include "plan/planned.h"
+#include "support/fake_model.h"
 #include "support/suite.h"
 
 #include <limits.h>

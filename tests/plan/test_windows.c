@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Windows, sequences and positions: worked examples, digests, random batches. */
 #include "oriel.h"
-#include "plan/fake_model.h"
 #include "plan/md5.h"
 #include "plan/reference.h"
 #include "plan/slow.h"
+#include "support/fake_model.h"
 #include "support/random.h"
 #include "support/suite.h"
 

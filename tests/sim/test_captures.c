@@ -3,7 +3,7 @@
  * What CUDA refuses during a capture the stand-in runtime refuses too, with the
  * same error, and the capture is spoilt; what CUDA allows works.
  */
-#include "cuda/steer.h"
+#include "sim/control.h"
 #include "support/suite.h"
 
 #include <cuda_runtime.h>
@@ -367,7 +367,7 @@ END_TEST
 /* Only of its own device may a capture forbid the synchronisation. */
 START_TEST(another_device_may_be_awaited)
 {
-    steer_devices(2, 13000);
+    sim_devices(2, 13000);
     MUST(cudaStreamBeginCapture(s.stream, cudaStreamCaptureModeRelaxed));
     MUST(cudaSetDevice(1));
     MUST(cudaDeviceSynchronize());

@@ -3,10 +3,10 @@
  * The simulator itself: each faulty kernel is reported under every schedule, its
  * correct twin under none, and the stand-in runtime keeps CUDA's promises only.
  */
-#include "cuda/steer.h"
-#include "kernels/device_case.h"
+#include "sim/control.h"
 #include "sim/counters.h"
 #include "sim/faulty.h"
+#include "support/device_case.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -170,7 +170,7 @@ START_TEST(shared_memory_has_its_limit)
 {
     size_t most = rooms[_i].kib * 1024;
 
-    steer_architecture(0, rooms[_i].architecture);
+    sim_architecture(0, rooms[_i].architecture);
     ck_assert_int_eq(faulty_prepare(most), cudaSuccess);
     ck_assert_int_eq(faulty_prepare(most + 16), cudaErrorInvalidValue);
 }
@@ -182,7 +182,7 @@ START_TEST(devices_are_apart)
     faulty_args args = make_arguments();
     cudaStream_t stream;
 
-    steer_devices(2, 13000);
+    sim_devices(2, 13000);
     ck_assert_int_eq(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking),
                      cudaSuccess);
     ck_assert_int_eq(cudaSetDevice(1), cudaSuccess);

@@ -5,12 +5,12 @@
  */
 #include "weights/synth.h"
 
-#include "base/bfloat16.h"
+#include "base/half.h"
 #include "model/safetensors.h"
+#include "support/folder.h"
 #include "support/random.h"
 #include "support/suite.h"
 #include "weights/counter.h"
-#include "weights/folder.h"
 #include "weights/layout.h"
 
 #include <errno.h>

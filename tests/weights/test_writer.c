@@ -3,11 +3,11 @@
  * Files that appear whole or not at all: their bytes, what is refused, and
  * what is left behind when any system call fails or the process is killed.
  */
-#include "cli/safetensors_writer.h"
-#include "cli/whole_file.h"
+#include "files/safetensors_writer.h"
+#include "files/whole_file.h"
+#include "support/folder.h"
 #include "support/suite.h"
 #include "weights/faults.h"
-#include "weights/folder.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control.h - the simulated GPU's controls, for tests in C */
+#ifndef SIM_CONTROL_H
+#define SIM_CONTROL_H
+
+#include <cuda_runtime.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The nth call of the runtime from now fails, without doing its work; 0: none
+   does. */
+void sim_fail_call(uint64_t nth, cudaError_t error);
+/* Calls since then. */
+uint64_t sim_calls(void);
+/* The nth operation that runs from now on faults: every later call returns
+   'error'; 0: none does. */
+void sim_fault_operation(uint64_t nth, cudaError_t error);
+/* What faulted is forgotten, as by a new process. */
+void sim_recover(void);
+/* Which stream goes next is drawn from this. */
+void sim_interleave(uint64_t seed);
+/* How many devices there are, and of which CUDA the driver is. */
+void sim_devices(int count, int driver);
+/* Whether a context was made on a device since they were forgotten. */
+int sim_has_context(int device);
+void sim_forget_contexts(void);
+/* What a device is, 80 for 8.0, with the limits of its kind. */
+void sim_architecture(int device, int architecture);
+/* The nth kernel that is prepared from now on has another image than the one
+   that its device takes; 0: none has. */
+void sim_image(uint64_t nth, int binary, int ptx);
+size_t sim_device_bytes(void);
+/* Run so many operations of a stream, and none behind them until it is released. */
+void sim_hold(cudaStream_t stream, int operations);
+void sim_release(cudaStream_t stream);
+/* Since the program began: waits for what was not there yet, allocations of
+   device and pinned memory, launches of graphs. */
+uint64_t sim_waits(void);
+uint64_t sim_allocations(void);
+uint64_t sim_graph_launches(void);
+
+#endif /* SIM_CONTROL_H */
