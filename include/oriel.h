@@ -117,7 +117,8 @@ typedef struct oriel_hooks {
     void *(*device_alloc)(void *user, size_t bytes, int32_t device_index);
     void (*device_free)(void *user, void *memory, int32_t device_index);
     void (*log)(void *user, int32_t level, const char *line);
-    int32_t (*cancel)(void *user); /* non-zero stops loading or a CPU encode */
+    int32_t (*cancel)(void *user); /* non-zero stops loading, decoding an image
+                                      or a CPU encode */
 } oriel_hooks;
 #define ORIEL_HOOKS_INIT \
     { \

@@ -103,6 +103,7 @@ cli_settings_open(cli_settings *settings, const cli_options *options,
     image.alpha = (int32_t)options->alpha;
     image.ignore_orientation = options->no_exif;
     image.max_pixels = options->max_source_pixels;
+    image.hooks = &cli_hooks;
     settings->plan = plan;
     settings->image = image;
     settings->apply_exif = !options->no_exif;

@@ -196,7 +196,7 @@ static const place places[] = {
     AT(oriel_image_options, max_pixels, 16),
     AT(oriel_image_options, hooks, 24),
 
-    SIZE(oriel_image_info, 32),
+    SIZE(oriel_image_info, 40),
     AT(oriel_image_info, struct_size, 0),
     AT(oriel_image_info, format, 4),
     AT(oriel_image_info, width, 8),
@@ -205,6 +205,7 @@ static const place places[] = {
     AT(oriel_image_info, channels, 20),
     AT(oriel_image_info, bit_depth, 24),
     AT(oriel_image_info, has_alpha, 28),
+    AT(oriel_image_info, decode_bytes, 32),
 };
 
 START_TEST(place_is_pinned)
