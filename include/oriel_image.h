@@ -34,8 +34,10 @@ enum {
 enum {
     ORIEL_ALPHA_WHITE = 0, /* composited on white, as transformers >= 5.21 and
                               qwen-vl-utils do with image objects */
-    ORIEL_ALPHA_DROP = 1   /* convert("RGB"): the colour behind the alpha, as
+    ORIEL_ALPHA_DROP = 1,  /* convert("RGB"): the colour under the alpha, as
                               transformers does with paths */
+    ORIEL_ALPHA_QWEN_VL_UTILS = 2 /* what Pillow opens as RGBA on white, other
+                                     alpha dropped, as qwen-vl-utils does */
 };
 
 #define ORIEL_IMAGE_MAX_PIXELS 178956970 /* Pillow's decompression bomb error */

@@ -59,7 +59,8 @@ oriel_png_row_init(oriel_png_row *row, const oriel_png *png)
     memset(row, 0, sizeof(*row));
     row->colour = png->colour;
     row->bit_depth = png->bit_depth;
-    row->white = png->job->white;
+    row->white =
+        png->colour == ORIEL_PNG_RGBA ? png->job->rgba_white : png->job->white;
     row->keyed = row->white && png->key_kind == ORIEL_PNG_KEY_COLOUR;
     memcpy(row->key, png->key, sizeof(row->key));
     if (row->colour == ORIEL_PNG_GREY)

@@ -84,7 +84,7 @@ decode(const oriel_image_job *job, oriel_canvas *canvas)
 {
     WebPData data = {job->bytes, job->n_bytes};
     WebPAnimDecoder *decoder = WebPAnimDecoderNew(&data, NULL);
-    bool white = job->white && has_alpha(job);
+    bool white = job->rgba_white && has_alpha(job);
     oriel_status status = ORIEL_OK;
     uint8_t *rgba = NULL;
     WebPAnimInfo info;
