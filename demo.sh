@@ -120,9 +120,9 @@ table() {
         }
         FNR == NR { seconds[NR] = $1; next }
         FNR > 1 && n < 4 {
-            name = $1
+            name = $NF
             sub(/.*\//, "", name)
-            printf "%-16s %9s %9s %12s %7s %8.2f\n", name, $2, $3, $4, $6,
+            printf "%-16s %9s %9s %12s %7s %8.2f\n", name, $1, $2, $3, $5,
                    seconds[++n]
         }' "$OUT/seconds.txt" "$OUT/plan.txt"
 }

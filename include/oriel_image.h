@@ -8,7 +8,7 @@
  * frame), PBM, PGM and PPM.  Every pixel is the one that Pillow's open, EXIF
  * transpose and convert("RGB") give; what Pillow refuses is refused, and what
  * it accepts accepted.  The exceptions are few, and docs/model.md lists them in
- * 4.5; the common one: broken EXIF and XMP refuse nothing.
+ * 4.6; the common one: broken EXIF and XMP refuse nothing.
  *
  * Conventions of status, error, structs and hooks are those of oriel.h.
  */
@@ -31,8 +31,10 @@ enum {
 enum {
     ORIEL_ALPHA_WHITE = 0, /* composited on white, as transformers >= 5.21 and
                               qwen-vl-utils do with image objects */
-    ORIEL_ALPHA_DROP = 1   /* convert("RGB"): the colour behind the alpha, as
+    ORIEL_ALPHA_DROP = 1,  /* convert("RGB"): the colour under the alpha, as
                               transformers does with paths */
+    ORIEL_ALPHA_QWEN_VL_UTILS = 2 /* what Pillow opens as RGBA on white, other
+                                     alpha dropped, as qwen-vl-utils does */
 };
 
 #define ORIEL_IMAGE_MAX_PIXELS 178956970 /* Pillow's decompression bomb error */

@@ -208,6 +208,7 @@ within_limits(const oriel_patch_embed_args *args)
            (args->pixels ||
             (args->merge2 > 0 && args->dtype >= ORIEL_CUDA_F32 &&
              args->dtype <= ORIEL_CUDA_U8 &&
+             (args->dtype != ORIEL_CUDA_U8 || args->table) &&
              (uintptr_t)args->pixel_values % dtype_bytes(args->dtype) == 0));
 }
 

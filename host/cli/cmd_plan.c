@@ -135,12 +135,13 @@ item_json(const plan_job *job, const char *name, const planned *p)
         (json_int_t)p->flops, "workspace_bytes", workspace);
 }
 
+/* Names come last: they are as long as they like. */
 static void
 print_head(void)
 {
-    printf("%-28s %11s %11s %14s %8s %7s %8s %12s %10s\n", "input", "size",
-           "resized", "grid t,h,w", "patches", "tokens", "windows", "work",
-           "scratch");
+    printf("%13s %11s %14s %8s %7s %8s %12s %10s  %s\n", "size", "resized",
+           "grid t,h,w", "patches", "tokens", "windows", "work", "scratch",
+           "input");
 }
 
 static void
@@ -154,10 +155,11 @@ print_row(const plan_job *job, const char *name, const planned *p)
              p->grid[1] * job->model.patch_size);
     snprintf(grid, sizeof(grid), "%" PRId64 ",%" PRId64 ",%" PRId64, p->grid[0],
              p->grid[1], p->grid[2]);
-    printf("%-28s %11s %11s %14s %8" PRId64 " %7" PRId64 " %8d %12s %10s\n",
-           ORIEL_QUOTE(name), size, resized, grid, p->patches, p->tokens,
-           p->n_windows, cli_text_flops((double)p->flops).text,
-           job->workspace_known ? cli_text_bytes(p->workspace).text : "?");
+    printf("%13s %11s %14s %8" PRId64 " %7" PRId64 " %8d %12s %10s  %s\n", size,
+           resized, grid, p->patches, p->tokens, p->n_windows,
+           cli_text_flops((double)p->flops).text,
+           job->workspace_known ? cli_text_bytes(p->workspace).text : "?",
+           ORIEL_QUOTE(name));
 }
 
 static void
@@ -175,6 +177,19 @@ add_total(plan_job *job, const planned *p)
 }
 
 static int
+list_failed(plan_job *job, const char *name, const oriel_error *err)
+{
+    job->n_failed++;
+    cli_report_input(name, err->message);
+    if (job->options->json &&
+        json_array_append_new(job->failed, json_pack("{s:o, s:s}", "source",
+                                                     cli_text_name(name),
+                                                     "error", err->message)))
+        return cli_report_memory("the list of failures");
+    return CLI_DONE;
+}
+
+static int
 plan_one(plan_job *job, const char *name)
 {
     planned p;
@@ -188,16 +203,8 @@ plan_one(plan_job *job, const char *name)
     if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_CANCELLED ||
         status == ORIEL_ERR_INTERNAL)
         return cli_report_failure(&err, name);
-    if (status) {
-        job->n_failed++;
-        cli_report_input(name, err.message);
-        if (json &&
-            json_array_append_new(job->failed, json_pack("{s:o, s:s}", "source",
-                                                         cli_text_name(name),
-                                                         "error", err.message)))
-            return cli_report_memory("the list of failures");
-        return CLI_DONE;
-    }
+    if (status)
+        return list_failed(job, name, &err);
     add_total(job, &p);
     if (json && json_array_append_new(job->items, item_json(job, name, &p)))
         return cli_report_memory("the list of items");
@@ -308,6 +315,9 @@ run(const cli_options *options, int n_operands, char **operands)
     plan_job job = {.options = options};
     int failed = open_job(&job, n_operands, operands);
 
+    for (size_t i = 0; !failed && i < job.inputs.n_bad; i++)
+        failed =
+            list_failed(&job, job.inputs.bad[i].name, &job.inputs.bad[i].err);
     for (size_t i = 0; !failed && i < job.inputs.n; i++)
         failed = plan_one(&job, job.inputs.names[i]);
     if (!failed && options->json)
@@ -337,8 +347,8 @@ const cli_command cli_cmd_plan = {
         "frames. A file whose name looks like a size is written ./640x480.\n",
     .examples = "A photograph and a size.\n"
                 "oriel plan photo.jpg 1280x960\n"
-                "What does a limit on pixels do?\n"
-                "oriel plan 4000x3000 --max-pixels 1003520\n"
+                "What does a limit do?\n"
+                "oriel plan 4000x3000 --max-tokens 1280\n"
                 "Tokens of every picture of a folder, for a program.\n"
                 "oriel plan *.jpg --json | jq '.items[].tokens'\n"
                 "Sixteen frames for the 72B model.\n"

@@ -173,7 +173,7 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
     /* The result lies in pageable host memory: on return it is there, on every
        device. */
     start = cli_progress_seconds();
-    cli_progress_expect(info.n_items, engine->steps);
+    cli_progress_expect(info.n_items, info.flops, engine->steps);
     if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
         return report_failure(&err, only);
     if (cli_report_json())

@@ -62,11 +62,11 @@ header_of(size_t *bytes)
         oriel_tensor_full_name(name, sizeof(name), "visual.", tensor, block);
         shape = oriel_tensor_get_shape(&network, tensor);
         end = *bytes + (size_t)(shape.rows * shape.columns) * sizeof(float);
-        if (json_object_set_new(
-                header, name,
-                json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape",
-                          shape_of(tensor), "data_offsets", (json_int_t)*bytes,
-                          (json_int_t)end))) {
+        if (json_object_set_new(header, name,
+                                json_pack("{s:s, s:o, s:[I, I]}", "dtype",
+                                          "F32", "shape", shape_of(tensor),
+                                          "data_offsets", (json_int_t)*bytes,
+                                          (json_int_t)end))) {
             json_decref(header);
             return NULL;
         }

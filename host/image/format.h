@@ -17,7 +17,9 @@
 typedef struct oriel_image_job {
     const uint8_t *bytes;
     size_t n_bytes;
-    bool white; /* composite on white; else the colour behind the alpha */
+    /* Composite on white, what Pillow opens as RGBA and what has other alpha;
+       else the colour under the alpha shows. */
+    bool rgba_white, white;
     bool orient;
     int64_t max_pixels;
     oriel_hooks hooks;

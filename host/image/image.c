@@ -57,10 +57,10 @@ load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
         return status;
     if (!bytes && n_bytes > 0)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT, "bytes: NULL");
-    if (opt.alpha != ORIEL_ALPHA_WHITE && opt.alpha != ORIEL_ALPHA_DROP)
+    if (opt.alpha < ORIEL_ALPHA_WHITE || opt.alpha > ORIEL_ALPHA_QWEN_VL_UTILS)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "oriel_image_options.alpha: %d, expected "
-                          "ORIEL_ALPHA_WHITE or ORIEL_ALPHA_DROP",
+                          "ORIEL_ALPHA_WHITE, _DROP or _QWEN_VL_UTILS",
                           opt.alpha);
     if (opt.reserved != 0)
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
@@ -74,6 +74,7 @@ load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
     job->bytes = bytes;
     job->n_bytes = n_bytes;
     job->white = opt.alpha == ORIEL_ALPHA_WHITE;
+    job->rgba_white = opt.alpha != ORIEL_ALPHA_DROP;
     job->orient = !opt.ignore_orientation;
     job->max_pixels = opt.max_pixels ? opt.max_pixels : ORIEL_IMAGE_MAX_PIXELS;
     job->err = err;

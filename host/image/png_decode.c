@@ -119,7 +119,7 @@ convert(const decoder *d, uint8_t *rgb, const uint8_t *row, size_t n)
     bool white = d->png->job->white;
 
     if (d->channels == 4)
-        oriel_convert_rgba(rgb, row, n, white);
+        oriel_convert_rgba(rgb, row, n, d->png->job->rgba_white);
     else if (d->channels == 3)
         oriel_convert_rgb(rgb, row, n);
     else if (d->channels == 2)

@@ -129,7 +129,7 @@ table_bytes(const WebPIterator *frame)
 static uint64_t
 decode_bytes(const oriel_webp *webp, const oriel_image_header *header)
 {
-    bool alpha = webp->job->white && webp->has_alpha;
+    bool alpha = webp->job->rgba_white && webp->has_alpha;
     uint64_t pixel = alpha ? 4 : header->orientation != 1 ? 3 : 0;
     uint64_t n = READER_BYTES;
     WebPIterator frame;
@@ -323,7 +323,7 @@ decode(oriel_image_file *file, oriel_canvas *canvas)
     const oriel_webp *webp = &file->webp;
     decoder d = {.webp = webp,
                  .canvas = canvas,
-                 .alpha = webp->job->white && webp->has_alpha};
+                 .alpha = webp->job->rgba_white && webp->has_alpha};
     oriel_status status;
 
     if (!WebPDemuxGetFrame(webp->demuxer, 1, &d.frame))

@@ -51,6 +51,37 @@ run 0 plan --json 57344x57344 57344x57344 --max-pixels 4000000000
 json values out items.1.flops 5786323908474961920 \
     total.flops 9223372036854775807
 
+# A token is (patch 14 x merge 2) squared pixels: 784.
+for size in 4000x3000 30x40 1280x960; do
+    run 0 plan --json $size --max-tokens 1280 --min-tokens 256
+    cp out tokens
+    run 0 plan --json $size --max-pixels 1003520 --min-pixels 200704
+    check cmp out tokens
+done
+json values tokens preprocessing.max_pixels 1003520 \
+    preprocessing.min_pixels 200704
+run 0 plan --json 4000x3000 --max-tokens 1
+json values out items.0.tokens 1
+
+# Columns hold whatever the names: each ends where its heading ends.
+long=$(printf 'long name %.0s' $(seq 12))
+picture "$long.ppm" 640 480
+run 0 plan 1x1 "$long.ppm" 100000x1000 1280x720x64
+python3 - "$long.ppm" <<'PYTHON' || fail "plan: the columns do not hold"
+import re, sys
+
+heading, *rows = open("out").read().split("\n\n")[0].split("\n")
+ends = [m.end() for m in re.finditer(r"\S+( \S+)*", heading)][:-1]
+assert len(ends) == 8 and len(rows) == 4
+names = []
+for row in rows:
+    for end in ends:
+        assert row[end - 1] != " " and row[end] == " ", (row, end)
+    names.append(row[ends[-1]:].strip())
+assert names == ["1x1", names[1], "100000x1000", "1280x720x64"]
+assert names[1].startswith("long name") and names[1].endswith(".ppm")
+PYTHON
+
 # Some inputs fail: the others are shown, the status says so.
 echo "no picture" >text.txt
 run 1 plan --json 448x448 1000x2 missing.png text.txt .

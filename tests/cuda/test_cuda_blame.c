@@ -177,8 +177,14 @@ try_encode(scene *s, oriel_error *err)
     size_t before = sim_device_bytes();
     oriel_status status;
 
-    for (int i = 0; i < 2; i++)
-        memset(s->results[i].data, 0x55, s->results[i].bytes);
+    for (int i = 0; i < 2; i++) {
+        memset(s->found[i], 0x55, s->results[i].bytes);
+        if (s->on_device)
+            ck_assert_int_eq(cudaMemcpy(s->device[i].data, s->found[i],
+                                        s->results[i].bytes,
+                                        cudaMemcpyHostToDevice),
+                             cudaSuccess);
+    }
     status = oriel_encode(encoder, s->random_frames.r.plan, &s->input,
                           &s->output, NULL, err);
     sim_fault_operation(0, cudaSuccess);

@@ -2,7 +2,7 @@
 /*
  * test_corpus.c - every file of the corpus against what Pillow made of it
  *
- * Accepted or refused, size and pixels, in all four combinations of alpha and
+ * Accepted or refused, size and pixels, in all combinations of alpha and
  * orientation; lines with a gap between them, and nothing written beyond.
  */
 #include "image/corpus.h"
@@ -78,13 +78,13 @@ crc_of_pixels(const uint8_t *rgb, size_t pitch, size_t line, size_t height,
 
 /* What Oriel makes of a file.  'err' says why it was refused. */
 static corpus_result
-decode(const corpus_file *file, int combination, oriel_error *err, int *overrun)
+decode(const corpus_file *file, const oriel_image_options *options,
+       oriel_error *err, int *overrun)
 {
-    oriel_image_options options = options_of(combination);
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
     corpus_result result = {0, 0, 0};
 
-    if (oriel_image_probe(file->bytes, file->n_bytes, &options, &info, err))
+    if (oriel_image_probe(file->bytes, file->n_bytes, options, &info, err))
         return result;
     size_t line = 3 * (size_t)info.width;
     size_t pitch = line + GAP;
@@ -93,7 +93,7 @@ decode(const corpus_file *file, int combination, oriel_error *err, int *overrun)
     ck_assert_ptr_nonnull(rgb);
     if (rgb_bytes <= GUARDED_BYTES)
         memset(rgb, GUARD, rgb_bytes);
-    if (!oriel_image_decode(file->bytes, file->n_bytes, &options, rgb,
+    if (!oriel_image_decode(file->bytes, file->n_bytes, options, rgb,
                             rgb_bytes - GAP, pitch, err)) {
         result.width = (uint32_t)info.width;
         result.height = (uint32_t)info.height;
@@ -121,9 +121,10 @@ count_differences(const corpus_file *file)
     int n = 0;
 
     for (int combination = 0; combination < 4; combination++) {
+        const oriel_image_options options = options_of(combination);
         oriel_error err;
         int overrun = 0;
-        corpus_result found = decode(file, combination, &err, &overrun);
+        corpus_result found = decode(file, &options, &err, &overrun);
         const corpus_result none = {0, 0, 0};
         const corpus_result *wanted =
             is_refused_here(file) ? &none : &file->results[combination];
@@ -167,6 +168,44 @@ START_TEST(differences_are_few)
         ck_assert_uint_ne(
             corpus_find(&files, refused_here[i])->results[3].width, 0);
     ck_assert_uint_le(100 * COUNT(refused_here), files.n_files);
+}
+END_TEST
+
+/*
+ * qwen-vl-utils puts on white what Pillow opens as RGBA, that is what has four
+ * channels, and converts the rest to RGB: each result is Pillow's of one of the
+ * other two ways.
+ */
+START_TEST(alpha_of_qwen_vl_utils)
+{
+    oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
+    int n_white = 0, n_drop = 0;
+
+    options.alpha = ORIEL_ALPHA_QWEN_VL_UTILS;
+    for (size_t i = 0; i < files.n_files; i++) {
+        const corpus_file *file = &files.files[i];
+        oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+        oriel_error err;
+        int overrun = 0;
+
+        if (is_unbuilt(file) || oriel_image_probe(file->bytes, file->n_bytes,
+                                                  &options, &info, &err))
+            continue;
+        const corpus_result *wanted =
+            &file->results[info.channels == 4 ? 3 : 1];
+        corpus_result found = decode(file, &options, &err, &overrun);
+
+        ck_assert_msg(
+            found.width == wanted->width && found.height == wanted->height &&
+                found.crc == wanted->crc,
+            "%s: %08x, expected %08x", file->name, found.crc, wanted->crc);
+        if (file->results[1].crc != file->results[3].crc) {
+            n_white += info.channels == 4;
+            n_drop += info.channels != 4;
+        }
+    }
+    ck_assert_int_gt(n_white, 10);
+    ck_assert_int_gt(n_drop, 10);
 }
 END_TEST
 
@@ -224,6 +263,7 @@ main(void)
     files = corpus_load();
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, differences_are_few);
+    tcase_add_test(tcase, alpha_of_qwen_vl_utils);
     tcase_add_test(tcase, png_files);
     tcase_add_test(tcase, jpeg_files);
 #ifdef ORIEL_WEBP

@@ -155,7 +155,8 @@ static const struct {
                       .merge2 = 4,
                       .dtype = ORIEL_CUDA_F16}},
      {AT(patch_embed.pixel_values, 2)},
-     {DTYPES(patch_embed.dtype)}},
+     /* The first beyond fp16 are bytes, which need a table. */
+     {DTYPES(patch_embed.dtype), SIZE(patch_embed.dtype, ORIEL_CUDA_U8 + 1)}},
     {"linear",
      run_linear,
      {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8}},
