@@ -177,8 +177,9 @@ plan_one(plan_job *job, const char *name)
     oriel_status status = measure(job, name, &p, &err);
     bool json = job->options->json;
 
-    if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_CANCELLED ||
-        status == ORIEL_ERR_INTERNAL || status == ORIEL_ERR_ARGUMENT)
+    if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_IO ||
+        status == ORIEL_ERR_CANCELLED || status == ORIEL_ERR_INTERNAL ||
+        status == ORIEL_ERR_ARGUMENT)
         return cli_report_failure(&err, name);
     if (status) {
         job->n_failed++;

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "cli/signals.h"
+#include "files/retry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,22 @@
 
 enum { LOOK_UP_MS = 100 };
 
+/* Whose fault it is: these would befall any other file as well. */
+static oriel_status
+status_of(int cause)
+{
+    switch (cause) {
+    case ENOMEM:
+        return ORIEL_ERR_MEMORY;
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+        return ORIEL_ERR_IO;
+    default:
+        return ORIEL_ERR_INPUT;
+    }
+}
+
 static oriel_status
 fail_errno(oriel_error *err, const char *what)
 {
@@ -25,7 +42,7 @@ fail_errno(oriel_error *err, const char *what)
 
     if (cause == EINTR && cli_signal_caught())
         return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
-    return oriel_fail_cause(err, ORIEL_ERR_INPUT, cause, "%s: %s", what,
+    return oriel_fail_cause(err, status_of(cause), cause, "%s: %s", what,
                             strerror(cause));
 }
 
@@ -39,7 +56,7 @@ first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
     struct stat st;
 
     *capacity = FIRST_BYTES;
-    if (fstat(fd, &st) != 0)
+    if (oriel_fstat(fd, &st) != 0)
         return fail_errno(err, "cannot be read");
     if (S_ISDIR(st.st_mode))
         return oriel_fail_cause(err, ORIEL_ERR_INPUT, EISDIR,
@@ -136,7 +153,9 @@ cli_read_file(const char *name, size_t limit, cli_head_check *wanted,
     *text = NULL;
     *bytes = 0;
     if (name) /* without O_NONBLOCK, a pipe nobody writes to holds us here */
-        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        do
+            fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        while (fd < 0 && errno == EINTR && !cli_signal_caught());
     if (fd < 0)
         return fail_errno(err, "cannot be opened");
     status = read_all(fd, limit, wanted, text, bytes, err);

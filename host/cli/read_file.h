@@ -17,7 +17,8 @@ typedef bool cli_head_check(const char *head, size_t n_bytes);
  * name the file.  'wanted' (NULL: everything is) is asked before more memory is
  * taken than the file's size told, 64 KiB where it tells none; when it says no,
  * what was read so far is all that is returned.
- * ORIEL_ERR_INPUT (no such file, a folder, too large, unreadable), _MEMORY,
+ * ORIEL_ERR_INPUT (no such file, a folder, too large, unreadable), _IO (the
+ * machine's fault: no more files can be opened, or a disk fails), _MEMORY,
  * _CANCELLED (a signal)
  */
 oriel_status cli_read_file(const char *name, size_t limit,
