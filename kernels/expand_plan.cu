@@ -126,7 +126,7 @@ locate(const oriel_plan_record &r, int32_t side, int32_t token)
     return p;
 }
 
-/* Of each kind, how large a window is and how many of the item came before; a
+/* For each kind: how large a window is and how many of the item came before; a
    kind that the item lacks has no tokens, and its count means nothing. */
 struct Kinds {
     int32_t tokens[4], before[4];

@@ -26,7 +26,7 @@ struct Range {
     uintptr_t begin, end;
 };
 
-/* Constants and tables of the program itself: nobody's shared state. */
+/* Constants and tables of the program itself: no shared state. */
 const std::vector<Range> &
 program_segments()
 {

@@ -34,7 +34,7 @@ constexpr uint32_t PATH_ROOM = 512;
 
 struct Site;
 
-/* Those of a block. */
+/* The ways of the threads of a block. */
 class Paths
 {
   public:
@@ -56,7 +56,7 @@ class Paths
     std::unique_ptr<int32_t[]> room_;
 };
 
-/* Of the launch: lanes that met in different rounds; else "". */
+/* Which lanes of the launch met in different rounds, in words; else "". */
 std::string paths_judge();
 
 } // namespace sim

@@ -83,7 +83,7 @@ struct RuntimeState {
     std::set<CUstream_st *> streams = {&default_stream};
 };
 RuntimeState &runtime();
-/* Of this thread. */
+/* State of this thread. */
 int current_device();
 cudaStreamCaptureMode &capture_mode();
 

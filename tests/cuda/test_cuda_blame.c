@@ -310,7 +310,7 @@ START_TEST(a_fault_is_blamed_on_its_kernel)
 }
 END_TEST
 
-/* What failed before is nobody's of this call. */
+/* What failed before this call is not blamed on it. */
 START_TEST(an_earlier_fault_is_not_ours)
 {
     scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL, false);

@@ -48,7 +48,7 @@ START_TEST(a_create_fails_whole)
         sim_fail_call(n, errors[which]);
         encoder = cuda_fixture_try_encoder(&r, NULL, &err);
         sim_fail_call(0, cudaSuccess);
-        /* What gives things back has nobody to tell. */
+        /* A function that gives things back returns no status. */
         if (encoder)
             oriel_encoder_destroy(encoder);
         else

@@ -50,7 +50,7 @@ static const int32_t flavours[] = {
     ORIEL_RESAMPLE_FLOAT};
 
 /* It has been read when the call returns: then it is overwritten, call after
-   call, and nobody waits for the device between them. */
+   call, and no wait for the device between them. */
 START_TEST(pageable_memory_is_free_at_once)
 {
     enum { CALLS = 12 };

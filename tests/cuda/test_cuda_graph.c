@@ -69,7 +69,7 @@ encode_both(pair *p, const cuda_fixture *r, const oriel_input *input,
         device_download(p->bytes[i], p->out[i]);
 }
 
-/* Bytes between rows are nobody's. */
+/* Bytes between rows belong to the caller. */
 static void
 compare_pair(const pair *p, int64_t tokens, size_t row, size_t pitch)
 {

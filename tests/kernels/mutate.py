@@ -228,7 +228,7 @@ def main():
     parser.add_argument("--from-end", action="store_true",
                         help="so that two runs meet in the middle")
     parser.add_argument("--again", action="store_true",
-                        help="those that survived and nobody knows why, too")
+                        help="unexplained survivors, too")
     args = parser.parse_args()
     began = time.time()
     files = sorted(f for f in os.listdir(KERNELS)

@@ -13,7 +13,7 @@
 
 enum { SEGMENT = 1, TILE = 128 }; /* the frame that is run, queries at a time */
 
-/* Of the frame, the tiles that start at these queries. */
+/* The tiles of the frame that start at these queries. */
 static void
 choose_tiles(attention_case *c, const int32_t *queries, int n)
 {

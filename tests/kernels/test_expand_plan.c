@@ -126,7 +126,7 @@ fill_expected(batch *b)
     ck_assert_int_eq(oriel_cuda_tile_segments(info->cu_seqlens, info->n_frames,
                                               put_row, &tiles),
                      b->counts.n_frame_tiles);
-    if (b->plan->from_grids) /* then nobody asks for these */
+    if (b->plan->from_grids) /* then these are not asked for */
         return;
     memcpy(part(b, INVERSE), info->window_inverse, tokens * word);
     put_still(b, b->expected + b->at[STILL]);

@@ -159,8 +159,8 @@ START_TEST(reaches_rows_of_any_number)
 }
 END_TEST
 
-/* The same picture below five lines that nobody reads. */
-START_TEST(skips_lines_that_nobody_reads)
+/* The same picture below five lines that are not read. */
+START_TEST(skips_lines_that_are_not_read)
 {
     enum { SKIPPED = 5 };
     static const batch one = {&tiny, 1, {{9, 20, 1, 8, 8, 0}}};
@@ -227,7 +227,7 @@ START_TEST(the_batches_go_both_ways)
 }
 END_TEST
 
-/* Of 61 rows cut down to their middle, only the middle waits. */
+/* Where 61 rows are cut down to their middle, only the middle waits. */
 START_TEST(only_rows_that_are_read_wait)
 {
     const int32_t first[2] = {20, 18}, count[2] = {3, 9};
@@ -360,7 +360,7 @@ main(void)
     tcase_add_loop_test(tcase, equals_the_host, 0,
                         COUNT(batches) * COUNT(flavours));
     tcase_add_test(tcase, reaches_rows_of_any_number);
-    tcase_add_test(tcase, skips_lines_that_nobody_reads);
+    tcase_add_test(tcase, skips_lines_that_are_not_read);
     tcase_add_test(tcase, the_batches_go_both_ways);
     tcase_add_test(tcase, only_rows_that_are_read_wait);
     tcase_add_test(tcase, refuses_what_it_cannot);

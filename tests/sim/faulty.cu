@@ -294,7 +294,7 @@ overwrite_source(faulty_args args, bool wait_first)
     ptx::copy_wait<0>();
 }
 
-/* The larger of a value and of one that nobody wrote: a NaN would be passed over. */
+/* The larger of a value and of one that was never written: a NaN would be passed over. */
 __global__ void
 unwritten(faulty_args args, bool write)
 {

@@ -36,7 +36,7 @@ void device_set_adversarial(bool on);
 /* Bytes that a buffer of these tests has after its end: none where memory is
    watched to the byte, so that reading there is seen too. */
 size_t device_guard_bytes(void);
-/* Of launches from now on, run these blocks alone: n = 0, all.  Hardware is fast
+/* Run these blocks alone of launches from now on; n = 0: all.  Hardware is fast
    enough to run all of them always. */
 void device_only_blocks(const uint32_t *blocks, size_t n);
 
