@@ -28,7 +28,13 @@ enum {
     ORIEL_IMAGE_PNG = 1,
     ORIEL_IMAGE_JPEG = 2,
     ORIEL_IMAGE_WEBP = 3,
-    ORIEL_IMAGE_PNM = 4
+    ORIEL_IMAGE_PNM = 4,
+    /* Through liboriel-formats.so, a module that may be left out. */
+    ORIEL_IMAGE_GIF = 5,
+    ORIEL_IMAGE_BMP = 6,
+    ORIEL_IMAGE_TIFF = 7,
+    ORIEL_IMAGE_AVIF = 8,
+    ORIEL_IMAGE_HEIC = 9
 };
 
 enum {
