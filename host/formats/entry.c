@@ -5,12 +5,7 @@
 #include "base/version.h"
 #include "image/module.h"
 
-#include <stdio.h>
 #include <string.h>
-
-static const oriel_image_format *const list[] = {
-    &oriel_format_gif, &oriel_format_bmp, &oriel_format_tiff,
-};
 
 __attribute__((visibility("default"))) oriel_formats_entry_fn
     oriel_formats_entry;
@@ -18,7 +13,11 @@ __attribute__((visibility("default"))) oriel_formats_entry_fn
 const oriel_formats *
 oriel_formats_entry(const char *version)
 {
-    static const oriel_formats formats = {sizeof(list) / sizeof(list[0]), list, ""};
+    static const oriel_image_format *const list[] = {
+        &oriel_format_gif,  &oriel_format_bmp,  &oriel_format_tiff,
+        &oriel_format_avif, &oriel_format_heic,
+    };
+    static const oriel_formats formats = {sizeof(list) / sizeof(list[0]), list};
 
     return strcmp(version, ORIEL_VERSION_STRING) == 0 ? &formats : NULL;
 }

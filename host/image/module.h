@@ -16,8 +16,6 @@
 typedef struct oriel_formats {
     size_t n_formats;
     const oriel_image_format *const *formats;
-    /* Versions of the libraries it uses: "libtiff 4.5.0, libheif 1.15.1". */
-    const char *libraries;
 } oriel_formats;
 
 /* 'version' is the caller's ORIEL_VERSION_STRING; NULL when it is not the
