@@ -87,6 +87,9 @@ open_avif(avifDecoder **out, const oriel_image_job *job)
     if (!decoder)
         return fail_avif(job, AVIF_RESULT_OUT_OF_MEMORY);
     *out = decoder;
+    /* dav1d, which would come first, writes to standard error. */
+    if (avifCodecName(AVIF_CODEC_CHOICE_AOM, AVIF_CODEC_FLAG_CAN_DECODE))
+        decoder->codecChoice = AVIF_CODEC_CHOICE_AOM;
     decoder->maxThreads = 1;
     decoder->strictFlags &=
         ~(avifStrictFlags)(AVIF_STRICT_CLAP_VALID | AVIF_STRICT_PIXI_REQUIRED);

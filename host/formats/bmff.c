@@ -16,6 +16,7 @@ enum { TILE_PIXELS = 16384, TILES_FREE = 64, OVERLAID_MAX = 16 };
 enum { ITEMS_MAX = 65536 };
 typedef enum item_kind {
     ITEM_OTHER,
+    ITEM_AV1,
     ITEM_HEVC,
     ITEM_GRID,
     ITEM_OVERLAY,
@@ -134,7 +135,8 @@ find_boxes(boxes *b)
 static item_kind
 kind_of(const char type[4])
 {
-    return is_type(type, "hvc1")   ? ITEM_HEVC
+    return is_type(type, "av01")   ? ITEM_AV1
+           : is_type(type, "hvc1") ? ITEM_HEVC
            : is_type(type, "hev1") ? ITEM_HEVC
            : is_type(type, "grid") ? ITEM_GRID
            : is_type(type, "iovl") ? ITEM_OVERLAY
@@ -226,6 +228,7 @@ read_hevc_config(oriel_bmff *bmff, span box)
     }
 }
 
+/* av1C: four bytes, then headers. */
 static void
 read_configs(const boxes *b, oriel_bmff *bmff)
 {
@@ -235,16 +238,22 @@ read_configs(const boxes *b, oriel_bmff *bmff)
     while (next_box(&all, type, &box))
         if (is_type(type, "hvcC"))
             read_hevc_config(bmff, box);
+        else if (is_type(type, "av1C") && box.n_bytes > 4)
+            enlarge(bmff, oriel_av1_pixels(box.bytes + 4, box.n_bytes - 4));
 }
 
 static void
-read_coded(oriel_bmff *bmff, const span *from, uint64_t offset, uint64_t n)
+read_coded(oriel_bmff *bmff, uint8_t kind, const span *from, uint64_t offset,
+           uint64_t n)
 {
     if (offset > from->n_bytes)
         return;
     if (n == 0 || n > from->n_bytes - offset)
         n = from->n_bytes - offset;
-    enlarge(bmff, oriel_hevc_pixels(from->bytes + offset, (size_t)n, 4));
+    if (kind == ITEM_AV1)
+        enlarge(bmff, oriel_av1_pixels(from->bytes + offset, (size_t)n));
+    else
+        enlarge(bmff, oriel_hevc_pixels(from->bytes + offset, (size_t)n, 4));
 }
 
 /* The first extent of each item, where its headers are.  Items that share
@@ -276,9 +285,10 @@ read_locations(boxes *b, oriel_bmff *bmff)
             uint64_t offset = base + take(s, offset_bytes);
             uint64_t n = take(s, length_bytes);
 
-            if (id >= ITEMS_MAX || b->kinds[id] != ITEM_HEVC || k > 0)
+            if (id >= ITEMS_MAX || k > 0 ||
+                (b->kinds[id] != ITEM_AV1 && b->kinds[id] != ITEM_HEVC))
                 continue;
-            read_coded(bmff, method == 1 ? &b->idat : &file, offset, n);
+            read_coded(bmff, b->kinds[id], method == 1 ? &b->idat : &file, offset, n);
             n = n && n < file.n_bytes ? n : file.n_bytes;
             if (n > budget)
                 return false;
@@ -324,6 +334,11 @@ oriel_bmff_check(const oriel_bmff *bmff, const oriel_image_job *job,
                           "pixels",
                           format, (unsigned long long)bmff->n_derived,
                           (unsigned long long)n_tiles, width, height);
+    if (bmff->coded_pixels == UINT64_MAX)
+        return oriel_fail(job->err, ORIEL_ERR_INPUT,
+                          "%s: damaged: a parameter set that breaks its own "
+                          "rules",
+                          format);
     if (bmff->coded_pixels > 2 * pixels + CODED_SPARE ||
         bmff->coded_pixels > (uint64_t)job->max_pixels + CODED_SPARE)
         return oriel_fail(job->err, ORIEL_ERR_INPUT,

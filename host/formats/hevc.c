@@ -1,98 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hevc.c - how large a coded picture is, out of its parameter sets */
+/* hevc.c - what the parameter sets of HEVC say, before they are decoded */
+#include "formats/bits.h"
 #include "formats/bmff.h"
-
-/* Bits from the most significant on; zeros beyond the end. */
-typedef struct bit_reader {
-    const uint8_t *bytes;
-    size_t n_bytes, at; /* 'at' in bits */
-    size_t n_zeros; /* bytes; a 3 after two of them is no data */
-} bit_reader;
-
-static uint32_t
-read_bit(bit_reader *r)
-{
-    size_t byte = r->at / 8;
-
-    if (r->at % 8 == 0 && byte < r->n_bytes) {
-        if (r->n_zeros >= 2 && r->bytes[byte] == 3) {
-            r->n_zeros = 0;
-            r->at += 8;
-            byte++;
-        }
-        if (byte < r->n_bytes)
-            r->n_zeros = r->bytes[byte] == 0 ? r->n_zeros + 1 : 0;
-    }
-    if (byte >= r->n_bytes)
-        return 0;
-    return r->bytes[byte] >> (7 - r->at++ % 8) & 1u;
-}
-
-static uint32_t
-read_bits(bit_reader *r, int n)
-{
-    uint32_t value = 0;
-
-    for (int i = 0; i < n; i++)
-        value = value << 1 | read_bit(r);
-    return value;
-}
-
-static void
-skip_bits(bit_reader *r, int n)
-{
-    for (int i = 0; i < n; i++)
-        read_bit(r);
-}
-
-/* Exponential Golomb; what is longer than 32 bits reads as the largest. */
-static uint32_t
-read_golomb(bit_reader *r)
-{
-    int n_zeros = 0;
-
-    while (n_zeros < 32 && read_bit(r) == 0)
-        n_zeros++;
-    if (n_zeros == 32)
-        return UINT32_MAX;
-    return (uint32_t)((UINT64_C(1) << n_zeros) - 1) + read_bits(r, n_zeros);
-}
 
 /* profile_tier_level: 96 bits, and those of each sub-layer. */
 static void
-skip_profile(bit_reader *r, uint32_t n_sublayers)
+skip_profile(oriel_bits *r, uint32_t n_sublayers)
 {
     uint32_t profiles = 0, levels = 0;
 
-    skip_bits(r, 96);
+    oriel_bits_skip(r, 96);
     for (uint32_t i = 0; i < n_sublayers; i++) {
-        profiles |= read_bit(r) << i;
-        levels |= read_bit(r) << i;
+        profiles |= oriel_bits_read_one(r) << i;
+        levels |= oriel_bits_read_one(r) << i;
     }
     for (uint32_t i = n_sublayers; i < 8 && n_sublayers > 0; i++)
-        skip_bits(r, 2);
+        oriel_bits_skip(r, 2);
     for (uint32_t i = 0; i < n_sublayers; i++) {
         if (profiles >> i & 1)
-            skip_bits(r, 88);
+            oriel_bits_skip(r, 88);
         if (levels >> i & 1)
-            skip_bits(r, 8);
+            oriel_bits_skip(r, 8);
     }
 }
 
+/*
+ * libde265 writes to standard error about parameter sets that break these rules
+ * of the specification (7.4.3.2.1), so it is not given them.
+ */
+static bool
+is_consistent(oriel_bits *r, uint64_t width, uint64_t height,
+              uint32_t n_sublayers)
+{
+    uint32_t luma = oriel_bits_read_golomb(r), chroma = oriel_bits_read_golomb(r); /* depths - 8 */
+
+    oriel_bits_read_golomb(r); /* picture order count */
+    uint32_t n_orders = oriel_bits_read_one(r) ? n_sublayers + 1 : 1;
+    for (uint32_t i = 0; i < 3 * n_orders; i++)
+        oriel_bits_read_golomb(r);
+    uint64_t block = (uint64_t)oriel_bits_read_golomb(r) + 3; /* log2 of sizes */
+    uint64_t tree = block + oriel_bits_read_golomb(r);
+    uint64_t transform = (uint64_t)oriel_bits_read_golomb(r) + 2;
+    uint64_t largest = transform + oriel_bits_read_golomb(r);
+    uint64_t inter = oriel_bits_read_golomb(r), intra = oriel_bits_read_golomb(r);
+
+    return luma <= 8 && chroma <= 8 && block < 16 && tree < 16 &&
+           width % (UINT64_C(1) << block) == 0 &&
+           height % (UINT64_C(1) << block) == 0 && transform <= block &&
+           largest <= 5 && largest <= tree && inter + transform <= tree &&
+           intra + transform <= tree;
+}
+
+/* UINT64_MAX: not consistent. */
 static uint64_t
 parameter_set_pixels(const uint8_t *bytes, size_t n_bytes)
 {
-    bit_reader r = {bytes, n_bytes, 0, 0};
+    oriel_bits r = {.bytes = bytes, .n_bytes = n_bytes, .escaped = true};
 
-    skip_bits(&r, 16 + 4); /* NAL header, parameter set of the video */
-    uint32_t n_sublayers = read_bits(&r, 3);
-    read_bit(&r);
+    oriel_bits_skip(&r, 16 + 4); /* NAL header, parameter set of the video */
+    uint32_t n_sublayers = oriel_bits_read(&r, 3);
+    oriel_bits_read_one(&r);
     skip_profile(&r, n_sublayers);
-    read_golomb(&r); /* id */
-    if (read_golomb(&r) == 3)
-        read_bit(&r);
-    uint64_t width = read_golomb(&r), height = read_golomb(&r);
-    return width * height;
+    oriel_bits_read_golomb(&r); /* id */
+    if (oriel_bits_read_golomb(&r) == 3)
+        oriel_bits_read_one(&r);
+    uint64_t width = oriel_bits_read_golomb(&r), height = oriel_bits_read_golomb(&r);
+    if (oriel_bits_read_one(&r)) /* conformance window */
+        for (int i = 0; i < 4; i++)
+            oriel_bits_read_golomb(&r);
+    return is_consistent(&r, width, height, n_sublayers) ? width * height
+                                                         : UINT64_MAX;
 }
 
 uint64_t
