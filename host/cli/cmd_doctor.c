@@ -14,6 +14,7 @@
 
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <jconfig.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +70,9 @@ jpeg_json(void)
     bool is_3 = dlsym(RTLD_DEFAULT, "jpeg12_read_scanlines") != NULL;
 
     return json_pack(
-        "{s:s, s:b, s:s}", "version", is_3 ? "3.0 or later" : "before 3.0",
-        "reads_lossless", is_3, "differences",
+        "{s:s, s:s, s:b, s:s}", "version", is_3 ? "3.0 or later" : "before 3.0",
+        "built_with", ORIEL_STRINGIFY(LIBJPEG_TURBO_VERSION), "reads_lossless",
+        is_3, "differences",
         is_3 ? "none known from Pillow 13's"
              : "lossless JPEG is refused; where scans of a progressive JPEG "
                "are missing, up to 11 levels off Pillow 13's");
@@ -225,7 +227,8 @@ print_device(const json_t *d)
 static void
 print_pictures(const json_t *jpeg, const json_t *formats)
 {
-    printf("%-10s libjpeg-turbo %s: %s\n", "jpeg", text_of(jpeg, "version"),
+    printf("%-10s libjpeg-turbo %s (built with %s): %s\n", "jpeg",
+           text_of(jpeg, "version"), text_of(jpeg, "built_with"),
            text_of(jpeg, "differences"));
     if (json_is_true(json_object_get(formats, "present")))
         printf("%-10s GIF, BMP, TIFF, AVIF, HEIC\n", "formats");
@@ -289,7 +292,8 @@ const cli_command cli_cmd_doctor = {
         "not,\n"
         "which image of each kernel a GPU runs, how pictures are decoded, and "
         "which\n"
-        "libraries are loaded from where. Exit status 5 if not even the CPU can be used.\n",
+        "libraries are loaded from where. Exit status 5 if not even the CPU "
+        "can be used.\n",
     .examples = "Why does it not take my GPU?\n"
                 "oriel doctor\n"
                 "For a bug report.\n"

@@ -31,9 +31,9 @@ may_be_picture(const char *head, size_t n_bytes)
     static const struct {
         size_t at;
         const char *text;
-    } magics[] = {{0, "\xff\xd8\xff"}, {0, "\211PNG"}, {0, "RIFF"},
-                  {0, "P"},            {0, "GIF8"},    {0, "BM"},
-                  {0, "II"},           {0, "MM"},      {4, "ftyp"}};
+    } magics[] = {{0, "\xff\xd8\xff"}, {0, "\211PNG"}, {0, "RIFF"}, {0, "P"},
+                  {0, "GIF8"},         {0, "BM"},      {0, "II"},   {0, "MM"},
+                  {4, "ftyp"}};
 
     for (size_t i = 0; i < sizeof(magics) / sizeof(*magics); i++) {
         const size_t n = strlen(magics[i].text);

@@ -78,8 +78,8 @@ oriel_av1_pixels(const uint8_t *bytes, size_t n_bytes)
 
         if (head & HAS_EXTENSION)
             at++;
-        if (at > n_bytes || (head & HAS_SIZE &&
-                             !read_leb128(bytes, n_bytes, &at, &n)))
+        if (at > n_bytes ||
+            (head & HAS_SIZE && !read_leb128(bytes, n_bytes, &at, &n)))
             break;
         if (n > n_bytes - at)
             n = n_bytes - at;

@@ -136,8 +136,8 @@ probe(const oriel_image_job *job, oriel_image_header *header)
 static bool
 is_memory_left(const oriel_image_job *job, const avifImage *image)
 {
-    size_t bytes = (size_t)image->width * image->height *
-                   (image->depth > 8 ? 2 : 1) * 4;
+    size_t bytes =
+        (size_t)image->width * image->height * (image->depth > 8 ? 2 : 1) * 4;
     void *memory = oriel_alloc(&job->hooks, bytes);
 
     oriel_free(&job->hooks, memory);
@@ -192,11 +192,12 @@ decode_frame(const oriel_image_job *job, avifDecoder *decoder,
         return fail_avif(job, result);
     if (decoder->image->width != canvas->width ||
         decoder->image->height != canvas->height)
-        return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                          "AVIF: damaged: a picture of %ux%u pixels, the header "
-                          "says %zux%zu",
-                          decoder->image->width, decoder->image->height,
-                          canvas->width, canvas->height);
+        return oriel_fail(
+            job->err, ORIEL_ERR_INPUT,
+            "AVIF: damaged: a picture of %ux%u pixels, the header "
+            "says %zux%zu",
+            decoder->image->width, decoder->image->height, canvas->width,
+            canvas->height);
     return convert(job, decoder, canvas);
 }
 

@@ -67,11 +67,10 @@ next_box(span *parent, char type[4], span *box)
         n = take(parent, 8);
     else if (n == 0)
         n = parent->n_bytes - start;
-    if (parent->ended || n < parent->at - start ||
-        n > parent->n_bytes - start)
+    if (parent->ended || n < parent->at - start || n > parent->n_bytes - start)
         return false;
-    *box = (span){parent->bytes + parent->at,
-                  (size_t)n - (parent->at - start), 0, false};
+    *box = (span){parent->bytes + parent->at, (size_t)n - (parent->at - start),
+                  0, false};
     parent->at = start + (size_t)n;
     return true;
 }
@@ -222,8 +221,8 @@ read_hevc_config(oriel_bmff *bmff, span box)
             if (bytes > box.n_bytes - box.at)
                 return;
             box.at += (size_t)bytes;
-            enlarge(bmff, oriel_hevc_pixels(box.bytes + start,
-                                            box.at - start, 2));
+            enlarge(bmff,
+                    oriel_hevc_pixels(box.bytes + start, box.at - start, 2));
         }
     }
 }
@@ -288,7 +287,8 @@ read_locations(boxes *b, oriel_bmff *bmff)
             if (id >= ITEMS_MAX || k > 0 ||
                 (b->kinds[id] != ITEM_AV1 && b->kinds[id] != ITEM_HEVC))
                 continue;
-            read_coded(bmff, b->kinds[id], method == 1 ? &b->idat : &file, offset, n);
+            read_coded(bmff, b->kinds[id], method == 1 ? &b->idat : &file,
+                       offset, n);
             n = n && n < file.n_bytes ? n : file.n_bytes;
             if (n > budget)
                 return false;

@@ -177,8 +177,7 @@ read_palette(oriel_bmp *bmp, const header *h, const oriel_image_job *job)
     if (is_grey(colors, bmp->n_colors, n_there, color_bytes)) {
         bmp->grey = true;
         if (bmp->layout == ORIEL_BMP_INDEX)
-            bmp->layout =
-                bmp->n_colors <= 2 ? ORIEL_BMP_BITS : ORIEL_BMP_GREY;
+            bmp->layout = bmp->n_colors <= 2 ? ORIEL_BMP_BITS : ORIEL_BMP_GREY;
         return ORIEL_OK;
     }
     if (n_there > bmp->n_colors)
@@ -225,21 +224,21 @@ choose_layout(oriel_bmp *bmp, header *h, const oriel_image_job *job)
     default:
         break;
     }
-    return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                      "BMP: compression %u (%s) of %d bits a pixel, expected "
-                      "none, BITFIELDS, or RLE of 8 bits and less",
-                      h->compression,
-                      h->compression < 6 ? compressions[h->compression]
-                                         : "unknown",
-                      bits);
+    return oriel_fail(
+        job->err, ORIEL_ERR_INPUT,
+        "BMP: compression %u (%s) of %d bits a pixel, expected "
+        "none, BITFIELDS, or RLE of 8 bits and less",
+        h->compression,
+        h->compression < 6 ? compressions[h->compression] : "unknown", bits);
 }
 
 static void
 measure_rows(oriel_bmp *bmp)
 {
-    uint64_t stored_bits = bmp->layout == ORIEL_BMP_BITS   ? 1
-                           : bmp->layout == ORIEL_BMP_GREY ? 8
-                                                           : (uint64_t)bmp->bits;
+    uint64_t stored_bits = bmp->layout == ORIEL_BMP_BITS ? 1
+                           : bmp->layout == ORIEL_BMP_GREY
+                               ? 8
+                               : (uint64_t)bmp->bits;
 
     /* The row that is read follows from the layout, the next one's place from
        the header: a grey palette of 4 bits makes them differ. */
@@ -279,8 +278,7 @@ oriel_bmp_read_header(oriel_bmp *bmp, const oriel_image_job *job)
     if (bmp->data == 0)
         bmp->data = h.end;
     measure_rows(bmp);
-    if (!status && bmp->layout < ORIEL_BMP_RLE4 &&
-        bmp->row_bytes > bmp->stride)
+    if (!status && bmp->layout < ORIEL_BMP_RLE4 && bmp->row_bytes > bmp->stride)
         status = oriel_fail(job->err, ORIEL_ERR_INPUT,
                             "BMP: a grey palette of %d bits a pixel, which the "
                             "reference does not read either",

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-__attribute__((visibility("default"))) oriel_formats_entry_fn
-    oriel_formats_entry;
+__attribute__((visibility("default")))
+oriel_formats_entry_fn oriel_formats_entry;
 
 const oriel_formats *
 oriel_formats_entry(const char *version)

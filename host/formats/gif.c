@@ -246,11 +246,11 @@ enum { LZW_CODES = 4096 };
  */
 typedef struct expander {
     uint16_t prefix[LZW_CODES];
-    uint8_t last[LZW_CODES];        /* index at the end of each string */
-    uint8_t string[LZW_CODES + 1];  /* scratch */
-    int clear, next;                /* the code that clears; the next free one */
-    int previous;                   /* code; -1: none after clearing */
-    uint8_t first;                  /* index at the begin of the previous one */
+    uint8_t last[LZW_CODES];       /* index at the end of each string */
+    uint8_t string[LZW_CODES + 1]; /* scratch */
+    int clear, next;               /* the code that clears; the next free one */
+    int previous;                  /* code; -1: none after clearing */
+    uint8_t first;                 /* index at the begin of the previous one */
     uint8_t *out;
     size_t n, room;
 } expander;
@@ -426,8 +426,8 @@ decode(const oriel_image_job *job, oriel_canvas *canvas)
 static bool
 accepts(const uint8_t *bytes, size_t n_bytes)
 {
-    return n_bytes >= 6 && (memcmp(bytes, "GIF87a", 6) == 0 ||
-                            memcmp(bytes, "GIF89a", 6) == 0);
+    return n_bytes >= 6 &&
+           (memcmp(bytes, "GIF87a", 6) == 0 || memcmp(bytes, "GIF89a", 6) == 0);
 }
 
 const oriel_image_format oriel_format_gif = {

@@ -113,9 +113,9 @@ open_heif(heif *h)
     if (error.code)
         return fail_heif(h, error);
     status = check_sizes(h);
-    return status ? status
-                  : oriel_bmff_check(&bmff, h->job, "HEIC", h->width,
-                                     h->height);
+    return status
+               ? status
+               : oriel_bmff_check(&bmff, h->job, "HEIC", h->width, h->height);
 }
 
 static oriel_status
@@ -150,10 +150,10 @@ decode_image(heif *h)
         return oriel_fail(h->job->err, ORIEL_ERR_MEMORY,
                           "out of memory for a HEIC");
     options->convert_hdr_to_8bit = 1;
-    error = heif_decode_image(
-        h->handle, &h->image, heif_colorspace_RGB,
-        alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB,
-        options);
+    error = heif_decode_image(h->handle, &h->image, heif_colorspace_RGB,
+                              alpha ? heif_chroma_interleaved_RGBA
+                                    : heif_chroma_interleaved_RGB,
+                              options);
     heif_decoding_options_free(options);
     return error.code ? fail_heif(h, error) : ORIEL_OK;
 }
@@ -182,8 +182,8 @@ convert(const heif *h, oriel_canvas *canvas)
 {
     int stride = 0;
     enum heif_channel channel = heif_channel_interleaved;
-    bool alpha = heif_image_get_chroma_format(h->image) ==
-                 heif_chroma_interleaved_RGBA;
+    bool alpha =
+        heif_image_get_chroma_format(h->image) == heif_chroma_interleaved_RGBA;
     bool premultiplied =
         alpha && heif_image_handle_is_premultiplied_alpha(h->handle);
     const uint8_t *pixels =

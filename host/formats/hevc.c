@@ -32,17 +32,20 @@ static bool
 is_consistent(oriel_bits *r, uint64_t width, uint64_t height,
               uint32_t n_sublayers)
 {
-    uint32_t luma = oriel_bits_read_golomb(r), chroma = oriel_bits_read_golomb(r); /* depths - 8 */
+    uint32_t luma = oriel_bits_read_golomb(r),
+             chroma = oriel_bits_read_golomb(r); /* depths - 8 */
 
     oriel_bits_read_golomb(r); /* picture order count */
     uint32_t n_orders = oriel_bits_read_one(r) ? n_sublayers + 1 : 1;
     for (uint32_t i = 0; i < 3 * n_orders; i++)
         oriel_bits_read_golomb(r);
-    uint64_t block = (uint64_t)oriel_bits_read_golomb(r) + 3; /* log2 of sizes */
+    uint64_t block =
+        (uint64_t)oriel_bits_read_golomb(r) + 3; /* log2 of sizes */
     uint64_t tree = block + oriel_bits_read_golomb(r);
     uint64_t transform = (uint64_t)oriel_bits_read_golomb(r) + 2;
     uint64_t largest = transform + oriel_bits_read_golomb(r);
-    uint64_t inter = oriel_bits_read_golomb(r), intra = oriel_bits_read_golomb(r);
+    uint64_t inter = oriel_bits_read_golomb(r),
+             intra = oriel_bits_read_golomb(r);
 
     return luma <= 8 && chroma <= 8 && block < 16 && tree < 16 &&
            width % (UINT64_C(1) << block) == 0 &&
@@ -64,7 +67,8 @@ parameter_set_pixels(const uint8_t *bytes, size_t n_bytes)
     oriel_bits_read_golomb(&r); /* id */
     if (oriel_bits_read_golomb(&r) == 3)
         oriel_bits_read_one(&r);
-    uint64_t width = oriel_bits_read_golomb(&r), height = oriel_bits_read_golomb(&r);
+    uint64_t width = oriel_bits_read_golomb(&r),
+             height = oriel_bits_read_golomb(&r);
     if (oriel_bits_read_one(&r)) /* conformance window */
         for (int i = 0; i < 4; i++)
             oriel_bits_read_golomb(&r);

@@ -128,12 +128,11 @@ oriel_tiff_fail(const oriel_tiff *t, const char *otherwise)
     const char *message = t->message[0] ? t->message : otherwise;
     bool limited = strstr(message, "beyond the") != NULL;
 
-    if (!limited && (strstr(message, "ut of memory") ||
-                     strstr(message, "No space for") ||
-                     strstr(message, "Failed to allocate memory")))
+    if (!limited &&
+        (strstr(message, "ut of memory") || strstr(message, "No space for") ||
+         strstr(message, "Failed to allocate memory")))
         return oriel_fail(t->job->err, ORIEL_ERR_MEMORY,
-                          "out of memory for a TIFF: %s",
-                          ORIEL_QUOTE(message));
+                          "out of memory for a TIFF: %s", ORIEL_QUOTE(message));
     return oriel_fail(t->job->err, ORIEL_ERR_INPUT,
                       "TIFF: damaged or not supported by libtiff: %s",
                       ORIEL_QUOTE(message));

@@ -37,8 +37,8 @@ check_blocks(const reader *r)
 {
     const oriel_tiff *t = r->t;
     uint64_t pixels = (uint64_t)t->width * t->height;
-    uint64_t n_blocks = r->tiled ? TIFFNumberOfTiles(t->file)
-                                 : TIFFNumberOfStrips(t->file);
+    uint64_t n_blocks =
+        r->tiled ? TIFFNumberOfTiles(t->file) : TIFFNumberOfStrips(t->file);
     uint64_t most = pixels * 8 * OVERLAP_MAX + SPARE_BYTES;
     uint64_t stored = 0, bytes;
 
@@ -99,8 +99,8 @@ gather_line(const reader *r, size_t y, size_t n_pixels)
         uint8_t *to = r->row + plane * sample_bytes;
 
         for (size_t x = 0; x < n_pixels; x++)
-            memcpy(to + x * r->n_planes * sample_bytes,
-                   from + x * sample_bytes, sample_bytes);
+            memcpy(to + x * r->n_planes * sample_bytes, from + x * sample_bytes,
+                   sample_bytes);
     }
     return r->row;
 }

@@ -39,8 +39,8 @@ unpack_12(uint8_t *out, const uint8_t *row, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const uint8_t *at = row + i / 2 * 3;
-        int64_t value = i % 2 ? (at[1] & 15) << 8 | at[2]
-                              : at[0] << 4 | at[1] >> 4;
+        int64_t value =
+            i % 2 ? (at[1] & 15) << 8 | at[2] : at[0] << 4 | at[1] >> 4;
 
         out[i] = saturate(value);
     }
@@ -135,8 +135,7 @@ alpha_of(const oriel_tiff *t, const uint8_t *pixel, size_t n_colors)
 }
 
 static void
-convert_rgb(const oriel_tiff *t, uint8_t *rgb, const uint8_t *pixel,
-            bool white)
+convert_rgb(const oriel_tiff *t, uint8_t *rgb, const uint8_t *pixel, bool white)
 {
     uint8_t alpha = alpha_of(t, pixel, 3);
 
@@ -179,8 +178,8 @@ convert_ycbcr(uint8_t *rgb, const uint8_t *pixel)
     int32_t y = pixel[0], cb = pixel[1] - 128, cr = pixel[2] - 128;
 
     rgb[0] = saturate(y + (ycbcr_term(140200, cr) >> 6));
-    rgb[1] = saturate(
-        y + ((ycbcr_term(-34414, cb) + ycbcr_term(-71414, cr)) >> 6));
+    rgb[1] =
+        saturate(y + ((ycbcr_term(-34414, cb) + ycbcr_term(-71414, cr)) >> 6));
     rgb[2] = saturate(y + (ycbcr_term(177200, cb) >> 6));
 }
 

@@ -163,10 +163,9 @@ kind_of_boxes(const uint8_t *bytes, size_t n_bytes)
                                           TAKE_FRAMES, 0};
     static const oriel_file_kind other = {
         "a HEIF of a kind other than HEIC and AVIF", TO_PNG, 0};
-    static const char *const general[] = {"mif1", "msf1", "miaf", "mif2",
-                                          "1pic", NULL};
-    size_t end = n_bytes < 16 ? n_bytes
-                              : (size_t)bytes[2] << 8 | bytes[3];
+    static const char *const general[] = {"mif1", "msf1", "miaf",
+                                          "mif2", "1pic", NULL};
+    size_t end = n_bytes < 16 ? n_bytes : (size_t)bytes[2] << 8 | bytes[3];
     int32_t code;
 
     if (n_bytes < 12)
@@ -193,8 +192,8 @@ kind_of_riff(const uint8_t *bytes, size_t n_bytes)
 {
     static const oriel_file_kind avi = {"an AVI video", TAKE_FRAMES, 0};
     static const oriel_file_kind wave = {"a WAV", NO_PICTURE, 0};
-    static const oriel_file_kind webp = {"a damaged WebP",
-                                         "download it again", 0};
+    static const oriel_file_kind webp = {"a damaged WebP", "download it again",
+                                         0};
     static const oriel_file_kind other = {"a RIFF file", NO_PICTURE, 0};
 
     return begins(bytes, n_bytes, 8, "AVI ")   ? &avi

@@ -2,8 +2,8 @@
 /* stale_module.c - a liboriel-formats.so of another version */
 #include "image/module.h"
 
-__attribute__((visibility("default"))) oriel_formats_entry_fn
-    oriel_formats_entry;
+__attribute__((visibility("default")))
+oriel_formats_entry_fn oriel_formats_entry;
 
 const oriel_formats *
 oriel_formats_entry(const char *version)

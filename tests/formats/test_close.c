@@ -55,7 +55,8 @@ open_corpus(void)
 }
 
 static void
-check_file(const char *name, const uint8_t *bytes, size_t n_bytes, int32_t alpha)
+check_file(const char *name, const uint8_t *bytes, size_t n_bytes,
+           int32_t alpha)
 {
     oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
     size_t width = take_uint(4), height = take_uint(4);

@@ -44,7 +44,8 @@ differs(const corpus_file *file, int combination, FILE *log)
     free(rgb);
     if (memcmp(&found, wanted, sizeof(found)) == 0)
         return 0;
-    fprintf(log, "%s, white %d, turned %d: %ux%u %08x, expected %ux%u %08x %s\n",
+    fprintf(log,
+            "%s, white %d, turned %d: %ux%u %08x, expected %ux%u %08x %s\n",
             file->name, combination >> 1, combination & 1, found.width,
             found.height, found.crc, wanted->width, wanted->height, wanted->crc,
             err.message);

@@ -12,9 +12,12 @@ static corpus files;
 
 /* One good file of each format that Pillow made the corpus for. */
 static const char *const good[] = {
-    "GIF, mode P, 40x30, interlace 1", "BMP, header 40, 24 bits",
-    "BMP, RLE8, 40x9",                 "TIFF, tiff_lzw, mode RGB",
-    "TIFF, jpeg, mode YCbCr",          "AVIF, mode RGBA, 33x21",
+    "GIF, mode P, 40x30, interlace 1",
+    "BMP, header 40, 24 bits",
+    "BMP, RLE8, 40x9",
+    "TIFF, tiff_lzw, mode RGB",
+    "TIFF, jpeg, mode YCbCr",
+    "AVIF, mode RGBA, 33x21",
 };
 
 /* ---- Memory and cancelling ----------------------------------------------- */
@@ -137,8 +140,8 @@ static const claim claims[] = {
     {"a BMP of 50000x50000",
      "expected at most 178956970",
      54,
-     {'B', 'M', 0, 0, 0,    0,    0, 0, 0, 0, 54, 0, 0, 0,
-      40,  0,   0, 0, 0x50, 0xc3, 0, 0, 0x50, 0xc3, 0, 0, 1, 0, 24}},
+     {'B', 'M', 0, 0,    0,    0, 0, 0,    0,    0, 54, 0, 0, 0, 40,
+      0,   0,   0, 0x50, 0xc3, 0, 0, 0x50, 0xc3, 0, 0,  1, 0, 24}},
     {"a TIFF of 60000x60000",
      "expected at most 178956970",
      8 + 2 + 12 * 4 + 4,
@@ -170,15 +173,15 @@ END_TEST
 START_TEST(tiles_much_larger_than_the_picture)
 {
     static const uint8_t tags[9][12] = {
-        {0, 1, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0},          /* width */
-        {1, 1, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0},          /* height */
-        {2, 1, 3, 0, 1, 0, 0, 0, 8, 0, 0, 0},          /* bits */
-        {3, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0},          /* no compression */
-        {6, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0},          /* grey */
-        {0x42, 1, 4, 0, 1, 0, 0, 0, 0, 0x40, 0, 0},    /* tiles of 16384 */
+        {0, 1, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0},       /* width */
+        {1, 1, 4, 0, 1, 0, 0, 0, 1, 0, 0, 0},       /* height */
+        {2, 1, 3, 0, 1, 0, 0, 0, 8, 0, 0, 0},       /* bits */
+        {3, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0},       /* no compression */
+        {6, 1, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0},       /* grey */
+        {0x42, 1, 4, 0, 1, 0, 0, 0, 0, 0x40, 0, 0}, /* tiles of 16384 */
         {0x43, 1, 4, 0, 1, 0, 0, 0, 0, 0x40, 0, 0},
-        {0x44, 1, 4, 0, 1, 0, 0, 0, 8, 0, 0, 0},       /* at 8 */
-        {0x45, 1, 4, 0, 1, 0, 0, 0, 100, 0, 0, 0},     /* of 100 bytes */
+        {0x44, 1, 4, 0, 1, 0, 0, 0, 8, 0, 0, 0},   /* at 8 */
+        {0x45, 1, 4, 0, 1, 0, 0, 0, 100, 0, 0, 0}, /* of 100 bytes */
     };
     uint8_t file[8 + 2 + sizeof(tags) + 4] = {'I', 'I', '*', 0, 8, 0, 0, 0, 9};
     oriel_image_info info;

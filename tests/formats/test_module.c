@@ -57,18 +57,16 @@ module_is_loaded(void)
 
 START_TEST(the_module_is_loaded_for_its_files_alone)
 {
-    static const char *const others[] = {"", "no picture", "%PDF-1.7",
-                                         "\x89PNG\r\n\x1a\n",
-                                         "\xff\xd8\xff\xe0"};
+    static const char *const others[] = {
+        "", "no picture", "%PDF-1.7", "\x89PNG\r\n\x1a\n", "\xff\xd8\xff\xe0"};
     probe_fn *probe = open_library(BUILD_FOLDER);
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
     oriel_error err;
 
     ck_assert_int_eq(probe(ppm, sizeof(ppm) - 1, NULL, &info, &err), ORIEL_OK);
     for (size_t i = 0; i < COUNT(others); i++)
-        ck_assert_int_eq(
-            probe(others[i], strlen(others[i]), NULL, &info, &err),
-            ORIEL_ERR_INPUT);
+        ck_assert_int_eq(probe(others[i], strlen(others[i]), NULL, &info, &err),
+                         ORIEL_ERR_INPUT);
     ck_assert_int_eq(module_is_loaded(), 0);
     ck_assert_int_eq(probe(gif, sizeof(gif) - 1, NULL, &info, &err), ORIEL_OK);
     ck_assert_int_eq(info.format, ORIEL_IMAGE_GIF);
@@ -97,17 +95,21 @@ START_TEST(without_the_module_the_line_says_what_the_file_is)
         size_t n;
         const char *message;
     } cases[] = {
-        {"GIF89a", 6, "a GIF; liboriel-formats.so is not installed beside "
-                      "liboriel-image.so"},
+        {"GIF89a", 6,
+         "a GIF; liboriel-formats.so is not installed beside "
+         "liboriel-image.so"},
         {"BM", 2, "a BMP; liboriel-formats.so is not installed"},
         {"II*\0", 4, "a TIFF; liboriel-formats.so is not installed"},
         {"MM\0*", 4, "a TIFF; liboriel-formats.so is not installed"},
-        {"\0\0\0\x14" "ftypavif\0\0\0\0mif1", 20,
-         "an AVIF; liboriel-formats.so is not installed"},
-        {"\0\0\0\x14" "ftypmif1\0\0\0\0avif", 20,
-         "an AVIF; liboriel-formats.so is not installed"},
-        {"\0\0\0\x14" "ftypheic\0\0\0\0mif1", 20,
-         "a HEIC; liboriel-formats.so is not installed"},
+        {"\0\0\0\x14"
+         "ftypavif\0\0\0\0mif1",
+         20, "an AVIF; liboriel-formats.so is not installed"},
+        {"\0\0\0\x14"
+         "ftypmif1\0\0\0\0avif",
+         20, "an AVIF; liboriel-formats.so is not installed"},
+        {"\0\0\0\x14"
+         "ftypheic\0\0\0\0mif1",
+         20, "a HEIC; liboriel-formats.so is not installed"},
     };
     probe_fn *probe = open_library(ALONE_FOLDER);
 
@@ -156,24 +158,34 @@ static const known kinds[] = {
     KNOWN("version https://git-lfs.github.com/spec/v1\noid sha256:0",
           "a Git LFS pointer, the file itself was not downloaded: run 'git "
           "lfs pull'"),
-    KNOWN("\0\0\0\x18" "ftypmp42\0\0\0\0isom", "an MP4 or QuickTime video, "),
-    KNOWN("\0\0\0\x14" "ftypqt  \0\0\0\0", "an MP4 or QuickTime video, "),
-    KNOWN("\0\0\0\x08" "wide\0\0\0\0mdat", "a QuickTime video, "),
+    KNOWN("\0\0\0\x18"
+          "ftypmp42\0\0\0\0isom",
+          "an MP4 or QuickTime video, "),
+    KNOWN("\0\0\0\x14"
+          "ftypqt  \0\0\0\0",
+          "an MP4 or QuickTime video, "),
+    KNOWN("\0\0\0\x08"
+          "wide\0\0\0\0mdat",
+          "a QuickTime video, "),
     KNOWN("\x1a\x45\xdf\xa3\x01", "a Matroska or WebM video, "),
     KNOWN("RIFF\0\0\0\0AVI LIST", "an AVI video, "),
     KNOWN("RIFF\0\0\0\0WAVEfmt ", "a WAV, "),
     KNOWN("GGUF\3\0\0\0", "a GGUF model, not a picture"),
     KNOWN("%PDF-1.7", "a PDF, not a picture: render its pages"),
-    KNOWN("PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\7\0\0\0" "arr.npy",
+    KNOWN("PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\7\0\0\0"
+          "arr.npy",
           "NumPy arrays (.npz), "),
-    KNOWN("PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0" "a.txt",
+    KNOWN("PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0"
+          "a.txt",
           "a zip archive, "),
     KNOWN("PK\3\4", "a zip archive, "),
     KNOWN("\x93NUMPY\1\0", "a NumPy array (.npy), "),
     KNOWN("\x40\0\0\0\0\0\0\0{\"a\":{", "a safetensors file, "),
     KNOWN("\x80\4\x95.", "a Python pickle, "),
     KNOWN("\x1f\x8b\x08", "a gzip archive, "),
-    KNOWN("\x7f" "ELF", "a program or library (ELF), "),
+    KNOWN("\x7f"
+          "ELF",
+          "a program or library (ELF), "),
     KNOWN("a.jpg\nb.jpg\n",
           "a text file, not a picture: a list of names is given as @FILE"),
     KNOWN("caf\xc3\xa9", "a text file, "),
