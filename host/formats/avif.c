@@ -71,6 +71,26 @@ orientation_of(const avifImage *image)
                : 1;
 }
 
+/*
+ * libaom takes 13 bytes a pixel, and as many again for alpha.  Pictures of
+ * Pillow's largest size would take over 1 GiB and 11 bytes a pixel, so they may
+ * not be as large.
+ */
+static oriel_status
+check_memory(const oriel_image_job *job, const avifDecoder *decoder)
+{
+    enum { PIXELS_MAX = 100000000, ALPHA_PIXELS_MAX = 40000000 };
+    uint64_t pixels = (uint64_t)decoder->image->width * decoder->image->height;
+    int most = decoder->alphaPresent ? ALPHA_PIXELS_MAX : PIXELS_MAX;
+
+    if (pixels > (uint64_t)most)
+        return oriel_fail(job->err, ORIEL_ERR_INPUT,
+                          "AVIF: %ux%u pixels%s, expected at most %d in all",
+                          decoder->image->width, decoder->image->height,
+                          decoder->alphaPresent ? " with alpha" : "", most);
+    return ORIEL_OK;
+}
+
 /* The boxes are read, nothing is decoded.  NULL: an error. */
 static oriel_status
 open_avif(avifDecoder **out, const oriel_image_job *job)
@@ -87,7 +107,7 @@ open_avif(avifDecoder **out, const oriel_image_job *job)
     if (!decoder)
         return fail_avif(job, AVIF_RESULT_OUT_OF_MEMORY);
     *out = decoder;
-    /* dav1d, which would come first, writes to standard error. */
+    /* dav1d, which would come first, and libgav1 write to standard error. */
     if (avifCodecName(AVIF_CODEC_CHOICE_AOM, AVIF_CODEC_FLAG_CAN_DECODE))
         decoder->codecChoice = AVIF_CODEC_CHOICE_AOM;
     decoder->maxThreads = 1;
@@ -102,6 +122,8 @@ open_avif(avifDecoder **out, const oriel_image_job *job)
         return fail_avif(job, result);
     status = oriel_image_check_size(job, "AVIF", decoder->image->width,
                                     decoder->image->height);
+    if (!status)
+        status = check_memory(job, decoder);
     return status ? status
                   : oriel_bmff_check(&bmff, job, "AVIF", decoder->image->width,
                                      decoder->image->height);
