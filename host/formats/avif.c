@@ -135,7 +135,7 @@ probe(const oriel_image_job *job, oriel_image_header *header)
     avifDecoder *decoder;
     oriel_status status = open_avif(&decoder, job);
 
-    if (!status) {
+    if (!status && decoder) {
         header->width = decoder->image->width;
         header->height = decoder->image->height;
         header->has_alpha = decoder->alphaPresent;
@@ -231,7 +231,7 @@ decode(const oriel_image_job *job, oriel_canvas *canvas)
 
     if (!status)
         status = oriel_formats_check_cancel(job);
-    if (!status)
+    if (!status && decoder)
         status = decode_frame(job, decoder, canvas);
     oriel_canvas_flush(canvas);
     if (decoder)

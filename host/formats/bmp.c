@@ -71,11 +71,11 @@ convert_indexes(const oriel_bmp *bmp, uint8_t *rgb, const uint8_t *row,
                 size_t n)
 {
     size_t in_byte = 8 / (size_t)bmp->bits;
-    uint8_t mask = (uint8_t)((1u << bmp->bits) - 1);
+    uint32_t mask = (1u << bmp->bits) - 1;
 
     for (size_t i = 0; i < n; i++) {
         size_t shift = 8 - (size_t)bmp->bits * (i % in_byte + 1);
-        size_t index = row[i / in_byte] >> shift & mask;
+        size_t index = (uint32_t)row[i / in_byte] >> shift & mask;
 
         memcpy(rgb + 3 * i, bmp->palette + 3 * index, 3);
     }

@@ -325,7 +325,7 @@ read_rows(const oriel_image_job *job, const gif *g, uint8_t *index)
 {
     size_t n_bytes = (size_t)(g->right - g->left) * (g->below - g->top);
     expander *e = oriel_alloc(&job->hooks, sizeof(*e));
-    oriel_status status = ORIEL_OK;
+    oriel_status status;
     GifRecordType type;
     stream s;
     int error = 0;
@@ -338,15 +338,16 @@ read_rows(const oriel_image_job *job, const gif *g, uint8_t *index)
     e->n = 0;
     open_stream(&s, job, g);
     GifFileType *file = DGifOpen(&s, read_stream, &error);
-    if (!file)
-        status = fail_lzw(job, error);
-    else if (DGifGetRecordType(file, &type) == GIF_ERROR ||
-             DGifGetImageDesc(file) == GIF_ERROR)
+    if (!file) {
+        oriel_free(&job->hooks, e);
+        return fail_lzw(job, error);
+    }
+    if (DGifGetRecordType(file, &type) == GIF_ERROR ||
+        DGifGetImageDesc(file) == GIF_ERROR)
         status = fail_lzw(job, file->Error);
-    if (!status)
+    else
         status = read_codes(job, file, e);
-    if (file)
-        DGifCloseFile(file, NULL);
+    DGifCloseFile(file, NULL);
     oriel_free(&job->hooks, e);
     return status;
 }

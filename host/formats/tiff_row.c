@@ -30,7 +30,8 @@ unpack_bits(const oriel_tiff *t, uint8_t *out, const uint8_t *row, size_t n)
     for (size_t i = 0; i < n; i++) {
         size_t shift = 8 - bits * (i % in_byte + 1);
 
-        out[i] = (uint8_t)((row[i / in_byte] >> shift & mask) * scale);
+        out[i] =
+            (uint8_t)(((uint32_t)row[i / in_byte] >> shift & mask) * scale);
     }
 }
 

@@ -111,7 +111,7 @@ oriel_formats_get(const oriel_image_format **out, int32_t code,
         status = load(&loaded, what, err);
     formats = loaded;
     pthread_mutex_unlock(&lock);
-    if (status)
+    if (status || !formats)
         return status;
     for (size_t i = 0; i < formats->n_formats; i++)
         if (formats->formats[i]->code == code) {
