@@ -133,6 +133,22 @@ cli_report_input(const char *name, const char *reason)
 }
 
 void
+cli_report_warning(const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    if (as_json)
+        cli_report_event(
+            json_pack("{s:s, s:s}", "event", "warning", "message", line));
+    else
+        print_line(true, line);
+}
+
+void
 cli_report_note(const char *format, ...)
 {
     char line[LINE_BYTES];

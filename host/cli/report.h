@@ -32,6 +32,11 @@ int cli_report_failure(const oriel_error *err, const char *name);
    none came, CLI_DONE and not a word. */
 int cli_report_signal(void);
 
+/* "oriel: ..." and the event {"event": "warning", ...}, with --quiet too: the
+   result is there, and something is wrong with it. */
+__attribute__((format(printf, 1, 2))) void cli_report_warning(
+    const char *format, ...);
+
 /* One input that failed, while others go on. */
 void cli_report_input(const char *name, const char *reason);
 

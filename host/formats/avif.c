@@ -129,13 +129,28 @@ open_avif(avifDecoder **out, const oriel_image_job *job)
                                      decoder->image->height);
 }
 
+/* Planes, RGB and libaom's own, as measured; more for deeper samples. */
+static uint64_t
+decode_bytes(const avifDecoder *decoder)
+{
+    uint64_t pixels = (uint64_t)decoder->image->width * decoder->image->height;
+    uint64_t pixel = decoder->alphaPresent ? 34 : 18;
+
+    if (decoder->image->depth > 8)
+        pixel *= 2;
+    return pixel * pixels + ((uint64_t)32 << 20);
+}
+
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
     avifDecoder *decoder;
     oriel_status status = open_avif(&decoder, job);
 
+    oriel_formats_keep_job(file, job);
     if (!status && decoder) {
+        header->decode_bytes = decode_bytes(decoder);
         header->width = decoder->image->width;
         header->height = decoder->image->height;
         header->has_alpha = decoder->alphaPresent;
@@ -192,10 +207,9 @@ convert(const oriel_image_job *job, const avifDecoder *decoder,
 
         if (alpha)
             oriel_convert_rgba(oriel_canvas_row(canvas, y), row, canvas->width,
-                               1, job->white);
+                               job->rgba_white);
         else
-            oriel_convert_rgb(oriel_canvas_row(canvas, y), row, canvas->width,
-                              1);
+            oriel_convert_rgb(oriel_canvas_row(canvas, y), row, canvas->width);
     }
     oriel_free(&job->hooks, rgb.pixels);
     return status;
@@ -224,19 +238,18 @@ decode_frame(const oriel_image_job *job, avifDecoder *decoder,
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
+    const oriel_image_job *job = oriel_formats_job(file);
     avifDecoder *decoder;
     oriel_status status = open_avif(&decoder, job);
 
-    if (!status)
-        status = oriel_formats_check_cancel(job);
     if (!status && decoder)
         status = decode_frame(job, decoder, canvas);
     oriel_canvas_flush(canvas);
     if (decoder)
         avifDecoderDestroy(decoder);
-    return status ? status : oriel_formats_check_cancel(job);
+    return oriel_formats_end(job, status);
 }
 
 static bool
@@ -249,6 +262,7 @@ const oriel_image_format oriel_format_avif = {
     .name = "AVIF",
     .code = ORIEL_IMAGE_AVIF,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = oriel_formats_close,
 };

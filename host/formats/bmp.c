@@ -10,13 +10,18 @@
 #include <string.h>
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
     oriel_bmp bmp;
     oriel_status status = oriel_bmp_read_header(&bmp, job);
 
+    oriel_formats_keep_job(file, job);
     if (status)
         return status;
+    header->decode_bytes = 1 << 12;
+    if (bmp.layout >= ORIEL_BMP_RLE4)
+        header->decode_bytes += (uint64_t)bmp.width * bmp.height;
     header->width = bmp.width;
     header->height = bmp.height;
     header->has_alpha = bmp.layout == ORIEL_BMP_BYTES && bmp.place[3] >= 0;
@@ -86,7 +91,7 @@ convert_unpacked(const oriel_bmp *bmp, uint8_t *rgb, const uint8_t *index,
                  size_t n)
 {
     if (!bmp->grey)
-        oriel_convert_table(rgb, index, n, bmp->palette);
+        oriel_formats_look_up(rgb, index, n, bmp->palette);
     else if (bmp->n_colors > 2)
         oriel_convert_grey(rgb, index, n);
     else
@@ -150,7 +155,7 @@ read_plain(const oriel_image_job *job, const oriel_bmp *bmp,
     for (size_t y = 0; y < bmp->height; y++)
         convert_row(bmp, oriel_canvas_row(canvas, y),
                     job->bytes + bmp->data + stored_row(bmp, y) * bmp->stride,
-                    job->white);
+                    job->rgba_white);
     return ORIEL_OK;
 }
 
@@ -167,24 +172,23 @@ read_packed(const oriel_image_job *job, const oriel_bmp *bmp,
     status = oriel_bmp_read_rle(job, bmp, index);
     for (size_t y = 0; y < bmp->height && !status; y++)
         convert_row(bmp, oriel_canvas_row(canvas, y),
-                    index + stored_row(bmp, y) * bmp->width, job->white);
+                    index + stored_row(bmp, y) * bmp->width, job->rgba_white);
     oriel_free(&job->hooks, index);
     return status;
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
+    const oriel_image_job *job = oriel_formats_job(file);
     oriel_bmp bmp;
     oriel_status status = oriel_bmp_read_header(&bmp, job);
 
     if (!status)
-        status = oriel_formats_check_cancel(job);
-    if (!status)
         status = bmp.layout >= ORIEL_BMP_RLE4 ? read_packed(job, &bmp, canvas)
                                               : read_plain(job, &bmp, canvas);
     oriel_canvas_flush(canvas);
-    return status ? status : oriel_formats_check_cancel(job);
+    return oriel_formats_end(job, status);
 }
 
 static bool
@@ -197,6 +201,7 @@ const oriel_image_format oriel_format_bmp = {
     .name = "BMP",
     .code = ORIEL_IMAGE_BMP,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = oriel_formats_close,
 };

@@ -11,14 +11,14 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
-#include "image/convert.h"
 
 #include <gif_lib.h>
 #include <string.h>
 
 enum {
     SCREEN_BYTES = 13, /* signature and screen descriptor */
-    NO_TRANSPARENCY = -1
+    NO_TRANSPARENCY = -1,
+    LZW_BYTES = 1 << 18 /* giflib's tables and ours, generously */
 };
 
 typedef struct gif {
@@ -166,16 +166,20 @@ read_header(gif *g, const oriel_image_job *job)
 }
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
     gif g;
     oriel_status status = read_header(&g, job);
 
+    oriel_formats_keep_job(file, job);
     header->width = g.width;
     header->height = g.height;
     header->channels = 1;
     header->bit_depth = 8;
     header->has_alpha = g.transparency != NO_TRANSPARENCY;
+    header->decode_bytes =
+        (uint64_t)(g.right - g.left) * (g.below - g.top) + LZW_BYTES;
     return status;
 }
 
@@ -373,7 +377,7 @@ static void
 convert_row(const gif *g, uint8_t *rgb, const uint8_t *index, size_t n,
             bool white)
 {
-    oriel_convert_table(rgb, index, n, g->palette);
+    oriel_formats_look_up(rgb, index, n, g->palette);
     for (size_t x = 0; x < n && white; x++)
         if (index[x] == g->transparency)
             memset(rgb + 3 * x, 255, 3);
@@ -403,13 +407,12 @@ place_row(const oriel_image_job *job, const gif *g, const uint8_t *index,
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
+    const oriel_image_job *job = oriel_formats_job(file);
     gif g;
     oriel_status status = read_header(&g, job);
 
-    if (!status)
-        status = oriel_formats_check_cancel(job);
     if (status)
         return status;
     size_t n_bytes = (size_t)(g.right - g.left) * (g.below - g.top);
@@ -421,7 +424,7 @@ decode(const oriel_image_job *job, oriel_canvas *canvas)
         place_row(job, &g, index, canvas, y);
     oriel_canvas_flush(canvas);
     oriel_free(&job->hooks, index);
-    return status ? status : oriel_formats_check_cancel(job);
+    return oriel_formats_end(job, status);
 }
 
 static bool
@@ -435,6 +438,7 @@ const oriel_image_format oriel_format_gif = {
     .name = "GIF",
     .code = ORIEL_IMAGE_GIF,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = oriel_formats_close,
 };

@@ -119,14 +119,20 @@ open_heif(heif *h)
 }
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
     heif h = {.job = job};
     oriel_status status = open_heif(&h);
 
+    oriel_formats_keep_job(file, job);
     if (!status) {
         int bits = heif_image_handle_get_luma_bits_per_pixel(h.handle);
 
+        /* Planes, their conversion, and copies that are turned and cropped. */
+        header->decode_bytes =
+            (uint64_t)h.width * h.height * (bits > 8 ? 32 : 16) +
+            ((uint64_t)32 << 20);
         header->width = h.width;
         header->height = h.height;
         header->has_alpha = heif_image_handle_has_alpha_channel(h.handle);
@@ -199,30 +205,29 @@ convert(const heif *h, oriel_canvas *canvas)
         uint8_t *rgb = oriel_canvas_row(canvas, y);
 
         if (premultiplied)
-            convert_premultiplied(rgb, row, h->width, h->job->white);
+            convert_premultiplied(rgb, row, h->width, h->job->rgba_white);
         else if (alpha)
-            oriel_convert_rgba(rgb, row, h->width, 1, h->job->white);
+            oriel_convert_rgba(rgb, row, h->width, h->job->rgba_white);
         else
-            oriel_convert_rgb(rgb, row, h->width, 1);
+            oriel_convert_rgb(rgb, row, h->width);
     }
     return ORIEL_OK;
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
+    const oriel_image_job *job = oriel_formats_job(file);
     heif h = {.job = job};
     oriel_status status = open_heif(&h);
 
-    if (!status)
-        status = oriel_formats_check_cancel(job);
     if (!status)
         status = decode_image(&h);
     if (!status)
         status = convert(&h, canvas);
     oriel_canvas_flush(canvas);
     close_heif(&h);
-    return status ? status : oriel_formats_check_cancel(job);
+    return oriel_formats_end(job, status);
 }
 
 static bool
@@ -235,6 +240,7 @@ const oriel_image_format oriel_format_heic = {
     .name = "HEIC",
     .code = ORIEL_IMAGE_HEIC,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = oriel_formats_close,
 };

@@ -10,12 +10,15 @@
 #include <string.h>
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
     oriel_tiff t;
     oriel_status status = oriel_tiff_open(&t, job);
 
+    oriel_formats_keep_job(file, job);
     if (!status) {
+        header->decode_bytes = oriel_tiff_decode_bytes(&t);
         header->width = t.width;
         header->height = t.height;
         header->orientation = t.orientation;
@@ -28,18 +31,17 @@ probe(const oriel_image_job *job, oriel_image_header *header)
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
+    const oriel_image_job *job = oriel_formats_job(file);
     oriel_tiff t;
     oriel_status status = oriel_tiff_open(&t, job);
 
     if (!status)
-        status = oriel_formats_check_cancel(job);
-    if (!status)
         status = oriel_tiff_read(&t, canvas);
     oriel_canvas_flush(canvas);
     oriel_tiff_close(&t);
-    return status ? status : oriel_formats_check_cancel(job);
+    return oriel_formats_end(job, status);
 }
 
 static bool
@@ -57,6 +59,7 @@ const oriel_image_format oriel_format_tiff = {
     .name = "TIFF",
     .code = ORIEL_IMAGE_TIFF,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = oriel_formats_close,
 };

@@ -53,7 +53,9 @@ oriel_status oriel_tiff_read_layout(oriel_tiff *t);
 void oriel_tiff_convert_row(const oriel_tiff *t, uint8_t *rgb,
                             const uint8_t *row, uint8_t *samples, size_t n);
 
-/* tiff_read.c: all pixels.  'canvas' has the size and orientation of 't'. */
+/* tiff_read.c: the most memory that reading takes. */
+uint64_t oriel_tiff_decode_bytes(const oriel_tiff *t);
+/* All pixels.  'canvas' has the size and orientation of 't'. */
 oriel_status oriel_tiff_read(oriel_tiff *t, oriel_canvas *canvas);
 
 #endif /* ORIEL_FORMATS_TIFF_H */

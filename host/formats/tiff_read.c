@@ -251,6 +251,29 @@ read_by_rgba(reader *r)
     return status;
 }
 
+/*
+ * Blocks, once more for libtiff's own copies or libjpeg's coefficients, which
+ * take two bytes a sample; RGBA where libtiff converts; the rows put together;
+ * the file, when its bits are reversed; and the codec, of which LZMA takes most.
+ */
+uint64_t
+oriel_tiff_decode_bytes(const oriel_tiff *t)
+{
+    tmsize_t block =
+        TIFFIsTiled(t->file) ? TIFFTileSize(t->file) : TIFFStripSize(t->file);
+    uint64_t planes = t->planar == PLANARCONFIG_SEPARATE ? t->samples : 1;
+    uint64_t codec = (uint64_t)(t->compression == COMPRESSION_LZMA ? 128 : 16)
+                     << 20;
+    uint64_t blocks = block > 0 ? (uint64_t)block * planes : 0;
+
+    if (t->compression == COMPRESSION_JPEG ||
+        t->compression == COMPRESSION_OJPEG)
+        blocks *= 3;
+    if (t->color == ORIEL_TIFF_BY_RGBA)
+        blocks += 4 * (uint64_t)t->width * t->height;
+    return 2 * blocks + 16 * (uint64_t)t->width + t->job->n_bytes + codec;
+}
+
 oriel_status
 oriel_tiff_read(oriel_tiff *t, oriel_canvas *canvas)
 {

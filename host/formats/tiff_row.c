@@ -189,7 +189,9 @@ oriel_tiff_convert_row(const oriel_tiff *t, uint8_t *rgb, const uint8_t *row,
                        uint8_t *samples, size_t n)
 {
     const uint8_t *pixel = samples;
-    bool white = t->job->white && t->alpha != ORIEL_TIFF_OPAQUE;
+    bool wanted =
+        t->color == ORIEL_TIFF_RGB ? t->job->rgba_white : t->job->white;
+    bool white = wanted && t->alpha != ORIEL_TIFF_OPAQUE;
 
     unpack(t, samples, row, n * t->samples);
     for (size_t i = 0; i < n; i++, rgb += 3, pixel += t->samples)

@@ -18,6 +18,12 @@ typedef struct oriel_formats {
     const oriel_image_format *const *formats;
 } oriel_formats;
 
+/* An opened file of the module, whose decoders open it once more to decode: a
+   member of oriel_image_file, which the module does not know. */
+typedef struct oriel_module_file {
+    const oriel_image_job *job;
+} oriel_module_file;
+
 /* 'version' is the caller's ORIEL_VERSION_STRING; NULL when it is not the
    module's own. */
 typedef const oriel_formats *oriel_formats_entry_fn(const char *version);

@@ -79,7 +79,7 @@ version=$(sed -n 's/^#define ORIEL_VERSION_M[A-Z]* //p' \
 expect "*$version*" "$prefix/bin/oriel" version
 
 use() { # folder with count_tokens and embed
-    expect '*: 128 x 72, 15 tokens, 0.0* TFLOP' \
+    expect '*: 128 x 72, 15 tokens of 10 x 6 patches' \
         "$1/count_tokens" "$work/picture.ppm"
     expect '144 tokens of * values, root mean square [0-9]*' \
         "$1/embed" "$work/model" "$work/picture.ppm"

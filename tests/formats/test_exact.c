@@ -99,6 +99,39 @@ START_TEST(damaged_files)
 }
 END_TEST
 
+/* What Pillow opens as RGBA goes on white, other alpha is dropped. */
+START_TEST(qwen_vl_utils_keeps_white_for_rgba)
+{
+    static const struct {
+        const char *name;
+        int result; /* of the corpus: 1 dropped, 3 on white */
+    } cases[] = {
+        {"GIF, transparency", 1},
+        {"TIFF, tiff_lzw, mode LA", 1},
+        {"TIFF, tiff_lzw, mode RGBA", 3},
+        {"BMP, header 56, masks ff0000,ff00,ff,ff000000 of 32 bits", 3},
+        {"AVIF, mode RGBA, 33x21", 3},
+    };
+
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const corpus_file *file = corpus_find(&files, cases[i].name);
+        oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
+        oriel_image_info info;
+        oriel_error err;
+
+        ck_assert_uint_ne(file->results[1].crc, file->results[3].crc);
+        options.alpha = ORIEL_ALPHA_QWEN_VL_UTILS;
+        uint8_t *rgb =
+            decode_picture(file->bytes, file->n_bytes, &options, &info, &err);
+        ck_assert_ptr_nonnull(rgb);
+        ck_assert_uint_eq(
+            crc32(0, rgb, (uInt)(3 * (size_t)info.width * (size_t)info.height)),
+            file->results[cases[i].result].crc);
+        free(rgb);
+    }
+}
+END_TEST
+
 /* libtiff warns on standard error unless it is told not to. */
 START_TEST(nothing_is_printed)
 {
@@ -136,6 +169,7 @@ main(void)
     tcase_add_test(tcase, tiff_files);
     tcase_add_test(tcase, avif_files);
     tcase_add_test(tcase, damaged_files);
+    tcase_add_test(tcase, qwen_vl_utils_keeps_white_for_rgba);
     tcase_add_test(tcase, nothing_is_printed);
     suite_add_tcase(suite, tcase);
     result = run_suite(suite);

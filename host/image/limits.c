@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* size.c - the limit on pixels, for every format */
+/* limits.c - too large, or cancelled: what every format says */
 #include "image/format.h"
 
 #include "base/fail.h"
@@ -20,4 +20,11 @@ oriel_image_check_size(const oriel_image_job *job, const char *format,
                           (unsigned long long)height,
                           (long long)job->max_pixels);
     return ORIEL_OK;
+}
+
+oriel_status
+oriel_image_fail_cancelled(const oriel_image_job *job)
+{
+    return oriel_fail(job->err, ORIEL_ERR_CANCELLED,
+                      "image: cancelled while it was decoded");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tap.c - the residual stream as it stands, out in image order */
+/* hidden_state.c - the residual stream as it stands, out in image order */
 #include "cpu/context.h"
 
 #include "base/half.h"
@@ -25,27 +25,32 @@ oriel_cpu_convert_row(void *to, const float *from, int64_t n, int32_t dtype)
 enum { TOKENS_A_TASK = 64, PATCHES = 4 };
 
 static void
-tap_task(void *context, int64_t task, int32_t thread)
+store_task(void *context, int64_t task, int32_t thread)
 {
     const oriel_backend_context *c = context;
     const oriel_plan_info *info = &c->job->plan->info;
-    int64_t n = (int64_t)c->weights->shapes.hidden * PATCHES;
-    size_t row = (size_t)n * oriel_cpu_dtype_bytes(c->tap->dtype);
+    const oriel_result *to = c->result;
+    int64_t n = c->weights->shapes.hidden;
     int64_t first = task * TOKENS_A_TASK;
 
     (void)thread;
     for (int64_t t = first; t < first + TOKENS_A_TASK && t < info->tokens; t++)
-        oriel_cpu_convert_row((char *)c->tap->data +
-                                  (size_t)info->window_index[t] * row,
-                              c->space.residual + t * n, n, c->tap->dtype);
+        for (int64_t i = 0; i < PATCHES; i++) {
+            size_t place = (size_t)info->window_index[t] * PATCHES + (size_t)i;
+
+            oriel_cpu_convert_row((char *)to->data + place * to->row_bytes,
+                                  c->space.residual + (t * PATCHES + i) * n, n,
+                                  to->dtype);
+        }
 }
 
 oriel_status
-oriel_cpu_tap(oriel_backend_context *c, const oriel_tap *tap, oriel_error *err)
+oriel_cpu_hidden_state(oriel_backend_context *c, const oriel_result *result,
+                       oriel_error *err)
 {
     int64_t tokens = c->job->plan->info.tokens;
 
-    c->tap = tap;
-    return oriel_cpu_run(c, tap_task,
+    c->result = result;
+    return oriel_cpu_run(c, store_task,
                          (tokens + TOKENS_A_TASK - 1) / TOKENS_A_TASK, err);
 }
