@@ -200,8 +200,8 @@ plan_one(plan_job *job, const char *name)
     /* Limits that cross for a video, where they do not for an image. */
     if (status == ORIEL_ERR_ARGUMENT)
         return cli_report_error(CLI_USAGE, "%s", err.message);
-    if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_CANCELLED ||
-        status == ORIEL_ERR_INTERNAL)
+    if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_IO ||
+        status == ORIEL_ERR_CANCELLED || status == ORIEL_ERR_INTERNAL)
         return cli_report_failure(&err, name);
     if (status)
         return list_failed(job, name, &err);

@@ -39,7 +39,7 @@ make(const cli_options *options, const char *folder)
     oriel_synth_options how = {
         .seed = (uint64_t)options->seed,
         .replace = options->force,
-        .hooks = &cli_hooks,
+        .hooks = &cli_output_hooks,
         .progress = show_progress,
     };
     uint64_t bytes;

@@ -114,7 +114,8 @@ int
 cli_packed_create(cli_packed *packed, const char *path, bool replace,
                   const cli_inputs *inputs, size_t metadata_bytes)
 {
-    oriel_writer_options options = {.replace = replace};
+    oriel_writer_options options = {.replace = replace,
+                                    .hooks = &cli_output_hooks};
     oriel_error err;
     int failed;
 

@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "cli/signals.h"
+#include "files/retry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,22 @@
    it, and while the one that could does not. */
 enum { LOOK_UP_MS = 100, UNWRITTEN_MS = 2000, SILENT_MS = 30000 };
 
+/* Whose fault it is: these would befall any other file as well. */
+static oriel_status
+status_of(int cause)
+{
+    switch (cause) {
+    case ENOMEM:
+        return ORIEL_ERR_MEMORY;
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+        return ORIEL_ERR_IO;
+    default:
+        return ORIEL_ERR_INPUT;
+    }
+}
+
 static oriel_status
 fail_errno(oriel_error *err, const char *what)
 {
@@ -27,7 +44,7 @@ fail_errno(oriel_error *err, const char *what)
 
     if (cause == EINTR && cli_signal_caught())
         return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
-    return oriel_fail_cause(err, ORIEL_ERR_INPUT, cause, "%s: %s", what,
+    return oriel_fail_cause(err, status_of(cause), cause, "%s: %s", what,
                             strerror(cause));
 }
 
@@ -41,7 +58,7 @@ first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
     struct stat st;
 
     *capacity = FIRST_BYTES;
-    if (fstat(fd, &st) != 0)
+    if (oriel_fstat(fd, &st) != 0)
         return fail_errno(err, "cannot be read");
     if (S_ISDIR(st.st_mode))
         return oriel_fail_cause(err, ORIEL_ERR_INPUT, EISDIR,
@@ -198,7 +215,9 @@ cli_read_file(const char *name, size_t limit, cli_head_check *wanted,
     if (status)
         return status;
     if (name) /* without O_NONBLOCK, a pipe nobody writes to holds us here */
-        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        do
+            fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        while (fd < 0 && errno == EINTR && !cli_signal_caught());
     if (fd < 0)
         return fail_errno(err, "cannot be opened");
     status = read_all(fd, limit, wanted, text, bytes, err);

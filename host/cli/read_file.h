@@ -21,6 +21,7 @@ typedef bool cli_head_check(const char *head, size_t n_bytes);
  * are pipes that stay silent, after 2 s if no process writes to them, else after
  * 30 s.  Without it a pipe is waited for until a signal comes.
  * ORIEL_ERR_INPUT (no such file, a folder, too large, unreadable, as above),
+ * _IO (the machine's fault: no more files can be opened, or a disk fails),
  * _MEMORY, _CANCELLED (a signal)
  */
 oriel_status cli_read_file(const char *name, size_t limit,

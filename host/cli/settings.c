@@ -22,6 +22,21 @@ cancel(void *user)
     return cli_signal_caught();
 }
 
+/* A warning that an output is written, but perhaps not durable. */
+static void
+warn(void *user, int32_t level, const char *line)
+{
+    (void)user;
+    if (level == ORIEL_LOG_WARNING)
+        cli_report_warning(line);
+}
+
+const oriel_hooks cli_output_hooks = {
+    .struct_size = sizeof(oriel_hooks),
+    .log = warn,
+    .cancel = cancel,
+};
+
 const oriel_hooks cli_hooks = {
     .struct_size = sizeof(oriel_hooks),
     .cancel = cancel,

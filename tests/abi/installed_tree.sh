@@ -61,6 +61,7 @@ find "$prefix" -name LICENSE | grep -q . || die "LICENSE is not installed"
 # No text file of the tree may speak of where it was built or installed.
 grep -rIl -e "$work/first" -e "$build" -e "$source" "$prefix" >"$work/found"
 [ -s "$work/found" ] && die "paths of the build in: $(cat "$work/found")"
+quietly sh "$(dirname "$0")/run_path.sh" "$prefix"
 for object in "$prefix/bin/oriel" "$lib"/*.so; do
     # shellcheck disable=SC2016
     readelf -d "$object" | grep -E 'R(UN)?PATH' | grep -v '\[\$ORIGIN' &&
