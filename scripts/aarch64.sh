@@ -3,16 +3,14 @@
 # aarch64.sh - sourced by .ci/run: a cross compiler, and Debian's arm64 libraries
 # in a folder of the build, so that the machine needs no foreign architecture
 
-AARCH64_PACKAGES="g++-aarch64-linux-gnu"
-# Counterparts of ORIEL_BUILD_PACKAGES that are linked.
-AARCH64_LIBRARIES="libdnnl-dev libjansson-dev zlib1g-dev libjpeg62-turbo-dev \
-libwebp-dev libxxhash-dev ocl-icd-opencl-dev"
-
-# aarch64_root FOLDER: unpack the libraries and what they depend on.
+# aarch64_root FOLDER: unpack the libraries of ORIEL_BUILD_PACKAGES and what they
+# depend on.
 aarch64_root() {
     local root=$1 state=$1.apt package
-    # shellcheck disable=SC2086
-    set -- $AARCH64_LIBRARIES
+    set --
+    for package in $ORIEL_BUILD_PACKAGES; do
+        case $package in *-dev) set -- "$@" "$package" ;; esac
+    done
     if [ "$(cat "$state/installed.txt" 2>/dev/null)" = "$*" ]; then
         return
     fi
