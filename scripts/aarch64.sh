@@ -28,5 +28,10 @@ aarch64_root() {
     for package in "$state"/cache/archives/*.deb; do
         dpkg-deb -x "$package" "$root" || return
     done
+    # Absolute links would lead out of the folder.
+    local link
+    while read -r link; do
+        ln -sfn "$root$(readlink "$link")" "$link" || return
+    done < <(find "$root" -type l -lname '/*')
     echo "$*" >"$state/installed.txt"
 }
