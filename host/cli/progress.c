@@ -19,7 +19,6 @@
 static struct {
     const char *what;
     uint64_t total, done;
-    double items, steps, step; /* at work together; step of steps is done */
     double began, shown;
     bool active, on_terminal, drawn;
 } state;
@@ -50,19 +49,10 @@ cli_progress_seconds(void)
     return now() - state.began;
 }
 
-/* Done, and what of the items at work may be counted as done. */
-static double
-reached(void)
-{
-    double part = state.steps > 0 ? state.step / state.steps : 0;
-
-    return (double)state.done + state.items * (part < 1 ? part : 1);
-}
-
 static void
 describe(char *line, size_t bytes, double seconds)
 {
-    double done = reached();
+    double done = (double)state.done;
     int n =
         snprintf(line, bytes, "%" PRIu64 " of %" PRIu64 " %s, %s", state.done,
                  state.total, state.what, cli_text_seconds(seconds).text);
@@ -79,7 +69,7 @@ draw_bar(const char *line)
     enum { WIDTH = 24 };
     char bar[WIDTH + 1];
     double total = state.total ? (double)state.total : 1;
-    size_t full = (size_t)(reached() / total * WIDTH);
+    size_t full = (size_t)((double)state.done / total * WIDTH);
 
     full = full < WIDTH ? full : WIDTH;
     memset(bar, '.', WIDTH);
@@ -119,22 +109,12 @@ void
 cli_progress_update(int64_t done)
 {
     state.done = (uint64_t)done;
-    state.items = 0;
     show();
 }
 
 void
-cli_progress_expect(int64_t items, int64_t steps)
+cli_progress_tick(void)
 {
-    state.items = (double)items;
-    state.steps = (double)steps;
-    state.step = 0;
-}
-
-void
-cli_progress_step(void)
-{
-    state.step++;
     show();
 }
 

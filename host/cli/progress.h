@@ -16,13 +16,8 @@ void cli_progress_begin(const char *what, uint64_t total);
 /* So many are done. */
 void cli_progress_update(int64_t done);
 
-/*
- * The next 'items' are now worked on together, in about 'steps' steps: the bar
- * moves with them.  Each step calls cli_progress_step; so may anything else
- * that only lets time pass.
- */
-void cli_progress_expect(int64_t items, int64_t steps);
-void cli_progress_step(void);
+/* Time has passed: show it. */
+void cli_progress_tick(void);
 
 /* Take the line off the terminal, so that something else can be printed. */
 void cli_progress_clear(void);

@@ -15,7 +15,7 @@ static int32_t
 cancel(void *user)
 {
     (void)user;
-    cli_progress_step();
+    cli_progress_tick();
     return cli_signal_caught();
 }
 

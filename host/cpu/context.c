@@ -28,6 +28,10 @@ oriel_cpu_multiply(oriel_backend_context *c, oriel_product product,
                    int32_t panel, int32_t thread, const void *src, float *dst,
                    int32_t rows)
 {
+    /* What a cancelled run leaves is not read; the rest of a task is short. */
+    if (atomic_load_explicit(oriel_team_stop_flag(c->team),
+                             memory_order_relaxed))
+        return;
     if (!oriel_gemm_run(c->products[product], thread, src,
                         oriel_cpu_matrix(c->weights, product, c->block, panel),
                         dst, rows, c->threads[thread].scratch))
@@ -38,7 +42,9 @@ oriel_status
 oriel_cpu_run(oriel_backend_context *c, oriel_team_task *task, int64_t n_tasks,
               oriel_error *err)
 {
-    oriel_team_run(c->team, task, c, n_tasks);
+    if (!oriel_team_run_unless_cancelled(c->team, task, c, n_tasks, &c->hooks))
+        return oriel_fail(err, ORIEL_ERR_CANCELLED,
+                          "cancelled by the caller's hook");
     return oriel_cpu_products_status(c, err);
 }
 

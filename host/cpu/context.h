@@ -79,7 +79,7 @@ void oriel_cpu_multiply(oriel_backend_context *context, oriel_product product,
                         int32_t panel, int32_t thread, const void *src,
                         float *dst, int32_t rows);
 
-/* Run tasks; ORIEL_ERR_FAULT when a product failed. */
+/* Run tasks, asking the cancel hook.  ORIEL_ERR_CANCELLED, and as below. */
 oriel_status oriel_cpu_run(oriel_backend_context *context,
                            oriel_team_task *task, int64_t n_tasks,
                            oriel_error *err);

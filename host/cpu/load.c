@@ -2,10 +2,9 @@
 /*
  * load.c - tensors out of a checkpoint into packed panels, on all cores
  *
- * Blocks come one after another, so that a caller's cancel is seen between
- * them; within one, each panel is a task: read its rows into the thread's
- * staging memory, pad, pack.  Beside the packed weights only that staging, one
- * panel a thread, ever exists.
+ * Blocks come one after another; within one, each panel is a task: read its rows
+ * into the thread's staging memory, pad, pack.  Beside the packed weights only
+ * that staging, one panel a thread, ever exists.
  */
 #include "cpu/weights.h"
 
@@ -303,10 +302,11 @@ load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
         const struct oriel_cpu_stage *stage = &w->stages[l->block >= 0];
         oriel_status status;
 
-        if (oriel_cancelled(config->call))
+        if (oriel_cancelled(config->call) ||
+            !oriel_team_run_unless_cancelled(team, load_task, l,
+                                             1 + stage->panels, config->call))
             return oriel_fail(err, ORIEL_ERR_CANCELLED,
                               "cancelled by the caller's hook");
-        oriel_team_run(team, load_task, l, 1 + stage->panels);
         status = take_failure(l, err);
         if (status)
             return status;
