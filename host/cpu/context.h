@@ -12,6 +12,7 @@
 #define ORIEL_CPU_CONTEXT_H
 
 #include "base/team.h"
+#include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/weights.h"
 #include "cpu/workspace.h"
@@ -45,7 +46,7 @@ struct oriel_backend_context {
     int64_t n_tiles;
     int32_t block;        /* the step's */
     const oriel_tap *tap; /* the step's */
-    atomic_bool failed;   /* a product failed inside a task */
+    atomic_int failed;    /* a product's ORIEL_ERR_* inside a task, or 0 */
 };
 
 /* Rows of one task; the last tile may reach into the padding. */
@@ -84,7 +85,7 @@ oriel_status oriel_cpu_run(oriel_backend_context *context,
                            oriel_team_task *task, int64_t n_tasks,
                            oriel_error *err);
 
-/* ORIEL_ERR_FAULT when a product failed. */
+/* ORIEL_ERR_MEMORY, _FAULT when a product failed. */
 oriel_status oriel_cpu_products_status(const oriel_backend_context *context,
                                        oriel_error *err);
 

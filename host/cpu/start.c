@@ -41,7 +41,7 @@ oriel_cpu_start(oriel_backend_context *c, const oriel_backend_job *job,
     c->tile_rows = oriel_cpu_tile_rows(c, c->rows);
     c->n_tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;
     c->block = 0;
-    atomic_store_explicit(&c->failed, false, memory_order_relaxed);
+    atomic_store_explicit(&c->failed, 0, memory_order_relaxed);
     make_rope_table(&c->space, &c->weights->network);
     return ORIEL_OK;
 }
