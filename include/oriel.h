@@ -331,7 +331,7 @@ typedef struct oriel_device_info {
     int32_t threads;              /* CPU: cores we may run on */
     int32_t reserved;
     uint64_t memory_bytes; /* of the device, all of it */
-    char description[128]; /* "cpu avx512, oneDNN 2.6.3 (avx2)" */
+    char description[128]; /* "cpu avx2, oneDNN 2.6.3 (avx2)" */
     char reason[256];      /* AUTO: why this device and no other */
 } oriel_device_info;
 #define ORIEL_DEVICE_INFO_INIT \

@@ -40,9 +40,10 @@ struct oriel_backend_context {
     char description[128];
 
     const oriel_backend_job *job;
-    oriel_cpu_workspace space; /* the job's workspace, laid out */
-    int64_t rows;              /* patches, padded to ORIEL_ROW_STEP */
-    int32_t tile_rows;         /* height of a task's tile of patches */
+    oriel_cpu_workspace space;  /* the job's workspace, laid out */
+    const float *cosine, *sine; /* [positions][head_dim / 4] */
+    int64_t rows;               /* patches, padded to ORIEL_ROW_STEP */
+    int32_t tile_rows;          /* height of a task's tile of patches */
     int64_t n_tiles;
     int32_t block;        /* the step's */
     const oriel_tap *tap; /* the step's */

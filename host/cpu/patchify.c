@@ -184,8 +184,7 @@ finish_rows(const oriel_backend_context *c, const int32_t *place,
 /* Cut token row 'row' of the band into its places in window order. */
 static void
 cut_token_row(const oriel_backend_context *c, const band *b,
-              const float table[3][256], const uint8_t *const bands[SLICE_MOST],
-              int32_t row)
+              const uint8_t *const bands[SLICE_MOST], int32_t row)
 {
     const oriel_plan *plan = c->job->plan;
     const oriel_network *net = &plan->network;
@@ -198,6 +197,8 @@ cut_token_row(const oriel_backend_context *c, const band *b,
     const int32_t *place = plan->info.window_inverse + token;
     size_t pitch = (size_t)b->width * 3;
     size_t columns = (size_t)c->weights->shapes.product[ORIEL_PRODUCT_PATCH].k;
+    const float(*table)[256] =
+        (const float(*)[256])c->weights->tables.levels[plan->resample];
     const uint8_t *frames[SLICE_MOST];
 
     for (int32_t f = 0; f < net->temporal_patch_size; f++)
@@ -225,7 +226,6 @@ band_task(void *context, int64_t task, int32_t thread)
     int32_t token_rows = (int32_t)(plan->info.grid_thw[3 * item + 1] /
                                    plan->network.spatial_merge_size);
     const uint8_t *frames[SLICE_MOST];
-    float table[3][256];
     band b = {
         .item = item,
         .slice = within / bands,
@@ -237,10 +237,9 @@ band_task(void *context, int64_t task, int32_t thread)
 
     if (b.first_row + b.rows > token_rows)
         b.rows = token_rows - b.first_row;
-    oriel_normalise_table(&plan->network, plan->resample, table);
     resample_slice(c, &b, frames);
     for (int32_t row = 0; row < b.rows; row++)
-        cut_token_row(c, &b, (const float(*)[256])table, frames, row);
+        cut_token_row(c, &b, frames, row);
 }
 
 static oriel_status

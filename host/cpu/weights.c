@@ -79,7 +79,7 @@ oriel_cpu_norm(const oriel_backend_weights *weights, oriel_tensor tensor,
 uint64_t
 oriel_cpu_weight_bytes(const oriel_backend_weights *w)
 {
-    return w->packed_bytes + w->n_biases * sizeof(float) +
+    return w->packed_bytes + w->tables.bytes + w->n_biases * sizeof(float) +
            (2 * (uint64_t)w->network.depth + 1) * (uint64_t)w->shapes.hidden *
                sizeof(float);
 }
@@ -169,6 +169,8 @@ oriel_cpu_load_weights(oriel_backend_weights **out,
     oriel_shapes_init(&w->shapes, network);
     status = copy_network(w, network, err);
     if (!status)
+        status = oriel_cpu_tables_make(&w->tables, network, &w->hooks, err);
+    if (!status)
         status = oriel_onednn_load(err);
     if (!status)
         status = oriel_onednn_engine_create(&w->engine, err);
@@ -197,6 +199,7 @@ oriel_cpu_free_weights(oriel_backend_weights *w)
     oriel_free(&hooks, w->matrices);
     oriel_free(&hooks, w->biases);
     oriel_free(&hooks, w->norms);
+    oriel_cpu_tables_free(&w->tables, &hooks);
     oriel_free(&hooks, w->packed);
     oriel_free(&hooks, w->full_attention_blocks);
     oriel_free(&hooks, w);

@@ -9,6 +9,7 @@
 #define ORIEL_CPU_WEIGHTS_H
 
 #include "cpu/onednn.h"
+#include "cpu/tables.h"
 #include "encode/backend.h"
 
 struct oriel_backend_weights {
@@ -36,6 +37,7 @@ struct oriel_backend_weights {
     size_t packed_bytes;
     float *biases; /* all of them, in the order of the matrices */
     size_t n_biases;
+    oriel_cpu_tables tables;
     float *norms; /* merger's, then norm1 and norm2 of each block */
 };
 

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/processor.h"
+#include "cpu/tables.h"
 
 /* Offsets grow from it; once a sum overflows it stays overflowed. */
 typedef struct cursor {
@@ -144,11 +145,13 @@ oriel_cpu_lay_out(oriel_cpu_workspace *space, char *base,
         lay_out_pixels(&space->pixels, &pixels, base, plan, threads);
     c.at = larger(c.at, pixels.at);
 
-    space->quarter = net->head_dim / 4;
     space->positions = longest_side(plan);
-    table = (size_t)space->positions * (size_t)space->quarter;
-    space->cosine = place(base, take(&c, table, sizeof(float)));
-    space->sine = place(base, take(&c, table, sizeof(float)));
+    space->cosine = space->sine = NULL;
+    if (space->positions > ORIEL_CPU_ROPE_POSITIONS) {
+        table = (size_t)space->positions * (size_t)(net->head_dim / 4);
+        space->cosine = place(base, take(&c, table, sizeof(float)));
+        space->sine = place(base, take(&c, table, sizeof(float)));
+    }
     lay_out_union(space, &c, base, &shapes, rows, oriel_storage_bytes(storage));
     space->bytes = c.at;
     if (c.overflowed || pixels.overflowed)
