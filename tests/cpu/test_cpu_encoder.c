@@ -74,10 +74,9 @@ END_TEST
 /* Sides longer than the angles that lie beside the weights. */
 START_TEST(follows_the_oracle_along_the_longest_sides)
 {
-    static const int64_t longest[3][3] = {
-        {1, 4, 4}, {1, 2, 2052}, {1, 2048, 2}};
+    static const int64_t longest[2][3] = {{1, 4, 4}, {1, 2, 2052}};
 
-    check_against_oracle(&fixture_tiny, &bounds[_i], longest, 3);
+    check_against_oracle(&fixture_tiny, &bounds[_i], longest, 2);
 }
 END_TEST
 
