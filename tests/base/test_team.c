@@ -229,6 +229,7 @@ main(void)
     Suite *suite = suite_create("team");
     TCase *tcase = tcase_create("team");
 
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, runs_every_task_once, 0, COUNT(sizes));
     tcase_add_loop_test(tcase, cancel_ends_a_run, 0, COUNT(sizes));
     tcase_add_test(tcase, cancel_is_asked_during_a_task);
