@@ -46,7 +46,15 @@ oriel_status
 oriel_cpu_run(oriel_backend_context *c, oriel_team_task *task, int64_t n_tasks,
               oriel_error *err)
 {
-    if (!oriel_team_run_unless_cancelled(c->team, task, c, n_tasks, &c->hooks))
+    return oriel_cpu_run_on(c, task, c, n_tasks, err);
+}
+
+oriel_status
+oriel_cpu_run_on(oriel_backend_context *c, oriel_team_task *task,
+                 void *argument, int64_t n_tasks, oriel_error *err)
+{
+    if (!oriel_team_run_unless_cancelled(c->team, task, argument, n_tasks,
+                                         &c->hooks))
         return oriel_fail(err, ORIEL_ERR_CANCELLED,
                           "cancelled by the caller's hook");
     return oriel_cpu_products_status(c, err);
@@ -126,16 +134,19 @@ static oriel_status
 create_products(oriel_backend_context *c, oriel_error *err)
 {
     compilation all = {.context = c};
+    oriel_status status;
 
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
-        oriel_status status = oriel_gemm_create(
-            &c->products[p], c->weights->engine, c->weights->packings[p],
-            c->n_threads, &c->hooks, err);
+        status = oriel_gemm_create(&c->products[p], c->weights->engine,
+                                   c->weights->packings[p], c->n_threads,
+                                   &c->hooks, err);
 
         if (status)
             return status;
     }
-    oriel_team_run(c->team, compile_task, &all, ORIEL_N_PRODUCTS);
+    status = oriel_cpu_run_on(c, compile_task, &all, ORIEL_N_PRODUCTS, err);
+    if (status)
+        return status;
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
         if (all.status[p]) {
             if (err)

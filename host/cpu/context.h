@@ -86,6 +86,11 @@ oriel_status oriel_cpu_run(oriel_backend_context *context,
                            oriel_team_task *task, int64_t n_tasks,
                            oriel_error *err);
 
+/* The same with another argument than the context. */
+oriel_status oriel_cpu_run_on(oriel_backend_context *context,
+                              oriel_team_task *task, void *argument,
+                              int64_t n_tasks, oriel_error *err);
+
 /* ORIEL_ERR_MEMORY, _FAULT when a product failed. */
 oriel_status oriel_cpu_products_status(const oriel_backend_context *context,
                                        oriel_error *err);
