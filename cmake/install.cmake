@@ -24,10 +24,15 @@ if(TARGET oriel_cuda)
 endif()
 
 if(TARGET oriel_tool)
+    # One run path for the build's tree and the installed one.  Two would differ
+    # in length: CMake pads the first with ":", an empty entry, which stands for
+    # the working folder.
     file(RELATIVE_PATH ORIEL_LIB_FROM_BIN
         ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+    set(ORIEL_RUN_PATH "$ORIGIN/../lib" "$ORIGIN/${ORIEL_LIB_FROM_BIN}")
+    list(REMOVE_DUPLICATES ORIEL_RUN_PATH)
     set_target_properties(oriel_tool PROPERTIES
-        INSTALL_RPATH "$ORIGIN/${ORIEL_LIB_FROM_BIN}")
+        INSTALL_RPATH "${ORIEL_RUN_PATH}" BUILD_WITH_INSTALL_RPATH ON)
     install(TARGETS oriel_tool
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 endif()

@@ -40,33 +40,6 @@ may_be_picture(const char *head, size_t n_bytes)
     return false;
 }
 
-void
-cli_item_unnumber(oriel_error *err)
-{
-    static const char word[] = "item ";
-    const char *rest = err->message + sizeof(word) - 1;
-
-    if (err->item < 0 || strncmp(err->message, word, sizeof(word) - 1) != 0)
-        return;
-    rest += strspn(rest, "0123456789");
-    rest += strspn(rest, ":, ");
-    memmove(err->message, rest, strlen(rest) + 1);
-}
-
-oriel_status
-cli_item_plan(oriel_plan **plan, oriel_plan_info *info, const oriel_item *item,
-              const cli_settings *settings, oriel_error *err)
-{
-    oriel_status status =
-        oriel_plan_create(plan, settings->model, item, 1, &settings->plan, err);
-
-    if (!status)
-        status = oriel_plan_get_info(*plan, info, err);
-    if (status)
-        cli_item_unnumber(err);
-    return status;
-}
-
 static void
 let_go(cli_photo *photo)
 {
@@ -79,8 +52,7 @@ void
 cli_photo_measure(cli_photo *photo, const cli_settings *settings)
 {
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
-    oriel_plan_info sizes = ORIEL_PLAN_INFO_INIT;
-    oriel_plan *plan = NULL;
+    int64_t grid[3] = {0};
     oriel_status status =
         cli_read_file(photo->name, file_bytes_max(settings), may_be_picture,
                       &photo->bytes, &photo->n_bytes, &photo->err);
@@ -92,10 +64,9 @@ cli_photo_measure(cli_photo *photo, const cli_settings *settings)
     photo->item.height = info.height;
     photo->rgb_bytes = (size_t)info.width * (size_t)info.height * 3;
     if (!status)
-        status =
-            cli_item_plan(&plan, &sizes, &photo->item, settings, &photo->err);
-    photo->patches = sizes.patches;
-    oriel_plan_destroy(plan);
+        status = oriel_item_measure(settings->model, &photo->item,
+                                    &settings->plan, grid, NULL, &photo->err);
+    photo->patches = grid[0] * grid[1] * grid[2];
     if (status)
         let_go(photo);
 }

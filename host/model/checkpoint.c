@@ -104,11 +104,18 @@ read_config(oriel_checkpoint *checkpoint, const char *path, oriel_error *err)
     return status;
 }
 
+/* A file that may hold a section of the preprocessing, and what reads it. */
+typedef struct preprocessor_source {
+    const char *name;
+    bool nested;
+    __typeof__(oriel_preprocessor_parse) *parse;
+} preprocessor_source;
+
 static oriel_status
-read_preprocessor(oriel_checkpoint *checkpoint, const char *folder,
-                  const char *name, bool nested, bool *found, oriel_error *err)
+read_source(oriel_checkpoint *checkpoint, const char *folder,
+            const preprocessor_source *source, bool *found, oriel_error *err)
 {
-    char *path = oriel_path_join(&checkpoint->hooks, folder, name);
+    char *path = oriel_path_join(&checkpoint->hooks, folder, source->name);
     char *text = NULL;
     size_t bytes = 0;
     oriel_status status;
@@ -118,10 +125,24 @@ read_preprocessor(oriel_checkpoint *checkpoint, const char *folder,
         return oriel_fail_memory(err, strlen(folder), "a path");
     status = load_text(path, true, &checkpoint->hooks, &text, &bytes, err);
     if (!status && text)
-        status = oriel_preprocessor_parse(&checkpoint->network, text, bytes,
-                                          path, nested, found, err);
+        status = source->parse(&checkpoint->network, text, bytes, path,
+                               source->nested, found, err);
     oriel_free(&checkpoint->hooks, text);
     oriel_free(&checkpoint->hooks, path);
+    return status;
+}
+
+/* The first of some sources that is there. */
+static oriel_status
+read_first(oriel_checkpoint *checkpoint, const char *folder,
+           const preprocessor_source *sources, size_t n, bool *found,
+           oriel_error *err)
+{
+    oriel_status status = ORIEL_OK;
+
+    *found = false;
+    for (size_t i = 0; i < n && !status && !*found; i++)
+        status = read_source(checkpoint, folder, &sources[i], found, err);
     return status;
 }
 
@@ -129,13 +150,22 @@ static oriel_status
 read_preprocessors(oriel_checkpoint *checkpoint, const char *folder,
                    oriel_error *err)
 {
-    bool found;
-    oriel_status status = read_preprocessor(
-        checkpoint, folder, "processor_config.json", true, &found, err);
+    static const preprocessor_source images[] = {
+        {"processor_config.json", true, oriel_preprocessor_parse},
+        {"preprocessor_config.json", false, oriel_preprocessor_parse}};
+    static const preprocessor_source videos[] = {
+        {"processor_config.json", true, oriel_video_preprocessor_parse},
+        {"video_preprocessor_config.json", false,
+         oriel_video_preprocessor_parse},
+        {"preprocessor_config.json", false, oriel_video_preprocessor_parse}};
+    bool found, of_videos;
+    oriel_status status =
+        read_first(checkpoint, folder, images, sizeof(images) / sizeof(*images),
+                   &found, err);
 
-    if (!status && !found)
-        status = read_preprocessor(
-            checkpoint, folder, "preprocessor_config.json", false, &found, err);
+    if (!status)
+        status = read_first(checkpoint, folder, videos,
+                            sizeof(videos) / sizeof(*videos), &of_videos, err);
     if (!status && !found)
         oriel_log(&checkpoint->hooks, ORIEL_LOG_INFO,
                   "no preprocessor_config.json: limits, mean and std of the "

@@ -122,6 +122,7 @@ oriel_model_get_info(const oriel_model *model, oriel_model_info *info,
                           model ? "info" : "model");
     const oriel_network *net = &model->network;
 
+    full.tower = net->tower;
     full.has_weights = oriel_model_has_weights(model);
     full.depth = net->depth;
     full.hidden_size = net->hidden_size;
@@ -138,6 +139,8 @@ oriel_model_get_info(const oriel_model *model, oriel_model_info *info,
     full.full_attention_blocks = net->full_attention_blocks;
     full.min_pixels = net->min_pixels;
     full.max_pixels = net->max_pixels;
+    full.video_min_pixels = net->video_min_pixels;
+    full.video_max_pixels = net->video_max_pixels;
     for (int c = 0; c < 3; c++) {
         full.image_mean[c] = (float)net->image_mean[c];
         full.image_std[c] = (float)net->image_std[c];
@@ -178,7 +181,7 @@ oriel_model_digest(const oriel_model *model, char digest[33], oriel_error *err)
 const oriel_network *
 oriel_model_network(const oriel_model *model)
 {
-    return model ? &model->network : &oriel_model_preset("7b")->network;
+    return &model->network;
 }
 
 int32_t

@@ -21,6 +21,9 @@ oriel_preprocessor_published(oriel_network *network)
 {
     network->min_pixels = 3136;     /* 56 x 56 */
     network->max_pixels = 12845056; /* 16384 tokens of 28 x 28 */
+    network->video_min_pixels = network->min_pixels;
+    network->video_max_pixels = network->max_pixels;
+    network->video_tokens = 0;
     memcpy(network->image_mean, clip_mean, sizeof(clip_mean));
     memcpy(network->image_std, clip_std, sizeof(clip_std));
     network->rescale_factor = 1.0 / 255.0;
@@ -94,13 +97,12 @@ read_resample(oriel_fields *fields)
         refuse(fields, "resample", why);
 }
 
-/* min_pixels and max_pixels each override their half of 'size'. */
+/* min_pixels and max_pixels each override their half of 'size'; without it,
+   *low and *high hold the class defaults. */
 static void
-read_limits(oriel_network *net, oriel_fields *fields)
+read_limits(oriel_fields *fields, int64_t *low, int64_t *high)
 {
     oriel_fields size = *fields;
-    int64_t low = 0;
-    int64_t high = 0;
     char path[64];
 
     size.object = oriel_field_object(fields, "size");
@@ -108,27 +110,23 @@ read_limits(oriel_network *net, oriel_fields *fields)
     size.path = path;
     size.status = fields->status;
     if (size.object) {
-        oriel_field_i64(&size, "shortest_edge", 1, MAX_PIXELS, &low);
-        oriel_field_i64(&size, "longest_edge", 1, MAX_PIXELS, &high);
-    } else {
-        low = 3136;
-        high = 1003520; /* 1280 tokens of 28 x 28 */
+        *low = *high = 0;
+        oriel_field_i64(&size, "shortest_edge", 1, MAX_PIXELS, low);
+        oriel_field_i64(&size, "longest_edge", 1, MAX_PIXELS, high);
     }
     fields->status = size.status;
-    oriel_field_i64(fields, "min_pixels", 1, MAX_PIXELS, &low);
-    oriel_field_i64(fields, "max_pixels", 1, MAX_PIXELS, &high);
-    if (low == 0 || high == 0)
+    oriel_field_i64(fields, "min_pixels", 1, MAX_PIXELS, low);
+    oriel_field_i64(fields, "max_pixels", 1, MAX_PIXELS, high);
+    if (*low == 0 || *high == 0)
         oriel_field_fail(fields, "size", NULL,
-                         low == 0 ? "shortest_edge, a number of pixels"
-                                  : "longest_edge, a number of pixels");
-    if (!fields->status && low > high)
+                         *low == 0 ? "shortest_edge, a number of pixels"
+                                   : "longest_edge, a number of pixels");
+    if (!fields->status && *low > *high)
         fields->status = oriel_fail(
             fields->err, ORIEL_ERR_MODEL,
             "%s: %smin_pixels: expected at most max_pixels, %lld, found %lld",
-            ORIEL_QUOTE(fields->file), fields->path, (long long)high,
-            (long long)low);
-    net->min_pixels = low;
-    net->max_pixels = high;
+            ORIEL_QUOTE(fields->file), fields->path, (long long)*high,
+            (long long)*low);
 }
 
 /* One number for all channels, or three. */
@@ -224,9 +222,52 @@ oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
         oriel_preprocessor_published(network);
         read_flags(network, &fields);
         read_resample(&fields);
-        read_limits(network, &fields);
+        network->min_pixels = 3136;
+        network->max_pixels = 1003520; /* 1280 tokens of 28 x 28 */
+        read_limits(&fields, &network->min_pixels, &network->max_pixels);
         read_normalisation(network, &fields);
         check_geometry(network, &fields);
+    }
+    json_decref(root);
+    return fields.status;
+}
+
+/* With cap_pixels_per_frame all frames share max_video_tokens. */
+static void
+read_video_tokens(oriel_fields *fields, int32_t *out)
+{
+    int32_t capped = 0;
+    int32_t tokens = 128000;
+
+    oriel_field_bool(fields, "cap_pixels_per_frame", &capped);
+    oriel_field_i32(fields, "max_video_tokens", 1, 1 << 24, &tokens);
+    *out = capped ? tokens : 0;
+}
+
+oriel_status
+oriel_video_preprocessor_parse(oriel_network *network, const char *text,
+                               size_t bytes, const char *file, bool nested,
+                               bool *found, oriel_error *err)
+{
+    oriel_fields fields = {NULL, file, "", ORIEL_OK, err};
+    json_t *root;
+
+    *found = false;
+    fields.status = oriel_json_parse(&root, text, bytes, file, err);
+    if (fields.status)
+        return fields.status;
+    fields.object = root;
+    if (nested) {
+        fields.object = oriel_field_object(&fields, "video_processor");
+        fields.path = "video_processor.";
+    }
+    if (fields.object && !fields.status) {
+        *found = true;
+        network->video_min_pixels = 100352; /* 128 tokens of 28 x 28 */
+        network->video_max_pixels = 602112; /* 768 */
+        read_limits(&fields, &network->video_min_pixels,
+                    &network->video_max_pixels);
+        read_video_tokens(&fields, &network->video_tokens);
     }
     json_decref(root);
     return fields.status;

@@ -24,7 +24,8 @@ enum {
 
 #define PRESET(intermediate, out) \
     { \
-        .network = {.depth = DEPTH, \
+        .network = {.tower = ORIEL_TOWER_QWEN2_5_VL, \
+                    .depth = DEPTH, \
                     .hidden_size = HIDDEN, \
                     .intermediate_size = (intermediate), \
                     .num_heads = 16, \
@@ -40,6 +41,8 @@ enum {
                     .rope_theta = 10000.0, \
                     .min_pixels = 3136, \
                     .max_pixels = 12845056, \
+                    .video_min_pixels = 3136, \
+                    .video_max_pixels = 12845056, \
                     .image_mean = {0.48145466, 0.4578275, 0.40821073}, \
                     .image_std = {0.26862954, 0.26130258, 0.27577711}, \
                     .rescale_factor = 1.0 / 255.0, \
@@ -53,7 +56,8 @@ enum {
 static const struct oriel_model presets[] = {
     PRESET(3420, 2048), PRESET(3420, 3584), PRESET(3456, 5120),
     PRESET(3456, 8192)};
-static const char *const names[] = {"3b", "7b", "32b", "72b"};
+static const char *const names[] = {"qwen2.5-vl-3b", "qwen2.5-vl-7b",
+                                    "qwen2.5-vl-32b", "qwen2.5-vl-72b"};
 
 const oriel_model *
 oriel_model_preset(const char *name)

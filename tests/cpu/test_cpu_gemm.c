@@ -75,9 +75,8 @@ init_task(void *context, int64_t task, int32_t thread)
     bench *b = context;
 
     (void)task, (void)thread;
-    b->status =
-        oriel_onednn_packing_create(&b->packing, b->engine, &b->shape,
-                                    b->storage, ORIEL_ROW_TILE, &b->err);
+    b->status = oriel_onednn_packing_create(
+        &b->packing, b->engine, &b->shape, b->storage, ORIEL_ROW_TILE, &b->err);
 }
 
 static void
@@ -138,9 +137,9 @@ make_bench(bench *b, oriel_gemm_shape shape, oriel_storage storage)
     for (int32_t i = 0; i < shape.n; i++)
         b->bias[i] = (float)random_unit(&stream);
     on_team(b, init_task);
-    ck_assert_int_eq(oriel_gemm_create(&b->gemm, b->engine, b->packing, 1,
-                                       NULL, &b->err),
-                     ORIEL_OK);
+    ck_assert_int_eq(
+        oriel_gemm_create(&b->gemm, b->engine, b->packing, 1, NULL, &b->err),
+        ORIEL_OK);
     on_team(b, pack_task);
     b->scratch = aligned(oriel_gemm_scratch_bytes(b->gemm));
 }
@@ -239,8 +238,26 @@ START_TEST(products_follow_the_oracle)
 }
 END_TEST
 
-/* 128 rows at once are the yardstick; then every height, from every multiple
-   of the step, among neighbours that are NaN, infinite or huge. */
+/* One tile: rows 'first' and on of 'all', 'kept' of them, then 'others'. */
+static void
+multiply_tile(bench *b, const float *others, const char *all, int32_t first,
+              int32_t rows, int32_t kept, char *tile, float *got)
+{
+    size_t k = (size_t)b->shape.k, unit = oriel_storage_bytes(b->storage);
+
+    store_operand(tile, others, (size_t)rows * k, b->storage);
+    memcpy(tile, all + (size_t)first * k * unit, (size_t)kept * k * unit);
+    memset(got, 0, ORIEL_ROW_TILE * (size_t)b->shape.n * 4);
+    multiply(b, tile, got, rows);
+}
+
+/*
+ * 128 rows at once are the yardstick; then every height, from every multiple of
+ * the step.  oneDNN may cut a product of few rows otherwise (16 rows with AMX, in
+ * 2.6): heights.c measures that with ordinary rows and does without such a
+ * height.  So one that keeps the bits among ordinary rows must keep them among
+ * neighbours that are NaN, infinite or huge, and the full one always must.
+ */
 static void
 check_heights(bench *b)
 {
@@ -263,17 +280,20 @@ check_heights(bench *b)
         int32_t first =
             (int32_t)random_between(&stream, 0, ORIEL_ROW_TILE - rows);
         int32_t kept = rows - (int32_t)random_between(&stream, 0, 12);
+        const float *expected = want + (size_t)first * n;
+        size_t bytes = (size_t)kept * n * 4;
 
         for (size_t i = 0; i < (size_t)rows * k; i++)
+            x[i] = (float)random_unit(&stream);
+        multiply_tile(b, x, all, first, rows, kept, some, got);
+        if (memcmp(got, expected, bytes) != 0 && rows < ORIEL_ROW_TILE)
+            continue;
+        for (size_t i = 0; i < (size_t)rows * k; i++)
             x[i] = strange[random_u64(&stream) % COUNT(strange)];
-        store_operand(some, x, (size_t)rows * k, b->storage);
-        memcpy(some, all + (size_t)first * k * unit, (size_t)kept * k * unit);
-        memset(got, 0, ORIEL_ROW_TILE * n * 4);
-        multiply(b, some, got, rows);
-        ck_assert_msg(
-            memcmp(got, want + (size_t)first * n, (size_t)kept * n * 4) == 0,
-            "%s: rows %d.. differ in a tile of %d", oriel_onednn_packing_code(b->packing),
-            first, rows);
+        multiply_tile(b, x, all, first, rows, kept, some, got);
+        ck_assert_msg(memcmp(got, expected, bytes) == 0,
+                      "%s: rows %d.. differ in a tile of %d",
+                      oriel_onednn_packing_code(b->packing), first, rows);
     }
     free(x);
     free(all);

@@ -217,7 +217,7 @@ START_TEST(options_are_checked)
     ck_assert_int_eq(probe_with(&good), ORIEL_OK);
     ck_assert_int_eq(probe_with(NULL), ORIEL_OK);
     bad = good;
-    bad.alpha = 2;
+    bad.alpha = 3;
     ck_assert_int_eq(probe_with(&bad), ORIEL_ERR_ARGUMENT);
     bad = good;
     bad.max_pixels = -1;
