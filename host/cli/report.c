@@ -161,16 +161,6 @@ cli_report_note(const char *format, ...)
     print_line(false, line);
 }
 
-void
-cli_report_warning(const char *line)
-{
-    if (as_json)
-        cli_report_event(
-            json_pack("{s:s, s:s}", "event", "warning", "message", line));
-    else
-        print_line(true, line);
-}
-
 int
 cli_report_document(json_t *document)
 {

@@ -41,9 +41,6 @@ __attribute__((format(printf, 1, 2))) void cli_report_warning(
 /* One input that failed, while others go on. */
 void cli_report_input(const char *name, const char *reason);
 
-/* What the user must know though the work is done: with --quiet, too. */
-void cli_report_warning(const char *line);
-
 /* A line for people only; with --json or --quiet nothing. */
 __attribute__((format(printf, 1, 2))) void cli_report_note(const char *format,
                                                            ...);

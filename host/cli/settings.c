@@ -28,7 +28,7 @@ warn(void *user, int32_t level, const char *line)
 {
     (void)user;
     if (level == ORIEL_LOG_WARNING)
-        cli_report_warning(line);
+        cli_report_warning("%s", line);
 }
 
 const oriel_hooks cli_output_hooks = {
