@@ -355,7 +355,9 @@ START_TEST(a_long_step_is_cancelled)
     oriel_plan *plan = fixture_plan(&s.m, large, 1);
     float *pixels = fixture_pixels(plan, 6), *before, *after;
     oriel_input input = fixture_input(plan, pixels);
-    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_output output;
+    oriel_result result;
+    size_t bytes;
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
     impatience i = {.thread = pthread_self(), .waits = -1000000};
@@ -373,9 +375,9 @@ START_TEST(a_long_step_is_cancelled)
     before = encode_f32(&s, encoder, NULL, 0);
 
     ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
-    output.embeddings_bytes =
-        (size_t)info.tokens * (size_t)info.out_hidden_size * 4;
-    output.embeddings = oracle_alloc(1, output.embeddings_bytes);
+    bytes = (size_t)info.tokens * (size_t)info.out_hidden_size * 4;
+    result = embeddings_result(oracle_alloc(1, bytes), bytes);
+    output = output_of(&result, 1, ORIEL_MEMORY_HOST);
     i = (impatience){.thread = pthread_self()};
     ck_assert_int_eq(oriel_encode(encoder, plan, &input, &output, NULL, &err),
                      ORIEL_ERR_CANCELLED);
@@ -390,7 +392,7 @@ START_TEST(a_long_step_is_cancelled)
     free(before);
     free(after);
     free(pixels);
-    free(output.embeddings);
+    free(result.data);
     oriel_encoder_destroy(encoder);
     oriel_plan_destroy(plan);
     free_scene(&s);
