@@ -34,7 +34,8 @@
  *   fork() the child may use plans only.
  * Process The library never prints, exits, aborts, reads the environment, or
  *   changes locale, signals or the caller's current CUDA device.  oneDNN and
- *   OpenMP's runtime, beneath the CPU backend, do read the environment.
+ *   OpenMP's runtime, beneath the CPU backend, do read the environment, but
+ *   nothing that oneDNN finds there changes a result, prints or leaves a file.
  * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
  *   thread count, direct or replayed: for one library version, model,
  *   precision, and processor or GPU kind (oriel_encoder_info.description).
@@ -419,7 +420,7 @@ typedef struct oriel_device_info {
     int32_t threads;              /* CPU: cores we may run on */
     int32_t reserved;
     uint64_t memory_bytes; /* of the device, all of it */
-    char description[128]; /* "cpu avx512_bf16, oneDNN 2.6.3" */
+    char description[128]; /* "cpu avx2, oneDNN 2.6.3 (avx2)" */
     char reason[256];      /* AUTO: why this device and no other */
 } oriel_device_info;
 #define ORIEL_DEVICE_INFO_INIT \

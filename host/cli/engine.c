@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How often an encode asks whether it is cancelled, about; for the bar. */
-enum { STEPS_A_BLOCK = 6 };
-
 const char *
 cli_precision_name(int32_t precision)
 {
@@ -30,14 +27,10 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
 {
     oriel_device_info device = ORIEL_DEVICE_INFO_INIT;
     oriel_encoder_options chosen = ORIEL_ENCODER_OPTIONS_INIT;
-    oriel_model_info info = ORIEL_MODEL_INFO_INIT;
     oriel_error err;
 
     memset(engine, 0, sizeof(*engine));
     engine->model = model;
-    if (oriel_model_get_info(model, &info, &err))
-        return cli_report_failure(&err, NULL);
-    engine->steps = (int64_t)STEPS_A_BLOCK * info.depth;
     engine->dtype = options->dtype ? (int32_t)options->dtype : ORIEL_DTYPE_BF16;
     cli_device_parse(options->device, &chosen.device, &chosen.device_index);
     if (oriel_device_get_info(chosen.device, chosen.device_index, &device,
@@ -173,7 +166,8 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
     /* The result lies in pageable host memory: on return it is there, on every
        device. */
     start = cli_progress_seconds();
-    cli_progress_expect(info.n_items, info.flops, engine->steps);
+    /* Cancel is asked by the clock, so its polls are no steps. */
+    cli_progress_expect(info.n_items, info.flops, 0);
     if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
         return report_failure(&err, only);
     if (cli_report_json())

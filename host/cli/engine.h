@@ -16,7 +16,6 @@ typedef struct cli_engine {
     oriel_encoder_options options; /* device and precision as chosen */
     oriel_device_info device;
     int32_t dtype; /* of the result */
-    int64_t steps; /* of an encode, about */
     oriel_encoder *encoder;
     void *result; /* of the last encode, [tokens, out_hidden_size] */
     size_t result_bytes, result_capacity;

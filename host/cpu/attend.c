@@ -68,6 +68,7 @@ attend_rows(const oriel_backend_context *c, int32_t head, int64_t first,
         .rounded = w->storage == ORIEL_STORAGE_ROUNDED,
         .scale = (float)(1.0 / sqrt(w->network.head_dim)),
         .scratch = scratch,
+        .stop = oriel_team_stop_flag(c->team),
     };
 
     if (w->storage == ORIEL_STORAGE_BF16)

@@ -173,6 +173,8 @@ ORIEL_KERNEL(attention)(const oriel_attention *a)
         int64_t next = first + KEY_TILE;
         size_t at = (size_t)first * a->stride;
 
+        if (a->stop && atomic_load_explicit(a->stop, memory_order_relaxed))
+            return;
         pack_keys(s.keys, (const operand *)a->k + at, a->stride, a->head_dim,
                   n);
         pack_values(s.values, (const operand *)a->v + at, a->stride,

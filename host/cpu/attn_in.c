@@ -25,7 +25,8 @@ turn_panel(const oriel_backend_context *c, oriel_cpu_tile tile, char *out,
     static const int32_t nowhere[2] = {0, 0}; /* rows of padding */
     const oriel_shapes *s = &c->weights->shapes;
     const int32_t *positions = c->job->plan->info.positions;
-    int32_t quarter = c->space.quarter, width = s->product[ORIEL_PRODUCT_QKV].n;
+    int32_t quarter = c->weights->network.head_dim / 4,
+            width = s->product[ORIEL_PRODUCT_QKV].n;
     float cosine[HALF_MOST], sine[HALF_MOST];
 
     for (int64_t r = 0; r < tile.rows; r++) {
@@ -33,8 +34,8 @@ turn_panel(const oriel_backend_context *c, oriel_cpu_tile tile, char *out,
                                       ? positions + 2 * (tile.first + r)
                                       : nowhere;
 
-        gather_angles(cosine, c->space.cosine, position, quarter);
-        gather_angles(sine, c->space.sine, position, quarter);
+        gather_angles(cosine, c->cosine, position, quarter);
+        gather_angles(sine, c->sine, position, quarter);
         c->kernels->rope(out + (size_t)r * row_bytes, results + r * width,
                          s->panel_heads, c->weights->network.head_dim, cosine,
                          sine, c->weights->storage);

@@ -109,8 +109,7 @@ oriel_cpu_check_heights(oriel_backend_context *c, oriel_error *err)
     if (!e.memory)
         return oriel_fail_memory(err, bytes, "examining matrix products");
     c->block = 0;
-    oriel_team_run(c->team, examine_task, &e, ORIEL_N_PRODUCTS);
-    status = oriel_cpu_products_status(c, err);
+    status = oriel_cpu_run_on(c, examine_task, &e, ORIEL_N_PRODUCTS, err);
     c->heights = ALL_HEIGHTS;
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
         c->heights &= e.heights[p];

@@ -11,29 +11,18 @@
 #define ORIEL_CPU_KERNELS_H
 
 #include "base/processor.h"
+#include "cpu/storage.h"
 
-#include <stddef.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
-
-/* How the operands of matrix products are kept.  They are all that bf16 rounds
-   here, each once (docs/numerics.md): the residual stays fp32. */
-typedef enum oriel_storage {
-    ORIEL_STORAGE_F32,     /* fp32 as they are */
-    ORIEL_STORAGE_ROUNDED, /* fp32 holding values rounded to bf16 */
-    ORIEL_STORAGE_BF16     /* bf16, for processors that multiply it */
-} oriel_storage;
-
-static inline size_t
-oriel_storage_bytes(oriel_storage storage)
-{
-    return storage == ORIEL_STORAGE_BF16 ? 2 : 4;
-}
 
 /*
  * Softmax attention of 'queries' rows over the 'keys' rows of their segment,
  * one head.  Rows are 'stride' elements apart; 'out' may be 'q' itself.  The
  * key tiles start at the first key, so a row's bits depend on its segment
- * alone.  scratch: oriel_kernels.attention_scratch bytes.
+ * alone.  scratch: oriel_kernels.attention_scratch bytes.  Once *stop is true
+ * it returns within a tile of keys, and what 'out' holds is undefined.
  */
 typedef struct oriel_attention {
     const void *q, *k, *v;
@@ -45,6 +34,7 @@ typedef struct oriel_attention {
     int32_t rounded;  /* ORIEL_STORAGE_ROUNDED: P is rounded to bf16 too */
     float scale;      /* of the scores */
     void *scratch;    /* aligned to 64 */
+    const atomic_bool *stop; /* NULL: never */
 } oriel_attention;
 
 enum { ORIEL_QUERY_TILE = 256 };

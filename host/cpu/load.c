@@ -2,10 +2,9 @@
 /*
  * load.c - tensors out of a checkpoint into packed panels, on all cores
  *
- * Blocks come one after another, so that a caller's cancel is seen between
- * them; within one, each panel is a task: read its rows into the thread's
- * staging memory, pad, pack.  Beside the packed weights only that staging, one
- * panel a thread, ever exists.
+ * Blocks come one after another; within one, each panel is a task: read its rows
+ * into the thread's staging memory, pad, pack.  Beside the packed weights only
+ * that staging, one panel a thread, ever exists.
  */
 #include "cpu/weights.h"
 
@@ -167,12 +166,12 @@ load_panel(const loader *l, oriel_product product, int32_t panel, char *staging,
            oriel_error *err)
 {
     oriel_backend_weights *w = l->weights;
-    const oriel_gemm_packing *packing = &w->packings[product];
-    const oriel_gemm_shape *shape = &packing->shape;
+    const oriel_onednn_packing *packing = w->packings[product];
+    const oriel_gemm_shape *shape = &w->shapes.product[product];
     float *bias = oriel_cpu_bias_place(w, product, l->block, panel);
     piece pieces[2];
     int n = pieces_of(&w->shapes, product, panel, pieces);
-    oriel_gemm_matrix *matrix;
+    oriel_onednn_matrix *matrix;
     oriel_status status = ORIEL_OK;
 
     memset(staging, 0,
@@ -189,11 +188,11 @@ load_panel(const loader *l, oriel_product product, int32_t panel, char *staging,
         return status;
     matrix = &w->matrices[oriel_cpu_matrix(w, product, l->block, panel) -
                           w->matrices];
-    status = oriel_gemm_matrix_init(
+    status = oriel_onednn_matrix_init(
         matrix, packing, oriel_cpu_packed_place(w, product, l->block, panel),
         bias, err);
     return status ? status
-                  : oriel_gemm_matrix_pack(matrix, packing, staging, err);
+                  : oriel_onednn_matrix_pack(matrix, packing, staging, err);
 }
 
 static oriel_status
@@ -251,8 +250,9 @@ packing_task(void *context, int64_t task, int32_t thread)
     oriel_error err;
 
     (void)thread;
-    if (oriel_gemm_packing_init(&w->packings[task], w->engine,
-                                &w->shapes.product[task], w->storage, &err))
+    if (oriel_onednn_packing_create(&w->packings[task], w->engine,
+                                    &w->shapes.product[task], w->storage,
+                                    ORIEL_ROW_TILE, &err))
         note_failure(l, task, &err);
 }
 
@@ -303,10 +303,11 @@ load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
         const struct oriel_cpu_stage *stage = &w->stages[l->block >= 0];
         oriel_status status;
 
-        if (oriel_cancelled(config->call))
+        if (oriel_cancelled(config->call) ||
+            !oriel_team_run_unless_cancelled(team, load_task, l,
+                                             1 + stage->panels, config->call))
             return oriel_fail(err, ORIEL_ERR_CANCELLED,
                               "cancelled by the caller's hook");
-        oriel_team_run(team, load_task, l, 1 + stage->panels);
         status = take_failure(l, err);
         if (status)
             return status;
@@ -324,8 +325,8 @@ oriel_cpu_read_weights(oriel_backend_weights *weights,
     oriel_status status;
 
     pthread_mutex_init(&l.lock, NULL);
-    status = oriel_team_create(&team, config->threads, oriel_gemm_thread_start,
-                               config->hooks, err);
+    status = oriel_team_create(&team, config->threads,
+                               oriel_onednn_thread_start, config->hooks, err);
     if (!status) {
         oriel_team_run(team, packing_task, &l, ORIEL_N_PRODUCTS);
         status = take_failure(&l, err);

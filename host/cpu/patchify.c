@@ -10,6 +10,15 @@
 #include "base/half.h"
 #include <string.h>
 
+typedef const float levels[256];
+
+/* What a level of each channel becomes in the plan's flavour. */
+static levels *
+levels_of(const oriel_backend_context *c)
+{
+    return (levels *)c->weights->tables.levels[c->job->plan->resample];
+}
+
 /* ---- pixel_values ------------------------------------------------------- */
 
 enum { TOKENS_A_TASK = 64, PATCHES = 4 };
@@ -63,12 +72,8 @@ gather_task(void *context, int64_t task, int32_t thread)
     size_t from_bytes =
         (size_t)s->patch_columns * oriel_dtype_bytes(input->dtype);
     int64_t first = task * TOKENS_A_TASK;
-    float table[3][256];
 
     (void)thread;
-    if (input->dtype == ORIEL_DTYPE_U8)
-        oriel_normalise_table(&c->job->plan->network, c->job->plan->resample,
-                              table);
     for (int64_t t = first; t < first + TOKENS_A_TASK && t < info->tokens; t++)
         for (int64_t i = 0; i < PATCHES; i++) {
             int64_t from = (int64_t)info->window_index[t] * PATCHES + i;
@@ -77,8 +82,8 @@ gather_task(void *context, int64_t task, int32_t thread)
                          (size_t)(t * PATCHES + i) * to_bytes,
                      (const char *)input->pixel_values +
                          (size_t)from * from_bytes,
-                     s->patch_columns, padded, input->dtype,
-                     (const float(*)[256])table, c->weights->storage);
+                     s->patch_columns, padded, input->dtype, levels_of(c),
+                     c->weights->storage);
         }
 }
 
@@ -194,8 +199,7 @@ finish_rows(const oriel_backend_context *c, const int32_t *place,
 /* Cut token row 'row' of the band into its places in window order. */
 static void
 cut_token_row(const oriel_backend_context *c, const band *b,
-              const float table[3][256], const uint8_t *const bands[SLICE_MOST],
-              int32_t row)
+              const uint8_t *const bands[SLICE_MOST], int32_t row)
 {
     const oriel_plan *plan = c->job->plan;
     const oriel_network *net = &plan->network;
@@ -208,6 +212,7 @@ cut_token_row(const oriel_backend_context *c, const band *b,
     const int32_t *place = plan->info.window_inverse + token;
     size_t pitch = (size_t)b->width * 3;
     size_t columns = (size_t)c->weights->shapes.product[ORIEL_PRODUCT_PATCH].k;
+    levels *table = levels_of(c);
     const uint8_t *frames[SLICE_MOST];
 
     for (int32_t f = 0; f < net->temporal_patch_size; f++)
@@ -235,7 +240,6 @@ band_task(void *context, int64_t task, int32_t thread)
     int32_t token_rows = (int32_t)(plan->info.grid_thw[3 * item + 1] /
                                    plan->network.spatial_merge_size);
     const uint8_t *frames[SLICE_MOST];
-    float table[3][256];
     band b = {
         .item = item,
         .slice = within / bands,
@@ -247,10 +251,9 @@ band_task(void *context, int64_t task, int32_t thread)
 
     if (b.first_row + b.rows > token_rows)
         b.rows = token_rows - b.first_row;
-    oriel_normalise_table(&plan->network, plan->resample, table);
     resample_slice(c, &b, frames);
     for (int32_t row = 0; row < b.rows; row++)
-        cut_token_row(c, &b, (const float(*)[256])table, frames, row);
+        cut_token_row(c, &b, frames, row);
 }
 
 static oriel_status

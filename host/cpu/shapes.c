@@ -126,3 +126,12 @@ oriel_shapes_check(const oriel_network *net, oriel_error *err)
             net->temporal_patch_size);
     return ORIEL_OK;
 }
+
+oriel_storage
+oriel_cpu_storage(int32_t precision, oriel_isa isa)
+{
+    if (precision != ORIEL_PRECISION_BF16)
+        return ORIEL_STORAGE_F32;
+    return isa >= ORIEL_ISA_AVX512_BF16 ? ORIEL_STORAGE_BF16
+                                        : ORIEL_STORAGE_ROUNDED;
+}

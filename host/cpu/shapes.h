@@ -11,7 +11,22 @@
 #define ORIEL_CPU_SHAPES_H
 
 #include "base/network.h"
-#include "cpu/gemm.h"
+#include "base/processor.h"
+#include "cpu/storage.h"
+#include "oriel.h"
+
+enum {
+    ORIEL_ROW_STEP = 16,
+    ORIEL_ROW_TILE = 128,
+    ORIEL_ROW_HEIGHTS = ORIEL_ROW_TILE / ORIEL_ROW_STEP
+};
+
+/* A kind of product. */
+typedef struct oriel_gemm_shape {
+    int32_t n, k;
+    int32_t has_bias;
+    int32_t accumulate; /* dst += */
+} oriel_gemm_shape;
 
 typedef enum oriel_product {
     ORIEL_PRODUCT_PATCH,   /* patch rows -> hidden */
@@ -39,6 +54,9 @@ typedef struct oriel_shapes {
 } oriel_shapes;
 
 void oriel_shapes_init(oriel_shapes *shapes, const oriel_network *network);
+
+/* Where AVX512-BF16 is absent, bf16 is kept as rounded fp32. */
+oriel_storage oriel_cpu_storage(int32_t precision, oriel_isa isa);
 
 /* Refuse by name what this backend cannot run. */
 oriel_status oriel_shapes_check(const oriel_network *network, oriel_error *err);

@@ -6,8 +6,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/processor.h"
-#include "cpu/pages.h"
-#include "cpu/weights.h"
+#include "cpu/tables.h"
 
 /* Offsets grow from it; once a sum overflows it stays overflowed. */
 typedef struct cursor {
@@ -146,11 +145,13 @@ oriel_cpu_lay_out(oriel_cpu_workspace *space, char *base,
         lay_out_pixels(&space->pixels, &pixels, base, plan, threads);
     c.at = larger(c.at, pixels.at);
 
-    space->quarter = net->head_dim / 4;
     space->positions = longest_side(plan);
-    table = (size_t)space->positions * (size_t)space->quarter;
-    space->cosine = place(base, take(&c, table, sizeof(float)));
-    space->sine = place(base, take(&c, table, sizeof(float)));
+    space->cosine = space->sine = NULL;
+    if (space->positions > ORIEL_CPU_ROPE_POSITIONS) {
+        table = (size_t)space->positions * (size_t)(net->head_dim / 4);
+        space->cosine = place(base, take(&c, table, sizeof(float)));
+        space->sine = place(base, take(&c, table, sizeof(float)));
+    }
     lay_out_union(space, &c, base, &shapes, rows, oriel_storage_bytes(storage));
     space->bytes = c.at;
     if (c.overflowed || pixels.overflowed)
@@ -175,31 +176,4 @@ oriel_cpu_workspace_bytes(const oriel_plan *plan,
         config->threads, err);
     *bytes = space.bytes;
     return status;
-}
-
-oriel_status
-oriel_cpu_alloc_workspace(void **out, size_t bytes,
-                          const oriel_backend_config *config, oriel_error *err)
-{
-    char *memory = NULL;
-    size_t all;
-
-    /* Hooks align to 64; the address before the start remembers theirs. */
-    *out = NULL;
-    if (oriel_add_size(&all, bytes, 256))
-        memory = oriel_alloc(config->hooks, all);
-    if (!memory)
-        return oriel_fail_memory(err, bytes, "the workspace");
-    oriel_cpu_wish_large_pages(memory, all);
-    size_t gap = 256 - (uintptr_t)memory % 256;
-    *out = memory + gap;
-    ((void **)*out)[-1] = memory;
-    return ORIEL_OK;
-}
-
-void
-oriel_cpu_free_workspace(void *workspace, const oriel_backend_config *config)
-{
-    if (workspace)
-        oriel_free(config->hooks, ((void **)workspace)[-1]);
 }

@@ -268,6 +268,7 @@ START_TEST(what_was_planned_is_encoded)
     call_start(&c, checkpoint_open(NULL));
     options.device = ORIEL_DEVICE_CPU;
     options.precision = ORIEL_PRECISION_FP32;
+    options.threads = 2; /* as the encoder's, on any number of cores */
     for (int i = 0; i < 150; i++) {
         const oriel_item item = {draw_side(&random),
                                  draw_side(&random),

@@ -15,6 +15,7 @@
 #include "support/random.h"
 #include "support/suite.h"
 
+#include <dnnl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,10 +26,10 @@ typedef struct bench {
     oriel_gemm_shape shape;
     oriel_storage storage;
     oriel_team *team;
-    dnnl_engine_t engine;
-    oriel_gemm_packing packing;
+    oriel_onednn_engine *engine;
+    oriel_onednn_packing *packing;
     oriel_gemm *gemm;
-    oriel_gemm_matrix matrix;
+    oriel_onednn_matrix matrix;
     float *weights, *bias; /* [n, k] as the oracle sees them; [n] */
     void *packed, *scratch;
     oriel_error err;
@@ -74,8 +75,8 @@ init_task(void *context, int64_t task, int32_t thread)
     bench *b = context;
 
     (void)task, (void)thread;
-    b->status = oriel_gemm_packing_init(&b->packing, b->engine, &b->shape,
-                                        b->storage, &b->err);
+    b->status = oriel_onednn_packing_create(
+        &b->packing, b->engine, &b->shape, b->storage, ORIEL_ROW_TILE, &b->err);
 }
 
 static void
@@ -87,12 +88,12 @@ pack_task(void *context, int64_t task, int32_t thread)
 
     (void)task, (void)thread;
     store_operand(rows, b->weights, n, b->storage);
-    b->packed = aligned(b->packing.weights_bytes);
-    b->status = oriel_gemm_matrix_init(&b->matrix, &b->packing, b->packed,
-                                       b->bias, &b->err);
+    b->packed = aligned(oriel_onednn_packing_bytes(b->packing));
+    b->status = oriel_onednn_matrix_init(&b->matrix, b->packing, b->packed,
+                                         b->bias, &b->err);
     if (!b->status)
         b->status =
-            oriel_gemm_matrix_pack(&b->matrix, &b->packing, rows, &b->err);
+            oriel_onednn_matrix_pack(&b->matrix, b->packing, rows, &b->err);
     if (!b->status)
         b->status = oriel_gemm_compile(b->gemm, &b->err);
     free(rows);
@@ -105,9 +106,7 @@ run_task(void *context, int64_t task, int32_t thread)
 
     (void)task;
     b->status = oriel_gemm_run(b->gemm, thread, b->src, &b->matrix, b->dst,
-                               b->rows, b->scratch)
-                    ? ORIEL_OK
-                    : ORIEL_ERR_INTERNAL;
+                               b->rows, b->scratch);
 }
 
 static void
@@ -126,10 +125,11 @@ make_bench(bench *b, oriel_gemm_shape shape, oriel_storage storage)
     memset(b, 0, sizeof(*b));
     b->shape = shape;
     b->storage = storage;
-    ck_assert_int_eq(
-        oriel_team_create(&b->team, 1, oriel_gemm_thread_start, NULL, &b->err),
-        ORIEL_OK);
-    ck_assert_int_eq(oriel_gemm_engine_create(&b->engine, &b->err), ORIEL_OK);
+    ck_assert_int_eq(oriel_onednn_load(&b->err), ORIEL_OK);
+    ck_assert_int_eq(oriel_team_create(&b->team, 1, oriel_onednn_thread_start,
+                                       NULL, &b->err),
+                     ORIEL_OK);
+    ck_assert_int_eq(oriel_onednn_engine_create(&b->engine, &b->err), ORIEL_OK);
     b->weights = aligned((size_t)shape.n * (size_t)shape.k * sizeof(float));
     b->bias = aligned((size_t)shape.n * sizeof(float));
     for (int64_t i = 0; i < (int64_t)shape.n * shape.k; i++)
@@ -137,8 +137,9 @@ make_bench(bench *b, oriel_gemm_shape shape, oriel_storage storage)
     for (int32_t i = 0; i < shape.n; i++)
         b->bias[i] = (float)random_unit(&stream);
     on_team(b, init_task);
-    ck_assert_int_eq(oriel_gemm_create(&b->gemm, &b->packing, 1, NULL, &b->err),
-                     ORIEL_OK);
+    ck_assert_int_eq(
+        oriel_gemm_create(&b->gemm, b->engine, b->packing, 1, NULL, &b->err),
+        ORIEL_OK);
     on_team(b, pack_task);
     b->scratch = aligned(oriel_gemm_scratch_bytes(b->gemm));
 }
@@ -147,8 +148,9 @@ static void
 free_bench(bench *b)
 {
     oriel_gemm_destroy(b->gemm);
-    oriel_gemm_matrix_clear(&b->matrix);
-    dnnl_engine_destroy(b->engine);
+    oriel_onednn_matrix_clear(&b->matrix);
+    oriel_onednn_packing_destroy(b->packing);
+    oriel_onednn_engine_destroy(b->engine);
     oriel_team_destroy(b->team);
     free(b->weights);
     free(b->bias);
@@ -291,7 +293,7 @@ check_heights(bench *b)
         multiply_tile(b, x, all, first, rows, kept, some, got);
         ck_assert_msg(memcmp(got, expected, bytes) == 0,
                       "%s: rows %d.. differ in a tile of %d",
-                      b->packing.implementation, first, rows);
+                      oriel_onednn_packing_code(b->packing), first, rows);
     }
     free(x);
     free(all);
