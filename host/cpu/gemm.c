@@ -37,6 +37,7 @@ oriel_gemm_create(oriel_gemm **out, oriel_onednn_engine *engine,
     gemm->engine = engine;
     gemm->packing = packing;
     gemm->threads = threads;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of handles */
     gemm->streams = oriel_calloc(hooks, n, sizeof(gemm->streams[0]));
     gemm->slots =
         oriel_calloc(hooks, n * ORIEL_ROW_HEIGHTS, sizeof(gemm->slots[0]));

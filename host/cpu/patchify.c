@@ -8,6 +8,8 @@
 #include "cpu/context.h"
 
 #include "base/half.h"
+#include "pixels/bands.h"
+
 #include <string.h>
 
 typedef const float levels[256];
@@ -140,7 +142,6 @@ typedef struct band {
 
 enum { SLICE_MOST = 8 }; /* frames; shapes.c takes no more */
 
-/* Resample the band of each frame; the last frame fills a short slice. */
 static void
 resample_slice(const oriel_backend_context *c, const band *b,
                const uint8_t *frames[SLICE_MOST])
@@ -148,28 +149,23 @@ resample_slice(const oriel_backend_context *c, const band *b,
     const oriel_plan *plan = c->job->plan;
     const oriel_input *input = c->job->input;
     const oriel_cpu_pixels *p = &c->space.pixels;
-    int32_t per_slice = plan->network.temporal_patch_size;
     int32_t side = oriel_network_token_pixels(&plan->network);
     int64_t first = plan->first_frame[b->item];
-    int64_t last = plan->first_frame[b->item + 1] - 1, before = -1;
+    oriel_bands bands = {
+        .resampler = p->items[b->item].resampler,
+        .frames = input->frames + first,
+        .pitches = input->pitches ? input->pitches + first : NULL,
+        .n_frames = plan->first_frame[b->item + 1] - first,
+        .source_width = plan->items[b->item].width,
+        .width = b->width,
+        .per_slice = plan->network.temporal_patch_size,
+        .memory = (uint8_t *)b->memory,
+        .band_bytes = p->frame_bytes,
+        .scratch = b->memory + p->frames_bytes,
+    };
 
-    for (int32_t f = 0; f < per_slice; f++) {
-        int64_t frame = first + b->slice * per_slice + f;
-        uint8_t *out = (uint8_t *)b->memory + (size_t)f * p->frame_bytes;
-
-        frame = frame < last ? frame : last;
-        frames[f] = out;
-        if (f > 0 && frame == before)
-            frames[f] = frames[f - 1];
-        else
-            oriel_resample_band(
-                p->items[b->item].resampler, input->frames[frame],
-                input->pitches ? input->pitches[frame]
-                               : (size_t)plan->items[b->item].width * 3,
-                b->first_row * side, b->rows * side, out, (size_t)b->width * 3,
-                b->memory + p->frames_bytes);
-        before = frame;
-    }
+    oriel_resample_slice(&bands, b->slice, b->first_row * side, b->rows * side,
+                         frames);
 }
 
 /* Zero what pads the rows of one token row, and round what must be. */

@@ -74,6 +74,9 @@ lent_malloc(size_t bytes)
     return memory;
 }
 
+/* The dynamic section holds addresses as numbers. */
+/* NOLINTBEGIN(performance-no-int-to-ptr) */
+
 /* ---- Tables of imports -------------------------------------------------- */
 
 /* What of a loaded library's dynamic section is needed here. */
@@ -196,3 +199,5 @@ oriel_cpu_spare_lend(void *handle)
     found = replace(&of, "posix_memalign", (void (*)(void))lent_memalign);
     return replace(&of, "malloc", (void (*)(void))lent_malloc) || found;
 }
+
+/* NOLINTEND(performance-no-int-to-ptr) */

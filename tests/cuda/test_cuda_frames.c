@@ -356,7 +356,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_pixels");
+    Suite *suite = suite_create("cuda_frames");
     TCase *tc = tcase_create("pixels");
 
     tcase_set_timeout(tc, 240);

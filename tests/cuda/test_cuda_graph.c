@@ -376,7 +376,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_graphs");
+    Suite *suite = suite_create("cuda_graph");
     TCase *tc = tcase_create("graphs");
 
     tcase_set_timeout(tc, 240);

@@ -282,7 +282,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_parts");
+    Suite *suite = suite_create("cuda_ring");
     TCase *tc = tcase_create("parts");
 
     tcase_set_timeout(tc, 120);
