@@ -76,6 +76,8 @@ escape(reader *r, uint8_t what)
 {
     enum { END_OF_LINE, END_OF_BITMAP, DELTA };
 
+    if (r->width == 0) /* no header leads here */
+        return false;
     switch (what) {
     case END_OF_LINE:
         put_zeros(r, (r->width - r->n % r->width) % r->width);
