@@ -30,8 +30,8 @@ typedef struct oriel_network {
     const int32_t *full_attention_blocks; /* 0-based, ascending */
     double rope_theta;
 
-    /* preprocessor_config.json */
-    int64_t min_pixels, max_pixels;
+    /* preprocessor_config.json; limits may be fractions, and may cross */
+    double min_pixels, max_pixels;
     double image_mean[3], image_std[3];
     double rescale_factor;
     int32_t do_rescale, do_normalize;

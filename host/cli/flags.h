@@ -24,7 +24,7 @@ enum {
 
 /* What the flags say; zero or NULL where a flag was not given, but the seed. */
 typedef struct cli_options {
-    const char *output, *model, *config;
+    const char *output, *model, *config, *prefix;
     const char *device; /* "auto", "cpu", "cuda" or "cuda:N"; checked */
     int64_t min_pixels, max_pixels, max_source_pixels;
     int64_t threads, batch_patches, depth;

@@ -43,14 +43,39 @@ exists(const char *path)
     return stat(path, &st) == 0;
 }
 
-static int
-open_model(cli_settings *settings, const char *path, const char *config)
+static void
+show_note(void *user, int32_t level, const char *line)
 {
-    oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
+    (void)user;
+    if (level == ORIEL_LOG_WARNING)
+        cli_report_note("note: %s", line);
+}
+
+oriel_model_options
+cli_settings_model_options(const cli_options *options)
+{
+    oriel_model_options model = ORIEL_MODEL_OPTIONS_INIT;
+
+    model.prefix = options->prefix;
+    model.hooks = &cli_hooks;
+    /* A file of such a name goes first. */
+    if (options->config && oriel_model_preset(options->config) &&
+        !exists(options->config))
+        model.config_preset = options->config;
+    else
+        model.config_path = options->config;
+    return model;
+}
+
+static int
+open_model(cli_settings *settings, const char *path, const cli_options *given)
+{
+    oriel_model_options options = cli_settings_model_options(given);
+    oriel_hooks hooks = cli_hooks;
     oriel_error err;
 
-    options.config_path = config;
-    options.hooks = &cli_hooks;
+    hooks.log = show_note;
+    options.hooks = &hooks;
     if (oriel_model_open(&settings->opened, path, &options, &err))
         return cli_report_failure(&err, NULL);
     settings->model = settings->opened;
@@ -102,15 +127,16 @@ cli_settings_open(cli_settings *settings, const cli_options *options,
             "--model %s: a published size has no weights here; name a folder, "
             "or make one: oriel synth --config %s DIR",
             name, name);
-    if (preset && options->config)
-        return cli_report_error(CLI_USAGE,
-                                "--config %s: a published size (--model %s) "
-                                "takes none",
-                                ORIEL_QUOTE(options->config), name);
+    if (preset && (options->config || options->prefix))
+        return cli_report_error(
+            CLI_USAGE, "--%s %s: a published size (--model %s) takes none",
+            options->config ? "config" : "prefix",
+            ORIEL_QUOTE(options->config ? options->config : options->prefix),
+            name);
     if (preset && !(needs_weights && exists(name)))
         settings->model = preset;
     else
-        failed = open_model(settings, name, options->config);
+        failed = open_model(settings, name, options);
     return failed ? failed : check_limits(settings);
 }
 

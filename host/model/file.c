@@ -138,9 +138,9 @@ is_same_time(struct timespec a, struct timespec b)
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* The file lost a name since it was opened, which is a change too.  With it,
-   nobody else gets at the bytes any more: only another file in its place would
-   be taken for it. */
+/* Losing its last name changes a file's time of change, but not what is read:
+   no other process can open it any more.  Only a file of that name that is now
+   in its place would be taken for it. */
 static bool
 is_deleted(const oriel_file *file, const struct stat *info)
 {
@@ -149,7 +149,8 @@ is_deleted(const oriel_file *file, const struct stat *info)
     return info->st_nlink == 0 && stat(file->name, &other) != 0;
 }
 
-/* What was read so far belongs together only if nobody wrote in between. */
+/* What was read so far belongs together only if the file was not written in
+   between. */
 static oriel_status
 check_unchanged(const oriel_file *file, oriel_error *err)
 {

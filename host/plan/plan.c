@@ -245,18 +245,18 @@ load_limits(oriel_plan_request *r, const oriel_plan_options *options,
                           "%lld: wanted 0 (the model's) or more",
                           (long long)options->min_pixels,
                           (long long)options->max_pixels);
-    r->min_pixels =
-        options->min_pixels ? options->min_pixels : r->network->min_pixels;
-    r->max_pixels =
-        options->max_pixels ? options->max_pixels : r->network->max_pixels;
+    r->min_pixels = options->min_pixels ? (double)options->min_pixels
+                                        : r->network->min_pixels;
+    r->max_pixels = options->max_pixels ? (double)options->max_pixels
+                                        : r->network->max_pixels;
     /* transformers lets limits cross (shrinking comes first), qwen-vl-utils
        does not. */
     if (r->sizing == ORIEL_SIZING_QWEN_VL_UTILS &&
         r->min_pixels > r->max_pixels)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "min_pixels %lld is above max_pixels %lld, which "
+                          "min_pixels %.15g is above max_pixels %.15g, which "
                           "qwen-vl-utils sizing refuses",
-                          (long long)r->min_pixels, (long long)r->max_pixels);
+                          r->min_pixels, r->max_pixels);
     return ORIEL_OK;
 }
 

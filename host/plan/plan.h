@@ -31,7 +31,7 @@ struct oriel_plan {
  * complaint, a static string such as "aspect ratio above 200".
  */
 const char *oriel_smart_resize(int64_t height, int64_t width, int64_t factor,
-                               int64_t min_pixels, int64_t max_pixels,
+                               double min_pixels, double max_pixels,
                                int32_t sizing, int64_t *resized_height,
                                int64_t *resized_width);
 

@@ -14,7 +14,7 @@ typedef struct oriel_plan_request {
     const int64_t *grid_thw;
     size_t n_items;
     int32_t resample, sizing;
-    int64_t min_pixels, max_pixels;
+    double min_pixels, max_pixels;
     oriel_hooks hooks;
 } oriel_plan_request;
 
