@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What can be known of a text without allocating anything. */
@@ -125,12 +126,39 @@ was_memory(const feed *f, const json_error_t *why)
                                  f->text[at - before - 1] == '"'));
 }
 
+/*
+ * The length of the first string.  jansson doubles its buffer when it is full
+ * but for one byte; if it cannot, it drops the character, and of a string whose
+ * last quote was dropped it copies what lies behind the buffer.  So growing
+ * must not coincide with that quote, nor be the one character earlier that a
+ * dropped one makes it.
+ */
+static size_t
+choose_pad(size_t longest)
+{
+    size_t pad = longest + 2;
+
+    while (((pad + 1) & (pad + 2)) == 0 || (pad & (pad + 1)) == 0)
+        pad++;
+    return pad;
+}
+
+/* Room for the buffer while it grows: old, new and a copy of the string. */
+static bool
+has_room(size_t pad)
+{
+    void *room = malloc(8 * pad + 64);
+
+    free(room);
+    return room;
+}
+
 static oriel_status
 parse(json_t **out, const char *text, size_t bytes, size_t flags,
       const char *file, oriel_error *err)
 {
     const survey s = look_over(text, bytes);
-    feed f = {text, bytes, s.longest + 2, 0};
+    feed f = {text, bytes, choose_pad(s.longest), 0};
     json_error_t why;
     json_t *wrapped;
 
@@ -139,6 +167,8 @@ parse(json_t **out, const char *text, size_t bytes, size_t flags,
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: JSON of more values than the %d expected",
                           ORIEL_QUOTE(file), ORIEL_JSON_MAX_VALUES);
+    if (!has_room(f.pad))
+        return oriel_fail_memory(err, 8 * f.pad, "JSON values");
     wrapped = json_load_callback(feed_some, &f, flags, &why);
     if (wrapped ? json_string_length(json_array_get(wrapped, 0)) != f.pad
                 : was_memory(&f, &why)) {
