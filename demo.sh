@@ -16,7 +16,7 @@ BUILD=build/demo
 OUT=demo-out
 MODEL=$OUT/model-7b
 # What `oriel synth --config 7b --seed 1` makes, anywhere.
-MODEL_DIGEST=0f665940d25a4c9a91aceab35d9ccd62
+MODEL_DIGEST=0824e0f4e6a8c4c50b7c36034b71519d
 PHOTOS="examples/photos/astronaut.jpg examples/photos/cat.png \
 examples/photos/coffee.webp examples/photos/rocket.jpg"
 EXPECTED=examples/photos/expected_rows.safetensors
@@ -120,9 +120,9 @@ table() {
         }
         FNR == NR { seconds[NR] = $1; next }
         FNR > 1 && n < 4 {
-            name = $1
+            name = $NF
             sub(/.*\//, "", name)
-            printf "%-16s %9s %9s %12s %7s %8.2f\n", name, $2, $3, $4, $6,
+            printf "%-16s %9s %9s %12s %7s %8.2f\n", name, $1, $2, $3, $5,
                    seconds[++n]
         }' "$OUT/seconds.txt" "$OUT/plan.txt"
 }

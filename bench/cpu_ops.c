@@ -182,6 +182,7 @@ typedef struct bench {
     peer block[4], ends[3];
     dnnl_stream_t stream;
     double best[N_TIMES];
+    oriel_result result;
 } bench;
 
 static void
@@ -200,15 +201,15 @@ run_block(bench *b, int32_t block)
     oriel_error err;
     double t = now();
 
-    must(b->backend->attn_in(b->context, block, &err), &err);
+    must(oriel_cpu_attn_in(b->context, block, &err), &err);
     note(b, ATTN_IN, &t);
-    must(b->backend->attend(b->context, block, &err), &err);
+    must(oriel_cpu_attend(b->context, block, &err), &err);
     note(b, block == 0 ? WINDOWS : FRAMES, &t);
-    must(b->backend->attn_out(b->context, block, &err), &err);
+    must(oriel_cpu_attn_out(b->context, block, &err), &err);
     note(b, ATTN_OUT, &t);
-    must(b->backend->mlp_in(b->context, block, &err), &err);
+    must(oriel_cpu_mlp_in(b->context, block, &err), &err);
     note(b, MLP_IN, &t);
-    must(b->backend->mlp_out(b->context, block, &err), &err);
+    must(oriel_cpu_mlp_out(b->context, block, &err), &err);
     note(b, MLP_OUT, &t);
 }
 
@@ -227,7 +228,7 @@ run_round(bench *b)
     run_block(b, 0);
     run_block(b, 1);
     t = now();
-    must(b->backend->merge(b->context, &err), &err);
+    must(b->backend->store(b->context, &b->result, &err), &err);
     note(b, MERGE, &t);
     must(b->backend->finish(b->context, &err), &err);
 
@@ -332,7 +333,8 @@ main(int argc, char **argv)
     settings s = parse(argc, argv);
     oriel_item item = {s.width, s.height, 1, 0, 0, 0};
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    oriel_network net = *oriel_model_network(NULL);
+    oriel_network net =
+        *oriel_model_network(oriel_model_preset("qwen2.5-vl-7b"));
     oriel_weight_reader reader = {&net, read_random};
     oriel_backend_config config = {.precision = s.precision,
                                    .threads = s.threads,
@@ -353,7 +355,9 @@ main(int argc, char **argv)
     for (int64_t i = 0; i < (int64_t)s.width * s.height * 3; i++)
         pixels[i] = (uint8_t)(random_value((uint64_t)i) * 127.0f + 128.0f);
     frame = pixels;
-    must(oriel_plan_create(&plan, NULL, &item, 1, NULL, &err), &err);
+    must(oriel_plan_create(&plan, oriel_model_preset("qwen2.5-vl-7b"), &item, 1,
+                           NULL, &err),
+         &err);
     must(oriel_plan_get_info(plan, &info, &err), &err);
     must(b.backend->load_weights(&weights, &net, &reader, &config, &err), &err);
     must(b.backend->create_context(&b.context, weights, &config, &err), &err);
@@ -364,10 +368,11 @@ main(int argc, char **argv)
                                     &config, &err),
          &err);
     input.frames = &frame;
-    output.dtype = ORIEL_DTYPE_BF16;
-    output.row_bytes = (size_t)info.out_hidden_size * 2;
-    output.embeddings_bytes = (size_t)info.tokens * output.row_bytes;
-    output.embeddings = must_alloc(output.embeddings_bytes);
+    b.result.kind = ORIEL_RESULT_EMBEDDINGS;
+    b.result.dtype = ORIEL_DTYPE_BF16;
+    b.result.row_bytes = (size_t)info.out_hidden_size * 2;
+    b.result.bytes = (size_t)info.tokens * b.result.row_bytes;
+    b.result.data = must_alloc(b.result.bytes);
     b.job.plan = plan;
     b.job.input = &input;
     b.job.output = &output;

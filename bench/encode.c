@@ -182,7 +182,8 @@ open_encoder(const bench *b, int32_t precision)
     for (int32_t i = 0; i < b->n_sizes; i++) {
         size_t bytes;
 
-        if (oriel_plan_workspace(b->cases[i].plan, &options, &bytes, &err)) {
+        if (oriel_plan_workspace_bytes(b->cases[i].plan, &options, &bytes,
+                                       &err)) {
             fail(err.message);
             return NULL;
         }

@@ -98,6 +98,9 @@ encode_case_run(const encode_case *c, oriel_encoder *encoder, float *embeddings,
 {
     oriel_input in = ORIEL_INPUT_INIT;
     oriel_output out = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = embeddings,
+                           .bytes = c->embeddings_bytes};
 
     if (c->pixel_values) {
         in.pixel_values = c->pixel_values;
@@ -106,8 +109,8 @@ encode_case_run(const encode_case *c, oriel_encoder *encoder, float *embeddings,
     } else {
         in.frames = &c->frame;
     }
-    out.embeddings = embeddings;
-    out.embeddings_bytes = c->embeddings_bytes;
+    out.results = &result;
+    out.n_results = 1;
     return oriel_encode(encoder, c->plan, &in, &out, NULL, err);
 }
 

@@ -38,8 +38,8 @@ open_all(turns *t, char **argv, int32_t width, int32_t height, oriel_error *err)
     options.threads = (int32_t)strtol(argv[3], NULL, 10);
     if (oriel_model_open(&t->model, argv[1], NULL, err) ||
         encode_case_open(&t->c, t->model, width, height, true, err) ||
-        oriel_plan_workspace(t->c.plan, &options, &options.workspace_bytes,
-                             err) ||
+        oriel_plan_workspace_bytes(t->c.plan, &options,
+                                   &options.workspace_bytes, err) ||
         oriel_encoder_create(&t->encoder, t->model, &options, err))
         return err->status;
     return encode_case_run(&t->c, t->encoder, t->c.embeddings, err);

@@ -62,7 +62,8 @@ run(const bench_case *c)
         oriel_plan *plan;
         oriel_error err;
 
-        if (oriel_plan_create(&plan, NULL, items, c->n_items, NULL, &err) ||
+        if (oriel_plan_create(&plan, oriel_model_preset("qwen2.5-vl-7b"), items,
+                              c->n_items, NULL, &err) ||
             oriel_plan_get_info(plan, &info, &err)) {
             fprintf(stderr, "%s: %s\n", c->name, err.message);
             return EXIT_FAILURE;

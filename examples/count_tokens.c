@@ -5,7 +5,8 @@
  *   cc count_tokens.c $(pkg-config --cflags --libs oriel oriel-image)
  *   ./a.out photo.jpg scan.png
  *
- * A server admits or refuses a request this way: only headers are read.
+ * A server admits or refuses a request this way: only headers are read, and no
+ * plan is made.  oriel_plan_split then cuts the queue into batches.
  */
 #include <oriel.h>
 #include <oriel_image.h>
@@ -39,9 +40,9 @@ static int
 count(const char *path)
 {
     oriel_image_info image = ORIEL_IMAGE_INFO_INIT;
-    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    oriel_item item = {0, 0, 1, 0, 0, 0};
-    oriel_plan *plan = NULL;
+    const oriel_model *model = oriel_model_preset("qwen2.5-vl-7b");
+    oriel_item item = {0, 0, 1, 0, 0, ORIEL_KIND_IMAGE};
+    int64_t grid_thw[3], tokens;
     oriel_error err;
     size_t bytes;
     void *data = read_file(path, &bytes);
@@ -53,14 +54,13 @@ count(const char *path)
     if (!oriel_image_probe(data, bytes, NULL, &image, &err)) {
         item.width = image.width;
         item.height = image.height;
-        if (!oriel_plan_create(&plan, NULL, &item, 1, NULL, &err) &&
-            !oriel_plan_get_info(plan, &info, &err))
-            printf("%s: %d x %d, %d tokens, %.2f TFLOP\n", path, image.width,
-                   image.height, (int)info.tokens, (double)info.flops * 1e-12);
+        if (!oriel_item_measure(model, &item, NULL, grid_thw, &tokens, &err))
+            printf("%s: %d x %d, %d tokens of %d x %d patches\n", path,
+                   image.width, image.height, (int)tokens, (int)grid_thw[2],
+                   (int)grid_thw[1]);
     }
     if (err.status)
         fprintf(stderr, "%s: %s\n", path, err.message);
-    oriel_plan_destroy(plan);
     free(data);
     return err.status != ORIEL_OK;
 }

@@ -79,6 +79,7 @@ embed(const oriel_model *model, const Picture &picture, oriel_plan_info *info)
     oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {};
     const void *frame = picture.rgb.data();
     oriel_encoder *made_encoder;
     oriel_plan *made_plan;
@@ -88,7 +89,7 @@ embed(const oriel_model *model, const Picture &picture, oriel_plan_info *info)
                                     nullptr, &failure.error));
     const Handle<oriel_plan> plan(made_plan);
     failure.check(oriel_plan_get_info(plan.get(), info, &failure.error));
-    failure.check(oriel_plan_workspace(
+    failure.check(oriel_plan_workspace_bytes(
         plan.get(), &options, &options.workspace_bytes, &failure.error));
     failure.check(
         oriel_encoder_create(&made_encoder, model, &options, &failure.error));
@@ -97,8 +98,11 @@ embed(const oriel_model *model, const Picture &picture, oriel_plan_info *info)
     std::vector<float> embeddings(static_cast<size_t>(info->tokens) *
                                   static_cast<size_t>(info->out_hidden_size));
     input.frames = &frame;
-    output.embeddings = embeddings.data();
-    output.embeddings_bytes = embeddings.size() * sizeof(float);
+    result.kind = ORIEL_RESULT_EMBEDDINGS;
+    result.data = embeddings.data();
+    result.bytes = embeddings.size() * sizeof(float);
+    output.results = &result;
+    output.n_results = 1;
     failure.check(oriel_encode(encoder.get(), plan.get(), &input, &output,
                                nullptr, &failure.error));
     return embeddings;

@@ -12,11 +12,13 @@
  * A plan needs neither pixels, weights nor a device: count tokens, bytes and
  * FLOPs with it before decoding or admitting anything.
  *
- * Words   item: an image or video of a batch.  patch: 14x14 pixels of 2 frames,
- *   one row of the network.  token: 2x2 patches, one row of the result.  image
- *   order: tokens row by row, frame by frame, item by item, the 4 patches of a
- *   token adjacent; the order of pixel_values, and of every result.  window
- *   order: the same tokens grouped by attention window.
+ * Words   item: an image or a video of a batch.  patch: a square of patch_size
+ *   pixels a side from temporal_patch_size frames, one row of the network.
+ *   token: a square of spatial_merge_size patches a side, one row of the result.
+ *   image order: tokens row by row, frame by frame, item by item, with the
+ *   patches of a token next to each other; the order of pixel_values, and of
+ *   every result.  compute order: the same tokens grouped by attention window,
+ *   as the network runs them.
  * Status  Functions return ORIEL_OK (0) or a positive code, so calls chain with
  *   ||.  Every call fills 'err' unless it is NULL, on success too.  A create or
  *   open that fails stores NULL in *out.
@@ -115,7 +117,8 @@ typedef struct oriel_hooks {
     void *(*device_alloc)(void *user, size_t bytes, int32_t device_index);
     void (*device_free)(void *user, void *memory, int32_t device_index);
     void (*log)(void *user, int32_t level, const char *line);
-    int32_t (*cancel)(void *user); /* non-zero stops loading or a CPU encode */
+    int32_t (*cancel)(void *user); /* non-zero stops loading, decoding an image
+                                      or a CPU encode */
 } oriel_hooks;
 #define ORIEL_HOOKS_INIT \
     { \
@@ -126,14 +129,20 @@ enum { ORIEL_LOG_WARNING = 1, ORIEL_LOG_INFO = 2, ORIEL_LOG_DEBUG = 3 };
 
 /* ---- Model ------------------------------------------------------------ */
 
-enum { ORIEL_DTYPE_F32 = 1, ORIEL_DTYPE_BF16 = 2, ORIEL_DTYPE_F16 = 3 };
+enum {
+    ORIEL_DTYPE_F32 = 1,
+    ORIEL_DTYPE_BF16 = 2,
+    ORIEL_DTYPE_F16 = 3,
+    ORIEL_DTYPE_U8 = 4 /* pixel_values only */
+};
 
 typedef struct oriel_model_options {
     uint32_t struct_size, reserved;
     const char *config_path; /* config.json; default: beside the weights */
     const oriel_hooks *hooks;
     const char *prefix;        /* of the tower's tensor names: "visual." */
-    const char *config_preset; /* "7b" etc., instead of any config.json */
+    const char *config_preset; /* a name of oriel_model_preset,
+                                  instead of any config.json */
 } oriel_model_options;
 #define ORIEL_MODEL_OPTIONS_INIT \
     { \
@@ -149,7 +158,9 @@ typedef struct oriel_model_options {
  * a device and precision reads the vision tensors, and only them, straight to
  * where they are used; later ones share them.  Limits, mean and std are those
  * of processor_config.json or preprocessor_config.json beside config.json;
- * without either, those of the published checkpoints.
+ * without either, those of the published checkpoints.  The limits of videos may
+ * also be in video_preprocessor_config.json; the files are taken in the order in
+ * which transformers takes them.
  * Threads: any; the model: shared.
  * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY,
  * _ARGUMENT (config_path and config_preset both, or no such preset)
@@ -165,28 +176,37 @@ ORIEL_API oriel_status oriel_model_open_memory(
     const void *weights, size_t weights_bytes,
     const oriel_model_options *options, oriel_error *err);
 
-/* A published size without weights, to plan with: "3b", "7b", "32b", "72b".
-   Static, never destroyed.  NULL for an unknown name.  Threads: any. */
+/*
+ * A published model without weights, to plan with: "qwen2.5-vl-3b", "-7b",
+ * "-32b" or "-72b" (each with the same beginning).  Static: it is never
+ * destroyed.  NULL for an unknown name.  Threads: any.
+ */
 ORIEL_API const oriel_model *oriel_model_preset(const char *name);
+
+/* The kinds of vision encoder.  The numbers are pinned for ever. */
+enum { ORIEL_TOWER_QWEN2_5_VL = 1 };
 
 typedef struct oriel_model_info {
     uint32_t struct_size;
-    int32_t has_weights; /* 0 for a preset: cannot encode */
+    int32_t tower;       /* ORIEL_TOWER_* */
+    int32_t has_weights; /* 0 for a preset: it cannot encode */
     int32_t depth, hidden_size, intermediate_size, num_heads, head_dim;
     int32_t out_hidden_size; /* width of an embedding */
     int32_t in_channels, patch_size, temporal_patch_size, spatial_merge_size;
-    int32_t window_size; /* pixels */
-    int32_t n_full_attention_blocks;
-    const int32_t *full_attention_blocks; /* 0-based, ascending */
-    int64_t min_pixels, max_pixels;       /* of preprocessor_config.json */
-    float image_mean[3], image_std[3];    /* likewise */
-    int32_t weight_dtype, n_tensors;      /* as stored; the vision part */
+    int32_t window_size; /* pixels; 0: the tower has no windows */
+    int32_t reserved;
+    int32_t n_full_attention_blocks; /* depth, where there are no windows */
+    const int32_t *full_attention_blocks;       /* 0-based, ascending */
+    int64_t min_pixels, max_pixels;             /* of an image */
+    int64_t video_min_pixels, video_max_pixels; /* of each frame of a video */
+    float image_mean[3], image_std[3];
+    int32_t weight_dtype, n_tensors; /* as stored; the vision part */
     uint64_t weight_bytes;
 } oriel_model_info;
 #define ORIEL_MODEL_INFO_INIT \
     { \
-        sizeof(oriel_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, \
-            0, 0, {0}, {0}, 0, 0, 0 \
+        sizeof(oriel_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+            NULL, 0, 0, 0, 0, {0}, {0}, 0, 0, 0 \
     }
 
 /* Threads: shared. */
@@ -195,11 +215,12 @@ ORIEL_API oriel_status oriel_model_get_info(const oriel_model *model,
                                             oriel_error *err);
 
 /*
- * Identity of the network, for cache keys: 32 hexadecimal digits.  XXH3-128 of
- * its geometry and of every tensor's values, in canonical order and layout,
- * whatever the sharding, prefix or stored dtype (the same values stored wider
- * are the same model); limits, mean and std are not in it.  Not cryptographic.
- * Reads the weights, once.  Threads: shared.
+ * The identity of the network, for cache keys: 32 hexadecimal digits.  It is the
+ * XXH3-128 of the tower's number, of its geometry and of every tensor's values,
+ * in canonical order and layout.  Sharding, prefix and stored dtype do not change
+ * it (the same values stored wider are the same model); limits, mean and std are
+ * not in it.  It is not cryptographic.  The first call reads all weights.
+ * Threads: shared.
  * ORIEL_ERR_ARGUMENT (a preset), _IO, _MEMORY, _CANCELLED
  */
 ORIEL_API oriel_status oriel_model_digest(const oriel_model *model,
@@ -217,55 +238,123 @@ enum {
 };
 enum { ORIEL_SIZING_TRANSFORMERS = 0, ORIEL_SIZING_QWEN_VL_UTILS = 1 };
 
+/*
+ * The limits bound an item's pixels after resizing; 0 means the default.
+ * min_pixels and max_pixels are the limits of images, and their default is the
+ * model's.  What the limits of a video bound depends on the tower: with
+ * ORIEL_TOWER_QWEN2_5_VL it is each frame, which is sized as an image is.  With
+ * ORIEL_SIZING_TRANSFORMERS their default is the model's.  With
+ * ORIEL_SIZING_QWEN_VL_UTILS it is that of fetch_video: 128 to 768 tokens a frame,
+ * and fewer where there are many frames; video_max_pixels can only lower that.
+ */
 typedef struct oriel_plan_options {
     uint32_t struct_size;
     int32_t resample, sizing, reserved;
-    int64_t min_pixels, max_pixels; /* default: the model's */
+    int64_t min_pixels, max_pixels;
+    int64_t video_min_pixels, video_max_pixels;
     const oriel_hooks *hooks;
 } oriel_plan_options;
 #define ORIEL_PLAN_OPTIONS_INIT \
     { \
-        sizeof(oriel_plan_options), 0, 0, 0, 0, 0, NULL \
+        sizeof(oriel_plan_options), 0, 0, 0, 0, 0, 0, 0, NULL \
     }
+
+enum {
+    ORIEL_KIND_BY_FRAMES = 0, /* an image if frames is 0 or 1, else a video */
+    ORIEL_KIND_IMAGE = 1,     /* frames is 0 or 1 */
+    ORIEL_KIND_VIDEO = 2      /* frames is 1 or more */
+};
 
 typedef struct oriel_item {                /* never to grow */
     int32_t width, height;                 /* after EXIF rotation */
-    int32_t frames;                        /* 0 or 1: an image */
+    int32_t frames;                        /* 0 means 1 */
     int32_t resized_width, resized_height; /* 0, 0: by the options' rule; else
-                                              multiples of patch x merge */
-    int32_t reserved;
+                                              multiples of patch_size x
+                                              spatial_merge_size */
+    int32_t kind;                          /* ORIEL_KIND_* */
 } oriel_item;
 
 #define ORIEL_MAX_PATCHES 16777216 /* in one plan, whatever a config says */
 
 /*
- * Plan a batch of images and videos from their sizes.  'items' is [n_items],
- * n_items >= 1.  'model' gives geometry and limits and need not outlive the
- * call; NULL is the 7B preset.  Host only, microseconds.  All that a client
- * can get wrong is refused here; no picture makes oriel_encode fail.
- * Threads: any; the plan: shared.
- * ORIEL_ERR_INPUT (side < 1; ratio over 200 where the rule sizes; resized sides
- * that are no such multiples; one item over ORIEL_MAX_PATCHES), _CAPACITY (all
- * together over it: split before err->item), _ARGUMENT, _MEMORY (err->item: the
- * largest)
+ * Plan a batch of images and videos from their sizes.  'items' is [n_items], and
+ * n_items is at least 1.  'model' gives geometry and limits; it may be a preset,
+ * and it need not outlive the call.  The call takes microseconds of the host and
+ * needs no device.  All that a client can get wrong is refused here: no picture
+ * makes oriel_encode fail.  Threads: any; the plan: shared.
+ * ORIEL_ERR_INPUT  err->item has a side below 1, a ratio of sides over 200 where
+ *   the rule sizes it, resized sides that are not such multiples, a number of
+ *   frames that its kind cannot have, or alone more than ORIEL_MAX_PATCHES
+ * ORIEL_ERR_CAPACITY  together the items have more than that: split the batch
+ *   before err->item
+ * ORIEL_ERR_ARGUMENT  no model, no items, an unknown kind or option, or limits
+ *   that cross where the rule refuses it
+ * ORIEL_ERR_MEMORY  err->item is the largest
  */
 ORIEL_API oriel_status oriel_plan_create(
     oriel_plan **out, const oriel_model *model, const oriel_item *items,
     size_t n_items, const oriel_plan_options *options, oriel_error *err);
 
-/* The same for pixel_values: 'grid_thw' is image_grid_thw, [n_items, 3].  Of the
-   options only hooks matter.  ORIEL_ERR_INPUT (t < 1; h or w no multiple of
-   merge; too many patches) and the others as above. */
+/*
+ * The same for pixel_values: 'grid_thw' is image_grid_thw, [n_items, 3] in
+ * patches.  Of the options only hooks matter.  ORIEL_ERR_INPUT: t is below 1, h
+ * or w is not a multiple of spatial_merge_size, or there are too many patches;
+ * the others as above.
+ */
 ORIEL_API oriel_status oriel_plan_create_from_grids(
     oriel_plan **out, const oriel_model *model, const int64_t *grid_thw,
     size_t n_items, const oriel_plan_options *options, oriel_error *err);
 
+/*
+ * What one item would cost, without a plan: its grid in patches and its tokens;
+ * either pointer may be NULL.  It refuses what oriel_plan_create refuses, and
+ * allocates nothing.  A call that fails stores nothing.  Threads: any.
+ */
+ORIEL_API oriel_status oriel_item_measure(const oriel_model *model,
+                                          const oriel_item *item,
+                                          const oriel_plan_options *options,
+                                          int64_t grid_thw[3], int64_t *tokens,
+                                          oriel_error *err);
+
+/* What one encode may cost; 0 is no limit. */
+typedef struct oriel_budget {
+    uint32_t struct_size, reserved;
+    int64_t max_patches, max_tokens, max_flops;
+} oriel_budget;
+#define ORIEL_BUDGET_INIT \
+    { \
+        sizeof(oriel_budget), 0, 0, 0, 0 \
+    }
+
+/*
+ * Cut a queue of items into runs that each fit a budget.  The order is kept, and
+ * each run is the longest that fits: run k is items[ends[k - 1]] up to, but not
+ * with, items[ends[k]], and ends[-1] stands for 0.  ORIEL_MAX_PATCHES holds for
+ * every run, also where 'budget' is NULL; an item that is over the budget alone is
+ * a run of its own.  'ends' is the caller's, [n_items]; *n_ends becomes the number
+ * of runs.  Nothing is allocated.  Threads: any.
+ * ORIEL_ERR_INPUT  err->item cannot be planned (oriel_plan_create says when):
+ *   'ends' holds the runs of the items before it
+ * ORIEL_ERR_ARGUMENT  as oriel_plan_create, or a negative limit: *n_ends is 0
+ */
+ORIEL_API oriel_status oriel_plan_split(const oriel_model *model,
+                                        const oriel_item *items, size_t n_items,
+                                        const oriel_plan_options *options,
+                                        const oriel_budget *budget,
+                                        size_t *ends, size_t *n_ends,
+                                        oriel_error *err);
+
+/*
+ * window_index, window_inverse and positions describe the compute order.  Where
+ * a tower has no windows, that is the image order: both permutations are the
+ * identity, n_windows and longest_window are 0 and cu_window_seqlens is NULL.
+ */
 typedef struct oriel_plan_info {
     uint32_t struct_size;
     int32_t n_items;
     int32_t n_frames, n_windows;           /* attention segments of each kind */
     int32_t longest_frame, longest_window; /* patches */
-    int32_t patch_columns;                 /* 1176: width of pixel_values */
+    int32_t patch_columns;                 /* width of pixel_values */
     int32_t out_hidden_size;               /* width of embeddings */
     int64_t patches, tokens;          /* rows of pixel_values, embeddings */
     int64_t flops;                    /* of one encode; INT64_MAX if more */
@@ -274,10 +363,10 @@ typedef struct oriel_plan_info {
     const int64_t *flops_per_item;    /* [n_items] a scheduler's cost */
     const int32_t *cu_seqlens;        /* [n_frames + 1] in patches */
     const int32_t *cu_window_seqlens; /* [n_windows + 1] in patches */
-    const int32_t *window_index;      /* [tokens] in window order: the token's
+    const int32_t *window_index;      /* [tokens] in compute order: the token's
                                           place in image order */
     const int32_t *window_inverse;    /* [tokens] the other way round */
-    const int32_t *positions;         /* [patches, 2] in window order: row and
+    const int32_t *positions;         /* [patches, 2] in compute order: row and
                                           column, for rope */
 } oriel_plan_info;
 #define ORIEL_PLAN_INFO_INIT \
@@ -286,7 +375,8 @@ typedef struct oriel_plan_info {
             NULL, NULL, NULL, NULL, NULL, NULL \
     }
 
-/* Item i was resized to grid h x 14 by w x 14 pixels.  Threads: shared. */
+/* Item i was resized to h x patch_size by w x patch_size pixels, with h and w
+   from its grid.  Threads: shared. */
 ORIEL_API oriel_status oriel_plan_get_info(const oriel_plan *plan,
                                            oriel_plan_info *info,
                                            oriel_error *err);
@@ -356,20 +446,6 @@ ORIEL_API oriel_status oriel_device_get_info(int32_t device,
                                              oriel_device_info *info,
                                              oriel_error *err);
 
-/*
- * Load all that there is for a device and say in one line what the driver took:
- * "16 kernels: sm_90a machine code", and behind it by name each kernel that is
- * not what the device should run, as "; but rope: compute_80 PTX, compiled by
- * the driver".  'line' is cut to 'line_bytes'; empty for the CPU.  Makes a CUDA
- * context on the device, and may take seconds; an encoder loads its own
- * kernels and logs the same.  Threads: any.  ORIEL_ERR_DEVICE, _ARGUMENT,
- * _MEMORY, _FAULT
- */
-ORIEL_API oriel_status oriel_device_examine(int32_t device,
-                                            int32_t device_index, char *line,
-                                            size_t line_bytes,
-                                            oriel_error *err);
-
 typedef struct oriel_encoder_options {
     uint32_t struct_size;
     int32_t device;         /* AUTO: CUDA if there is one, else CPU */
@@ -392,7 +468,7 @@ typedef struct oriel_encoder_options {
  * this plan: linear in patches and source pixels.  Computed from shapes, so
  * 'options' may name CUDA where there is none.  Threads: shared.
  */
-ORIEL_API oriel_status oriel_plan_workspace(
+ORIEL_API oriel_status oriel_plan_workspace_bytes(
     const oriel_plan *plan, const oriel_encoder_options *options, size_t *bytes,
     oriel_error *err);
 
@@ -441,44 +517,72 @@ enum { ORIEL_MEMORY_HOST = 0, ORIEL_MEMORY_DEVICE = 1 };
 /* Exactly one of 'frames' and 'pixel_values' is set. */
 typedef struct oriel_input {
     uint32_t struct_size;
-    int32_t memory;            /* where pixels lie, not these arrays */
+    int32_t pixels_memory;     /* ORIEL_MEMORY_*: of frames or pixel_values */
     const void *const *frames; /* [sum of frames], item after item, each RGB8
-                                   [height, width, 3] */
+                                   [height, width, 3]; the array itself and
+                                   'pitches' lie on the host */
     const size_t *pitches;     /* [sum of frames] bytes a line; NULL: tight */
     const void *pixel_values;  /* [patches, patch_columns], tight */
     size_t pixel_values_bytes;
-    int32_t dtype;   /* of pixel_values; default F32 */
-    int32_t no_wait; /* 1: on CUDA rather ORIEL_ERR_BUSY than wait */
+    int32_t dtype;   /* of pixel_values; default F32.  U8: bytes as they were
+                        before normalising; the encoder normalises them as it
+                        does frames, to the same embeddings */
+    int32_t no_wait; /* 1: on CUDA ORIEL_ERR_BUSY rather than a wait */
 } oriel_input;
 #define ORIEL_INPUT_INIT \
     { \
         sizeof(oriel_input), 0, NULL, NULL, NULL, 0, 0, 0 \
     }
 
-typedef struct oriel_tap { /* never to grow */
-    int32_t hidden_state;  /* 0: patch embedding; k: after k blocks */
-    int32_t dtype;         /* default F32 */
-    void *data;            /* [patches, hidden_size] in image order */
-    size_t bytes;
-} oriel_tap;
+/* What a result is; all are in image order. */
+enum {
+    ORIEL_RESULT_EMBEDDINGS = 1,   /* [tokens, out_hidden_size] */
+    ORIEL_RESULT_HIDDEN_STATE = 2, /* [patches, hidden_size]; index 0: the patch
+                                      embedding, k: after k blocks */
+    ORIEL_RESULT_DEEPSTACK = 3     /* kept for towers that have them; refused */
+};
+
+/*
+ * One matrix that an encode fills.  Results may interleave in one matrix of the
+ * caller's (another 'data', the same row_bytes), but no byte belongs to two.
+ */
+typedef struct oriel_result { /* never to grow */
+    int32_t kind, index;      /* index: of hidden states; else 0 */
+    int32_t dtype, reserved;  /* F32 by default, BF16, F16 */
+    void *data;
+    size_t bytes;     /* of the matrix, from 'data' on */
+    size_t row_bytes; /* from row to row; 0: tight */
+} oriel_result;
 
 typedef struct oriel_output {
     uint32_t struct_size;
-    int32_t memory; /* of embeddings and taps */
-    int32_t dtype;  /* of embeddings; default F32 */
-    int32_t n_taps;
-    void *embeddings; /* [tokens, out_hidden_size]; NULL: taps only, and
-                             blocks behind the last tap are not run */
-    size_t embeddings_bytes;
-    size_t row_bytes; /* from row to row; 0: tight */
-    const oriel_tap *taps;
-    void *workspace; /* on the encoder's device; NULL: its own */
+    int32_t results_memory;      /* ORIEL_MEMORY_*: of every result */
+    const oriel_result *results; /* [n_results], read before return.  What is
+                                    not asked for is not computed, and blocks
+                                    after the last result are not run */
+    int32_t n_results;           /* 1 to ORIEL_MAX_RESULTS */
+    int32_t row_index_memory;    /* ORIEL_MEMORY_*: of row_index */
+    const int32_t *row_index;    /* [tokens] or NULL; see below */
+    void *workspace;             /* on the encoder's device; NULL: its own */
     size_t workspace_bytes;
 } oriel_output;
 #define ORIEL_OUTPUT_INIT \
     { \
-        sizeof(oriel_output), 0, 0, 0, NULL, 0, 0, NULL, NULL, 0 \
+        sizeof(oriel_output), 0, NULL, 0, 0, NULL, NULL, 0 \
     }
+
+#define ORIEL_MAX_RESULTS 1024
+
+/*
+ * output.row_index: token i of each result with a row a token (EMBEDDINGS) is
+ * stored in row row_index[i] of that result's matrix, so that embeddings land
+ * in a language model's input.  Rows of the matrix are those that fit 'bytes';
+ * -1 skips a token; other rows keep their bytes; of two tokens with one row
+ * either may stay.  Hidden states ignore it.  Indices on the host are checked
+ * and copied before return.  Indices on the device are read in stream order,
+ * and a token whose row is outside is not stored; they need results on the
+ * device.  A captured call takes indices on the device only.
+ */
 
 /*
  * Encode a planned batch.  A NaN in pixel_values stays within its item.
@@ -548,15 +652,17 @@ ORIEL_API oriel_status oriel_preprocess(const oriel_plan *plan,
  *      oriel_encoder_options opt = ORIEL_ENCODER_OPTIONS_INIT;
  *      oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
  *      oriel_input in = ORIEL_INPUT_INIT; oriel_output out = ORIEL_OUTPUT_INIT;
+ *      oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
  *      if (oriel_model_open(&model, argv[argc - 1], NULL, &err) ||
  *          oriel_plan_create(&plan, model, &item, 1, NULL, &err) ||
  *          oriel_plan_get_info(plan, &info, &err) ||
- *          oriel_plan_workspace(plan, &opt, &opt.workspace_bytes, &err) ||
+ *          oriel_plan_workspace_bytes(plan, &opt, &opt.workspace_bytes, &err) ||
  *          oriel_encoder_create(&encoder, model, &opt, &err))
  *          return fprintf(stderr, "%s\n", err.message), 1;
  *      in.frames = &rgb;
- *      out.embeddings_bytes = (size_t)(info.tokens * info.out_hidden_size * 4);
- *      out.embeddings = malloc(out.embeddings_bytes);
+ *      result.bytes = (size_t)(info.tokens * info.out_hidden_size * 4);
+ *      result.data = malloc(result.bytes);
+ *      out.results = &result; out.n_results = 1;
  *      if (oriel_encode(encoder, plan, &in, &out, NULL, &err))
  *          return fprintf(stderr, "%s\n", err.message), 1;
  *      printf("%d tokens\n", (int)info.tokens);

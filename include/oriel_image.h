@@ -7,11 +7,16 @@
  * image), JPEG (MPO: the first picture), WebP (animated: the first composited
  * frame), PBM, PGM and PPM.  Every pixel is the one that Pillow's open, EXIF
  * transpose and convert("RGB") give; what Pillow refuses is refused, and what
- * it accepts accepted.  Five differences are meant: broken EXIF and XMP refuse
- * nothing; a PNG's compression method other than 0 does, and so do more than
- * 500 scans of one JPEG; lossless JPEG, float PNM and Pillow's private kinds of
- * PNM are not decoded; and where scans of a progressive JPEG are missing, how
- * libjpeg smooths over them depends on its version.
+ * it accepts accepted.  The exceptions are few, and docs/model.md lists them in
+ * 4.6; the common one: broken EXIF and XMP refuse nothing.
+ *
+ * GIF, BMP, TIFF, AVIF and HEIC, the first picture of each, are decoded by a
+ * module, liboriel-formats.so.  It is loaded when such a file is met, from the
+ * folder of liboriel-image and from nowhere else, and may be left out: the
+ * file is then ORIEL_ERR_UNSUPPORTED.  GIF, BMP, AVIF and TIFF of 8 bits equal
+ * Pillow's bit for bit, HEIC is within two levels of pillow-heif's;
+ * docs/inputs.md tells the differences.  A file that is none of these is
+ * refused by a line that says what it is.
  *
  * Conventions of status, error, structs and hooks are those of oriel.h.
  */
@@ -28,14 +33,22 @@ enum {
     ORIEL_IMAGE_PNG = 1,
     ORIEL_IMAGE_JPEG = 2,
     ORIEL_IMAGE_WEBP = 3,
-    ORIEL_IMAGE_PNM = 4
+    ORIEL_IMAGE_PNM = 4,
+    /* Through liboriel-formats.so, a module that may be left out. */
+    ORIEL_IMAGE_GIF = 5,
+    ORIEL_IMAGE_BMP = 6,
+    ORIEL_IMAGE_TIFF = 7,
+    ORIEL_IMAGE_AVIF = 8,
+    ORIEL_IMAGE_HEIC = 9
 };
 
 enum {
     ORIEL_ALPHA_WHITE = 0, /* composited on white, as transformers >= 5.21 and
                               qwen-vl-utils do with image objects */
-    ORIEL_ALPHA_DROP = 1   /* convert("RGB"): the colour behind the alpha, as
+    ORIEL_ALPHA_DROP = 1,  /* convert("RGB"): the colour under the alpha, as
                               transformers does with paths */
+    ORIEL_ALPHA_QWEN_VL_UTILS = 2 /* what Pillow opens as RGBA on white, other
+                                     alpha dropped, as qwen-vl-utils does */
 };
 
 #define ORIEL_IMAGE_MAX_PIXELS 178956970 /* Pillow's decompression bomb error */
@@ -45,9 +58,12 @@ typedef struct oriel_image_options {
     int32_t alpha;
     int32_t ignore_orientation; /* non-zero: EXIF and XMP do not rotate */
     int32_t reserved;
-    int64_t max_pixels; /* default ORIEL_IMAGE_MAX_PIXELS; checked on the
+    int64_t max_pixels;       /* default ORIEL_IMAGE_MAX_PIXELS; checked on the
                            header, before anything is allocated */
-    const oriel_hooks *hooks;
+    const oriel_hooks *hooks; /* alloc and free serve all but libjpeg and
+                                 libwebp; cancel stops a decode within
+                                 milliseconds: it is asked before, after each
+                                 64 Ki pixels of work, and each MiB of text */
 } oriel_image_options;
 #define ORIEL_IMAGE_OPTIONS_INIT \
     { \
@@ -58,21 +74,26 @@ typedef struct oriel_image_info {
     uint32_t struct_size;
     int32_t format;
     int32_t width, height; /* of the decoded picture, after rotation */
-    int32_t orientation;   /* 1..8 as EXIF counts; 1 when ignored or absent */
-    int32_t channels;      /* as stored: 1 grey or palette, 2, 3, 4 */
-    int32_t bit_depth;     /* as stored: 1, 2, 4, 8, 16 */
+    int32_t orientation;   /* 1..8 as EXIF counts; 1 when ignored or absent.
+                              A TIFF's own is never ignored, as in Pillow */
+    int32_t channels;      /* as stored: 1 grey or palette, 2, 3, 4; TIFF: up
+                              to 7 */
+    int32_t bit_depth;     /* as stored: 1, 2, 4, 8, 16; also 10, 12, 32 */
     int32_t has_alpha;     /* an alpha band or a transparent colour */
+    int64_t decode_bytes;  /* the most host memory that a decode takes besides
+                              the file and 'rgb', libraries' included */
 } oriel_image_info;
 #define ORIEL_IMAGE_INFO_INIT \
     { \
-        sizeof(oriel_image_info), 0, 0, 0, 0, 0, 0, 0 \
+        sizeof(oriel_image_info), 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 
 /*
  * Read what the header of a file tells, without decoding.  'bytes' is the whole
  * file; err->item is -1: the caller knows which file it was.  Threads: any.
  * ORIEL_ERR_INPUT (no such format, malformed, over max_pixels), _UNSUPPORTED
- * (a format left out of this build), _ARGUMENT, _MEMORY
+ * (a format left out of this build, or no module for it), _ARGUMENT, _MEMORY,
+ * _CANCELLED
  */
 ORIEL_API oriel_status oriel_image_probe(const void *bytes, size_t n_bytes,
                                          const oriel_image_options *options,
@@ -84,7 +105,10 @@ ORIEL_API oriel_status oriel_image_probe(const void *bytes, size_t n_bytes,
  * the same options, lines 'pitch' bytes apart (0: tight), 'rgb_bytes' in all.
  * After an error the contents of 'rgb' are undefined.  Threads: any.
  * ORIEL_ERR_INPUT as above, or damage further in; _UNSUPPORTED, _ARGUMENT,
- * _MEMORY
+ * _MEMORY, _CANCELLED.  A file takes at most about 1 s of processor time for
+ * each MB, and 10 ns for each pixel and channel: a PNG whose texts inflate to
+ * more than 64 MiB, and a JPEG whose scans go over its blocks more often than 6
+ * times and 16 times for each byte of the file, are ORIEL_ERR_INPUT.
  */
 ORIEL_API oriel_status oriel_image_decode(const void *bytes, size_t n_bytes,
                                           const oriel_image_options *options,

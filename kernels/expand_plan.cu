@@ -294,9 +294,9 @@ __global__ void __launch_bounds__(THREADS, 4)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_expand_plan_prepare(void)
+oriel_cuda_expand_plan_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(expand_plan, 0);
+    return prepare(loaded, expand_plan, 0);
 }
 
 extern "C" cudaError_t

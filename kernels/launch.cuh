@@ -32,23 +32,21 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
     return cudaLaunchKernelExC(&config, (const void *)kernel, pointers);
 }
 
-/* For whoever wants to know what was loaded. */
 static inline void
-note_loaded(const cudaFuncAttributes &attributes)
+note_loaded(oriel_cuda_loaded *loaded, const cudaFuncAttributes &attributes)
 {
-    oriel_cuda_loaded *loads = oriel_cuda_loads;
-
-    if (!loads || loads->n == ORIEL_CUDA_KERNELS_MOST)
+    if (!loaded || loaded->n == ORIEL_CUDA_KERNELS_MOST)
         return;
-    loads->kernel[loads->n++] = {loads->op, attributes.binaryVersion,
-                                 attributes.ptxVersion};
+    loaded->kernel[loaded->n++] = {loaded->op, attributes.binaryVersion,
+                                   attributes.ptxVersion};
 }
 
 /* Once a device, before the first launch: the shared memory a kernel may ask
    for; it also loads the kernel, which must not happen inside a capture. */
 template <class... Parameters>
 static cudaError_t
-prepare(void (*kernel)(Parameters...), size_t shared_bytes)
+prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
+        size_t shared_bytes)
 {
     cudaFuncAttributes attributes;
     cudaError_t error =
@@ -59,6 +57,6 @@ prepare(void (*kernel)(Parameters...), size_t shared_bytes)
             (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
             (int)shared_bytes);
     if (error == cudaSuccess)
-        note_loaded(attributes);
+        note_loaded(loaded, attributes);
     return error;
 }

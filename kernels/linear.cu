@@ -84,12 +84,13 @@ operands(const oriel_linear_args *args)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_linear_prepare(void)
+oriel_cuda_linear_prepare(oriel_cuda_loaded *loaded)
 {
-    cudaError_t error = prepare(linear, gemm::SHARED_BYTES);
+    cudaError_t error = prepare(loaded, linear, gemm::SHARED_BYTES);
 
-    return error != cudaSuccess ? error
-                                : prepare(linear_residual, gemm::SHARED_BYTES);
+    return error != cudaSuccess
+               ? error
+               : prepare(loaded, linear_residual, gemm::SHARED_BYTES);
 }
 
 extern "C" cudaError_t

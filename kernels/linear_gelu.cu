@@ -47,9 +47,9 @@ __global__ void __launch_bounds__(gemm::THREADS, 2)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_linear_gelu_prepare(void)
+oriel_cuda_linear_gelu_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(linear_gelu, gemm::SHARED_BYTES);
+    return prepare(loaded, linear_gelu, gemm::SHARED_BYTES);
 }
 
 extern "C" cudaError_t

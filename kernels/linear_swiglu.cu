@@ -55,9 +55,9 @@ __global__ void __launch_bounds__(gemm::THREADS, 2)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_linear_swiglu_prepare(void)
+oriel_cuda_linear_swiglu_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(linear_swiglu, gemm::SHARED_BYTES);
+    return prepare(loaded, linear_swiglu, gemm::SHARED_BYTES);
 }
 
 extern "C" cudaError_t

@@ -18,13 +18,19 @@
 extern "C" {
 #endif
 
-enum { ORIEL_CUDA_F32 = 1, ORIEL_CUDA_BF16 = 2, ORIEL_CUDA_F16 = 3 };
+enum {
+    ORIEL_CUDA_F32 = 1,
+    ORIEL_CUDA_BF16 = 2,
+    ORIEL_CUDA_F16 = 3,
+    ORIEL_CUDA_U8 = 4 /* pixel_values alone */
+};
 
 /* What the driver loaded for each kernel that a _prepare made ready, as
-   cudaFuncGetAttributes tells it: 90 for 9.0. */
+   cudaFuncGetAttributes tells it: 90 for 9.0.  A _prepare that is given NULL
+   notes nothing. */
 enum { ORIEL_CUDA_KERNELS_MOST = 64 };
 typedef struct oriel_cuda_loaded {
-    const char *op; /* whose _prepare is under way: set by who calls it */
+    const char *op; /* whose _prepare runs: set by the caller */
     int32_t n;
     struct {
         const char *op;
@@ -33,13 +39,6 @@ typedef struct oriel_cuda_loaded {
                                  built or by the driver */
     } kernel[ORIEL_CUDA_KERNELS_MOST];
 } oriel_cuda_loaded;
-/* Where this thread's _prepares note it; NULL: it is not wanted. */
-#ifdef __cplusplus
-inline thread_local oriel_cuda_loaded *oriel_cuda_loads;
-#else
-extern _Thread_local oriel_cuda_loaded *oriel_cuda_loads;
-#endif
-
 /* rms_norm.cu */
 typedef struct oriel_rms_norm_args {
     const uint16_t *x;      /* bf16 [rows, columns] */
@@ -48,7 +47,7 @@ typedef struct oriel_rms_norm_args {
     int64_t rows;
     int32_t columns; /* a multiple of 8, at most 8192 */
 } oriel_rms_norm_args;
-cudaError_t oriel_cuda_rms_norm_prepare(void);
+cudaError_t oriel_cuda_rms_norm_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
 
@@ -81,7 +80,7 @@ typedef struct oriel_expand_plan_args {
     int32_t *frame_tiles;  /* [, 3] likewise */
     uint8_t *is_still;     /* [4 tokens] */
 } oriel_expand_plan_args;
-cudaError_t oriel_cuda_expand_plan_prepare(void);
+cudaError_t oriel_cuda_expand_plan_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_expand_plan(const oriel_expand_plan_args *args,
                                    cudaStream_t stream);
 
@@ -136,7 +135,7 @@ size_t oriel_cuda_resample_measure(oriel_resample_job *job,
 cudaError_t oriel_cuda_resample_number(oriel_resample_args *args,
                                        oriel_resample_job *jobs,
                                        int32_t n_jobs);
-cudaError_t oriel_cuda_resample_prepare(void);
+cudaError_t oriel_cuda_resample_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_resample(const oriel_resample_args *args,
                                 cudaStream_t stream);
 
@@ -152,7 +151,8 @@ typedef struct oriel_patch_embed_args {
     /* Exactly one of the two: pixels of patches, as resample.cu stores them ... */
     const uint8_t *pixels;   /* [rows, slices, patch_size, line] */
     const uint8_t *is_still; /* [rows]: only slice 0 was stored */
-    const uint16_t *table;   /* bf16 [3, 256]: what a level becomes */
+    const uint16_t *table;   /* bf16 [3, 256]: what a level becomes; of pixels,
+                                and of pixel_values that are bytes */
     /* ... or pixel_values, in image order. */
     const void *pixel_values; /* [rows, 3, slices, patch_size, patch_size] */
     const int32_t *tokens;    /* [rows / merge2]: image-order place of each */
@@ -171,7 +171,7 @@ oriel_cuda_patch_depth(int32_t patch_size, int32_t slices)
 {
     return patch_size * slices * oriel_cuda_patch_line(patch_size);
 }
-cudaError_t oriel_cuda_patch_embed_prepare(void);
+cudaError_t oriel_cuda_patch_embed_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_patch_embed(const oriel_patch_embed_args *args,
                                    cudaStream_t stream);
 
@@ -185,7 +185,7 @@ typedef struct oriel_linear_args {
     int32_t columns; /* a multiple of 8 */
     int32_t depth;   /* a multiple of 8 */
 } oriel_linear_args;
-cudaError_t oriel_cuda_linear_prepare(void);
+cudaError_t oriel_cuda_linear_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_linear(const oriel_linear_args *args,
                               cudaStream_t stream);
 cudaError_t oriel_cuda_linear_residual(const oriel_linear_args *args,
@@ -202,7 +202,7 @@ typedef struct oriel_linear_swiglu_args {
     int32_t columns; /* a multiple of 8 */
     int32_t depth;   /* a multiple of 8 */
 } oriel_linear_swiglu_args;
-cudaError_t oriel_cuda_linear_swiglu_prepare(void);
+cudaError_t oriel_cuda_linear_swiglu_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
                                      cudaStream_t stream);
 
@@ -214,29 +214,31 @@ typedef struct oriel_swiglu_args {
     int64_t rows;
     int32_t columns; /* a multiple of 8 */
 } oriel_swiglu_args;
-cudaError_t oriel_cuda_swiglu_prepare(void);
+cudaError_t oriel_cuda_swiglu_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_swiglu(const oriel_swiglu_args *args,
                               cudaStream_t stream);
 
 /* linear_gelu.cu */
-cudaError_t oriel_cuda_linear_gelu_prepare(void);
+cudaError_t oriel_cuda_linear_gelu_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_linear_gelu(const oriel_linear_args *args,
                                    cudaStream_t stream);
 
 /* linear_rows.cu */
 typedef struct oriel_linear_rows_args {
-    const uint16_t *x;      /* bf16 [rows, depth] */
-    const uint16_t *weight; /* bf16 [columns, depth] */
-    const uint16_t *bias;   /* bf16 [columns] */
-    const int32_t *places;  /* [rows]: row r is stored as row places[r] */
-    void *out;              /* of 'dtype', [rows, columns] */
-    int64_t row_bytes;      /* from row to row of out, a multiple of 16 */
+    const uint16_t *x;        /* bf16 [rows, depth] */
+    const uint16_t *weight;   /* bf16 [columns, depth] */
+    const uint16_t *bias;     /* bf16 [columns] */
+    const int32_t *places;    /* [rows]: row r is stored as row places[r] */
+    const int32_t *row_index; /* [rows] as row row_index[places[r]]; or NULL */
+    void *out;                /* of 'dtype', [out_rows, columns] */
+    int64_t row_bytes;        /* from row to row of out, a multiple of 16 */
+    int32_t out_rows;         /* rows with another place are not stored */
     int64_t rows;
     int32_t columns; /* a multiple of 8 */
     int32_t depth;   /* a multiple of 8 */
     int32_t dtype;   /* ORIEL_CUDA_* */
 } oriel_linear_rows_args;
-cudaError_t oriel_cuda_linear_rows_prepare(void);
+cudaError_t oriel_cuda_linear_rows_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_linear_rows(const oriel_linear_rows_args *args,
                                    cudaStream_t stream);
 
@@ -248,7 +250,7 @@ typedef struct oriel_rope_args {
     int64_t rows;
     int32_t heads, head_dim;
 } oriel_rope_args;
-cudaError_t oriel_cuda_rope_prepare(void);
+cudaError_t oriel_cuda_rope_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_rope(const oriel_rope_args *args, cudaStream_t stream);
 
 /* window_attention.cu */
@@ -262,7 +264,8 @@ typedef struct oriel_window_attention_args {
     int32_t n_packs, heads, head_dim;
     float scale_log2; /* head_dim^-1/2 log2 e */
 } oriel_window_attention_args;
-cudaError_t oriel_cuda_window_attention_prepare(int32_t head_dim);
+cudaError_t oriel_cuda_window_attention_prepare(int32_t head_dim,
+                                                oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_window_attention(const oriel_window_attention_args *args,
                                         cudaStream_t stream);
 
@@ -274,7 +277,8 @@ typedef struct oriel_full_attention_args {
     int32_t n_tiles, heads, head_dim;
     float scale_log2; /* head_dim^-1/2 log2 e */
 } oriel_full_attention_args;
-cudaError_t oriel_cuda_full_attention_prepare(int32_t head_dim);
+cudaError_t oriel_cuda_full_attention_prepare(int32_t head_dim,
+                                              oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_full_attention(const oriel_full_attention_args *args,
                                       cudaStream_t stream);
 
@@ -283,12 +287,13 @@ typedef struct oriel_store_rows_args {
     const uint16_t *x;     /* bf16 [rows, columns], window order */
     const int32_t *tokens; /* [rows / merge2]: image-order place of each */
     void *out;             /* of 'dtype', [rows, columns], image order */
+    int64_t row_bytes;     /* from row to row of out, a multiple of 16 */
     int64_t rows;          /* a multiple of merge2 */
     int32_t columns;       /* a multiple of 8 */
     int32_t merge2;        /* patches a token */
     int32_t dtype;         /* ORIEL_CUDA_* */
 } oriel_store_rows_args;
-cudaError_t oriel_cuda_store_rows_prepare(void);
+cudaError_t oriel_cuda_store_rows_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_store_rows(const oriel_store_rows_args *args,
                                   cudaStream_t stream);
 
@@ -299,7 +304,7 @@ typedef struct oriel_store_bytes_args {
     const void *bytes; /* on the host; read before the launcher returns */
     size_t n;          /* a multiple of 16, at most ORIEL_CUDA_STORE_BYTES */
 } oriel_store_bytes_args;
-cudaError_t oriel_cuda_store_bytes_prepare(void);
+cudaError_t oriel_cuda_store_bytes_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_store_bytes(const oriel_store_bytes_args *args,
                                    cudaStream_t stream);
 

@@ -5,8 +5,8 @@
  *     out = normalise(pixels) weight^T     rounded once
  *
  * The normalised patches never exist in memory: they are made in shared memory,
- * tile by tile, from 8-bit pixels by a table, or from pixel_values by rounding
- * to bf16.  Both ways put the same values in the same order, so the same pixels
+ * tile by tile, from 8-bit pixels by a table, or from pixel_values: of 8 bits by
+ * the same table, others by rounding to bf16.  Both ways put the same values in the same order, so the same pixels
  * give the same bytes.
  *
  * Depth    (y, slice, line): a line is the 3 patch_size bytes RGBRGB... of one
@@ -115,6 +115,7 @@ struct FromPixels {
 struct FromPixelValues {
     Geometry geometry;
     const void *values;
+    const uint16_t *table;
     const int32_t *tokens;
     int32_t merge2, dtype;
 
@@ -131,6 +132,10 @@ struct FromPixelValues {
             return 0.0f; /* the line's padding */
         if (dtype == ORIEL_CUDA_F32)
             return ((const float *)values)[i];
+        if (dtype == ORIEL_CUDA_U8)
+            return ptx::bits_to_float(
+                (uint32_t)table[channel * 256 + ((const uint8_t *)values)[i]]
+                << 16);
         const uint32_t half = ((const uint16_t *)values)[i];
         return dtype == ORIEL_CUDA_BF16 ? ptx::bits_to_float(half << 16)
                                         : ptx::f16_to_float(half);
@@ -185,6 +190,12 @@ __global__ void __launch_bounds__(gemm::THREADS, 1)
     gemm::run(op, loader, store);
 }
 
+uintptr_t
+dtype_bytes(int32_t dtype)
+{
+    return dtype == ORIEL_CUDA_F32 ? 4 : dtype == ORIEL_CUDA_U8 ? 1 : 2;
+}
+
 bool
 within_limits(const oriel_patch_embed_args *args)
 {
@@ -196,22 +207,22 @@ within_limits(const oriel_patch_embed_args *args)
            (uintptr_t)args->tokens % 4 == 0 &&
            (args->pixels ||
             (args->merge2 > 0 && args->dtype >= ORIEL_CUDA_F32 &&
-             args->dtype <= ORIEL_CUDA_F16 &&
-             (uintptr_t)args->pixel_values %
-                     (args->dtype == ORIEL_CUDA_F32 ? 4 : 2) ==
-                 0));
+             args->dtype <= ORIEL_CUDA_U8 &&
+             (args->dtype != ORIEL_CUDA_U8 || args->table) &&
+             (uintptr_t)args->pixel_values % dtype_bytes(args->dtype) == 0));
 }
 
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_patch_embed_prepare(void)
+oriel_cuda_patch_embed_prepare(oriel_cuda_loaded *loaded)
 {
-    cudaError_t error = prepare(patch_embed<FromPixels>, gemm::SHARED_BYTES);
+    cudaError_t error =
+        prepare(loaded, patch_embed<FromPixels>, gemm::SHARED_BYTES);
 
-    return error != cudaSuccess
-               ? error
-               : prepare(patch_embed<FromPixelValues>, gemm::SHARED_BYTES);
+    return error != cudaSuccess ? error
+                                : prepare(loaded, patch_embed<FromPixelValues>,
+                                          gemm::SHARED_BYTES);
 }
 
 extern "C" cudaError_t
@@ -235,7 +246,7 @@ oriel_cuda_patch_embed(const oriel_patch_embed_args *args, cudaStream_t stream)
     return launch(patch_embed<FromPixelValues>,
                   gemm::tile_count(op.rows, op.columns), gemm::THREADS,
                   gemm::SHARED_BYTES, stream, op,
-                  FromPixelValues{geometry, args->pixel_values, args->tokens,
-                                  args->merge2, args->dtype},
+                  FromPixelValues{geometry, args->pixel_values, args->table,
+                                  args->tokens, args->merge2, args->dtype},
                   store);
 }

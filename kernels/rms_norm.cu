@@ -99,9 +99,9 @@ __global__ void __launch_bounds__(WARPS * 32, 8)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_rms_norm_prepare(void)
+oriel_cuda_rms_norm_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(rms_norm, 0);
+    return prepare(loaded, rms_norm, 0);
 }
 
 extern "C" cudaError_t

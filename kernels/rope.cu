@@ -57,9 +57,9 @@ __global__ void __launch_bounds__(THREADS, 4) turn_rows(oriel_rope_args args)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_rope_prepare(void)
+oriel_cuda_rope_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(turn_rows, 0);
+    return prepare(loaded, turn_rows, 0);
 }
 
 extern "C" cudaError_t

@@ -45,9 +45,9 @@ __global__ void __launch_bounds__(THREADS, 1)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_store_bytes_prepare(void)
+oriel_cuda_store_bytes_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(store_bytes, 0);
+    return prepare(loaded, store_bytes, 0);
 }
 
 extern "C" cudaError_t

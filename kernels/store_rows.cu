@@ -6,7 +6,8 @@
  *
  * Shapes   x       bf16 [rows, columns], window order, 16-byte aligned
  *          tokens  int32 [rows / merge2]: image-order place of each token
- *          out     fp32, bf16 or fp16 [rows, columns], tight, 16-byte aligned
+ *          out     fp32, bf16 or fp16 [rows, columns], rows row_bytes apart,
+ *                  16-byte aligned
  *
  * Limits   columns % 8 == 0
  *
@@ -63,9 +64,8 @@ __global__ void __launch_bounds__(THREADS, 8)
     const int64_t place =
         (int64_t)args.tokens[row / args.merge2] * args.merge2 +
         row % args.merge2;
-    const int width = args.dtype == ORIEL_CUDA_F32 ? 4 : 2;
     const uint16_t *from = args.x + row * args.columns;
-    char *to = (char *)args.out + place * args.columns * width;
+    char *to = (char *)args.out + place * args.row_bytes;
 
     for (int column = (int)ptx::thread_index() * VALUES; column < args.columns;
          column += THREADS * VALUES)
@@ -75,17 +75,20 @@ __global__ void __launch_bounds__(THREADS, 8)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_store_rows_prepare(void)
+oriel_cuda_store_rows_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(store_rows, 0);
+    return prepare(loaded, store_rows, 0);
 }
 
 extern "C" cudaError_t
 oriel_cuda_store_rows(const oriel_store_rows_args *args, cudaStream_t stream)
 {
+    const int64_t width = args->dtype == ORIEL_CUDA_F32 ? 4 : 2;
+
     if (args->rows < 0 || args->columns <= 0 || args->columns % COLUMNS_UNIT ||
         args->merge2 <= 0 || args->rows % args->merge2 ||
         args->dtype < ORIEL_CUDA_F32 || args->dtype > ORIEL_CUDA_F16 ||
+        args->row_bytes % 16 || args->row_bytes < args->columns * width ||
         ((uintptr_t)args->x | (uintptr_t)args->out) % 16 ||
         (uintptr_t)args->tokens % 4)
         return cudaErrorInvalidValue;

@@ -63,9 +63,9 @@ __global__ void __launch_bounds__(THREADS, 4)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_swiglu_prepare(void)
+oriel_cuda_swiglu_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(swiglu, 0);
+    return prepare(loaded, swiglu, 0);
 }
 
 extern "C" cudaError_t

@@ -213,10 +213,10 @@ shared_bytes(int head_dim)
 } // namespace
 
 extern "C" cudaError_t
-oriel_cuda_window_attention_prepare(int32_t head_dim)
+oriel_cuda_window_attention_prepare(int32_t head_dim, oriel_cuda_loaded *loaded)
 {
-    return with_head_dim(head_dim, [](auto kernel, int padded) {
-        return prepare(kernel, shared_bytes(padded));
+    return with_head_dim(head_dim, [loaded](auto kernel, int padded) {
+        return prepare(loaded, kernel, shared_bytes(padded));
     });
 }
 

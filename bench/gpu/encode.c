@@ -109,7 +109,7 @@ plan_all(bench *b)
         if (oriel_plan_create(&b->plans[i], b->model, items, (size_t)s->n, NULL,
                               &err) ||
             oriel_plan_get_info(b->plans[i], &b->infos[i], &err) ||
-            oriel_plan_workspace(b->plans[i], &options, &bytes, &err))
+            oriel_plan_workspace_bytes(b->plans[i], &options, &bytes, &err))
             return complain(s->name, err.message);
         if (bytes > b->workspace_bytes)
             b->workspace_bytes = bytes;
@@ -188,11 +188,14 @@ encode(const scene *s, cudaStream_t stream, oriel_error *err)
 {
     oriel_input in = ORIEL_INPUT_INIT;
     oriel_output out = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = s->embeddings,
+                           .bytes = s->embeddings_bytes};
 
-    in.memory = out.memory = ORIEL_MEMORY_DEVICE;
+    in.pixels_memory = out.results_memory = ORIEL_MEMORY_DEVICE;
     in.frames = s->frames;
-    out.embeddings = s->embeddings;
-    out.embeddings_bytes = s->embeddings_bytes;
+    out.results = &result;
+    out.n_results = 1;
     out.workspace = s->b->workspace;
     out.workspace_bytes = s->b->workspace_bytes;
     return oriel_encode(s->encoder, s->plan, &in, &out,

@@ -94,8 +94,8 @@ open_all(judge *j, const char *path)
     options.device = ORIEL_DEVICE_CUDA;
     options.kernels = j->kernels;
     options.checks = j->checks;
-    status =
-        oriel_plan_workspace(plan, &options, &options.workspace_bytes, &err);
+    status = oriel_plan_workspace_bytes(plan, &options,
+                                        &options.workspace_bytes, &err);
     oriel_plan_destroy(plan);
     if (status || oriel_encoder_create(&j->encoder, j->model, &options, &err))
         return complain(err.message);
@@ -109,13 +109,15 @@ encode(const judge *j, const int32_t *order, int32_t n, int32_t spoilt,
 {
     oriel_input in = ORIEL_INPUT_INIT;
     oriel_output out = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS, .data = embeddings};
     int64_t grids[MAX_ITEMS][3];
     oriel_plan *plan = NULL;
     oriel_error err;
     oriel_status status;
 
     in.pixel_values = pixels;
-    out.embeddings = embeddings;
+    out.results = &result;
+    out.n_results = 1;
     for (int32_t i = 0; i < n; i++) {
         const size_t bytes =
             (size_t)(patches(j, order[i]) * j->columns) * sizeof(float);
@@ -126,9 +128,9 @@ encode(const judge *j, const int32_t *order, int32_t n, int32_t spoilt,
         if (order[i] == spoilt)
             memset(to, 0xff, bytes);
         in.pixel_values_bytes += bytes;
-        out.embeddings_bytes += embedding_floats(j, order[i]) * sizeof(float);
+        result.bytes += embedding_floats(j, order[i]) * sizeof(float);
     }
-    memset(embeddings, 0xff, out.embeddings_bytes);
+    memset(embeddings, 0xff, result.bytes);
     status = oriel_plan_create_from_grids(&plan, j->model, &grids[0][0],
                                           (size_t)n, NULL, &err);
     if (!status)

@@ -101,8 +101,8 @@ open_encoder(bench *b, const char *path, int32_t kernels)
     if (oriel_model_open(&b->model, path, NULL, &err) ||
         oriel_plan_create_from_grids(&b->plan, b->model, grid, 1, NULL, &err) ||
         oriel_plan_get_info(b->plan, &info, &err) ||
-        oriel_plan_workspace(b->plan, &options, &options.workspace_bytes,
-                             &err) ||
+        oriel_plan_workspace_bytes(b->plan, &options, &options.workspace_bytes,
+                                   &err) ||
         oriel_encoder_create(&b->encoder, b->model, &options, &err))
         return complain(path, err.message);
     b->pixels_bytes = (size_t)info.patches * (size_t)info.patch_columns * 4;
@@ -143,13 +143,16 @@ encode(const bench *b, cudaStream_t stream, const char *how)
 {
     oriel_input in = ORIEL_INPUT_INIT;
     oriel_output out = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = b->embeddings,
+                           .bytes = b->bytes};
     oriel_error err;
 
-    in.memory = out.memory = ORIEL_MEMORY_DEVICE;
+    in.pixels_memory = out.results_memory = ORIEL_MEMORY_DEVICE;
     in.pixel_values = b->pixels;
     in.pixel_values_bytes = b->pixels_bytes;
-    out.embeddings = b->embeddings;
-    out.embeddings_bytes = b->bytes;
+    out.results = &result;
+    out.n_results = 1;
     return oriel_encode(b->encoder, b->plan, &in, &out,
                         (struct CUstream_st *)stream, &err)
                ? complain(how, err.message)

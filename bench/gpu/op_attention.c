@@ -27,7 +27,7 @@ static cudaError_t
 prepare_norm(const op_case *c)
 {
     (void)c;
-    return oriel_cuda_rms_norm_prepare();
+    return oriel_cuda_rms_norm_prepare(NULL);
 }
 
 static cudaError_t
@@ -127,7 +127,7 @@ static cudaError_t
 prepare_rope(const op_case *c)
 {
     (void)c;
-    return oriel_cuda_rope_prepare();
+    return oriel_cuda_rope_prepare(NULL);
 }
 
 static cudaError_t
@@ -233,7 +233,7 @@ scale_log2(const op_case *c)
 static cudaError_t
 prepare_windows(const op_case *c)
 {
-    return oriel_cuda_window_attention_prepare(c->geometry->head_dim);
+    return oriel_cuda_window_attention_prepare(c->geometry->head_dim, NULL);
 }
 
 static cudaError_t
@@ -258,7 +258,7 @@ run_windows(const op_case *c, int64_t first, int64_t rows, void *out)
 static cudaError_t
 prepare_frames(const op_case *c)
 {
-    return oriel_cuda_full_attention_prepare(c->geometry->head_dim);
+    return oriel_cuda_full_attention_prepare(c->geometry->head_dim, NULL);
 }
 
 static cudaError_t

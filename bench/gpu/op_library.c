@@ -63,7 +63,7 @@ fill(op_library *l, const op_case *c)
         return op_complain(l->own->name, err.message);
     if (!apart)
         return 0;
-    return op_must(oriel_cuda_swiglu_prepare(), "swiglu") ||
+    return op_must(oriel_cuda_swiglu_prepare(NULL), "swiglu") ||
            op_must(cudaMalloc((void **)&l->gate_up,
                               (size_t)c->rows * (size_t)l->product.columns * 2),
                    "cudaMalloc");

@@ -77,7 +77,7 @@ static cudaError_t
 prepare_linear(const op_case *c)
 {
     (void)c;
-    return oriel_cuda_linear_prepare();
+    return oriel_cuda_linear_prepare(NULL);
 }
 
 static cudaError_t
@@ -158,7 +158,7 @@ static cudaError_t
 prepare_gelu(const op_case *c)
 {
     (void)c;
-    return oriel_cuda_linear_gelu_prepare();
+    return oriel_cuda_linear_gelu_prepare(NULL);
 }
 
 static cudaError_t
@@ -191,7 +191,7 @@ static cudaError_t
 prepare_swiglu(const op_case *c)
 {
     (void)c;
-    return oriel_cuda_linear_swiglu_prepare();
+    return oriel_cuda_linear_swiglu_prepare(NULL);
 }
 
 static cudaError_t
@@ -238,22 +238,23 @@ static cudaError_t
 prepare_rows(const op_case *c)
 {
     (void)c;
-    return oriel_cuda_linear_rows_prepare();
+    return oriel_cuda_linear_rows_prepare(NULL);
 }
 
 static cudaError_t
 run_rows(const op_case *c, int64_t first, int64_t rows, void *out)
 {
-    const oriel_linear_rows_args args = {x_of(c, first),
-                                         c->weight.device,
-                                         c->bias.device,
-                                         c->index[PLACES].device,
-                                         out,
-                                         (int64_t)c->row_bytes,
-                                         rows,
-                                         c->columns,
-                                         c->depth,
-                                         ORIEL_CUDA_F32};
+    const oriel_linear_rows_args args = {.x = x_of(c, first),
+                                         .weight = c->weight.device,
+                                         .bias = c->bias.device,
+                                         .places = c->index[PLACES].device,
+                                         .out = out,
+                                         .row_bytes = (int64_t)c->row_bytes,
+                                         .out_rows = INT32_MAX,
+                                         .rows = rows,
+                                         .columns = c->columns,
+                                         .depth = c->depth,
+                                         .dtype = ORIEL_CUDA_F32};
 
     return oriel_cuda_linear_rows(&args, NULL);
 }
@@ -319,7 +320,7 @@ static cudaError_t
 prepare_patch_embed(const op_case *c)
 {
     (void)c;
-    return oriel_cuda_patch_embed_prepare();
+    return oriel_cuda_patch_embed_prepare(NULL);
 }
 
 static cudaError_t

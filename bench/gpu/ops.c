@@ -50,7 +50,8 @@ make_plan(const bench *b, const size *s, oriel_plan **plan,
         items[i] = (oriel_item){s->width, s->height, 1, s->width, s->height, 0};
     *info = (oriel_plan_info)ORIEL_PLAN_INFO_INIT;
     (void)b;
-    if (oriel_plan_create(plan, NULL, items, s->n, NULL, &err) ||
+    if (oriel_plan_create(plan, oriel_model_preset("qwen2.5-vl-7b"), items,
+                          s->n, NULL, &err) ||
         oriel_plan_get_info(*plan, info, &err))
         return op_complain(s->name, err.message);
     return 0;

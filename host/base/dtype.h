@@ -15,6 +15,8 @@ oriel_dtype_bytes(int32_t dtype)
     case ORIEL_DTYPE_BF16:
     case ORIEL_DTYPE_F16:
         return 2;
+    case ORIEL_DTYPE_U8:
+        return 1;
     default:
         return 0;
     }

@@ -94,31 +94,13 @@ oriel_fail_memory(oriel_error *err, size_t bytes, const char *what)
                       "out of memory: wanted %zu bytes for %s", bytes, what);
 }
 
-/*
- * C0, DEL and C1 controls, the line separators of Unicode, and its marks that
- * turn the direction of what follows on a terminal.
- */
-static bool
-is_control(const unsigned char *p, size_t n)
-{
-    if (n == 1)
-        return p[0] < 0x20 || p[0] == 0x7f;
-    if (n == 2) /* C1, U+061C */
-        return (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xd8 && p[1] == 0x9c);
-    if (n != 3 || p[0] != 0xe2)
-        return false;
-    if (p[1] == 0x80) /* U+200E, U+200F, U+2028 to U+202E */
-        return p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae);
-    return p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9; /* U+2066 to U+2069 */
-}
-
 /* Escape the character at 'p' into 'out' (at least 12 bytes); its lengths. */
 static size_t
 escape_one(const unsigned char *p, size_t left, char *out, size_t *consumed)
 {
     size_t n = oriel_utf8_length(p, left);
 
-    if (n > 0 && !is_control(p, n)) {
+    if (n > 0 && !oriel_utf8_is_control(p, n)) {
         memcpy(out, p, n);
         *consumed = n;
         return n;

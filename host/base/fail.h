@@ -18,7 +18,8 @@ oriel_status oriel_ok(oriel_error *err);
 __attribute__((format(printf, 3, 4))) oriel_status oriel_fail(
     oriel_error *err, oriel_status status, const char *format, ...);
 
-/* The same, blaming item 'item' of a batch. */
+/* The same for item 'item' of a batch.  The message does not repeat the number:
+   err->item has it, and a caller may know the item by another name. */
 __attribute__((format(printf, 4, 5))) oriel_status oriel_fail_item(
     oriel_error *err, oriel_status status, int64_t item, const char *format,
     ...);

@@ -93,3 +93,12 @@ oriel_cancelled(const oriel_hooks *hooks)
 {
     return hooks && hooks->cancel && hooks->cancel(hooks->user) != 0;
 }
+
+oriel_status
+oriel_cancel_check(const oriel_hooks *hooks, oriel_error *err)
+{
+    if (!oriel_cancelled(hooks))
+        return ORIEL_OK;
+    return oriel_fail(err, ORIEL_ERR_CANCELLED,
+                      "cancelled by the caller's hook");
+}

@@ -28,5 +28,7 @@ char *oriel_strdup(const oriel_hooks *hooks, const char *text);
 
 void oriel_log(const oriel_hooks *hooks, int32_t level, const char *line);
 bool oriel_cancelled(const oriel_hooks *hooks);
+/* ORIEL_ERR_CANCELLED when the hook says so. */
+oriel_status oriel_cancel_check(const oriel_hooks *hooks, oriel_error *err);
 
 #endif /* ORIEL_BASE_MEMORY_H */

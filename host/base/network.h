@@ -2,12 +2,13 @@
 /*
  * network.h - the numbers that define one vision encoder
  *
- * Plain data, filled by model/ from configuration and tensor shapes, read by
- * everybody: planning needs the geometry, pixels/ the preprocessing, backends
- * the widths.
+ * Plain data, filled by model/ from configuration and tensor shapes.  Planning
+ * reads the geometry, pixels/ the preprocessing, the backends the widths.
  */
 #ifndef ORIEL_BASE_NETWORK_H
 #define ORIEL_BASE_NETWORK_H
+
+#include "oriel.h"
 
 #include <stdint.h>
 
@@ -15,6 +16,7 @@
 #define ORIEL_RMS_NORM_EPS 1e-6
 
 typedef struct oriel_network {
+    int32_t tower; /* ORIEL_TOWER_* */
     int32_t depth;
     int32_t hidden_size;
     int32_t intermediate_size;
@@ -30,12 +32,18 @@ typedef struct oriel_network {
     const int32_t *full_attention_blocks; /* 0-based, ascending */
     double rope_theta;
 
-    /* preprocessor_config.json; limits may be fractions, and may cross */
-    double min_pixels, max_pixels;
+    /* preprocessor_config.json and its relatives; limits may be fractions, and
+       the lower one may be above the upper one */
+    double min_pixels, max_pixels;             /* of an image */
+    double video_min_pixels, video_max_pixels; /* of a frame of a video */
+    int32_t video_tokens; /* that its slices share; 0: no such limit */
     double image_mean[3], image_std[3];
     double rescale_factor;
     int32_t do_rescale, do_normalize;
 } oriel_network;
+
+/* A model's; model/ defines it. */
+const oriel_network *oriel_model_network(const oriel_model *model);
 
 /* Columns of pixel_values: channel, frame, y, x (1176 when published). */
 static inline int32_t

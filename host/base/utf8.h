@@ -42,4 +42,23 @@ oriel_utf8_is_valid(const char *text, size_t bytes)
     return true;
 }
 
+/*
+ * Whether the valid character of 'n' bytes at 'p' is not for a terminal: C0, DEL
+ * and C1 controls, the line separators of Unicode, and its marks that turn the
+ * direction of what follows.  None is beyond U+FFFF.
+ */
+static inline bool
+oriel_utf8_is_control(const unsigned char *p, size_t n)
+{
+    if (n == 1)
+        return p[0] < 0x20 || p[0] == 0x7f;
+    if (n == 2) /* C1, U+061C */
+        return (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xd8 && p[1] == 0x9c);
+    if (n != 3 || p[0] != 0xe2)
+        return false;
+    if (p[1] == 0x80) /* U+200E, U+200F, U+2028 to U+202E */
+        return p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae);
+    return p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9; /* U+2066 to U+2069 */
+}
+
 #endif /* ORIEL_BASE_UTF8_H */

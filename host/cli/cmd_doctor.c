@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/exits.h"
 #include "cli/limits.h"
+#include "cli/probe_model.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "files/json_text.h"
@@ -14,6 +15,7 @@
 
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <jconfig.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,10 +23,14 @@
 
 /* Libraries worth a line in a bug report, by the beginning of their name. */
 static const char *const libraries[] = {
-    "liboriel.so", "liboriel-image.so", "liboriel-cpu.so", "liboriel-cuda.so",
-    "libdnnl.so",  "libgomp.so",        "libjansson.so",   "libjpeg.so",
-    "libpng",      "libz.so",           "libwebp.so",      "libwebpdemux.so",
-    "libcuda.so",  "libcublasLt.so",    "libc.so",
+    "liboriel.so",      "liboriel-image.so", "liboriel-cpu.so",
+    "liboriel-cuda.so", "libdnnl.so",        "libgomp.so",
+    "libjansson.so",    "libjpeg.so",        "libpng",
+    "libz.so",          "libwebp.so",        "libwebpdemux.so",
+    "libcuda.so",       "libcublasLt.so",    "liboriel-formats.so",
+    "libgif.so",        "libtiff.so",        "libavif.so",
+    "libheif.so",       "libdav1d.so",       "libaom.so",
+    "libyuv.so",        "libde265.so",       "libc.so",
 };
 
 static bool
@@ -47,12 +53,46 @@ add_library(struct dl_phdr_info *info, size_t bytes, void *data)
     (void)bytes;
     if (!slash || !is_of_interest(slash + 1))
         return 0;
-    /* Behind the link stands the version: libpng16.so.16.39.0. */
+    /* The link leads to the version: libpng16.so.16.39.0. */
     path = realpath(info->dlpi_name, NULL);
     *list =
         oriel_json_append(*list, cli_text_name(path ? path : info->dlpi_name));
     free(path);
     return 0;
+}
+
+/*
+ * Pictures that libjpeg-turbo 3 decodes otherwise than its predecessors.  Which
+ * of them is loaded shows in a function that came with 3.0.
+ */
+static json_t *
+jpeg_json(void)
+{
+    bool is_3 = dlsym(RTLD_DEFAULT, "jpeg12_read_scanlines") != NULL;
+
+    return json_pack(
+        "{s:s, s:s, s:b, s:s}", "version", is_3 ? "3.0 or later" : "before 3.0",
+        "built_with", ORIEL_STRINGIFY(LIBJPEG_TURBO_VERSION), "reads_lossless",
+        is_3, "differences",
+        is_3 ? "none known from Pillow 13's"
+             : "lossless JPEG is refused; where scans of a progressive JPEG "
+               "are missing, up to 11 levels off Pillow 13's");
+}
+
+/* The module for GIF, BMP, TIFF, AVIF and HEIC, loaded by a file of its kind;
+   without it, the reason. */
+static json_t *
+formats_json(void)
+{
+    static const char bmp[] = "BM";
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    oriel_error err;
+    oriel_status status =
+        oriel_image_probe(bmp, sizeof(bmp) - 1, NULL, &info, &err);
+
+    if (status == ORIEL_ERR_UNSUPPORTED)
+        return json_pack("{s:b, s:s}", "present", 0, "error", err.message);
+    return json_pack("{s:b}", "present", 1);
 }
 
 static json_t *
@@ -71,18 +111,45 @@ device_json(const char *name, int32_t device, int32_t index)
         info.threads, "memory_bytes", (json_int_t)info.memory_bytes);
 }
 
-/* Which image each kernel is; asked of devices that have kernels. */
+/* The line in which an encoder tells what the driver loaded. */
+typedef struct kernels_line {
+    char text[512];
+} kernels_line;
+
+static void
+keep_kernels_line(void *user, int32_t level, const char *line)
+{
+    kernels_line *kept = user;
+
+    (void)level;
+    if (strstr(line, " kernels: "))
+        snprintf(kept->text, sizeof(kept->text), "%s", line);
+}
+
+/* Which image each kernel is: an encoder of a tiny model loads them. */
 static void
 add_kernels(json_t *of, int32_t device, int32_t index)
 {
-    char line[512];
+    kernels_line line = {0};
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    cli_probe_model probe;
+    oriel_encoder *encoder = NULL;
     oriel_error err;
-    oriel_status status =
-        oriel_device_examine(device, index, line, sizeof(line), &err);
+    oriel_status status = cli_probe_model_open(&probe, &err);
 
-    if (status || line[0])
+    hooks.log = keep_kernels_line;
+    hooks.user = &line;
+    options.device = device;
+    options.device_index = index;
+    options.hooks = &hooks;
+    if (!status)
+        status = oriel_encoder_create(&encoder, probe.model, &options, &err);
+    oriel_encoder_destroy(encoder);
+    cli_probe_model_close(&probe);
+    if (status || line.text[0])
         json_object_set_new(of, "kernels",
-                            json_string(status ? err.message : line));
+                            json_string(status ? err.message : line.text));
 }
 
 static json_t *
@@ -122,24 +189,80 @@ processor_json(void)
                      "cgroup_memory_bytes", (json_int_t)limits.memory_bytes);
 }
 
-static json_t *
-examine(void)
-{
-    json_t *found = json_array();
-    json_t *devices = devices_json(); /* loads the backends */
-
-    dl_iterate_phdr(add_library, &found);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "tool", ORIEL_VERSION_STRING,
-                     "library", oriel_version(), "processor", processor_json(),
-                     "devices", devices, "libraries", found);
-}
-
 static const char *
 text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
 
     return text ? text : "?";
+}
+
+static bool
+is_present(const json_t *device)
+{
+    return json_is_true(json_object_get(device, "present"));
+}
+
+/* 'text' without the name that stands at the head of its line. */
+static const char *
+without_name(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+
+    if (strncmp(text, name, n) != 0)
+        return text;
+    if (strncmp(text + n, ": ", 2) == 0)
+        return text + n + 2;
+    return text[n] == ' ' ? text + n + 1 : text;
+}
+
+/* What to do about a GPU that is missing, or why nothing helps. */
+static const char *
+advice(const char *why)
+{
+    if (strstr(why, "NVIDIA driver"))
+        return "install NVIDIA driver 580 or later";
+    if (strstr(why, "no cuda backend"))
+        return "install liboriel-cuda.so beside liboriel.so";
+    return without_name(why, "cuda");
+}
+
+/* In one line: what encode would run on now, or what to do. */
+static json_t *
+verdict_json(const json_t *devices)
+{
+    const json_t *cpu = json_array_get(devices, 0);
+    const json_t *cuda = json_array_get(devices, 1);
+
+    if (!is_present(cpu) && !is_present(cuda))
+        return json_string("not ready: install liboriel-cpu.so of this version "
+                           "beside liboriel.so");
+    if (!is_present(cpu))
+        return json_sprintf("ready on the GPU in %s; not on the CPU: install "
+                            "liboriel-cpu.so of this version beside "
+                            "liboriel.so",
+                            text_of(cuda, "precision"));
+    if (!is_present(cuda))
+        return json_sprintf("ready on the CPU in %s; no GPU: %s",
+                            text_of(cpu, "precision"),
+                            advice(text_of(cuda, "error")));
+    return json_sprintf("ready on the GPU in %s and on the CPU in %s",
+                        text_of(cuda, "precision"), text_of(cpu, "precision"));
+}
+
+static json_t *
+examine(void)
+{
+    json_t *found = json_array();
+    json_t *devices = devices_json(); /* loads the backends */
+    json_t *formats = formats_json(); /* loads the module */
+
+    dl_iterate_phdr(add_library, &found);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "tool",
+                     ORIEL_VERSION_STRING, "library", oriel_version(),
+                     "processor", processor_json(), "devices", devices,
+                     "libjpeg_turbo", jpeg_json(), "formats_module", formats,
+                     "libraries", found, "verdict", verdict_json(devices));
 }
 
 static int64_t
@@ -171,15 +294,31 @@ print_processor(const json_t *p)
 static void
 print_device(const json_t *d)
 {
-    if (!json_is_true(json_object_get(d, "present"))) {
-        printf("%-10s absent: %s\n", text_of(d, "device"), text_of(d, "error"));
+    const char *name = text_of(d, "device");
+
+    if (!is_present(d)) {
+        printf("%-10s %s\n", name, without_name(text_of(d, "error"), name));
         return;
     }
-    printf("%-10s %s; auto precision is %s, %s\n", text_of(d, "device"),
-           text_of(d, "description"), text_of(d, "precision"),
+    printf("%-10s %s; auto precision is %s, %s\n", name,
+           without_name(text_of(d, "description"), name),
+           text_of(d, "precision"),
            cli_text_bytes((uint64_t)number_of(d, "memory_bytes")).text);
     if (json_object_get(d, "kernels"))
         printf("%-10s %s\n", "kernels", text_of(d, "kernels"));
+}
+
+static void
+print_pictures(const json_t *jpeg, const json_t *formats)
+{
+    printf("%-10s libjpeg-turbo %s (built with %s): %s\n", "jpeg",
+           text_of(jpeg, "version"), text_of(jpeg, "built_with"),
+           text_of(jpeg, "differences"));
+    if (json_is_true(json_object_get(formats, "present")))
+        printf("%-10s GIF, BMP, TIFF, AVIF, HEIC\n", "formats");
+    else
+        printf("%-10s no GIF, BMP, TIFF, AVIF, HEIC: %s\n", "formats",
+               text_of(formats, "error"));
 }
 
 static void
@@ -194,29 +333,28 @@ print_all(const json_t *document)
     print_processor(json_object_get(document, "processor"));
     list = json_object_get(document, "devices");
     json_array_foreach(list, i, entry) print_device(entry);
+    print_pictures(json_object_get(document, "libjpeg_turbo"),
+                   json_object_get(document, "formats_module"));
     list = json_object_get(document, "libraries");
     json_array_foreach(list, i, entry)
         printf("%-10s %s\n", i ? "" : "libraries",
                ORIEL_QUOTE(json_string_value(entry)));
+    puts(text_of(document, "verdict"));
 }
 
 static int
 run(const cli_options *options, int n_operands, char **operands)
 {
-    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
     json_t *document;
     bool well;
 
     (void)operands;
     if (n_operands > 0)
         return cli_report_error(CLI_USAGE, "doctor takes no argument");
-    /* A call into it, so that the linker keeps the decoders and they show. */
-    oriel_image_probe("", 0, NULL, &info, NULL);
     document = examine();
     if (!document)
         return cli_report_memory("the examination");
-    well = json_is_true(json_object_get(
-        json_array_get(json_object_get(document, "devices"), 0), "present"));
+    well = is_present(json_array_get(json_object_get(document, "devices"), 0));
     if (options->json) {
         int failed = cli_report_document(document);
 
@@ -236,9 +374,11 @@ const cli_command cli_cmd_doctor = {
         "much\n"
         "memory the control group leaves, which devices can be used or why "
         "not,\n"
-        "which image of each kernel a GPU runs, and which libraries are "
-        "loaded\n"
-        "from where. Exit status 5 if not even the CPU can be used.\n",
+        "which image of each kernel a GPU runs, how pictures are decoded, and "
+        "which\n"
+        "libraries are loaded from where. The last line says what is ready, or "
+        "what to\n"
+        "do. Exit status 5 if not even the CPU can be used.\n",
     .examples = "Why does it not take my GPU?\n"
                 "oriel doctor\n"
                 "For a bug report.\n"

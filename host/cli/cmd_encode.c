@@ -21,17 +21,20 @@ enum { BATCH_PATCHES_CPU = 4096, BATCH_PATCHES_CUDA = 65536 };
 static int
 check_usage(const cli_options *options, int n_operands)
 {
-    if (!options->output)
-        return cli_report_error(CLI_USAGE, "encode needs -o FILE");
+    const char *missing[4] = {NULL};
+    size_t n = 0;
+
     if (n_operands == 0 && !options->null_names)
-        return cli_report_error(
-            CLI_USAGE, "encode needs images (oriel encode --help shows how)");
+        missing[n++] = "images";
+    if (!options->output)
+        missing[n++] = "-o FILE";
     if (!options->model)
-        return cli_report_error(
-            CLI_USAGE,
-            "encode needs --model DIR: a Qwen2.5-VL checkpoint from Hugging "
-            "Face, or a synthetic one (oriel synth --config 7b DIR)");
-    return CLI_DONE;
+        missing[n++] =
+            "--model DIR (a Qwen2.5-VL checkpoint from Hugging Face, or a "
+            "synthetic one: oriel synth --config 7b DIR)";
+    if (n > 0)
+        return cli_flags_report_missing("encode", missing);
+    return cli_packed_check_name(options->output);
 }
 
 /* Is the one input a pixel_values file?  Images do not go along with it. */
@@ -96,6 +99,7 @@ open_job(cli_encode_job *job, int n_operands, char **operands)
                               &job->inputs, metadata_room(job));
     if (!failed)
         failed = cli_engine_choose(&job->engine, job->settings.model, options);
+    job->packed.dtype = job->engine.dtype;
     job->batch_patches = job->engine.device.device == ORIEL_DEVICE_CUDA
                              ? BATCH_PATCHES_CUDA
                              : BATCH_PATCHES_CPU;
@@ -162,6 +166,8 @@ run(const cli_options *options, int n_operands, char **operands)
     cli_encode_job job = {.options = options};
     int failed = open_job(&job, n_operands, operands);
 
+    if (!failed)
+        failed = cli_packed_add_bad(&job.packed, &job.inputs);
     if (!failed) {
         cli_progress_begin("images",
                            job.pixels.n ? job.pixels.n : job.inputs.n);
@@ -194,7 +200,7 @@ const cli_command cli_cmd_encode = {
         "writes\n"
         "one safetensors file:\n"
         "\n"
-        "  embeddings      [tokens, width], all images one behind the other\n"
+        "  embeddings      [tokens, width], all images one after the other\n"
         "  offsets         I64 [n + 1]: image i is embeddings[offsets[i]:"
         "offsets[i+1]]\n"
         "  image_grid_thw  I64 [n, 3]\n"
@@ -204,20 +210,31 @@ const cli_command cli_cmd_encode = {
         "read in \"failed\", both as JSON; in names a backslash is doubled "
         "and a byte\n"
         "that is not UTF-8 is written \\xNN. A file of pixel_values, as oriel\n"
-        "preprocess writes it, is taken in place of images. Names may also "
-        "come from\n"
-        "lists: @FILE, or - for standard input. Memory does not grow with the "
-        "number\n"
-        "of images; one file holds some 300,000 of them.\n"
+        "preprocess writes it, is taken in place of images. Memory does not "
+        "grow with\n"
+        "the number of images; one file holds some 300,000 of them. Values "
+        "that are\n"
+        "infinite or NaN are counted in \"infinite_values\" and "
+        "\"nan_values\".\n"
+        "\n"
+        "Names may also come from lists: @FILE, or - for standard input, a "
+        "name a\n"
+        "line, in UTF-8 or UTF-16, from any system. A line that begins with # "
+        "is a\n"
+        "comment; a file whose name begins with # or @ is found all the same, "
+        "and\n"
+        "./#name and ./@name always are files. An input or a list that cannot "
+        "be read\n"
+        "fails alone.\n"
         "\n"
         "The checkpoint is any Qwen2.5-VL model from Hugging Face, such as\n"
-        "Qwen/Qwen2.5-VL-7B-Instruct; of its files only config.json,\n"
-        "preprocessor_config.json and the shards with vision tensors are "
+        "Qwen/Qwen2.5-VL-7B-Instruct; of its files only config.json, the\n"
+        "processor's configuration and the shards with vision tensors are "
         "read.\n"
         "\n"
         "Events of --json: device, progress, encoded (a batch), failed (an "
         "input),\n"
-        "done, error.\n",
+        "warning, done, error.\n",
     .examples =
         "Encode photographs.\n"
         "oriel encode *.jpg --model Qwen2.5-VL-7B-Instruct -o out.safetensors\n"
@@ -230,9 +247,9 @@ const cli_command cli_cmd_encode = {
         "Nothing but 32-bit arithmetic, result included.\n"
         "oriel encode a.jpg --model DIR --precision fp32 --dtype f32 -o "
         "a.safetensors\n"
-        "At most 1280 tokens an image.\n"
-        "oriel encode a.jpg --model DIR --max-pixels 1003520 -o "
-        "a.safetensors\n",
+        "At most 1280 tokens an image, made as qwen-vl-utils makes them.\n"
+        "oriel encode a.jpg --model DIR --max-tokens 1280 --pipeline "
+        "qwen-vl-utils -o a.safetensors\n",
     .flag = CLI_ENCODE,
     .run = run,
 };

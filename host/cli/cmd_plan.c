@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_plan.c - oriel plan: what pictures would cost, from their sizes */
+#include "base/checked.h"
 #include "base/fail.h"
 #include "cli/command.h"
 #include "cli/exits.h"
@@ -94,7 +95,10 @@ measure(plan_job *job, const char *name, planned *out, oriel_error *err)
     memset(out, 0, sizeof(*out));
     status = look(job, name, &out->item, err);
     if (!status)
-        status = cli_item_plan(&plan, &info, &out->item, &job->settings, err);
+        status = oriel_plan_create(&plan, job->settings.model, &out->item, 1,
+                                   &job->settings.plan, err);
+    if (!status)
+        status = oriel_plan_get_info(plan, &info, err);
     if (!status) {
         memcpy(out->grid, info.grid_thw, sizeof(out->grid));
         out->patches = info.patches;
@@ -103,8 +107,8 @@ measure(plan_job *job, const char *name, planned *out, oriel_error *err)
         out->n_windows = info.n_windows;
         out->n_frames = info.n_frames;
         if (job->workspace_known)
-            status =
-                oriel_plan_workspace(plan, &job->encoder, &out->workspace, err);
+            status = oriel_plan_workspace_bytes(plan, &job->encoder,
+                                                &out->workspace, err);
     }
     oriel_plan_destroy(plan);
     return status;
@@ -131,12 +135,13 @@ item_json(const plan_job *job, const char *name, const planned *p)
         (json_int_t)p->flops, "workspace_bytes", workspace);
 }
 
+/* Names come last: they are as long as they like. */
 static void
 print_head(void)
 {
-    printf("%-28s %11s %11s %14s %8s %7s %8s %12s %10s\n", "input", "size",
-           "resized", "grid t,h,w", "patches", "tokens", "windows", "work",
-           "scratch");
+    printf("%13s %11s %14s %8s %7s %8s %12s %10s  %s\n", "size", "resized",
+           "grid t,h,w", "patches", "tokens", "windows", "work", "scratch",
+           "input");
 }
 
 static void
@@ -150,10 +155,11 @@ print_row(const plan_job *job, const char *name, const planned *p)
              p->grid[1] * job->model.patch_size);
     snprintf(grid, sizeof(grid), "%" PRId64 ",%" PRId64 ",%" PRId64, p->grid[0],
              p->grid[1], p->grid[2]);
-    printf("%-28s %11s %11s %14s %8" PRId64 " %7" PRId64 " %8d %12s %10s\n",
-           ORIEL_QUOTE(name), size, resized, grid, p->patches, p->tokens,
-           p->n_windows, cli_text_flops((double)p->flops).text,
-           job->workspace_known ? cli_text_bytes(p->workspace).text : "?");
+    printf("%13s %11s %14s %8" PRId64 " %7" PRId64 " %8d %12s %10s  %s\n", size,
+           resized, grid, p->patches, p->tokens, p->n_windows,
+           cli_text_flops((double)p->flops).text,
+           job->workspace_known ? cli_text_bytes(p->workspace).text : "?",
+           ORIEL_QUOTE(name));
 }
 
 static void
@@ -163,10 +169,24 @@ add_total(plan_job *job, const planned *p)
 
     total->patches += p->patches;
     total->tokens += p->tokens;
-    total->flops += p->flops;
+    if (!oriel_add_i64(&total->flops, total->flops, p->flops))
+        total->flops = INT64_MAX;
     if (p->workspace > total->workspace)
         total->workspace = p->workspace;
     job->n_good++;
+}
+
+static int
+list_failed(plan_job *job, const char *name, const oriel_error *err)
+{
+    job->n_failed++;
+    cli_report_input(name, err->message);
+    if (job->options->json &&
+        json_array_append_new(job->failed, json_pack("{s:o, s:s}", "source",
+                                                     cli_text_name(name),
+                                                     "error", err->message)))
+        return cli_report_memory("the list of failures");
+    return CLI_DONE;
 }
 
 static int
@@ -177,19 +197,14 @@ plan_one(plan_job *job, const char *name)
     oriel_status status = measure(job, name, &p, &err);
     bool json = job->options->json;
 
-    if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_CANCELLED ||
-        status == ORIEL_ERR_INTERNAL || status == ORIEL_ERR_ARGUMENT)
+    /* Limits that cross for a video, where they do not for an image. */
+    if (status == ORIEL_ERR_ARGUMENT)
+        return cli_report_error(CLI_USAGE, "%s", err.message);
+    if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_IO ||
+        status == ORIEL_ERR_CANCELLED || status == ORIEL_ERR_INTERNAL)
         return cli_report_failure(&err, name);
-    if (status) {
-        job->n_failed++;
-        cli_report_input(name, err.message);
-        if (json &&
-            json_array_append_new(job->failed, json_pack("{s:o, s:s}", "source",
-                                                         cli_text_name(name),
-                                                         "error", err.message)))
-            return cli_report_memory("the list of failures");
-        return CLI_DONE;
-    }
+    if (status)
+        return list_failed(job, name, &err);
     add_total(job, &p);
     if (json && json_array_append_new(job->items, item_json(job, name, &p)))
         return cli_report_memory("the list of items");
@@ -300,6 +315,9 @@ run(const cli_options *options, int n_operands, char **operands)
     plan_job job = {.options = options};
     int failed = open_job(&job, n_operands, operands);
 
+    for (size_t i = 0; !failed && i < job.inputs.n_bad; i++)
+        failed =
+            list_failed(&job, job.inputs.bad[i].name, &job.inputs.bad[i].err);
     for (size_t i = 0; !failed && i < job.inputs.n; i++)
         failed = plan_one(&job, job.inputs.names[i]);
     if (!failed && options->json)
@@ -329,8 +347,8 @@ const cli_command cli_cmd_plan = {
         "frames. A file whose name looks like a size is written ./640x480.\n",
     .examples = "A photograph and a size.\n"
                 "oriel plan photo.jpg 1280x960\n"
-                "What does a limit on pixels do?\n"
-                "oriel plan 4000x3000 --max-pixels 1003520\n"
+                "What does a limit do?\n"
+                "oriel plan 4000x3000 --max-tokens 1280\n"
                 "Tokens of every picture of a folder, for a program.\n"
                 "oriel plan *.jpg --json | jq '.items[].tokens'\n"
                 "Sixteen frames for the 72B model.\n"

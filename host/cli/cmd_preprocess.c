@@ -40,7 +40,7 @@ typedef struct preprocess_job {
 } preprocess_job;
 
 /* One picture into its rows, which start at first[task]. */
-static oriel_status
+static void
 preprocess_photo(preprocess_job *job, int64_t task, oriel_error *err)
 {
     const cli_photo *photo = &job->batch->photos[task];
@@ -62,7 +62,6 @@ preprocess_photo(preprocess_job *job, int64_t task, oriel_error *err)
             plan, &input, job->values + job->first[task] * job->columns,
             (size_t)(rows * job->columns) * sizeof(float), err);
     oriel_plan_destroy(plan);
-    return status;
 }
 
 static void
@@ -72,9 +71,8 @@ preprocess_task(void *context, int64_t task, int32_t thread)
     cli_photo *photo = &job->batch->photos[task];
 
     (void)thread;
-    if (!photo->err.status && !cli_signal_caught() &&
-        preprocess_photo(job, task, &photo->err))
-        cli_item_unnumber(&photo->err);
+    if (!photo->err.status && !cli_signal_caught())
+        preprocess_photo(job, task, &photo->err);
 }
 
 static int
@@ -167,21 +165,33 @@ preprocess_all(preprocess_job *job)
 }
 
 static int
+check_usage(const cli_options *options, int n_operands)
+{
+    const char *missing[3] = {NULL};
+    size_t n = 0;
+
+    if (n_operands == 0 && !options->null_names)
+        missing[n++] = "images";
+    if (!options->output)
+        missing[n++] = "-o FILE";
+    if (n > 0)
+        return cli_flags_report_missing("preprocess", missing);
+    return cli_packed_check_name(options->output);
+}
+
+static int
 open_job(preprocess_job *job, int n_operands, char **operands)
 {
     const cli_options *options = job->options;
     oriel_model_info info = ORIEL_MODEL_INFO_INIT;
     oriel_error err;
-    int failed;
+    int failed = check_usage(options, n_operands);
 
-    if (!options->output)
-        return cli_report_error(CLI_USAGE, "preprocess needs -o FILE");
-    failed = cli_inputs_collect(&job->inputs, n_operands, operands,
-                                options->null_names);
+    if (!failed)
+        failed = cli_inputs_collect(&job->inputs, n_operands, operands,
+                                    options->null_names);
     if (!failed && job->inputs.n == 0)
-        failed = cli_report_error(CLI_USAGE,
-                                  "preprocess needs images (oriel preprocess "
-                                  "--help shows how)");
+        failed = cli_report_error(CLI_USAGE, "the list of inputs is empty");
     if (!failed)
         failed = cli_settings_open(&job->settings, options, false);
     if (!failed && oriel_model_get_info(job->settings.model, &info, &err))
@@ -193,6 +203,7 @@ open_job(preprocess_job *job, int n_operands, char **operands)
     if (!failed)
         failed = cli_packed_create(&job->packed, options->output,
                                    options->force, &job->inputs, 4096);
+    job->packed.dtype = ORIEL_DTYPE_F32;
     return failed;
 }
 
@@ -229,6 +240,8 @@ run(const cli_options *options, int n_operands, char **operands)
     preprocess_job job = {.options = options};
     int failed = open_job(&job, n_operands, operands);
 
+    if (!failed)
+        failed = cli_packed_add_bad(&job.packed, &job.inputs);
     if (!failed) {
         cli_progress_begin("images", job.inputs.n);
         failed = preprocess_all(&job);
@@ -264,16 +277,22 @@ const cli_command cli_cmd_preprocess = {
         "  pixel_values    F32 [patches, 1176]\n"
         "  image_grid_thw  I64 [n, 3]\n"
         "\n"
-        "oriel encode takes the file in place of images. --resample "
-        "torchvision\n"
-        "(the default) is transformers' fast processor, --resample pillow the "
-        "slow\n"
-        "one with Pillow 13, pillow12 the one before, float what GPU tensors "
-        "get.\n",
+        "oriel encode takes the file in place of images. --pipeline makes the "
+        "patches\n"
+        "of another program: what transformers' processor makes of upright "
+        "image\n"
+        "objects (the default), its PIL processor, qwen-vl-utils with that, "
+        "vLLM, or\n"
+        "SGLang with its processor on the CPU. --resample torchvision is "
+        "transformers'\n"
+        "fast processor, pillow the PIL one with Pillow 13, pillow12 the one "
+        "before,\n"
+        "float what GPU tensors get.\n",
     .examples = "Patches for any framework.\n"
                 "oriel preprocess *.png -o patches.safetensors\n"
-                "As the slow processor of transformers makes them.\n"
-                "oriel preprocess a.png --resample pillow -o a.safetensors\n"
+                "As the PIL processor of transformers makes them.\n"
+                "oriel preprocess a.png --pipeline transformers-pil -o "
+                "a.safetensors\n"
                 "With the limits and the normalisation of a checkpoint.\n"
                 "oriel preprocess a.png --model DIR -o a.safetensors\n",
     .flag = CLI_PREPROCESS,

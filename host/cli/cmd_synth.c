@@ -39,7 +39,7 @@ make(const cli_options *options, const char *folder)
     oriel_synth_options how = {
         .seed = (uint64_t)options->seed,
         .replace = options->force,
-        .hooks = &cli_hooks,
+        .hooks = &cli_output_hooks,
         .progress = show_progress,
     };
     uint64_t bytes;
@@ -70,10 +70,16 @@ make(const cli_options *options, const char *folder)
 static int
 run(const cli_options *options, int n_operands, char **operands)
 {
+    const char *missing[3] = {NULL};
+    size_t n = 0;
+
     if (!options->config)
-        return cli_report_error(
-            CLI_USAGE, "synth needs --config 3b, 7b, 32b, 72b or tiny");
-    if (n_operands != 1)
+        missing[n++] = "--config 3b, 7b, 32b, 72b or tiny";
+    if (n_operands == 0)
+        missing[n++] = "one folder to write into";
+    if (n > 0)
+        return cli_flags_report_missing("synth", missing);
+    if (n_operands > 1)
         return cli_report_error(CLI_USAGE,
                                 "synth needs one folder to write into");
     return make(options, operands[0]);

@@ -42,10 +42,8 @@ plan_batch(const cli_encode_job *job, const cli_batch *batch, oriel_plan **plan,
             pixels[n++] = batch->photos[i].rgb;
         }
     if (n > 0 && oriel_plan_create(plan, job->settings.model, items, n,
-                                   &job->settings.plan, &err)) {
-        cli_item_unnumber(&err);
+                                   &job->settings.plan, &err))
         failed = cli_report_failure(&err, name_of(batch, err.item));
-    }
     free(items);
     return failed;
 }

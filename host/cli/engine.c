@@ -94,7 +94,8 @@ prepare(cli_engine *engine, const oriel_plan *plan, const char *only)
     oriel_encoder_options options = engine->options;
     size_t bytes;
     oriel_error err;
-    oriel_status status = oriel_plan_workspace(plan, &options, &bytes, &err);
+    oriel_status status =
+        oriel_plan_workspace_bytes(plan, &options, &bytes, &err);
 
     if (status)
         return cli_report_failure(&err, NULL);
@@ -152,6 +153,7 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
 {
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
     oriel_error err;
     double start;
     int failed;
@@ -163,13 +165,15 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
         failed = reserve_result(engine, &info, only);
     if (failed)
         return failed;
-    output.dtype = engine->dtype;
-    output.embeddings = engine->result;
-    output.embeddings_bytes = engine->result_bytes;
+    result.dtype = engine->dtype;
+    result.data = engine->result;
+    result.bytes = engine->result_bytes;
+    output.results = &result;
+    output.n_results = 1;
     /* The result lies in pageable host memory: on return it is there, on every
        device. */
     start = cli_progress_seconds();
-    cli_progress_expect(info.n_items, engine->steps);
+    cli_progress_expect(info.n_items, info.flops, engine->steps);
     if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
         return report_failure(&err, only);
     if (cli_report_json())

@@ -12,7 +12,7 @@ enum {
     CLI_INPUTS = 1,   /* some or all inputs failed; the good ones are written */
     CLI_USAGE = 2,    /* wrong flags, or an output exists without --force */
     CLI_MODEL = 3,    /* the model cannot be used as it stands */
-    CLI_OUTPUT = 4,   /* an output could not be written, or a read failed */
+    CLI_OUTPUT = 4,   /* a write or read failed, or no file can be opened */
     CLI_DEVICE = 5,   /* device or driver */
     CLI_MEMORY = 6,   /* memory is out, or a job does not fit into it */
     CLI_INTERNAL = 7, /* a bug in Oriel */

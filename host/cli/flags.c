@@ -132,7 +132,7 @@ parse_number(const cli_flag *f, const char *text, int64_t *value)
 static int
 parse_choice(const cli_flag *f, const char *text, int64_t *value)
 {
-    char expected[160] = "";
+    char expected[200] = "";
     size_t n = 0;
 
     for (const cli_choice *c = f->choices; c->name; c++) {
@@ -147,6 +147,24 @@ parse_choice(const cli_flag *f, const char *text, int64_t *value)
                               c->name);
     }
     return report_value(f, text, expected);
+}
+
+int
+cli_flags_report_missing(const char *command, const char *const *what)
+{
+    char list[400] = "";
+    size_t n = 0;
+
+    if (!what[0])
+        return CLI_DONE;
+    for (size_t i = 0; what[i] && n < sizeof(list); i++)
+        n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s",
+                              i == 0        ? ""
+                              : what[i + 1] ? ", "
+                                            : " and ",
+                              what[i]);
+    return cli_report_error(CLI_USAGE, "%s needs %s; oriel %s --help shows how",
+                            command, list, command);
 }
 
 void
@@ -252,6 +270,7 @@ cli_flags_parse(cli_options *options, uint32_t command, int n_args, char **args,
     parser p;
     int value;
 
+    options->resample = options->sizing = options->alpha = CLI_NOT_GIVEN;
     parser_fill(&p, command);
     opterr = 0;
     optind = 1;

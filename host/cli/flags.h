@@ -22,15 +22,40 @@ enum {
     CLI_HELP = 1u << 8
 };
 
-/* What the flags say; zero or NULL where a flag was not given, but the seed. */
+/* The headings of a command's flags in its help, in this order. */
+typedef enum cli_flag_group {
+    CLI_GROUP_INPUT,
+    CLI_GROUP_SIZE,
+    CLI_GROUP_COMPUTE,
+    CLI_GROUP_GPU,
+    CLI_GROUP_OUTPUT,
+    CLI_GROUPS
+} cli_flag_group;
+
+/* Whose way from file to patches --pipeline follows; 0: it was not given. */
+enum {
+    CLI_PIPELINE_TRANSFORMERS = 1,
+    CLI_PIPELINE_TRANSFORMERS_PIL,
+    CLI_PIPELINE_QWEN_VL_UTILS,
+    CLI_PIPELINE_VLLM,
+    CLI_PIPELINE_SGLANG
+};
+
+/* A choice whose flag was not given, where 0 is one that can be given. */
+#define CLI_NOT_GIVEN INT64_C(-1)
+
+/* What the flags say; zero or NULL where a flag was not given, if no more is
+   said. */
 typedef struct cli_options {
     const char *output, *model, *config, *prefix;
     const char *device; /* "auto", "cpu", "cuda" or "cuda:N"; checked */
-    int64_t min_pixels, max_pixels, max_source_pixels;
+    int64_t min_pixels, max_pixels, min_tokens, max_tokens, max_source_pixels;
     int64_t threads, batch_patches, depth;
     int64_t seed; /* 1 where it was not given */
-    int64_t precision, kernels, graphs, dtype, resample, sizing, alpha;
-    bool no_exif, null_names, checks, force, json, quiet, digest, tensors, help;
+    int64_t precision, kernels, graphs, dtype, pipeline;
+    int64_t resample, sizing, alpha; /* or CLI_NOT_GIVEN */
+    bool exif, no_exif;
+    bool null_names, checks, force, json, quiet, digest, tensors, help;
 } cli_options;
 
 typedef enum cli_flag_kind {
@@ -56,6 +81,7 @@ typedef struct cli_flag {
     size_t offset;             /* of its field in cli_options */
     uint32_t commands;
     cli_flag_kind kind;
+    cli_flag_group group;
     char letter; /* or 0 */
 } cli_flag;
 
@@ -68,6 +94,12 @@ extern const cli_flag cli_flags[]; /* ends with a NULL name */
  */
 int cli_flags_parse(cli_options *options, uint32_t command, int n_args,
                     char **args, int *first);
+
+/*
+ * What a command lacks, all at once: "encode needs images and -o FILE".  'what'
+ * ends with NULL; without an entry CLI_DONE, else reports and returns CLI_USAGE.
+ */
+int cli_flags_report_missing(const char *command, const char *const *what);
 
 /* A device as cli_options.device names it, taken apart. */
 void cli_device_parse(const char *text, int32_t *device, int32_t *index);

@@ -60,21 +60,63 @@ print_examples(const char *examples, const char *before_text,
     }
 }
 
+static const char *const group_names[CLI_GROUPS] = {
+    [CLI_GROUP_INPUT] = "Input",     [CLI_GROUP_SIZE] = "Size",
+    [CLI_GROUP_COMPUTE] = "Compute", [CLI_GROUP_GPU] = "GPU",
+    [CLI_GROUP_OUTPUT] = "Output",
+};
+
+/* The command's next flag in this group after 'flag', from the first if that is
+   NULL; NULL: there is none. */
+static const cli_flag *
+next_flag(const cli_command *command, cli_flag_group group,
+          const cli_flag *flag)
+{
+    for (flag = flag ? flag + 1 : cli_flags; flag->name; flag++)
+        if ((flag->commands & command->flag) && flag->group == group)
+            return flag;
+    return NULL;
+}
+
+/* Whether the command's flags are of more than one group. */
+static bool
+has_groups(const cli_command *command)
+{
+    int n = 0;
+
+    for (int group = 0; group < CLI_GROUPS; group++)
+        n += next_flag(command, (cli_flag_group)group, NULL) != NULL;
+    return n > 1;
+}
+
+static void
+print_flags(const cli_command *command, cli_flag_group group)
+{
+    const cli_flag *flag = next_flag(command, group, NULL);
+
+    if (!flag)
+        return;
+    if (has_groups(command))
+        printf("%s flags:\n", group_names[group]);
+    else
+        puts("Flags:");
+    for (; flag; flag = next_flag(command, group, flag)) {
+        printf("  ");
+        print_flag(flag, "");
+        putchar('\n');
+        print_wrapped(flag->help, HELP_COLUMN);
+    }
+    putchar('\n');
+}
+
 void
 cli_help_command(const cli_command *command)
 {
     printf("oriel %s - %s\n\nusage: oriel %s %s\n\n%s\n", command->name,
            command->summary, command->name, command->usage, command->text);
-    puts("Flags:");
-    for (const cli_flag *f = cli_flags; f->name; f++) {
-        if (!(f->commands & command->flag))
-            continue;
-        printf("  ");
-        print_flag(f, "");
-        putchar('\n');
-        print_wrapped(f->help, HELP_COLUMN);
-    }
-    puts("\nExamples:");
+    for (int group = 0; group < CLI_GROUPS; group++)
+        print_flags(command, (cli_flag_group)group);
+    puts("Examples:");
     print_examples(command->examples, "  # ", "  ");
 }
 
@@ -149,21 +191,31 @@ print_man_paragraphs(const char *text)
 }
 
 static void
+print_man_flags(const cli_command *command, cli_flag_group group)
+{
+    const cli_flag *flag = next_flag(command, group, NULL);
+
+    if (flag && has_groups(command))
+        printf("%s flags:\n\n", group_names[group]);
+    for (; flag; flag = next_flag(command, group, flag)) {
+        if (flag->offset == offsetof(cli_options, help))
+            continue;
+        print_flag(flag, "*");
+        printf("\n\t");
+        print_man_text(flag->help);
+        printf("\n\n");
+    }
+}
+
+static void
 print_man_command(const cli_command *command)
 {
     /* scdoc passes headings on as they are, backslashes included. */
     printf("## oriel %s %s\n\n", command->name, command->usage);
     print_man_paragraphs(command->text);
     putchar('\n');
-    for (const cli_flag *f = cli_flags; f->name; f++) {
-        if (!(f->commands & command->flag) ||
-            f->offset == offsetof(cli_options, help))
-            continue;
-        print_flag(f, "*");
-        printf("\n\t");
-        print_man_text(f->help);
-        printf("\n\n");
-    }
+    for (int group = 0; group < CLI_GROUPS; group++)
+        print_man_flags(command, (cli_flag_group)group);
     puts("Examples:\n");
     puts("```");
     print_examples(command->examples, "# ", "");

@@ -4,14 +4,14 @@
 
 #include "base/fail.h"
 #include "cli/exits.h"
+#include "cli/list.h"
 #include "cli/read_file.h"
 #include "cli/report.h"
-#include "cli/signals.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* The whole text of one list; its separators become NUL bytes. */
 struct cli_text_block {
@@ -20,6 +20,15 @@ struct cli_text_block {
 };
 
 #define LIST_BYTES_MAX ((size_t)4 << 30)
+
+/* Whether a file has this very name, be it a link to nowhere. */
+static bool
+is_file_name(const char *name)
+{
+    struct stat st;
+
+    return lstat(name, &st) == 0;
+}
 
 static int
 add(cli_inputs *inputs, const char *name)
@@ -39,52 +48,124 @@ add(cli_inputs *inputs, const char *name)
 }
 
 static int
-add_lines(cli_inputs *inputs, char *text, size_t bytes, char separator)
+add_bad(cli_inputs *inputs, const char *name, const oriel_error *err)
 {
-    char *end = text + bytes;
+    cli_bad_operand *bad =
+        reallocarray(inputs->bad, inputs->n_bad + 1, sizeof(*bad));
+
+    if (!bad)
+        return cli_report_memory("the list of inputs");
+    inputs->bad = bad;
+    bad[inputs->n_bad].name = name;
+    bad[inputs->n_bad++].err = *err;
+    return CLI_DONE;
+}
+
+/* ---- Lists ------------------------------------------------------------- */
+
+static int
+add_null_ended(cli_inputs *inputs, char *text, size_t bytes)
+{
+    char *end = text + bytes; /* a NUL stands there */
     int failed = CLI_DONE;
 
-    while (text < end && !failed) {
-        char *stop = memchr(text, separator, (size_t)(end - text));
-
-        if (!stop)
-            stop = end; /* a NUL stands behind the text */
-        *stop = '\0';
-        /* A NUL in a list of lines would cut a name in two unnoticed. */
-        if (strlen(text) != (size_t)(stop - text))
-            return cli_report_error(
-                CLI_USAGE,
-                "the list of inputs has a NUL byte after %s: is it "
-                "one for --null?",
-                ORIEL_QUOTE(text));
+    for (; text < end && !failed; text += strlen(text) + 1)
         if (*text)
             failed = add(inputs, text);
-        text = stop + 1;
-    }
     return failed;
+}
+
+static int
+add_lines(cli_inputs *inputs, char *text, size_t bytes)
+{
+    char *end = text + bytes, *line;
+    int failed = CLI_DONE;
+
+    while (!failed && (line = cli_list_next_line(&text, end)))
+        if (*line && (*line != '#' || is_file_name(line)))
+            failed = add(inputs, line);
+    return failed;
+}
+
+/* The text of a list in 'block', good for add_lines if not 'null_names'. */
+static oriel_status
+load_list(struct cli_text_block *block, size_t *bytes, const char *name,
+          bool null_names, oriel_error *err)
+{
+    oriel_status status =
+        cli_read_file(name, LIST_BYTES_MAX, NULL, &block->text, bytes, err);
+
+    if (status && status != ORIEL_ERR_MEMORY && status != ORIEL_ERR_CANCELLED)
+        status = err->status = ORIEL_ERR_IO;
+    if (status || null_names)
+        return status;
+    status = cli_list_decode(&block->text, bytes, err);
+    /* A NUL in a list of lines would cut a name in two unnoticed. */
+    if (!status && strlen(block->text) != *bytes)
+        status = oriel_fail(err, ORIEL_ERR_INPUT,
+                            "the list of inputs has a NUL byte at byte %zu: is "
+                            "it one for --null?",
+                            strlen(block->text));
+    return status;
 }
 
 /* 'name' NULL: standard input. */
 static int
-add_list(cli_inputs *inputs, const char *name, bool null_names)
+add_list(cli_inputs *inputs, const char *operand, const char *name,
+         bool null_names)
 {
     struct cli_text_block *block = calloc(1, sizeof(*block));
+    size_t bytes = 0;
     oriel_error err;
-    size_t bytes;
-    char *text;
+    oriel_status status;
 
     if (!block)
         return cli_report_memory("the list of inputs");
     block->next = inputs->blocks;
     inputs->blocks = block;
-    if (cli_read_file(name, LIST_BYTES_MAX, NULL, &block->text, &bytes, &err)) {
-        /* A list is no input: without it nobody knows what to do. */
-        if (err.status != ORIEL_ERR_MEMORY && err.status != ORIEL_ERR_CANCELLED)
-            err.status = ORIEL_ERR_IO;
+    status = load_list(block, &bytes, name, null_names, &err);
+    if (status == ORIEL_ERR_MEMORY || status == ORIEL_ERR_CANCELLED)
         return cli_report_failure(&err, name ? name : "standard input");
+    if (status)
+        return add_bad(inputs, operand, &err);
+    return null_names ? add_null_ended(inputs, block->text, bytes)
+                      : add_lines(inputs, block->text, bytes);
+}
+
+/* ---- Operands ---------------------------------------------------------- */
+
+static int
+add_operand(cli_inputs *inputs, const char *operand, bool null_names)
+{
+    oriel_error err;
+
+    if (strcmp(operand, "-") == 0)
+        return add_list(inputs, operand, NULL, null_names);
+    if (operand[0] == '@' && operand[1] && !is_file_name(operand))
+        return add_list(inputs, operand, operand + 1, null_names);
+    if (*operand)
+        return add(inputs, operand);
+    oriel_fail(&err, ORIEL_ERR_INPUT, "an input without a name");
+    return add_bad(inputs, operand, &err);
+}
+
+/* There is nothing else to do: the first one's exit status. */
+static int
+report_bad(const cli_inputs *inputs)
+{
+    int exit_status = CLI_DONE;
+
+    for (size_t i = 0; i < inputs->n_bad; i++) {
+        const cli_bad_operand *bad = &inputs->bad[i];
+        int failed =
+            bad->err.status == ORIEL_ERR_IO
+                ? cli_report_failure(&bad->err, bad->name)
+                : cli_report_error(CLI_USAGE, "%s: %s", ORIEL_QUOTE(bad->name),
+                                   bad->err.message);
+
+        exit_status = exit_status ? exit_status : failed;
     }
-    text = block->text;
-    return add_lines(inputs, text, bytes, null_names ? '\0' : '\n');
+    return exit_status;
 }
 
 int
@@ -98,18 +179,10 @@ cli_inputs_collect(cli_inputs *inputs, int n_operands, char **operands,
         operands = from_stdin;
         n_operands = 1;
     }
-    for (int i = 0; i < n_operands && !failed; i++) {
-        const char *operand = operands[i];
-
-        if (strcmp(operand, "-") == 0)
-            failed = add_list(inputs, NULL, null_names);
-        else if (operand[0] == '@' && operand[1])
-            failed = add_list(inputs, operand + 1, null_names);
-        else if (!*operand)
-            failed = cli_report_error(CLI_USAGE, "an input without a name");
-        else
-            failed = add(inputs, operand);
-    }
+    for (int i = 0; i < n_operands && !failed; i++)
+        failed = add_operand(inputs, operands[i], null_names);
+    if (!failed && inputs->n == 0)
+        failed = report_bad(inputs);
     return failed;
 }
 
@@ -124,5 +197,6 @@ cli_inputs_free(cli_inputs *inputs)
         inputs->blocks = next;
     }
     free(inputs->names);
+    free(inputs->bad);
     memset(inputs, 0, sizeof(*inputs));
 }

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* packed.c - the packed safetensors file that encode and preprocess write */
 #include "cli/packed.h"
-#include "cli/progress.h"
-#include <inttypes.h>
 
 #include "base/fail.h"
 #include "cli/exits.h"
+#include "cli/nonfinite.h"
+#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
 #include "files/json_text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 /*
@@ -37,6 +39,9 @@ header_room(const cli_inputs *inputs, size_t metadata_bytes, uint64_t *room)
     for (size_t i = 0; i < inputs->n; i++)
         bytes +=
             ENTRY_BYTES + STATUS_BYTES + cli_text_name_bound(inputs->names[i]);
+    for (size_t i = 0; i < inputs->n_bad; i++)
+        bytes += ENTRY_BYTES + STATUS_BYTES +
+                 cli_text_name_bound(inputs->bad[i].name);
     *room = bytes;
     if (bytes <= ORIEL_WRITER_MAX_HEADER)
         return CLI_DONE;
@@ -46,6 +51,34 @@ header_room(const cli_inputs *inputs, size_t metadata_bytes, uint64_t *room)
         "%s in its header, which holds %s; split the list",
         inputs->n, cli_text_bytes(bytes).text,
         cli_text_bytes(ORIEL_WRITER_MAX_HEADER).text);
+}
+
+/* Endings of names that promise tables, arrays, pictures or archives. */
+static const char *const other_formats[] = {
+    "npy",    "npz",   "mat",   "h5",      "hdf5",     "zarr",    "nc",
+    "pt",     "pth",   "ckpt",  "bin",     "onnx",     "gguf",    "pkl",
+    "json",   "jsonl", "csv",   "tsv",     "txt",      "parquet", "orc",
+    "avro",   "lance", "arrow", "feather", "tfrecord", "msgpack", "db",
+    "sqlite", "zip",   "tar",   "gz",      "zst",      "xz",      "bz2",
+    "jpg",    "jpeg",  "png",   "webp",    "gif",      "bmp",     "tif",
+    "tiff",   "avif",  "heic",
+};
+
+int
+cli_packed_check_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *dot = strrchr(slash ? slash : path, '.');
+
+    for (size_t i = 0;
+         dot && i < sizeof(other_formats) / sizeof(other_formats[0]); i++)
+        if (strcasecmp(dot + 1, other_formats[i]) == 0)
+            return cli_report_error(
+                CLI_USAGE,
+                "-o %s: only safetensors files are written, no .%s: expected "
+                "a name such as out.safetensors",
+                ORIEL_QUOTE(path), other_formats[i]);
+    return CLI_DONE;
 }
 
 /* With --force a slip of the hand must not cost a photograph. */
@@ -81,7 +114,8 @@ int
 cli_packed_create(cli_packed *packed, const char *path, bool replace,
                   const cli_inputs *inputs, size_t metadata_bytes)
 {
-    oriel_writer_options options = {.replace = replace};
+    oriel_writer_options options = {.replace = replace,
+                                    .hooks = &cli_output_hooks};
     oriel_error err;
     int failed;
 
@@ -174,7 +208,18 @@ cli_packed_add_failed(cli_packed *packed, const char *name,
 }
 
 int
-cli_packed_append(cli_packed *packed, const void *rows, size_t bytes)
+cli_packed_add_bad(cli_packed *packed, const cli_inputs *inputs)
+{
+    int failed = CLI_DONE;
+
+    for (size_t i = 0; !failed && i < inputs->n_bad; i++)
+        failed = cli_packed_add_failed(packed, inputs->bad[i].name,
+                                       &inputs->bad[i].err);
+    return failed;
+}
+
+static int
+append(cli_packed *packed, const void *rows, size_t bytes)
 {
     oriel_error err;
 
@@ -184,9 +229,17 @@ cli_packed_append(cli_packed *packed, const void *rows, size_t bytes)
     return CLI_DONE;
 }
 
+int
+cli_packed_append(cli_packed *packed, const void *rows, size_t bytes)
+{
+    cli_nonfinite_count(rows, bytes, packed->dtype, &packed->infinite,
+                        &packed->nan);
+    return append(packed, rows, bytes);
+}
+
 /* ---- Finish ------------------------------------------------------------ */
 
-enum { OWN_TENSORS = 3, OWN_METADATA = 2 };
+enum { OWN_TENSORS = 3, OWN_METADATA = 4 };
 
 static int
 write_tail(cli_packed *packed, const cli_packed_table *table,
@@ -203,15 +256,32 @@ write_tail(cli_packed *packed, const cli_packed_table *table,
                               {(int64_t)packed->n_rows, table->columns}};
     if (table->with_offsets) {
         tensors[t++] = (oriel_writer_tensor){"offsets", "I64", 1, {n + 1}};
-        failed = cli_packed_append(packed, packed->offsets,
-                                   (packed->n + 1) * sizeof(int64_t));
+        failed =
+            append(packed, packed->offsets, (packed->n + 1) * sizeof(int64_t));
     }
     tensors[t++] = (oriel_writer_tensor){"image_grid_thw", "I64", 2, {n, 3}};
     if (!failed)
-        failed = cli_packed_append(packed, packed->grids,
-                                   packed->n * 3 * sizeof(int64_t));
+        failed = append(packed, packed->grids, packed->n * 3 * sizeof(int64_t));
     *n_tensors = t;
     return failed;
+}
+
+/* Our own entries after the caller's; 'counts' holds the text of two. */
+static size_t
+add_metadata(const cli_packed *packed, oriel_writer_entry *metadata,
+             char counts[2][24], const char *sources, const char *failures)
+{
+    size_t n = 0;
+
+    metadata[n++] = (oriel_writer_entry){"sources", sources};
+    metadata[n++] = (oriel_writer_entry){"failed", failures};
+    snprintf(counts[0], sizeof(counts[0]), "%" PRIu64, packed->infinite);
+    snprintf(counts[1], sizeof(counts[1]), "%" PRIu64, packed->nan);
+    if (packed->infinite)
+        metadata[n++] = (oriel_writer_entry){"infinite_values", counts[0]};
+    if (packed->nan)
+        metadata[n++] = (oriel_writer_entry){"nan_values", counts[1]};
+    return n;
 }
 
 static int
@@ -219,6 +289,7 @@ write_header(cli_packed *packed, const cli_packed_table *table,
              const char *sources, const char *failures)
 {
     oriel_writer_tensor tensors[OWN_TENSORS];
+    char counts[2][24];
     oriel_writer_header header = {.tensors = tensors};
     oriel_writer_entry *metadata =
         calloc(table->n_metadata + OWN_METADATA, sizeof(*metadata));
@@ -228,10 +299,10 @@ write_header(cli_packed *packed, const cli_packed_table *table,
     if (!metadata)
         return cli_report_memory("the output's header");
     memcpy(metadata, table->metadata, table->n_metadata * sizeof(*metadata));
-    metadata[table->n_metadata] = (oriel_writer_entry){"sources", sources};
-    metadata[table->n_metadata + 1] = (oriel_writer_entry){"failed", failures};
     header.metadata = metadata;
-    header.n_metadata = table->n_metadata + OWN_METADATA;
+    header.n_metadata =
+        table->n_metadata + add_metadata(packed, metadata + table->n_metadata,
+                                         counts, sources, failures);
     failed = write_tail(packed, table, tensors, &header.n_tensors);
     if (!failed) {
         if (oriel_writer_finish(packed->writer, &header, &err))
@@ -274,12 +345,28 @@ cli_packed_free(cli_packed *packed)
     memset(packed, 0, sizeof(*packed));
 }
 
+/* Said even with --quiet: who does not know of it would not look. */
+static void
+report_nonfinite(const cli_packed *packed, const char *rows)
+{
+    if (packed->infinite == 0 && packed->nan == 0)
+        return;
+    cli_report_warning("%" PRIu64 " infinite and %" PRIu64
+                       " NaN values among the %" PRIu64 " %s%s",
+                       packed->infinite, packed->nan, packed->n_rows, rows,
+                       packed->infinite > 0 && packed->nan == 0 &&
+                               packed->dtype == ORIEL_DTYPE_F16
+                           ? ": f16 ends at 65504, --dtype bf16 does not"
+                           : "");
+}
+
 void
 cli_packed_report(const cli_packed *packed, const char *output,
                   const char *verb, const char *rows, int exit_status)
 {
     double seconds = cli_progress_seconds();
 
+    report_nonfinite(packed, rows);
     if (packed->n == 0)
         cli_report_note("no input could be %s: nothing is written", verb);
     else
@@ -290,9 +377,10 @@ cli_packed_report(const cli_packed *packed, const char *output,
                         packed->n_failed ? ", some inputs failed" : "",
                         ORIEL_QUOTE(output));
     if (cli_report_json())
-        cli_report_event(json_pack("{s:s, s:I, s:I, s:I, s:f, s:i}", "event",
-                                   "done", "items", (json_int_t)packed->n,
-                                   "failed", (json_int_t)packed->n_failed, rows,
-                                   (json_int_t)packed->n_rows, "seconds",
-                                   seconds, "exit", exit_status));
+        cli_report_event(json_pack(
+            "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:i}", "event", "done",
+            "items", (json_int_t)packed->n, "failed",
+            (json_int_t)packed->n_failed, rows, (json_int_t)packed->n_rows,
+            "infinite_values", (json_int_t)packed->infinite, "nan_values",
+            (json_int_t)packed->nan, "seconds", seconds, "exit", exit_status));
 }

@@ -5,7 +5,9 @@
  *   rows             [n_rows, columns], item after item, no padding
  *   offsets          I64 [n + 1]: item i is rows offsets[i] .. offsets[i+1] - 1
  *   image_grid_thw   I64 [n, 3]
- *   __metadata__     strings; "sources" and "failed" are JSON lists
+ *   __metadata__     strings; "sources" and "failed" are JSON lists;
+ *                    "infinite_values" and "nan_values" count what is not finite
+ *                    in the rows, and are there if it is not 0
  *
  * Rows are streamed as they are made; everything else is small, kept here and
  * written by finish.  The file appears whole or not at all, and the same inputs
@@ -28,6 +30,8 @@ typedef struct cli_packed {
     size_t n, capacity;
     json_t *sources, *failed;
     size_t n_failed;         /* in this run; 'failed' may list others too */
+    int32_t dtype;           /* of the rows, ORIEL_DTYPE_* */
+    uint64_t infinite, nan;  /* values of the rows that are not finite */
     size_t failed_text_left; /* room for reasons in the header */
 } cli_packed;
 
@@ -39,6 +43,12 @@ typedef struct cli_packed_table {
     const oriel_writer_entry *metadata;
     size_t n_metadata;
 } cli_packed_table;
+
+/*
+ * Refuse a name that promises another format than safetensors, such as x.npy.
+ * CLI_DONE, or reports and returns CLI_USAGE.
+ */
+int cli_packed_check_name(const char *path);
 
 /*
  * Begin 'path' for what these inputs will give; refuses what exists unless
@@ -56,7 +66,11 @@ int cli_packed_add(cli_packed *packed, json_t *source, const int64_t grid[3],
 int cli_packed_add_failed(cli_packed *packed, const char *name,
                           const oriel_error *why);
 
-/* The bytes of the next rows.  CLI_DONE, or reports. */
+/* The operands that gave no input, reported and listed as failed. */
+int cli_packed_add_bad(cli_packed *packed, const cli_inputs *inputs);
+
+/* The bytes of the next rows, whose dtype is packed->dtype.  CLI_DONE, or
+   reports. */
 int cli_packed_append(cli_packed *packed, const void *rows, size_t bytes);
 
 /*
@@ -70,8 +84,8 @@ int cli_packed_finish(cli_packed *packed, const cli_packed_table *table);
 void cli_packed_free(cli_packed *packed);
 
 /*
- * The last words of a run that wrote 'output': a line, and with --json the event
- * "done".  'verb' is what could not be done when no input succeeded ("encoded"),
+ * The last words of a run that wrote 'output': a line, one before it if values
+ * are not finite, and with --json the event "done".  'verb' is what could not be done when no input succeeded ("encoded"),
  * 'rows' what the rows are ("tokens").
  */
 void cli_packed_report(const cli_packed *packed, const char *output,

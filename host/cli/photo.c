@@ -28,43 +28,21 @@ file_bytes_max(const cli_settings *settings)
 static bool
 may_be_picture(const char *head, size_t n_bytes)
 {
-    static const char *const begins[] = {"\xff\xd8\xff", "\211PNG", "RIFF",
-                                         "P"};
+    static const struct {
+        size_t at;
+        const char *text;
+    } magics[] = {{0, "\xff\xd8\xff"}, {0, "\211PNG"}, {0, "RIFF"}, {0, "P"},
+                  {0, "GIF8"},         {0, "BM"},      {0, "II"},   {0, "MM"},
+                  {4, "ftyp"}};
 
-    for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++) {
-        const size_t n = strlen(begins[i]);
+    for (size_t i = 0; i < sizeof(magics) / sizeof(*magics); i++) {
+        const size_t n = strlen(magics[i].text);
 
-        if (n_bytes >= n && memcmp(head, begins[i], n) == 0)
+        if (n_bytes >= magics[i].at + n &&
+            memcmp(head + magics[i].at, magics[i].text, n) == 0)
             return true;
     }
     return false;
-}
-
-void
-cli_item_unnumber(oriel_error *err)
-{
-    static const char word[] = "item ";
-    const char *rest = err->message + sizeof(word) - 1;
-
-    if (err->item < 0 || strncmp(err->message, word, sizeof(word) - 1) != 0)
-        return;
-    rest += strspn(rest, "0123456789");
-    rest += strspn(rest, ":, ");
-    memmove(err->message, rest, strlen(rest) + 1);
-}
-
-oriel_status
-cli_item_plan(oriel_plan **plan, oriel_plan_info *info, const oriel_item *item,
-              const cli_settings *settings, oriel_error *err)
-{
-    oriel_status status =
-        oriel_plan_create(plan, settings->model, item, 1, &settings->plan, err);
-
-    if (!status)
-        status = oriel_plan_get_info(*plan, info, err);
-    if (status)
-        cli_item_unnumber(err);
-    return status;
 }
 
 static void
@@ -79,8 +57,7 @@ void
 cli_photo_measure(cli_photo *photo, const cli_settings *settings)
 {
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
-    oriel_plan_info sizes = ORIEL_PLAN_INFO_INIT;
-    oriel_plan *plan = NULL;
+    int64_t grid[3] = {0};
     oriel_status status =
         cli_read_file(photo->name, file_bytes_max(settings), may_be_picture,
                       &photo->bytes, &photo->n_bytes, &photo->err);
@@ -92,10 +69,9 @@ cli_photo_measure(cli_photo *photo, const cli_settings *settings)
     photo->item.height = info.height;
     photo->rgb_bytes = (size_t)info.width * (size_t)info.height * 3;
     if (!status)
-        status =
-            cli_item_plan(&plan, &sizes, &photo->item, settings, &photo->err);
-    photo->patches = sizes.patches;
-    oriel_plan_destroy(plan);
+        status = oriel_item_measure(settings->model, &photo->item,
+                                    &settings->plan, grid, NULL, &photo->err);
+    photo->patches = grid[0] * grid[1] * grid[2];
     if (status)
         let_go(photo);
 }

@@ -22,17 +22,6 @@ void cli_photo_measure(cli_photo *photo, const cli_settings *settings);
 /* Decode it, and let go of the file.  Threads: any. */
 void cli_photo_decode(cli_photo *photo, const cli_settings *settings);
 
-/* The tool names files: "item 3: too small" becomes "too small". */
-void cli_item_unnumber(oriel_error *err);
-
-/*
- * Plan one item alone: '*plan' (the caller destroys it) and its '*info'.  A
- * complaint does not call it "item 0": the caller knows its name.
- */
-oriel_status cli_item_plan(oriel_plan **plan, oriel_plan_info *info,
-                           const oriel_item *item, const cli_settings *settings,
-                           oriel_error *err);
-
 /* Whether the failure is the picture's own, so that others can go on. */
 bool cli_photo_is_at_fault(const cli_photo *photo);
 

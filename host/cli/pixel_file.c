@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "cli/settings.h"
+#include "files/retry.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -20,15 +21,17 @@ cli_pixel_file_is(const char *path)
     struct stat st;
     uint64_t length = 0;
     bool good = false;
+    ssize_t bytes;
     int fd;
 
     /* Only ask what answers at once. */
     if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
         return false;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    ORIEL_RETRY(fd, open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0)
         return false;
-    if (read(fd, head, sizeof(head)) == (ssize_t)sizeof(head)) {
+    ORIEL_RETRY(bytes, read(fd, head, sizeof(head)));
+    if (bytes == (ssize_t)sizeof(head)) {
         for (int i = 7; i >= 0; i--)
             length = length << 8 | head[i];
         good = length <= ORIEL_SAFETENSORS_MAX_HEADER && head[8] == '{';

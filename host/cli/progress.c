@@ -19,7 +19,10 @@
 static struct {
     const char *what;
     uint64_t total, done;
-    double items, steps, step; /* at work together; step of steps is done */
+    double flops;       /* of what is done; 0 where nothing counts them */
+    double items, work; /* worked on together, and their operations */
+    double part;        /* of that work that is done, 0 to 1 */
+    int64_t steps, step;
     double began, shown;
     bool active, on_terminal, drawn;
 } state;
@@ -50,27 +53,31 @@ cli_progress_seconds(void)
     return now() - state.began;
 }
 
-/* Done, and what of the items at work may be counted as done. */
-static double
-reached(void)
+double
+cli_progress_part(void)
 {
-    double part = state.steps > 0 ? state.step / state.steps : 0;
+    double measured = (double)state.done + state.items;
+    double known = state.flops + state.work;
+    double unmeasured = (double)state.total - measured;
+    double all;
 
-    return (double)state.done + state.items * (part < 1 ? part : 1);
+    if (known <= 0)
+        return state.total ? (double)state.done / (double)state.total : 0;
+    all = known + (unmeasured > 0 ? unmeasured * known / measured : 0);
+    return (state.flops + state.part * state.work) / all;
 }
 
 static void
 describe(char *line, size_t bytes, double seconds)
 {
-    double done = reached();
+    double part = cli_progress_part();
     int n =
         snprintf(line, bytes, "%" PRIu64 " of %" PRIu64 " %s, %s", state.done,
                  state.total, state.what, cli_text_seconds(seconds).text);
 
-    if (done > 0 && done < (double)state.total && n > 0 && (size_t)n < bytes)
+    if (part > 0 && part < 1 && n > 0 && (size_t)n < bytes)
         snprintf(line + n, bytes - (size_t)n, ", about %s left",
-                 cli_text_seconds(seconds / done * ((double)state.total - done))
-                     .text);
+                 cli_text_seconds(seconds / part * (1 - part)).text);
 }
 
 static void
@@ -78,8 +85,7 @@ draw_bar(const char *line)
 {
     enum { WIDTH = 24 };
     char bar[WIDTH + 1];
-    double total = state.total ? (double)state.total : 1;
-    size_t full = (size_t)(reached() / total * WIDTH);
+    size_t full = (size_t)(cli_progress_part() * WIDTH);
 
     full = full < WIDTH ? full : WIDTH;
     memset(bar, '.', WIDTH);
@@ -103,9 +109,10 @@ show(void)
         return;
     state.shown = t;
     if (cli_report_json()) {
-        cli_report_event(json_pack(
-            "{s:s, s:s, s:I, s:I}", "event", "progress", "unit", state.what,
-            "done", (json_int_t)state.done, "total", (json_int_t)state.total));
+        cli_report_event(
+            json_pack("{s:s, s:s, s:I, s:I, s:f}", "event", "progress", "unit",
+                      state.what, "done", (json_int_t)state.done, "total",
+                      (json_int_t)state.total, "part", cli_progress_part()));
         return;
     }
     describe(line, sizeof(line), t - state.began);
@@ -119,23 +126,38 @@ void
 cli_progress_update(int64_t done)
 {
     state.done = (uint64_t)done;
-    state.items = 0;
+    state.flops += state.work;
+    state.items = state.work = state.part = 0;
+    state.steps = 0;
     show();
 }
 
 void
-cli_progress_expect(int64_t items, int64_t steps)
+cli_progress_expect(int64_t items, int64_t flops, int64_t steps)
 {
     state.items = (double)items;
-    state.steps = (double)steps;
+    state.work = (double)flops;
+    state.part = 0;
+    state.steps = steps;
     state.step = 0;
+}
+
+void
+cli_progress_work(int64_t done, int64_t of)
+{
+    double part = of > 0 ? (double)done / (double)of : 0;
+
+    state.part = part < 1 ? part : 1;
+    show();
 }
 
 void
 cli_progress_step(void)
 {
-    state.step++;
-    show();
+    if (state.steps > 0)
+        cli_progress_work(++state.step, state.steps);
+    else
+        show();
 }
 
 void

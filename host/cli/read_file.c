@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "cli/signals.h"
+#include "files/retry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,25 @@
 
 #define FIRST_BYTES ((size_t)64 << 10)
 
-enum { LOOK_UP_MS = 100 };
+/* How long a pipe may keep a picture waiting: before a first process writes to
+   it, and while the one that could does not. */
+enum { LOOK_UP_MS = 100, UNWRITTEN_MS = 2000, SILENT_MS = 30000 };
+
+/* Whose fault it is: these would befall any other file as well. */
+static oriel_status
+status_of(int cause)
+{
+    switch (cause) {
+    case ENOMEM:
+        return ORIEL_ERR_MEMORY;
+    case EIO:
+    case EMFILE:
+    case ENFILE:
+        return ORIEL_ERR_IO;
+    default:
+        return ORIEL_ERR_INPUT;
+    }
+}
 
 static oriel_status
 fail_errno(oriel_error *err, const char *what)
@@ -25,7 +44,7 @@ fail_errno(oriel_error *err, const char *what)
 
     if (cause == EINTR && cli_signal_caught())
         return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
-    return oriel_fail_cause(err, ORIEL_ERR_INPUT, cause, "%s: %s", what,
+    return oriel_fail_cause(err, status_of(cause), cause, "%s: %s", what,
                             strerror(cause));
 }
 
@@ -39,7 +58,7 @@ first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
     struct stat st;
 
     *capacity = FIRST_BYTES;
-    if (fstat(fd, &st) != 0)
+    if (oriel_fstat(fd, &st) != 0)
         return fail_errno(err, "cannot be read");
     if (S_ISDIR(st.st_mode))
         return oriel_fail_cause(err, ORIEL_ERR_INPUT, EISDIR,
@@ -66,23 +85,64 @@ grow(char **text, size_t capacity)
 }
 
 /*
- * A pipe may stay silent for ever, and the signal that ends the wait may wake
- * another thread than this one.
+ * Whether something can be read, or an end be seen, within LOOK_UP_MS.  A pipe
+ * may stay silent for ever, and the signal that ends the wait may wake another
+ * thread than this one.
  */
 static oriel_status
-wait_for_bytes(int fd, oriel_error *err)
+look_up(int fd, bool *ready, oriel_error *err)
 {
     struct pollfd file = {.fd = fd, .events = POLLIN};
+    int n = poll(&file, 1, LOOK_UP_MS);
 
-    while (!cli_signal_caught()) {
-        int ready = poll(&file, 1, LOOK_UP_MS);
+    *ready = n > 0;
+    if (cli_signal_caught())
+        return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
+    if (n < 0 && errno != EINTR)
+        return fail_errno(err, "cannot be read");
+    return ORIEL_OK;
+}
 
-        if (ready > 0)
+/* A picture's pipe gave nothing for 'silent_ms'. */
+static oriel_status
+check_patience(bool written, int silent_ms, oriel_error *err)
+{
+    if (!written && silent_ms >= UNWRITTEN_MS)
+        return oriel_fail(err, ORIEL_ERR_INPUT,
+                          "is a pipe that no process writes to");
+    if (silent_ms >= SILENT_MS)
+        return oriel_fail(err, ORIEL_ERR_INPUT,
+                          "is a pipe whose writer was silent for %d s",
+                          SILENT_MS / 1000);
+    return ORIEL_OK;
+}
+
+/*
+ * The next bytes into 'text': '*got' of them, 0 at the end.  With 'hurried' only
+ * as long as a picture may keep the others waiting; 'fd' then does not block.
+ */
+static oriel_status
+read_some(int fd, bool hurried, char *text, size_t room, ssize_t *got,
+          oriel_error *err)
+{
+    oriel_status status = ORIEL_OK;
+
+    for (int silent_ms = 0; !status; silent_ms += LOOK_UP_MS) {
+        bool ready;
+
+        status = look_up(fd, &ready, err);
+        if (status || (!ready && !hurried))
+            continue;
+        *got = read(fd, text, room);
+        /* Before the first writer an end is there that poll does not see. */
+        if (*got > 0 || (*got == 0 && ready))
             return ORIEL_OK;
-        if (ready < 0 && errno != EINTR)
+        if (*got < 0 && errno != EINTR && errno != EAGAIN)
             return fail_errno(err, "cannot be read");
+        if (!ready)
+            status = check_patience(*got < 0, silent_ms, err);
     }
-    return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
+    return status;
 }
 
 static oriel_status
@@ -99,14 +159,10 @@ read_all(int fd, size_t limit, cli_head_check *wanted, char **text,
     for (;;) {
         ssize_t got;
 
-        status = wait_for_bytes(fd, err);
+        status =
+            read_some(fd, wanted != NULL, *text + n, capacity - n, &got, err);
         if (status)
             return status;
-        got = read(fd, *text + n, capacity - n);
-        if (got < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (got < 0)
-            return fail_errno(err, "cannot be read");
         if (got == 0)
             break;
         n += (size_t)got;
@@ -126,17 +182,42 @@ read_all(int fd, size_t limit, cli_head_check *wanted, char **text,
     return oriel_ok(err);
 }
 
+/* What is no picture whatever it gives: not even opened, which may change the
+   state of a device.  What cannot be looked at fails when it is opened. */
+static oriel_status
+check_kind(const char *name, oriel_error *err)
+{
+    struct stat st;
+    const char *kind = NULL;
+
+    if (stat(name, &st) != 0)
+        return ORIEL_OK;
+    if (S_ISSOCK(st.st_mode))
+        kind = "socket";
+    else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+        kind = "device";
+    if (!kind)
+        return ORIEL_OK;
+    return oriel_fail(err, ORIEL_ERR_INPUT, "is a %s, expected a file", kind);
+}
+
 oriel_status
 cli_read_file(const char *name, size_t limit, cli_head_check *wanted,
               char **text, size_t *bytes, oriel_error *err)
 {
     int fd = STDIN_FILENO;
-    oriel_status status;
+    oriel_status status = ORIEL_OK;
 
     *text = NULL;
     *bytes = 0;
+    if (name && wanted)
+        status = check_kind(name, err);
+    if (status)
+        return status;
     if (name) /* without O_NONBLOCK, a pipe nobody writes to holds us here */
-        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        do
+            fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        while (fd < 0 && errno == EINTR && !cli_signal_caught());
     if (fd < 0)
         return fail_errno(err, "cannot be opened");
     status = read_all(fd, limit, wanted, text, bytes, err);

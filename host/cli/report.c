@@ -7,7 +7,6 @@
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "cli/text.h"
-#include "files/json_text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -50,7 +49,7 @@ cli_report_event(json_t *event)
     char *text;
 
     /* A lost event must not look like one that never happened. */
-    text = oriel_json_text(event, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    text = cli_text_json(event, JSON_COMPACT | JSON_PRESERVE_ORDER);
     if (as_json)
         fprintf(stderr, "%s\n",
                 text ? text : "{\"event\":\"lost\",\"message\":\"no memory\"}");
@@ -133,6 +132,22 @@ cli_report_input(const char *name, const char *reason)
 }
 
 void
+cli_report_warning(const char *format, ...)
+{
+    char line[LINE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    if (as_json)
+        cli_report_event(
+            json_pack("{s:s, s:s}", "event", "warning", "message", line));
+    else
+        print_line(true, line);
+}
+
+void
 cli_report_note(const char *format, ...)
 {
     char line[LINE_BYTES];
@@ -151,7 +166,7 @@ cli_report_document(json_t *document)
 {
     char *text;
 
-    text = oriel_json_text(document, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    text = cli_text_json(document, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     json_decref(document);
     if (!text)
         return cli_report_memory("the JSON document");

@@ -3,7 +3,8 @@
  * report.h - what the tool says on standard error
  *
  * Plain lines for people, or with --json one JSON object a line for machines.
- * A line stays a line: names are quoted by base/fail.h's rule.
+ * A line stays a line: names are quoted by base/fail.h's rule.  What cannot be
+ * written there, as its reader has gone, is dropped: the work goes on.
  */
 #ifndef ORIEL_CLI_REPORT_H
 #define ORIEL_CLI_REPORT_H
@@ -31,6 +32,11 @@ int cli_report_failure(const oriel_error *err, const char *name);
 /* A signal came: reports that nothing was written and returns 128 + it.  When
    none came, CLI_DONE and not a word. */
 int cli_report_signal(void);
+
+/* "oriel: ..." and the event {"event": "warning", ...}, with --quiet too: the
+   result is there, and something is wrong with it. */
+__attribute__((format(printf, 1, 2))) void cli_report_warning(
+    const char *format, ...);
 
 /* One input that failed, while others go on. */
 void cli_report_input(const char *name, const char *reason);

@@ -2,12 +2,15 @@
 /* settings.c - from flags to the library's options */
 #include "cli/settings.h"
 
+#include "base/checked.h"
 #include "base/fail.h"
 #include "cli/exits.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "model/published.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,6 +21,21 @@ cancel(void *user)
     cli_progress_step();
     return cli_signal_caught();
 }
+
+/* A warning that an output is written, but perhaps not durable. */
+static void
+warn(void *user, int32_t level, const char *line)
+{
+    (void)user;
+    if (level == ORIEL_LOG_WARNING)
+        cli_report_warning("%s", line);
+}
+
+const oriel_hooks cli_output_hooks = {
+    .struct_size = sizeof(oriel_hooks),
+    .log = warn,
+    .cancel = cancel,
+};
 
 const oriel_hooks cli_hooks = {
     .struct_size = sizeof(oriel_hooks),
@@ -35,12 +53,147 @@ cli_choice_name(const char *flag, int32_t value)
     return "unknown";
 }
 
+/* ---- How pictures become patches --------------------------------------- */
+
+/*
+ * What each pipeline does to a file; tests/cli/pipelines holds what the
+ * software itself makes of a mixed folder, and of which version.
+ */
+static const struct pipeline {
+    int32_t resample, sizing, alpha;
+    bool apply_exif;
+} pipelines[] = {
+    [0] = {ORIEL_RESAMPLE_TORCHVISION, ORIEL_SIZING_TRANSFORMERS,
+           ORIEL_ALPHA_WHITE, true},
+    [CLI_PIPELINE_TRANSFORMERS] = {ORIEL_RESAMPLE_TORCHVISION,
+                                   ORIEL_SIZING_TRANSFORMERS, ORIEL_ALPHA_WHITE,
+                                   true},
+    [CLI_PIPELINE_TRANSFORMERS_PIL] = {ORIEL_RESAMPLE_PILLOW,
+                                       ORIEL_SIZING_TRANSFORMERS,
+                                       ORIEL_ALPHA_WHITE, true},
+    [CLI_PIPELINE_QWEN_VL_UTILS] = {ORIEL_RESAMPLE_PILLOW,
+                                    ORIEL_SIZING_QWEN_VL_UTILS,
+                                    ORIEL_ALPHA_QWEN_VL_UTILS, false},
+    [CLI_PIPELINE_VLLM] = {ORIEL_RESAMPLE_TORCHVISION,
+                           ORIEL_SIZING_TRANSFORMERS, ORIEL_ALPHA_WHITE, true},
+    [CLI_PIPELINE_SGLANG] = {ORIEL_RESAMPLE_TORCHVISION,
+                             ORIEL_SIZING_TRANSFORMERS, ORIEL_ALPHA_DROP,
+                             false},
+};
+
+static int32_t
+chosen(int64_t given, int32_t of_pipeline)
+{
+    return given == CLI_NOT_GIVEN ? of_pipeline : (int32_t)given;
+}
+
+static int
+take_flags(cli_settings *settings, const cli_options *options)
+{
+    const struct pipeline *pipeline = &pipelines[options->pipeline];
+    oriel_plan_options plan = ORIEL_PLAN_OPTIONS_INIT;
+    oriel_image_options image = ORIEL_IMAGE_OPTIONS_INIT;
+
+    if (options->exif && options->no_exif)
+        return cli_report_error(CLI_USAGE,
+                                "--exif and --no-exif: expected one of them");
+    plan.resample = chosen(options->resample, pipeline->resample);
+    plan.sizing = chosen(options->sizing, pipeline->sizing);
+    image.alpha = chosen(options->alpha, pipeline->alpha);
+    settings->apply_exif =
+        options->exif || (pipeline->apply_exif && !options->no_exif);
+    image.ignore_orientation = !settings->apply_exif;
+    image.max_pixels = options->max_source_pixels;
+    image.hooks = &cli_hooks;
+    settings->plan = plan;
+    settings->image = image;
+    return CLI_DONE;
+}
+
+/* ---- Limits ------------------------------------------------------------ */
+
+/* One limit, given in pixels or in tokens of 'pixels_a_token'; 0: neither. */
+static int
+take_limit(int64_t *limit, const char *which, int64_t pixels, int64_t tokens,
+           int64_t pixels_a_token)
+{
+    *limit = pixels;
+    if (tokens == 0)
+        return CLI_DONE;
+    if (pixels != 0)
+        return cli_report_error(
+            CLI_USAGE, "--%s-pixels and --%s-tokens: expected one of them",
+            which, which);
+    if (!oriel_mul_i64(limit, tokens, pixels_a_token))
+        return cli_report_error(CLI_USAGE,
+                                "--%s-tokens %" PRId64 ": too many for tokens "
+                                "of %" PRId64 " pixels",
+                                which, tokens, pixels_a_token);
+    return CLI_DONE;
+}
+
+static int
+take_limits(cli_settings *settings, const cli_options *options)
+{
+    oriel_model_info info = ORIEL_MODEL_INFO_INIT;
+    oriel_error err;
+    int64_t side;
+    int failed;
+
+    if (oriel_model_get_info(settings->model, &info, &err))
+        return cli_report_failure(&err, NULL);
+    side = (int64_t)info.patch_size * info.spatial_merge_size;
+    failed = take_limit(&settings->plan.min_pixels, "min", options->min_pixels,
+                        options->min_tokens, side * side);
+    if (!failed)
+        failed =
+            take_limit(&settings->plan.max_pixels, "max", options->max_pixels,
+                       options->max_tokens, side * side);
+    settings->plan.video_min_pixels = settings->plan.min_pixels;
+    settings->plan.video_max_pixels = settings->plan.max_pixels;
+    return failed;
+}
+
+/* Limits that contradict each other or the model: planning would say so. */
+static int
+check_limits(const cli_settings *settings)
+{
+    oriel_item item = {.width = 224, .height = 224};
+    oriel_error err;
+    oriel_status status = oriel_item_measure(settings->model, &item,
+                                             &settings->plan, NULL, NULL, &err);
+
+    /* That this picture fails is no fault of the flags. */
+    if (status == ORIEL_ERR_ARGUMENT)
+        return cli_report_error(CLI_USAGE, "%s", err.message);
+    return CLI_DONE;
+}
+
+/* ---- The model --------------------------------------------------------- */
+
 static bool
 exists(const char *path)
 {
     struct stat st;
 
     return stat(path, &st) == 0;
+}
+
+/* The library's name of the published size that the tool calls "7b"; NULL for
+   other names. */
+static const char *
+full_name(const char *name)
+{
+    static const char *const names[] = {
+#define X(full, intermediate, out) full,
+        ORIEL_PUBLISHED(X)
+#undef X
+    };
+
+    for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(name, strrchr(names[i], '-') + 1) == 0)
+            return names[i];
+    return NULL;
 }
 
 static void
@@ -59,16 +212,15 @@ cli_settings_model_options(const cli_options *options)
     model.prefix = options->prefix;
     model.hooks = &cli_hooks;
     /* A file of such a name goes first. */
-    if (options->config && oriel_model_preset(options->config) &&
-        !exists(options->config))
-        model.config_preset = options->config;
+    if (full_name(options->config) && !exists(options->config))
+        model.config_preset = full_name(options->config);
     else
         model.config_path = options->config;
     return model;
 }
 
 static int
-open_model(cli_settings *settings, const char *path, const cli_options *given)
+open_folder(cli_settings *settings, const char *path, const cli_options *given)
 {
     oriel_model_options options = cli_settings_model_options(given);
     oriel_hooks hooks = cli_hooks;
@@ -82,44 +234,12 @@ open_model(cli_settings *settings, const char *path, const cli_options *given)
     return CLI_DONE;
 }
 
-/* Limits that contradict each other or the model: planning would say so. */
 static int
-check_limits(const cli_settings *settings)
+open_model(cli_settings *settings, const cli_options *options,
+           bool needs_weights)
 {
-    oriel_item item = {.width = 224, .height = 224};
-    oriel_plan *plan;
-    oriel_error err;
-    oriel_status status = oriel_plan_create(&plan, settings->model, &item, 1,
-                                            &settings->plan, &err);
-
-    oriel_plan_destroy(plan);
-    /* That this picture fails is no fault of the flags. */
-    if (status == ORIEL_ERR_ARGUMENT)
-        return cli_report_error(CLI_USAGE, "%s", err.message);
-    return CLI_DONE;
-}
-
-int
-cli_settings_open(cli_settings *settings, const cli_options *options,
-                  bool needs_weights)
-{
-    oriel_plan_options plan = ORIEL_PLAN_OPTIONS_INIT;
-    oriel_image_options image = ORIEL_IMAGE_OPTIONS_INIT;
     const char *name = options->model ? options->model : "7b";
-    const oriel_model *preset = oriel_model_preset(name);
-    int failed = CLI_DONE;
-
-    memset(settings, 0, sizeof(*settings));
-    plan.resample = (int32_t)options->resample;
-    plan.sizing = (int32_t)options->sizing;
-    plan.min_pixels = options->min_pixels;
-    plan.max_pixels = options->max_pixels;
-    image.alpha = (int32_t)options->alpha;
-    image.ignore_orientation = options->no_exif;
-    image.max_pixels = options->max_source_pixels;
-    settings->plan = plan;
-    settings->image = image;
-    settings->apply_exif = !options->no_exif;
+    const oriel_model *preset = oriel_model_preset(full_name(name));
 
     if (preset && needs_weights && !exists(name))
         return cli_report_error(
@@ -133,10 +253,25 @@ cli_settings_open(cli_settings *settings, const cli_options *options,
             options->config ? "config" : "prefix",
             ORIEL_QUOTE(options->config ? options->config : options->prefix),
             name);
-    if (preset && !(needs_weights && exists(name)))
+    if (preset && !(needs_weights && exists(name))) {
         settings->model = preset;
-    else
-        failed = open_model(settings, name, options);
+        return CLI_DONE;
+    }
+    return open_folder(settings, name, options);
+}
+
+int
+cli_settings_open(cli_settings *settings, const cli_options *options,
+                  bool needs_weights)
+{
+    int failed;
+
+    memset(settings, 0, sizeof(*settings));
+    failed = take_flags(settings, options);
+    if (!failed)
+        failed = open_model(settings, options, needs_weights);
+    if (!failed)
+        failed = take_limits(settings, options);
     return failed ? failed : check_limits(settings);
 }
 

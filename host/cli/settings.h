@@ -41,5 +41,6 @@ const char *cli_choice_name(const char *flag, int32_t value);
 
 /* Hooks that let signals stop the library and progress tick meanwhile. */
 extern const oriel_hooks cli_hooks;
+extern const oriel_hooks cli_output_hooks; /* of what writes files */
 
 #endif /* ORIEL_CLI_SETTINGS_H */

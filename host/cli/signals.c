@@ -53,8 +53,11 @@ cli_signals_catch(void)
             old.sa_handler != SIG_IGN)
             sigaction(stopping[i], &action, NULL);
 
-    /* A file size limit then is a failed write, with its message. */
+    /* A file size limit then is a failed write, with its message; so is a
+       standard output that nobody reads.  Standard error has no such message:
+       the work does not depend on whether somebody watches. */
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
 }
 
 int

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text.c - names of files in JSON, numbers for people */
+/* text.c - JSON, names of files in it, numbers for people */
 #include "cli/text.h"
 
 #include "base/checked.h"
 #include "base/utf8.h"
+#include "files/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,52 @@ cli_text_name_bound(const char *name)
     for (const unsigned char *p = (const unsigned char *)name; *p; p++)
         bytes += *p == '\\' ? 8 : *p < 0x20 || *p >= 0x7f || *p == '"' ? 7 : 1;
     return bytes;
+}
+
+/* Of a character that is not for a terminal: up to three bytes of UTF-8. */
+static unsigned
+code_point(const unsigned char *p, size_t n)
+{
+    return n == 1 ? p[0]
+           : n == 2
+               ? (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu)
+               : (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+}
+
+/* jansson has escaped C0 in strings; what is left of it is line breaks. */
+static bool
+needs_escape(const unsigned char *p, size_t n)
+{
+    return p[0] >= 0x20 && oriel_utf8_is_control(p, n);
+}
+
+char *
+cli_text_json(const json_t *json, size_t flags)
+{
+    char *plain = oriel_json_text(json, flags);
+    const size_t bytes = plain ? strlen(plain) : 0;
+    const unsigned char *p = (const unsigned char *)plain, *end = p + bytes;
+    size_t room, n;
+    char *text = NULL, *out;
+
+    /* The worst is DEL: one byte becomes six. */
+    if (plain && oriel_mul_size(&room, bytes + 1, 6))
+        text = malloc(room);
+    for (out = text; text && p < end; p += n) {
+        n = oriel_utf8_length(p, (size_t)(end - p));
+        n = n > 0 ? n : 1; /* never: jansson takes UTF-8 alone */
+        if (needs_escape(p, n)) {
+            snprintf(out, 7, "\\u%04x", code_point(p, n));
+            out += 6;
+        } else {
+            memcpy(out, p, n);
+            out += n;
+        }
+    }
+    if (text)
+        *out = '\0';
+    free(plain);
+    return text;
 }
 
 static cli_amount

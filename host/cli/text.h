@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text.h - names of files in JSON, numbers for people */
+/* text.h - JSON, names of files in it, numbers for people */
 #ifndef ORIEL_CLI_TEXT_H
 #define ORIEL_CLI_TEXT_H
 
@@ -15,6 +15,13 @@ json_t *cli_text_name(const char *name);
 
 /* An upper bound of its bytes inside JSON text that is itself a JSON string. */
 size_t cli_text_name_bound(const char *name);
+
+/*
+ * JSON as text for a terminal, for the caller to free(): whatever characters
+ * plain messages escape (base/fail.h) are written \uXXXX.  NULL when memory is
+ * out or 'json' is NULL.
+ */
+char *cli_text_json(const json_t *json, size_t flags);
 
 /* "11.2 MiB" */
 typedef struct cli_amount {

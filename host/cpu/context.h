@@ -11,6 +11,7 @@
 #ifndef ORIEL_CPU_CONTEXT_H
 #define ORIEL_CPU_CONTEXT_H
 
+#include "base/dtype.h"
 #include "base/team.h"
 #include "cpu/kernels.h"
 #include "cpu/weights.h"
@@ -43,9 +44,9 @@ struct oriel_backend_context {
     int64_t rows;              /* patches, padded to ORIEL_ROW_STEP */
     int32_t tile_rows;         /* height of a task's tile of patches */
     int64_t n_tiles;
-    int32_t block;        /* the step's */
-    const oriel_tap *tap; /* the step's */
-    atomic_bool failed;   /* a product failed inside a task */
+    int32_t block;              /* the step's */
+    const oriel_result *result; /* the step's */
+    atomic_bool failed;         /* a product failed inside a task */
 };
 
 /* Rows of one task; the last tile may reach into the padding. */
@@ -88,13 +89,6 @@ oriel_status oriel_cpu_run(oriel_backend_context *context,
 oriel_status oriel_cpu_products_status(const oriel_backend_context *context,
                                        oriel_error *err);
 
-/* Bytes of a value of an ORIEL_DTYPE_*. */
-static inline size_t
-oriel_cpu_dtype_bytes(int32_t dtype)
-{
-    return dtype == ORIEL_DTYPE_F32 ? 4 : 2;
-}
-
 /* Rows of fp32 at 'from' into 'to' as an ORIEL_DTYPE_*. */
 void oriel_cpu_convert_row(void *to, const float *from, int64_t n,
                            int32_t dtype);
@@ -113,19 +107,14 @@ oriel_status oriel_cpu_start(oriel_backend_context *context,
 oriel_status oriel_cpu_patchify(oriel_backend_context *context,
                                 oriel_error *err);
 oriel_status oriel_cpu_embed(oriel_backend_context *context, oriel_error *err);
-oriel_status oriel_cpu_attn_in(oriel_backend_context *context, int32_t block,
-                               oriel_error *err);
-oriel_status oriel_cpu_attend(oriel_backend_context *context, int32_t block,
-                              oriel_error *err);
-oriel_status oriel_cpu_attn_out(oriel_backend_context *context, int32_t block,
-                                oriel_error *err);
-oriel_status oriel_cpu_mlp_in(oriel_backend_context *context, int32_t block,
-                              oriel_error *err);
-oriel_status oriel_cpu_mlp_out(oriel_backend_context *context, int32_t block,
-                               oriel_error *err);
-oriel_status oriel_cpu_merge(oriel_backend_context *context, oriel_error *err);
-oriel_status oriel_cpu_tap(oriel_backend_context *context, const oriel_tap *tap,
-                           oriel_error *err);
+oriel_block_step oriel_cpu_attn_in, oriel_cpu_attend, oriel_cpu_attn_out,
+    oriel_cpu_mlp_in, oriel_cpu_mlp_out;
+/* The two kinds of result. */
+oriel_status oriel_cpu_hidden_state(oriel_backend_context *context,
+                                    const oriel_result *result,
+                                    oriel_error *err);
+oriel_status oriel_cpu_merge(oriel_backend_context *context,
+                             const oriel_result *result, oriel_error *err);
 oriel_status oriel_cpu_finish(oriel_backend_context *context, oriel_error *err);
 
 #endif /* ORIEL_CPU_CONTEXT_H */

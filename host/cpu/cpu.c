@@ -48,6 +48,32 @@ check(const oriel_network *network, int32_t precision, oriel_error *err)
     return oriel_shapes_check(network, err);
 }
 
+/* ---- Steps --------------------------------------------------------------- */
+
+static const oriel_block_steps steps = {
+    .attn_in = oriel_cpu_attn_in,
+    .attend = oriel_cpu_attend,
+    .attn_out = oriel_cpu_attn_out,
+    .mlp_in = oriel_cpu_mlp_in,
+    .mlp_out = oriel_cpu_mlp_out,
+};
+
+static oriel_status
+blocks(oriel_backend_context *c, int32_t first, int32_t end, oriel_error *err)
+{
+    return oriel_run_blocks(c, &steps, &c->hooks, first, end, err);
+}
+
+static oriel_status
+store(oriel_backend_context *c, const oriel_result *result, oriel_error *err)
+{
+    if (result->kind == ORIEL_RESULT_EMBEDDINGS)
+        return oriel_cpu_merge(c, result, err);
+    return oriel_cpu_hidden_state(c, result, err);
+}
+
+/* ---- The table ----------------------------------------------------------- */
+
 static const oriel_backend backend = {
     .version = ORIEL_VERSION_STRING,
     .name = "cpu",
@@ -66,13 +92,8 @@ static const oriel_backend backend = {
     .start = oriel_cpu_start,
     .patchify = oriel_cpu_patchify,
     .embed = oriel_cpu_embed,
-    .attn_in = oriel_cpu_attn_in,
-    .attend = oriel_cpu_attend,
-    .attn_out = oriel_cpu_attn_out,
-    .mlp_in = oriel_cpu_mlp_in,
-    .mlp_out = oriel_cpu_mlp_out,
-    .merge = oriel_cpu_merge,
-    .tap = oriel_cpu_tap,
+    .blocks = blocks,
+    .store = store,
     .finish = oriel_cpu_finish,
 };
 

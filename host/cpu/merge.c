@@ -36,19 +36,23 @@ store_panel(const oriel_backend_context *c, int64_t first, int32_t rows,
             int32_t panel, const float *results)
 {
     const oriel_plan_info *info = &c->job->plan->info;
-    const oriel_output *output = c->job->output;
+    const int32_t *row_index = c->job->output->row_index;
+    const oriel_result *to = c->result;
     int32_t width = c->weights->shapes.product[ORIEL_PRODUCT_FC2].n;
     int32_t left = info->out_hidden_size - panel * width;
     int32_t n = left < width ? left : width;
     size_t column =
-        (size_t)panel * (size_t)width * oriel_cpu_dtype_bytes(output->dtype);
+        (size_t)panel * (size_t)width * oriel_dtype_bytes(to->dtype);
 
     for (int64_t r = 0; r < rows && first + r < info->tokens; r++) {
-        size_t place = (size_t)info->window_index[first + r];
+        int32_t place = info->window_index[first + r];
 
-        oriel_cpu_convert_row((char *)output->embeddings +
-                                  place * output->row_bytes + column,
-                              results + r * width, n, output->dtype);
+        if (row_index)
+            place = row_index[place];
+        if (place >= 0)
+            oriel_cpu_convert_row((char *)to->data +
+                                      (size_t)place * to->row_bytes + column,
+                                  results + r * width, n, to->dtype);
     }
 }
 
@@ -85,10 +89,12 @@ merge_task(void *context, int64_t task, int32_t thread)
 }
 
 oriel_status
-oriel_cpu_merge(oriel_backend_context *c, oriel_error *err)
+oriel_cpu_merge(oriel_backend_context *c, const oriel_result *result,
+                oriel_error *err)
 {
     int64_t tokens = c->job->plan->info.tokens;
     int64_t height = oriel_cpu_tile_rows(c, tokens);
 
+    c->result = result;
     return oriel_cpu_run(c, merge_task, (tokens + height - 1) / height, err);
 }

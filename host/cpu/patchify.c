@@ -14,12 +14,16 @@
 
 enum { TOKENS_A_TASK = 64, PATCHES = 4 };
 
+/* Value 'i' of a patch, which has 'plane' values a channel. */
 static float
-read_value(const char *from, int64_t i, int32_t dtype)
+read_value(const char *from, int64_t i, int32_t dtype, int64_t plane,
+           const float table[3][256])
 {
     uint16_t half;
     float value;
 
+    if (dtype == ORIEL_DTYPE_U8)
+        return table[i / plane][((const uint8_t *)from)[i]];
     if (dtype == ORIEL_DTYPE_F32) {
         memcpy(&value, from + 4 * i, sizeof(value));
         return value;
@@ -32,10 +36,11 @@ read_value(const char *from, int64_t i, int32_t dtype)
 /* One patch of the input, padded with zeros. */
 static void
 take_row(void *to, const char *from, int64_t columns, int64_t padded,
-         int32_t dtype, oriel_storage storage)
+         int32_t dtype, const float table[3][256], oriel_storage storage)
 {
     for (int64_t i = 0; i < padded; i++) {
-        float value = i < columns ? read_value(from, i, dtype) : 0.0f;
+        float value =
+            i < columns ? read_value(from, i, dtype, columns / 3, table) : 0.0f;
 
         if (storage == ORIEL_STORAGE_BF16)
             ((uint16_t *)to)[i] = oriel_f32_to_bf16(value);
@@ -56,19 +61,24 @@ gather_task(void *context, int64_t task, int32_t thread)
     int64_t padded = s->product[ORIEL_PRODUCT_PATCH].k;
     size_t to_bytes = (size_t)padded * oriel_storage_bytes(c->weights->storage);
     size_t from_bytes =
-        (size_t)s->patch_columns * oriel_cpu_dtype_bytes(input->dtype);
+        (size_t)s->patch_columns * oriel_dtype_bytes(input->dtype);
     int64_t first = task * TOKENS_A_TASK;
+    float table[3][256];
 
     (void)thread;
+    if (input->dtype == ORIEL_DTYPE_U8)
+        oriel_normalise_table(&c->job->plan->network, c->job->plan->resample,
+                              table);
     for (int64_t t = first; t < first + TOKENS_A_TASK && t < info->tokens; t++)
         for (int64_t i = 0; i < PATCHES; i++) {
             int64_t from = (int64_t)info->window_index[t] * PATCHES + i;
 
-            take_row(
-                (char *)c->space.patch_rows +
-                    (size_t)(t * PATCHES + i) * to_bytes,
-                (const char *)input->pixel_values + (size_t)from * from_bytes,
-                s->patch_columns, padded, input->dtype, c->weights->storage);
+            take_row((char *)c->space.patch_rows +
+                         (size_t)(t * PATCHES + i) * to_bytes,
+                     (const char *)input->pixel_values +
+                         (size_t)from * from_bytes,
+                     s->patch_columns, padded, input->dtype,
+                     (const float(*)[256])table, c->weights->storage);
         }
 }
 

@@ -51,13 +51,13 @@ static place
 place_of(const oriel_cuda_checks *checks)
 {
     static const char *const names[ORIEL_STEPS] = {
-        "START",  "PATCHIFY", "EMBED",  "TAP",     "ATTN_IN",
+        "START",  "PATCHIFY", "EMBED",  "STORE",   "ATTN_IN",
         "ATTEND", "ATTN_OUT", "MLP_IN", "MLP_OUT", "MERGE",
     };
     const char *name = names[checks->step];
     place p;
 
-    if (checks->step == ORIEL_STEP_TAP)
+    if (checks->step == ORIEL_STEP_STORE)
         snprintf(p.text, sizeof(p.text), "%s of hidden state %d", name,
                  checks->block);
     else if (checks->step >= ORIEL_STEP_ATTN_IN &&
@@ -93,6 +93,11 @@ oriel_cuda_finish_upload(oriel_backend_context *c, oriel_cuda_upload *upload,
     oriel_error without_place;
     oriel_status status = oriel_cuda_upload_end(upload, &without_place);
 
+    if (status == ORIEL_ERR_CANCELLED) {
+        if (err)
+            *err = without_place;
+        return status;
+    }
     return oriel_cuda_check_launch(
         c, upload->error, status ? upload->call : "cudaMemcpyAsync", err);
 }

@@ -45,6 +45,7 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
         status = make_products(c, config, err);
     if (!status)
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
+    c->ring.call = &c->hooks;
     if (!status)
         status = oriel_cuda_graphs_create(
             &c->graphs, config->checks ? ORIEL_GRAPHS_OFF : config->graphs,

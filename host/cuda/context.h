@@ -62,20 +62,23 @@ oriel_status oriel_cuda_check_launch(oriel_backend_context *context,
 oriel_status oriel_cuda_finish_upload(oriel_backend_context *context,
                                       oriel_cuda_upload *upload,
                                       oriel_error *err);
-/* Around a job and each of its steps; 'status' is the step's own.  A job that was
-   begun is ended, whatever happens. */
+/* Around a job.  A job that was begun is ended, whatever happens. */
 oriel_status oriel_cuda_begin_checks(oriel_backend_context *context,
                                      oriel_error *err);
+void oriel_cuda_end_checks(oriel_backend_context *context);
+/* Around a step: the parts that live in it, then its guards.  'status' is the
+   step's own. */
 oriel_status oriel_cuda_begin_step(oriel_backend_context *context,
                                    oriel_cuda_step step, int32_t block,
                                    oriel_error *err);
 oriel_status oriel_cuda_end_step(oriel_backend_context *context,
                                  oriel_status status, oriel_error *err);
-void oriel_cuda_end_checks(oriel_backend_context *context);
 
 /* metadata.c: the plan onto the device, into space.metadata. */
 oriel_status oriel_cuda_send_metadata(oriel_backend_context *context,
                                       oriel_error *err);
+/* The slots of the ring that the job takes, pixels aside. */
+size_t oriel_cuda_metadata_slots(const oriel_backend_context *context);
 /* host_pixels.c: pixels of the host, into space.pixel_values or space.frames'
    sources; pageable ones have been read on return. */
 oriel_status oriel_cuda_send_pixel_values(oriel_backend_context *context,
@@ -92,11 +95,6 @@ oriel_status oriel_cuda_send_frames(oriel_backend_context *context,
 oriel_status oriel_cuda_send_float_frames(oriel_backend_context *context,
                                           oriel_error *err);
 
-/* busy.c: ORIEL_ERR_BUSY when the job, laid out and not in a capture, would wait
-   for the device; ORIEL_ERR_CAPACITY, _ARGUMENT when it would always. */
-oriel_status oriel_cuda_check_busy(const oriel_backend_context *context,
-                                   oriel_error *err);
-
 /* ---- The table's functions ---------------------------------------------- */
 
 oriel_status oriel_cuda_create_context(oriel_backend_context **out,
@@ -111,38 +109,21 @@ oriel_status oriel_cuda_start(oriel_backend_context *context,
 oriel_status oriel_cuda_patchify(oriel_backend_context *context,
                                  oriel_error *err);
 oriel_status oriel_cuda_embed(oriel_backend_context *context, oriel_error *err);
-oriel_status oriel_cuda_attn_in(oriel_backend_context *context, int32_t block,
-                                oriel_error *err);
-oriel_status oriel_cuda_attend(oriel_backend_context *context, int32_t block,
-                               oriel_error *err);
-oriel_status oriel_cuda_attn_out(oriel_backend_context *context, int32_t block,
-                                 oriel_error *err);
-oriel_status oriel_cuda_mlp_in(oriel_backend_context *context, int32_t block,
-                               oriel_error *err);
-oriel_status oriel_cuda_mlp_out(oriel_backend_context *context, int32_t block,
-                                oriel_error *err);
-oriel_status oriel_cuda_merge(oriel_backend_context *context, oriel_error *err);
-oriel_status oriel_cuda_tap(oriel_backend_context *context,
-                            const oriel_tap *tap, oriel_error *err);
+oriel_status oriel_cuda_blocks(oriel_backend_context *context, int32_t first,
+                               int32_t end, oriel_error *err);
+oriel_status oriel_cuda_store(oriel_backend_context *context,
+                              const oriel_result *result, oriel_error *err);
 oriel_status oriel_cuda_finish(oriel_backend_context *context,
                                oriel_error *err);
 
-/* graph.c: what the table has in the place of those of the same name. */
-oriel_status oriel_cuda_run_attn_in(oriel_backend_context *context,
-                                    int32_t block, oriel_error *err);
-oriel_status oriel_cuda_run_attend(oriel_backend_context *context,
-                                   int32_t block, oriel_error *err);
-oriel_status oriel_cuda_run_attn_out(oriel_backend_context *context,
-                                     int32_t block, oriel_error *err);
-oriel_status oriel_cuda_run_mlp_in(oriel_backend_context *context,
-                                   int32_t block, oriel_error *err);
-oriel_status oriel_cuda_run_mlp_out(oriel_backend_context *context,
-                                    int32_t block, oriel_error *err);
-oriel_status oriel_cuda_run_merge(oriel_backend_context *context,
-                                  oriel_error *err);
-oriel_status oriel_cuda_run_tap(oriel_backend_context *context,
-                                const oriel_tap *tap, oriel_error *err);
-oriel_status oriel_cuda_run_finish(oriel_backend_context *context,
-                                   oriel_error *err);
+/* Enqueue the operation 'op' of ops.h on the job's stream. */
+#define LAUNCH(op, args) \
+    oriel_cuda_check_launch(c, oriel_cuda_##op(&(args), c->stream), #op, err)
+
+/* steps.c: the residual stream through an RMSNorm, and what blocks.c launches. */
+oriel_status oriel_cuda_normalise(oriel_backend_context *context,
+                                  const uint16_t *weight, oriel_error *err);
+oriel_block_step oriel_cuda_attn_in, oriel_cuda_attend, oriel_cuda_attn_out,
+    oriel_cuda_mlp_in, oriel_cuda_mlp_out;
 
 #endif /* ORIEL_CUDA_CONTEXT_H */

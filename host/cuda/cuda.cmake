@@ -2,9 +2,9 @@
 # The host side of the cuda backend, for whoever compiles it: against the CUDA
 # toolkit for the GPU, against the tests' stand-in for the simulated one.
 set(ORIEL_CUDA_HOST_NAMES
-    busy checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
+    blocks checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
     cuda current device errors float_frames frames graph host_pixels images job
-    load metadata parts prepare products records ring shapes steps tables weights
+    load metadata parts prepare products records ring shapes steps store tables weights
     workspace)
 list(TRANSFORM ORIEL_CUDA_HOST_NAMES
     REPLACE "(.+)" "${CMAKE_CURRENT_LIST_DIR}/\\1.c"

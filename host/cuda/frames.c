@@ -178,7 +178,7 @@ make_item(maker *m, int64_t item)
 
     for (int64_t f = 0; f < frames_of(plan, item); f++) {
         int64_t frame = plan->first_frame[item] + f;
-        bool on_device = input->memory == ORIEL_MEMORY_DEVICE;
+        bool on_device = input->pixels_memory == ORIEL_MEMORY_DEVICE;
 
         job.source = on_device ? input->frames[frame] : m->next_source;
         job.pitch = on_device && input->pitches ? (int64_t)input->pitches[frame]
@@ -268,7 +268,7 @@ oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
 
     if (!status)
         status = send_jobs(&m, &args, err);
-    if (!status && c->job->input->memory == ORIEL_MEMORY_HOST)
+    if (!status && c->job->input->pixels_memory == ORIEL_MEMORY_HOST)
         status = oriel_cuda_send_sources(c, err);
     if (!status)
         status = oriel_cuda_check_launch(

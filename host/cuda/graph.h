@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * graph.h - runs of blocks that come back, as CUDA graphs
+ * graph.h - CUDA graphs of runs of blocks, kept for when a run comes back
  *
- * A run is the blocks between two taps, or all of them.  Its launches are given
- * by the workspace and a few counts; the caller's pixels, results and taps are
- * touched before and behind it alone, so that no graph holds a pointer of theirs.
+ * A run is the blocks up to the next result.  Its launches depend on the
+ * workspace and a few counts.  The caller's pixels and results are touched
+ * before and after it only, so no graph holds a pointer of the caller's.
  *
- * The first time a run is launched kernel by kernel and remembered; the second
- * time too, and each launch is made once more into a stream of ours that is being
- * captured; from the third on the graph is launched.  So when something fails
- * while a graph is made, the work has been enqueued all the same.
+ * The first time a run is launched kernel by kernel and its key remembered; the
+ * second time it is launched, and then recorded; from the third on its graph is
+ * launched (blocks.c).
  *
  * The least recently used of a few graphs gives way, but only one that has been
- * idle for a while and has run out: shapes that take turns in large numbers do
- * not drive each other out, nobody waits, and those that find no room are
- * launched kernel by kernel.
+ * idle for a while and whose last launch has finished.  So shapes that take
+ * turns in large numbers do not drive each other out, no call waits, and runs
+ * that find no room are launched kernel by kernel.
  */
 #ifndef ORIEL_CUDA_GRAPH_H
 #define ORIEL_CUDA_GRAPH_H
@@ -43,7 +42,7 @@ typedef struct oriel_cuda_graph_key {
 typedef struct oriel_cuda_graph {
     oriel_cuda_graph_key key;
     cudaGraphExec_t exec; /* NULL: none */
-    cudaEvent_t passed;   /* behind the last launch */
+    cudaEvent_t passed;   /* after the last launch */
     bool has_passed, ran;
     uint64_t last_use;
 } oriel_cuda_graph;
@@ -54,16 +53,8 @@ typedef struct oriel_cuda_graphs {
     oriel_cuda_graph kept[ORIEL_CUDA_GRAPHS];
     oriel_cuda_graph_key seen[ORIEL_CUDA_GRAPHS_SEEN];
     int32_t next_seen;
-    uint64_t runs; /* so far */
-
-    enum {
-        ORIEL_RUN_CLOSED, /* not among blocks */
-        ORIEL_RUN_DIRECT,
-        ORIEL_RUN_RECORDING,
-        ORIEL_RUN_REPLAYED
-    } state;
-    oriel_cuda_graph_key key;   /* of the run under way */
-    oriel_cuda_graph *recorded; /* into this one */
+    uint64_t runs;              /* so far */
+    oriel_cuda_graph *recorded; /* where what is recorded will be kept */
 } oriel_cuda_graphs;
 
 /* On the current device; 'option' is ORIEL_GRAPHS_*. */
@@ -71,5 +62,27 @@ oriel_status oriel_cuda_graphs_create(oriel_cuda_graphs *graphs, int32_t option,
                                       oriel_error *err);
 /* Waits for graphs that run; zeroed or half-made ones are fine. */
 void oriel_cuda_graphs_destroy(oriel_cuda_graphs *graphs);
+
+typedef enum oriel_cuda_graph_state {
+    ORIEL_GRAPH_UNKNOWN, /* launch the run's kernels */
+    ORIEL_GRAPH_WANTED,  /* the same, and record them */
+    ORIEL_GRAPH_REPLAYED /* the run was enqueued */
+} oriel_cuda_graph_state;
+
+/* Launch the graph of this run on 'stream', or say what is to be done instead.
+   Where CUDA cannot launch it, 'call' is told and no graph is used again. */
+oriel_status oriel_cuda_graph_replay(oriel_cuda_graphs *graphs,
+                                     oriel_cuda_graph_state *state,
+                                     const oriel_cuda_graph_key *key,
+                                     cudaStream_t stream,
+                                     const oriel_hooks *call, oriel_error *err);
+
+/* Let 'graphs->stream' be captured; false where there is no room or no capture.
+   Then what is launched on it becomes the graph of 'key'; 'failure', NULL for
+   none, says why it must not. */
+bool oriel_cuda_graph_begin(oriel_cuda_graphs *graphs, const oriel_hooks *call);
+void oriel_cuda_graph_end(oriel_cuda_graphs *graphs,
+                          const oriel_cuda_graph_key *key, const char *failure,
+                          const oriel_hooks *call);
 
 #endif /* ORIEL_CUDA_GRAPH_H */

@@ -34,7 +34,7 @@ check_stream(oriel_backend_context *c, oriel_error *err)
 
 /* With checks on every step is waited for. */
 static oriel_status
-check_patience(const oriel_backend_context *c, oriel_error *err)
+check_may_wait(const oriel_backend_context *c, oriel_error *err)
 {
     if (c->checks.on && c->capturing)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
@@ -90,14 +90,14 @@ check_host(const void *pointer, const char *field, const char *memory,
     return status;
 }
 
-/* Of pixels: where input.memory says they are. */
+/* Of pixels: where input.pixels_memory says they are. */
 static oriel_status
 check_pixels(const oriel_backend_context *c, const void *pointer,
              const char *field, oriel_error *err)
 {
-    if (c->job->input->memory == ORIEL_MEMORY_DEVICE)
+    if (c->job->input->pixels_memory == ORIEL_MEMORY_DEVICE)
         return check_pointer(c, pointer, field, err);
-    return check_host(pointer, field, "input.memory", err);
+    return check_host(pointer, field, "input.pixels_memory", err);
 }
 
 /* Rows that CUDA copies lie at most so far apart: cudaDeviceProp.memPitch. */
@@ -119,13 +119,15 @@ check_frames(const oriel_backend_context *c, oriel_error *err)
     const oriel_input *input = c->job->input;
     oriel_status status = ORIEL_OK;
 
-    if (input->memory == ORIEL_MEMORY_DEVICE && !oriel_cuda_resamples(plan))
+    if (input->pixels_memory == ORIEL_MEMORY_DEVICE &&
+        !oriel_cuda_resamples(plan))
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                           "input.frames in device memory: the float flavour is "
                           "resampled on the host; expected ORIEL_MEMORY_HOST");
     for (int64_t f = 0; f < plan->n_source_frames && !status; f++) {
         status = check_pixels(c, input->frames[f], "input.frames[]", err);
-        if (!status && input->pitches && input->memory == ORIEL_MEMORY_HOST)
+        if (!status && input->pitches &&
+            input->pixels_memory == ORIEL_MEMORY_HOST)
             status = check_pitch(input->pitches[f], "input.pitches[]", err);
     }
     return status;
@@ -136,24 +138,49 @@ check_input(const oriel_backend_context *c, oriel_error *err)
 {
     const oriel_input *input = c->job->input;
 
-    if (input->memory == ORIEL_MEMORY_HOST && c->capturing)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "input.memory is ORIEL_MEMORY_HOST, but the stream "
-                          "is being captured: expected pixels in device "
-                          "memory");
+    if (input->pixels_memory == ORIEL_MEMORY_HOST && c->capturing)
+        return oriel_fail(
+            err, ORIEL_ERR_ARGUMENT,
+            "input.pixels_memory is ORIEL_MEMORY_HOST, but the stream "
+            "is being captured: expected pixels in device "
+            "memory");
     if (input->frames)
         return check_frames(c, err);
     return check_pixels(c, input->pixel_values, "input.pixel_values", err);
 }
 
-/* Of results: where output.memory says they go. */
+/* Of results: where output.results_memory says they go. */
 static oriel_status
 check_result(const oriel_backend_context *c, const void *pointer,
              const char *field, oriel_error *err)
 {
-    if (c->job->output->memory == ORIEL_MEMORY_DEVICE)
+    if (c->job->output->results_memory == ORIEL_MEMORY_DEVICE)
         return check_pointer(c, pointer, field, err);
-    return check_host(pointer, field, "output.memory", err);
+    return check_host(pointer, field, "output.results_memory", err);
+}
+
+static oriel_status
+check_row_index(const oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_output *output = c->job->output;
+
+    if (!output->row_index)
+        return ORIEL_OK;
+    if (output->row_index_memory == ORIEL_MEMORY_HOST && c->capturing)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "output.row_index_memory is ORIEL_MEMORY_HOST, but "
+                          "the stream is being captured: expected device "
+                          "memory");
+    if (output->row_index_memory == ORIEL_MEMORY_HOST)
+        return check_host(output->row_index, "output.row_index",
+                          "output.row_index_memory", err);
+    if (c->weights->shapes.out_hidden != c->weights->network.out_hidden_size)
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "output.row_index in device memory with an "
+                          "out_hidden_size of %d, which is no multiple of 8: "
+                          "expected indices on the host",
+                          c->weights->network.out_hidden_size);
+    return check_pointer(c, output->row_index, "output.row_index", err);
 }
 
 static oriel_status
@@ -162,17 +189,107 @@ check_output(const oriel_backend_context *c, oriel_error *err)
     const oriel_output *output = c->job->output;
     oriel_status status = ORIEL_OK;
 
-    if (output->memory == ORIEL_MEMORY_HOST && c->capturing)
+    if (output->results_memory == ORIEL_MEMORY_HOST && c->capturing)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "output.memory is ORIEL_MEMORY_HOST, but the stream "
-                          "is being captured: expected device memory");
-    if (output->embeddings) {
-        status = check_result(c, output->embeddings, "output.embeddings", err);
+                          "output.results_memory is ORIEL_MEMORY_HOST, but the "
+                          "stream is being captured: expected device memory");
+    for (int32_t i = 0; i < output->n_results && !status; i++) {
+        status =
+            check_result(c, output->results[i].data, "results[].data", err);
         if (!status)
-            status = check_pitch(output->row_bytes, "output.row_bytes", err);
+            status = check_pitch(output->results[i].row_bytes,
+                                 "results[].row_bytes", err);
     }
-    for (int32_t i = 0; i < output->n_taps && !status; i++)
-        status = check_result(c, output->taps[i].data, "taps[].data", err);
+    return status ? status : check_row_index(c, err);
+}
+
+/* ---- A call that must not wait --------------------------------------------- */
+
+static oriel_status
+check_pinned(const void *memory, size_t bytes, const char *field,
+             oriel_error *err)
+{
+    bool pinned;
+    oriel_status status = oriel_cuda_find_pinned(&pinned, memory, bytes, err);
+
+    if (status || pinned)
+        return status;
+    return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                      "%s is in pageable memory, for which a call may wait: "
+                      "with input.no_wait expected pinned or device memory",
+                      field);
+}
+
+static oriel_status
+check_frames_pinned(const oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_plan *plan = c->job->plan;
+    const oriel_input *input = c->job->input;
+    oriel_status status = ORIEL_OK;
+
+    if (!oriel_cuda_resamples(plan))
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "input.no_wait with frames of the float flavour, "
+                          "which the call itself resamples: expected "
+                          "pixel_values, or no_wait 0");
+    for (int32_t i = 0; i < plan->info.n_items; i++) {
+        const oriel_item *item = &plan->items[i];
+        size_t line = (size_t)item->width * 3;
+
+        for (int64_t f = plan->first_frame[i];
+             f < plan->first_frame[i + 1] && !status; f++) {
+            size_t pitch = input->pitches ? input->pitches[f] : line;
+
+            status = check_pinned(input->frames[f],
+                                  ((size_t)item->height - 1) * pitch + line,
+                                  "input.frames[]", err);
+        }
+    }
+    return status;
+}
+
+static oriel_status
+check_all_pinned(const oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_input *input = c->job->input;
+    const oriel_output *output = c->job->output;
+    oriel_status status = ORIEL_OK;
+
+    if (input->pixels_memory == ORIEL_MEMORY_HOST)
+        status = input->frames ? check_frames_pinned(c, err)
+                               : check_pinned(input->pixel_values,
+                                              input->pixel_values_bytes,
+                                              "input.pixel_values", err);
+    if (output->results_memory == ORIEL_MEMORY_DEVICE)
+        return status;
+    for (int32_t i = 0; i < output->n_results && !status; i++)
+        status = check_pinned(output->results[i].data, output->results[i].bytes,
+                              "results[].data", err);
+    return status;
+}
+
+/* The plan's metadata is all that goes through the ring then. */
+static oriel_status
+check_no_wait(const oriel_backend_context *c, oriel_error *err)
+{
+    size_t slots = oriel_cuda_metadata_slots(c);
+    size_t n_slots = (size_t)c->ring.n_slots;
+    bool free = false;
+    oriel_status status = check_all_pinned(c, err);
+
+    if (!status && slots > n_slots)
+        return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                          "the plan's metadata takes %zu slots of %zu bytes, "
+                          "and the encoder has %zu: with input.no_wait "
+                          "expected fewer items in a call",
+                          slots, c->ring.slot_bytes, n_slots);
+    if (!status)
+        status = oriel_cuda_ring_is_free(&free, &c->ring, (int32_t)slots, err);
+    if (!status && !free)
+        return oriel_fail(err, ORIEL_ERR_BUSY,
+                          "no slot is free: the call takes %zu of %zu, and "
+                          "calls before it are still on their way",
+                          slots, n_slots);
     return status;
 }
 
@@ -184,7 +301,7 @@ check_job(oriel_backend_context *c, oriel_error *err)
     oriel_status status = check_stream(c, err);
 
     if (!status)
-        status = check_patience(c, err);
+        status = check_may_wait(c, err);
     if (!status)
         status = check_input(c, err);
     if (!status)
@@ -241,7 +358,7 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
         status = make_room(c, err);
     /* A capture takes no slot. */
     if (!status && job->input->no_wait && !c->capturing)
-        status = oriel_cuda_check_busy(c, err);
+        status = check_no_wait(c, err);
     if (!status)
         status = expand(c, err);
     if (status)

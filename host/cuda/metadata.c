@@ -16,6 +16,18 @@ put_record(void *upload, const oriel_plan_record *record)
     oriel_cuda_upload_put(upload, record, sizeof(*record));
 }
 
+/* Of indices that are sent: those on the host, for results on the device. */
+static size_t
+row_index_bytes(const oriel_backend_context *c)
+{
+    const oriel_output *output = c->job->output;
+
+    return output->row_index && output->row_index_memory == ORIEL_MEMORY_HOST &&
+                   output->results_memory == ORIEL_MEMORY_DEVICE
+               ? (size_t)c->job->plan->info.tokens * sizeof(int32_t)
+               : 0;
+}
+
 static oriel_status
 send_records(oriel_backend_context *c, oriel_error *err)
 {
@@ -36,6 +48,18 @@ send_rope(oriel_backend_context *c, oriel_error *err)
 
     oriel_cuda_upload_begin(&u, oriel_cuda_job_ring(c), c->stream, m->own_rope);
     oriel_cuda_put_rope(&u, &c->weights->network, m->n_positions);
+    return oriel_cuda_finish_upload(c, &u, err);
+}
+
+/* Indices of the host, which are read before the call returns. */
+static oriel_status
+send_row_index(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_cuda_upload u;
+
+    oriel_cuda_upload_begin(&u, oriel_cuda_job_ring(c), c->stream,
+                            c->space.metadata.row_index);
+    oriel_cuda_upload_put(&u, c->job->output->row_index, row_index_bytes(c));
     return oriel_cuda_finish_upload(c, &u, err);
 }
 
@@ -80,5 +104,29 @@ oriel_cuda_send_metadata(oriel_backend_context *c, oriel_error *err)
                (size_t)c->job->plan->resample * (ORIEL_CUDA_LEVEL_BYTES / 2);
     if (!status && m->n_positions)
         status = send_rope(c, err);
+    if (!status && row_index_bytes(c))
+        status = send_row_index(c, err);
     return status ? status : expand(c, err);
+}
+
+size_t
+oriel_cuda_metadata_slots(const oriel_backend_context *c)
+{
+    const oriel_plan *plan = c->job->plan;
+    const oriel_cuda_metadata *m = &c->space.metadata;
+    const oriel_cuda_frames *f = &c->space.frames;
+    bool frames = c->job->input->frames && oriel_cuda_resamples(plan);
+    const size_t uploads[] = {
+        (size_t)plan->info.n_items * sizeof(*m->records),
+        (size_t)m->n_positions *
+            (size_t)oriel_cuda_rope_row(c->weights->shapes.head_dim),
+        row_index_bytes(c),
+        frames ? (size_t)((char *)(f->jobs + plan->n_source_frames) - f->axes)
+               : 0,
+    };
+    size_t slots = 0;
+
+    for (size_t i = 0; i < sizeof(uploads) / sizeof(*uploads); i++)
+        slots += (uploads[i] + c->ring.slot_bytes - 1) / c->ring.slot_bytes;
+    return slots;
 }

@@ -51,6 +51,8 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
     /* From the plan to the end, or through all blocks. */ \
     P(metadata.tokens,       BOTH,   FROM_TO(START, MERGE), \
       tokens, word) \
+    P(metadata.row_index,    BOTH,   FROM_TO(START, MERGE), \
+      tokens, word) \
     P(metadata.positions,    BOTH,   FROM_TO(START, MLP_OUT), \
       rows, 2 * word) \
     P(metadata.cu_window,    BOTH,   FROM_TO(START, MLP_OUT), \
@@ -76,7 +78,7 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
       rows, half * s->intermediate) \
     P(gate_up,               BOTH,   IN(MLP_IN), \
       apart ? rows : 0, 2 * half * s->intermediate) \
-    P(tap,                   BOTH,   IN(TAP), \
+    P(hidden_state,          BOTH,   IN(STORE), \
       rows, full * s->hidden) \
     P(fc1,                   BOTH,   IN(MERGE), \
       tokens, half * s->merged) \

@@ -18,12 +18,13 @@
 #include "cuda/shapes.h"
 
 /* In the order of encoder.c; those from ATTN_IN to MLP_OUT come back in every
-   block, TAP wherever one is wanted: behind EMBED, and between blocks. */
+   block, STORE where a hidden state is wanted: after EMBED, between blocks, or
+   after the last. */
 typedef enum oriel_cuda_step {
     ORIEL_STEP_START, /* the plan becomes metadata */
     ORIEL_STEP_PATCHIFY,
     ORIEL_STEP_EMBED,
-    ORIEL_STEP_TAP,
+    ORIEL_STEP_STORE,
     ORIEL_STEP_ATTN_IN,
     ORIEL_STEP_ATTEND,
     ORIEL_STEP_ATTN_OUT,
@@ -38,6 +39,7 @@ typedef enum oriel_cuda_step {
 /* What expand_plan.cu makes of the records, and they. */
 typedef struct oriel_cuda_metadata {
     int32_t *tokens;            /* [tokens] image-order place of each */
+    int32_t *row_index;         /* [tokens] output.row_index of the host */
     int32_t *positions;         /* [rows, 2] */
     int32_t *cu_window;         /* [n_windows + 1] */
     int32_t *packs;             /* [n_packs, 4]: windows that fit the kernel */
@@ -54,7 +56,7 @@ typedef struct oriel_cuda_metadata {
     const uint16_t *table; /* [3, 256] what a level becomes; frames only */
 } oriel_cuda_metadata;
 
-/* bf16 but for pixels, taps and embeddings. */
+/* bf16 but for pixels and results. */
 typedef struct oriel_cuda_workspace {
     oriel_cuda_metadata metadata;
     uint16_t *residual;   /* [rows, hidden] */
@@ -66,7 +68,7 @@ typedef struct oriel_cuda_workspace {
     uint8_t *pixels;      /* [rows, slices, slice_bytes] */
     oriel_cuda_frames frames;
     void *pixel_values; /* [rows, patch_values] of at most 4 bytes */
-    void *tap;          /* [rows, hidden] of at most 4 bytes */
+    void *hidden_state; /* [rows, hidden] of at most 4 bytes */
     uint16_t *fc1;      /* [tokens, merged] */
     void *embeddings;   /* [tokens, out_hidden] of at most 4 bytes */
     size_t bytes;       /* of all of it, in one piece */
@@ -80,7 +82,7 @@ enum {
     ORIEL_OF_VALUES = 2,
     ORIEL_OF_BOTH = 3,
 
-    ORIEL_CUDA_PARTS = 25
+    ORIEL_CUDA_PARTS = 26
 };
 
 typedef struct oriel_cuda_part {

@@ -14,7 +14,7 @@
 
 static const struct {
     const char *op;
-    cudaError_t (*prepare)(void);
+    cudaError_t (*prepare)(oriel_cuda_loaded *loaded);
 } plain[] = {
     {"rms_norm", oriel_cuda_rms_norm_prepare},
     {"expand_plan", oriel_cuda_expand_plan_prepare},
@@ -32,7 +32,7 @@ static const struct {
 
 static const struct {
     const char *op;
-    cudaError_t (*prepare)(int32_t head_dim);
+    cudaError_t (*prepare)(int32_t head_dim, oriel_cuda_loaded *loaded);
 } of_head_dim[] = {
     {"window_attention", oriel_cuda_window_attention_prepare},
     {"full_attention", oriel_cuda_full_attention_prepare},
@@ -41,25 +41,25 @@ static const struct {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static cudaError_t
-prepare_plain(void)
+prepare_plain(oriel_cuda_loaded *loaded)
 {
     cudaError_t error = cudaSuccess;
 
     for (size_t i = 0; i < COUNT(plain) && error == cudaSuccess; i++) {
-        oriel_cuda_loads->op = plain[i].op;
-        error = plain[i].prepare();
+        loaded->op = plain[i].op;
+        error = plain[i].prepare(loaded);
     }
     return error;
 }
 
 static cudaError_t
-prepare_of_head_dim(int32_t head_dim)
+prepare_of_head_dim(int32_t head_dim, oriel_cuda_loaded *loaded)
 {
     cudaError_t error = cudaSuccess;
 
     for (size_t i = 0; i < COUNT(of_head_dim) && error == cudaSuccess; i++) {
-        oriel_cuda_loads->op = of_head_dim[i].op;
-        error = of_head_dim[i].prepare(head_dim);
+        loaded->op = of_head_dim[i].op;
+        error = of_head_dim[i].prepare(head_dim, loaded);
     }
     return error;
 }
@@ -68,13 +68,10 @@ oriel_status
 oriel_cuda_prepare(oriel_cuda_loaded *loaded, int32_t head_dim,
                    oriel_error *err)
 {
-    cudaError_t error;
+    cudaError_t error = prepare_plain(loaded);
 
-    oriel_cuda_loads = loaded;
-    error = prepare_plain();
     if (error == cudaSuccess)
-        error = prepare_of_head_dim(head_dim);
-    oriel_cuda_loads = NULL;
+        error = prepare_of_head_dim(head_dim, loaded);
     return oriel_cuda_check(error, "loading the kernels", err);
 }
 
@@ -160,45 +157,4 @@ oriel_cuda_prepare_logged(int32_t head_dim, int32_t device_index,
     well = oriel_cuda_say_loaded(&loaded, capability, line, sizeof(line));
     oriel_log(call, well ? ORIEL_LOG_INFO : ORIEL_LOG_WARNING, line);
     return ORIEL_OK;
-}
-
-/* ---- Without a network ---------------------------------------------------- */
-
-/* Of each size of head that has kernels of its own; others are among these. */
-static const int32_t head_dims[] = {16, 32, 64, 80, 128};
-
-static oriel_status
-load_all(oriel_cuda_loaded *loaded, oriel_error *err)
-{
-    cudaError_t error;
-
-    oriel_cuda_loads = loaded;
-    error = prepare_plain();
-    for (size_t i = 0; i < COUNT(head_dims) && error == cudaSuccess; i++)
-        error = prepare_of_head_dim(head_dims[i]);
-    oriel_cuda_loads = NULL;
-    return oriel_cuda_check(error, "loading the kernels", err);
-}
-
-oriel_status
-oriel_cuda_examine(int32_t device_index, char *line, size_t line_bytes,
-                   oriel_error *err)
-{
-    oriel_cuda_loaded loaded = {0};
-    oriel_device_info info;
-    oriel_cuda_scope scope = {0};
-    int32_t capability = 0;
-    oriel_status status = oriel_cuda_describe(device_index, &info, err);
-
-    if (status)
-        return status;
-    status = oriel_cuda_enter(&scope, device_index, err);
-    if (!status)
-        status = oriel_cuda_capability(device_index, &capability, err);
-    if (!status)
-        status = load_all(&loaded, err);
-    oriel_cuda_leave(&scope);
-    if (!status)
-        (void)oriel_cuda_say_loaded(&loaded, capability, line, line_bytes);
-    return status;
 }

@@ -28,8 +28,4 @@ oriel_status oriel_cuda_prepare_logged(int32_t head_dim, int32_t device_index,
                                        const oriel_hooks *call,
                                        oriel_error *err);
 
-/* The table's function: of every kernel, whatever the network. */
-oriel_status oriel_cuda_examine(int32_t device_index, char *line,
-                                size_t line_bytes, oriel_error *err);
-
 #endif /* ORIEL_CUDA_PREPARE_H */

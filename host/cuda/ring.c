@@ -3,6 +3,7 @@
 #include "cuda/ring.h"
 
 #include "base/fail.h"
+#include "base/memory.h"
 #include "cuda/cursor.h"
 #include "cuda/errors.h"
 
@@ -98,6 +99,7 @@ oriel_cuda_upload_begin(oriel_cuda_upload *u, oriel_cuda_ring *ring,
     u->filled = u->written = 0;
     u->error = cudaSuccess;
     u->call = "";
+    u->cancelled = false;
 }
 
 /* A slot that no copy reads any more. */
@@ -110,6 +112,9 @@ take_slot(oriel_cuda_upload *u)
         u->slot = u->carried;
         return;
     }
+    u->cancelled = ring->sent[ring->next] && oriel_cancelled(ring->call);
+    if (u->cancelled)
+        return;
     if (ring->sent[ring->next])
         note(u, cudaEventSynchronize(ring->events[ring->next]),
              "cudaEventSynchronize");
@@ -185,9 +190,9 @@ oriel_cuda_upload_space(oriel_cuda_upload *u, size_t bytes)
 
     if (u->filled + bytes > capacity(u))
         flush(u);
-    if (!u->slot && u->error == cudaSuccess)
+    if (!u->slot && u->error == cudaSuccess && !u->cancelled)
         take_slot(u);
-    if (u->error != cudaSuccess)
+    if (u->error != cudaSuccess || u->cancelled)
         return NULL;
     space = u->slot + u->filled;
     u->filled += bytes;
@@ -256,5 +261,8 @@ oriel_status
 oriel_cuda_upload_end(oriel_cuda_upload *u, oriel_error *err)
 {
     flush(u);
+    if (u->cancelled)
+        return oriel_fail(err, ORIEL_ERR_CANCELLED,
+                          "cancelled by the caller's hook");
     return oriel_cuda_check(u->error, u->call, err);
 }

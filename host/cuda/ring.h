@@ -27,6 +27,8 @@ typedef struct oriel_cuda_ring {
     int32_t n_slots, next;
     cudaEvent_t events[ORIEL_RING_SLOTS_MOST];
     bool sent[ORIEL_RING_SLOTS_MOST]; /* the event has been recorded */
+    const oriel_hooks
+        *call; /* asked before a slot is waited for; may be NULL */
 } oriel_cuda_ring;
 
 /* On the current device.  'slot_bytes' is a multiple of 256. */
@@ -47,8 +49,9 @@ typedef struct oriel_cuda_upload {
     size_t width, pitch; /* rows of the destination; 0: tight */
     char *slot;          /* being filled; NULL: none */
     size_t filled, written;
-    cudaError_t error; /* the first failure; nothing is done behind it */
+    cudaError_t error; /* the first failure; nothing is done after it */
     const char *call;
+    bool cancelled; /* the same */
     char carried[ORIEL_CUDA_STORE_BYTES];
 } oriel_cuda_upload;
 
@@ -77,7 +80,8 @@ void oriel_cuda_upload_move(oriel_cuda_upload *upload, void *to);
 /* Zeros up to 'written' bytes in all. */
 void oriel_cuda_upload_pad(oriel_cuda_upload *upload, size_t written);
 
-/* Send what is left.  The status of all of it. */
+/* Send what is left.  The status of all of it; ORIEL_ERR_CANCELLED where a slot
+   had to be waited for and the ring's hooks said no. */
 oriel_status oriel_cuda_upload_end(oriel_cuda_upload *upload, oriel_error *err);
 
 #endif /* ORIEL_CUDA_RING_H */

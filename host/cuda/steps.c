@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * steps.c - the eight steps as launches
+ * steps.c - the steps up to the last block as launches
  *
  *   PATCHIFY  resample, or a copy of pixel_values to where EMBED reads them
  *   EMBED     patch_embed
@@ -9,26 +9,18 @@
  *   ATTN_OUT  linear_residual
  *   MLP_IN    rms_norm, linear_swiglu
  *   MLP_OUT   linear_residual
- *   MERGE     rms_norm, linear_gelu, linear_rows
+ *
+ * MERGE, and hidden states: store.c.
  *
  * Where cuBLASLt runs a block's product (products.h), linear_swiglu is its
  * product and swiglu.  Where values are rounded: docs/numerics.md.
  */
 #include "cuda/context.h"
 
-#define LAUNCH(op, args) \
-    oriel_cuda_check_launch(c, oriel_cuda_##op(&(args), c->stream), #op, err)
-
 /* ---- Pixels -------------------------------------------------------------- */
 
-static size_t
-dtype_bytes(int32_t dtype)
-{
-    return dtype == ORIEL_DTYPE_F32 ? 4 : 2;
-}
-
-oriel_status
-oriel_cuda_patchify(oriel_backend_context *c, oriel_error *err)
+static oriel_status
+send_pixels(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_input *input = c->job->input;
 
@@ -36,13 +28,21 @@ oriel_cuda_patchify(oriel_backend_context *c, oriel_error *err)
         return oriel_cuda_resamples(c->job->plan)
                    ? oriel_cuda_send_frames(c, err)
                    : oriel_cuda_send_float_frames(c, err);
-    if (input->memory == ORIEL_MEMORY_DEVICE)
+    if (input->pixels_memory == ORIEL_MEMORY_DEVICE)
         return ORIEL_OK; /* EMBED reads them where they are */
     return oriel_cuda_send_pixel_values(c, err);
 }
 
 oriel_status
-oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
+oriel_cuda_patchify(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status = oriel_cuda_begin_step(c, ORIEL_STEP_PATCHIFY, 0, err);
+
+    return oriel_cuda_end_step(c, status ? status : send_pixels(c, err), err);
+}
+
+static oriel_status
+embed_patches(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_cuda_shapes *s = &c->weights->shapes;
     const oriel_cuda_metadata *m = &c->space.metadata;
@@ -54,6 +54,7 @@ oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
         .hidden = s->hidden,
         .patch_size = c->weights->network.patch_size,
         .slices = s->slices,
+        .table = m->table,
         .merge2 = s->merge2,
         .dtype = input->dtype,
     };
@@ -61,9 +62,8 @@ oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
     if (input->frames) {
         args.pixels = c->space.pixels;
         args.is_still = m->is_still;
-        args.table = m->table;
     } else {
-        args.pixel_values = input->memory == ORIEL_MEMORY_DEVICE
+        args.pixel_values = input->pixels_memory == ORIEL_MEMORY_DEVICE
                                 ? input->pixel_values
                                 : c->space.pixel_values;
         args.tokens = m->tokens;
@@ -71,10 +71,19 @@ oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
     return LAUNCH(patch_embed, args);
 }
 
+oriel_status
+oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status = oriel_cuda_begin_step(c, ORIEL_STEP_EMBED, 0, err);
+
+    return oriel_cuda_end_step(c, status ? status : embed_patches(c, err), err);
+}
+
 /* ---- Blocks -------------------------------------------------------------- */
 
-static oriel_status
-normalise(oriel_backend_context *c, const uint16_t *weight, oriel_error *err)
+oriel_status
+oriel_cuda_normalise(oriel_backend_context *c, const uint16_t *weight,
+                     oriel_error *err)
 {
     oriel_rms_norm_args args = {
         .x = c->space.residual,
@@ -135,7 +144,7 @@ oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
         .heads = s->heads,
         .head_dim = s->head_dim,
     };
-    oriel_status status = normalise(c, b->norm1, err);
+    oriel_status status = oriel_cuda_normalise(c, b->norm1, err);
 
     if (!status)
         status = multiply(c, ORIEL_PRODUCT_QKV, &qkv, err);
@@ -242,7 +251,7 @@ oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
         .columns = c->weights->shapes.intermediate,
         .depth = c->weights->shapes.hidden,
     };
-    oriel_status status = normalise(c, b->norm2, err);
+    oriel_status status = oriel_cuda_normalise(c, b->norm2, err);
 
     if (!status && oriel_cuda_is_library(&c->products, ORIEL_PRODUCT_GATE_UP))
         return gate_up_apart(c, b, err);
@@ -264,101 +273,4 @@ oriel_cuda_mlp_out(oriel_backend_context *c, int32_t block, oriel_error *err)
     };
 
     return multiply(c, ORIEL_PRODUCT_DOWN, &args, err);
-}
-
-/* ---- Results ------------------------------------------------------------- */
-
-/* Whether the last product may store into the caller's memory itself. */
-static bool
-stores_directly(const oriel_backend_context *c)
-{
-    return c->job->output->memory == ORIEL_MEMORY_DEVICE &&
-           c->weights->shapes.out_hidden == c->weights->network.out_hidden_size;
-}
-
-/* Rows without their padding, to the caller. */
-static oriel_status
-copy_embeddings(oriel_backend_context *c, size_t from_pitch, oriel_error *err)
-{
-    const oriel_output *output = c->job->output;
-    size_t width = (size_t)c->weights->network.out_hidden_size *
-                   dtype_bytes(output->dtype);
-
-    return oriel_cuda_check_launch(
-        c,
-        cudaMemcpy2DAsync(
-            output->embeddings, output->row_bytes, c->space.embeddings,
-            from_pitch, width, (size_t)c->job->plan->info.tokens,
-            output->memory == ORIEL_MEMORY_DEVICE ? cudaMemcpyDeviceToDevice
-                                                  : cudaMemcpyDeviceToHost,
-            c->stream),
-        "cudaMemcpy2DAsync", err);
-}
-
-oriel_status
-oriel_cuda_merge(oriel_backend_context *c, oriel_error *err)
-{
-    const oriel_backend_weights *w = c->weights;
-    const oriel_cuda_shapes *s = &w->shapes;
-    const oriel_output *output = c->job->output;
-    bool direct = stores_directly(c);
-    size_t pitch = direct ? output->row_bytes
-                          : (size_t)s->out_hidden * dtype_bytes(output->dtype);
-    oriel_linear_args fc1 = {
-        .x = c->space.normalised, /* the patches of a token lie side by side */
-        .weight = w->fc1_weight,
-        .bias = w->fc1_bias,
-        .out = c->space.fc1,
-        .rows = c->job->plan->info.tokens,
-        .columns = s->merged,
-        .depth = s->merged,
-    };
-    oriel_linear_rows_args fc2 = {
-        .x = c->space.fc1,
-        .weight = w->fc2_weight,
-        .bias = w->fc2_bias,
-        .places = c->space.metadata.tokens,
-        .out = direct ? output->embeddings : c->space.embeddings,
-        .row_bytes = (int64_t)pitch,
-        .rows = c->job->plan->info.tokens,
-        .columns = s->out_hidden,
-        .depth = s->merged,
-        .dtype = output->dtype,
-    };
-    oriel_status status = normalise(c, w->merger_norm, err);
-
-    if (!status)
-        status = LAUNCH(linear_gelu, fc1);
-    if (!status)
-        status = LAUNCH(linear_rows, fc2);
-    if (!status && !direct)
-        status = copy_embeddings(c, pitch, err);
-    return status;
-}
-
-oriel_status
-oriel_cuda_tap(oriel_backend_context *c, const oriel_tap *tap, oriel_error *err)
-{
-    const oriel_cuda_shapes *s = &c->weights->shapes;
-    bool direct = c->job->output->memory == ORIEL_MEMORY_DEVICE;
-    size_t bytes =
-        (size_t)c->rows * (size_t)s->hidden * dtype_bytes(tap->dtype);
-    oriel_store_rows_args args = {
-        .x = c->space.residual,
-        .tokens = c->space.metadata.tokens,
-        .out = direct ? tap->data : c->space.tap,
-        .rows = c->rows,
-        .columns = s->hidden,
-        .merge2 = s->merge2,
-        .dtype = tap->dtype,
-    };
-    oriel_status status = LAUNCH(store_rows, args);
-
-    if (status || direct)
-        return status;
-    return oriel_cuda_check_launch(
-        c,
-        cudaMemcpyAsync(tap->data, c->space.tap, bytes, cudaMemcpyDeviceToHost,
-                        c->stream),
-        "cudaMemcpyAsync", err);
 }

@@ -14,6 +14,7 @@
 #ifndef ORIEL_ENCODE_BACKEND_H
 #define ORIEL_ENCODE_BACKEND_H
 
+#include "base/memory.h"
 #include "base/network.h"
 #include "model/reader.h"
 #include "plan/plan.h"
@@ -38,7 +39,8 @@ typedef struct oriel_backend_config {
 typedef struct oriel_backend_job {
     const oriel_plan *plan;
     const oriel_input *input;   /* dtype resolved */
-    const oriel_output *output; /* dtype and row_bytes resolved */
+    const oriel_output *output; /* its results as the caller wrote them; 'store'
+                                   gets them resolved */
     void *workspace;            /* 256-byte aligned, on the device */
     size_t workspace_bytes;     /* at least workspace_bytes() of the plan */
     struct CUstream_st *stream;
@@ -52,11 +54,6 @@ typedef struct oriel_backend {
     /* Fill all of *info but device and reason.  ORIEL_ERR_DEVICE: absent. */
     oriel_status (*describe)(int32_t device_index, oriel_device_info *info,
                              oriel_error *err);
-
-    /* Load everything there is for the device and say in one line what that is;
-       NULL: there is nothing to load.  ORIEL_ERR_DEVICE, _MEMORY, _FAULT */
-    oriel_status (*examine)(int32_t device_index, char *line, size_t line_bytes,
-                            oriel_error *err);
 
     /* Refuse by name what this backend cannot run: ORIEL_ERR_UNSUPPORTED. */
     oriel_status (*check)(const oriel_network *network, int32_t precision,
@@ -90,27 +87,62 @@ typedef struct oriel_backend {
     void (*free_workspace)(void *workspace, const oriel_backend_config *config);
 
     /* One job: start, the steps in encoder.c's order, finish.  'job' stays
-       valid until finish, which is called after a failed step too.  */
+       valid until finish, which is called after a failed step too. */
     oriel_status (*start)(oriel_backend_context *context,
                           const oriel_backend_job *job, oriel_error *err);
     oriel_status (*patchify)(oriel_backend_context *context, oriel_error *err);
     oriel_status (*embed)(oriel_backend_context *context, oriel_error *err);
-    oriel_status (*attn_in)(oriel_backend_context *context, int32_t block,
-                            oriel_error *err);
-    oriel_status (*attend)(oriel_backend_context *context, int32_t block,
-                           oriel_error *err);
-    oriel_status (*attn_out)(oriel_backend_context *context, int32_t block,
-                             oriel_error *err);
-    oriel_status (*mlp_in)(oriel_backend_context *context, int32_t block,
-                           oriel_error *err);
-    oriel_status (*mlp_out)(oriel_backend_context *context, int32_t block,
-                            oriel_error *err);
-    oriel_status (*merge)(oriel_backend_context *context, oriel_error *err);
-    /* The hidden state as it stands now, into the tap, in image order. */
-    oriel_status (*tap)(oriel_backend_context *context, const oriel_tap *tap,
-                        oriel_error *err);
+    /* Blocks 'first' to 'end' - 1, each by its five steps. */
+    oriel_status (*blocks)(oriel_backend_context *context, int32_t first,
+                           int32_t end, oriel_error *err);
+    /* A result that is due: a hidden state as it stands now, or the embeddings,
+       by way of MERGE.  Its dtype and row_bytes are resolved. */
+    oriel_status (*store)(oriel_backend_context *context,
+                          const oriel_result *result, oriel_error *err);
     oriel_status (*finish)(oriel_backend_context *context, oriel_error *err);
 } oriel_backend;
+
+/* ---- What backends share ------------------------------------------------ */
+
+/* A step of one block; a backend declares its five by this type. */
+typedef oriel_status oriel_block_step(oriel_backend_context *context,
+                                      int32_t block, oriel_error *err);
+
+/* In the order of the network: docs/model.md. */
+typedef struct oriel_block_steps {
+    oriel_block_step *attn_in, *attend, *attn_out, *mlp_in, *mlp_out;
+} oriel_block_steps;
+
+/* Run the steps of blocks 'first' to 'end' - 1 one after the other; before each
+   'call' is asked whether to go on.  ORIEL_ERR_CANCELLED, and the steps' own */
+static inline oriel_status
+oriel_run_blocks(oriel_backend_context *context, const oriel_block_steps *steps,
+                 const oriel_hooks *call, int32_t first, int32_t end,
+                 oriel_error *err)
+{
+    oriel_block_step *const in_order[] = {steps->attn_in, steps->attend,
+                                          steps->attn_out, steps->mlp_in,
+                                          steps->mlp_out};
+
+    for (int32_t block = first; block < end; block++)
+        for (size_t i = 0; i < sizeof(in_order) / sizeof(*in_order); i++) {
+            oriel_status status = oriel_cancel_check(call, err);
+
+            if (!status)
+                status = in_order[i](context, block, err);
+            if (status)
+                return status;
+        }
+    return ORIEL_OK;
+}
+
+/* Rows of 'width' bytes that fit a result's matrix: where output.row_index may
+   lead. */
+static inline size_t
+oriel_result_rows(const oriel_result *result, size_t width)
+{
+    return (result->bytes - width) / result->row_bytes + 1;
+}
 
 /* The one symbol of a module; NULL when 'version' is not its own. */
 typedef const oriel_backend *oriel_backend_entry_fn(const char *version);

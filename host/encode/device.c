@@ -69,21 +69,3 @@ oriel_device_get_info(int32_t device, int32_t device_index,
                               "oriel_device_info", err);
     return status ? status : oriel_ok(err);
 }
-
-oriel_status
-oriel_device_examine(int32_t device, int32_t device_index, char *line,
-                     size_t line_bytes, oriel_error *err)
-{
-    const oriel_backend *backend;
-    oriel_device_info found;
-    oriel_status status;
-
-    if (!line || line_bytes == 0)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is %s",
-                          line ? "line_bytes" : "line", line ? "0" : "NULL");
-    line[0] = '\0';
-    status = oriel_device_choose(&backend, device, device_index, &found, err);
-    if (!status && backend && backend->examine)
-        status = backend->examine(found.device_index, line, line_bytes, err);
-    return status ? status : oriel_ok(err);
-}

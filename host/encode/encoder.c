@@ -11,7 +11,9 @@
  *             MLP_OUT   down + bias + residual
  *   MERGE     norm, fc1, erf-GELU, fc2; rows back in image order
  *
- * No other file knows this order.  What a step is made of is the backend's.
+ * Blocks run up to the next result that is due, then that result is stored.
+ * The order of a block's five steps is backend.h's; what a step is made of is
+ * the backend's.
  */
 #include "encode/encoder.h"
 
@@ -22,6 +24,7 @@
 #include "base/processor.h"
 #include "encode/device.h"
 #include "encode/job.h"
+#include "encode/results.h"
 #include "encode/shared.h"
 
 #include <stdatomic.h>
@@ -117,9 +120,9 @@ choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
 }
 
 oriel_status
-oriel_plan_workspace(const oriel_plan *plan,
-                     const oriel_encoder_options *options, size_t *bytes,
-                     oriel_error *err)
+oriel_plan_workspace_bytes(const oriel_plan *plan,
+                           const oriel_encoder_options *options, size_t *bytes,
+                           oriel_error *err)
 {
     choice chosen = {0};
     oriel_status status;
@@ -294,7 +297,7 @@ take_workspace(const oriel_encoder *encoder, oriel_checked_job *checked,
     if (!memory || bytes < lost || bytes - lost < needed)
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "the workspace has %zu bytes, but this plan needs "
-                          "%zu (oriel_plan_workspace)",
+                          "%zu (oriel_plan_workspace_bytes)",
                           memory ? bytes : 0,
                           needed + ORIEL_WORKSPACE_ALIGNMENT);
     checked->job.workspace = (char *)memory + lost;
@@ -302,83 +305,70 @@ take_workspace(const oriel_encoder *encoder, oriel_checked_job *checked,
     return ORIEL_OK;
 }
 
-/* Taps of hidden state 'k': the patch embedding, or what k blocks made. */
+/* The results that are due once 'done' blocks have run. */
 static oriel_status
-take_taps(oriel_encoder *encoder, const oriel_output *output, int32_t k,
+store_due(oriel_encoder *encoder, const oriel_output *output, int32_t done,
           oriel_error *err)
 {
-    for (int32_t i = 0; i < output->n_taps; i++) {
-        oriel_tap tap = output->taps[i];
+    const oriel_network *network = oriel_model_network(encoder->model);
+
+    for (int32_t i = 0; i < output->n_results; i++) {
+        oriel_result result =
+            oriel_result_resolve(&output->results[i], network);
         oriel_status status;
 
-        if (tap.hidden_state != k)
+        if (oriel_result_due(&result, network) != done)
             continue;
-        if (tap.dtype == 0)
-            tap.dtype = ORIEL_DTYPE_F32;
-        status = encoder->backend->tap(encoder->context, &tap, err);
+        status = oriel_cancel_check(&encoder->hooks, err);
+        if (!status)
+            status = encoder->backend->store(encoder->context, &result, err);
         if (status)
             return status;
     }
     return ORIEL_OK;
 }
 
-/* Without embeddings, nothing behind the last tap is run. */
+/* The next number of blocks above 'done' at which a result is due; 'done' when
+   there is none, and nothing more is to be run. */
 static int32_t
-blocks_to_run(const oriel_encoder *encoder, const oriel_output *output)
+next_due(const oriel_encoder *encoder, const oriel_output *output, int32_t done)
 {
-    int32_t last = 0;
+    const oriel_network *network = oriel_model_network(encoder->model);
+    int32_t next = done;
 
-    if (output->embeddings)
-        return oriel_model_network(encoder->model)->depth;
-    for (int32_t i = 0; i < output->n_taps; i++)
-        if (output->taps[i].hidden_state > last)
-            last = output->taps[i].hidden_state;
-    return last;
+    for (int32_t i = 0; i < output->n_results; i++) {
+        int32_t due = oriel_result_due(&output->results[i], network);
+
+        if (due > done && (next == done || due < next))
+            next = due;
+    }
+    return next;
 }
-
-/* Work that was enqueued cannot be called back; on the CPU it can. */
-static bool
-cancelled(const oriel_encoder *encoder, oriel_error *err)
-{
-    if (encoder->backend->memory != ORIEL_MEMORY_HOST ||
-        !oriel_cancelled(&encoder->hooks))
-        return false;
-    oriel_fail(err, ORIEL_ERR_CANCELLED, "cancelled by the caller's hook");
-    return true;
-}
-
-#define STEP(call) \
-    do { \
-        oriel_status step_status; \
-        if (cancelled(encoder, err)) \
-            return ORIEL_ERR_CANCELLED; \
-        if ((step_status = (call)) != ORIEL_OK) \
-            return step_status; \
-    } while (0)
 
 static oriel_status
-forward(oriel_encoder *encoder, const oriel_backend_job *job, oriel_error *err)
+forward(oriel_encoder *encoder, const oriel_output *output, oriel_error *err)
 {
     const oriel_backend *step = encoder->backend;
     oriel_backend_context *context = encoder->context;
-    int32_t n_blocks = blocks_to_run(encoder, job->output);
+    int32_t done = 0, next;
+    oriel_status status = oriel_cancel_check(&encoder->hooks, err);
 
-    STEP(step->patchify(context, err));
-    STEP(step->embed(context, err));
-    STEP(take_taps(encoder, job->output, 0, err));
-    for (int32_t block = 0; block < n_blocks; block++) {
-        STEP(step->attn_in(context, block, err));
-        STEP(step->attend(context, block, err));
-        STEP(step->attn_out(context, block, err));
-        STEP(step->mlp_in(context, block, err));
-        STEP(step->mlp_out(context, block, err));
-        STEP(take_taps(encoder, job->output, block + 1, err));
+    if (!status)
+        status = step->patchify(context, err);
+    if (!status)
+        status = oriel_cancel_check(&encoder->hooks, err);
+    if (!status)
+        status = step->embed(context, err);
+    if (!status)
+        status = store_due(encoder, output, 0, err);
+    while (!status && (next = next_due(encoder, output, done)) > done) {
+        status = step->blocks(context, done, next, err);
+        done = next;
+        if (!status)
+            status = store_due(encoder, output, done, err);
     }
-    if (job->output->embeddings)
-        STEP(step->merge(context, err));
-    return ORIEL_OK;
+    return status;
 }
-#undef STEP
 
 static oriel_status
 run(oriel_encoder *encoder, const oriel_backend_job *job, oriel_error *err)
@@ -390,7 +380,7 @@ run(oriel_encoder *encoder, const oriel_backend_job *job, oriel_error *err)
 
     if (status)
         return status;
-    status = forward(encoder, job, err);
+    status = forward(encoder, job->output, err);
     finished = backend->finish(encoder->context, status ? &ignored : err);
     return status ? status : finished;
 }

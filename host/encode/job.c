@@ -2,35 +2,19 @@
 /* job.c - checking the arguments of one encode */
 #include "encode/job.h"
 
-#include "base/checked.h"
 #include "base/dtype.h"
 #include "base/fail.h"
 #include "base/options.h"
+#include "encode/results.h"
 
 #include <string.h>
 
 /* Alignment that vector loads and asynchronous copies of a GPU want. */
 enum { DEVICE_ALIGNMENT = 16 };
 
-/* Zero is the default; '*value_bytes' is never left 0. */
-static oriel_status
-check_dtype(int32_t *dtype, size_t *value_bytes, const char *field,
-            oriel_error *err)
-{
-    *value_bytes = sizeof(float);
-    if (*dtype == 0)
-        *dtype = ORIEL_DTYPE_F32;
-    if (oriel_dtype_bytes(*dtype) == 0)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "%s is %d, expected ORIEL_DTYPE_F32, _BF16 or _F16",
-                          field, *dtype);
-    *value_bytes = oriel_dtype_bytes(*dtype);
-    return ORIEL_OK;
-}
-
-static oriel_status
-check_memory(int32_t memory, int32_t backend_memory, const char *field,
-             oriel_error *err)
+oriel_status
+oriel_memory_check(int32_t memory, int32_t backend_memory, const char *field,
+                   oriel_error *err)
 {
     if (memory != ORIEL_MEMORY_HOST && memory != ORIEL_MEMORY_DEVICE)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
@@ -44,9 +28,9 @@ check_memory(int32_t memory, int32_t backend_memory, const char *field,
     return ORIEL_OK;
 }
 
-static oriel_status
-check_aligned(int32_t memory, const void *pointer, size_t pitch,
-              const char *field, oriel_error *err)
+oriel_status
+oriel_alignment_check(int32_t memory, const void *pointer, size_t pitch,
+                      const char *field, oriel_error *err)
 {
     if (memory == ORIEL_MEMORY_DEVICE &&
         ((uintptr_t)pointer | pitch) % DEVICE_ALIGNMENT)
@@ -54,6 +38,19 @@ check_aligned(int32_t memory, const void *pointer, size_t pitch,
                           "%s: device pointers and row sizes are multiples "
                           "of %d bytes",
                           field, DEVICE_ALIGNMENT);
+    return ORIEL_OK;
+}
+
+static oriel_status
+check_dtype(int32_t *dtype, oriel_error *err)
+{
+    if (*dtype == 0)
+        *dtype = ORIEL_DTYPE_F32;
+    if (oriel_dtype_bytes(*dtype) == 0)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "input.dtype is %d, expected ORIEL_DTYPE_F32, _BF16, "
+                          "_F16 or _U8",
+                          *dtype);
     return ORIEL_OK;
 }
 
@@ -69,7 +66,6 @@ check_no_wait(int32_t no_wait, oriel_error *err)
 oriel_status
 oriel_input_load(oriel_input *out, const oriel_input *from, oriel_error *err)
 {
-    size_t value_bytes;
     oriel_status status;
 
     if (!from)
@@ -79,7 +75,7 @@ oriel_input_load(oriel_input *out, const oriel_input *from, oriel_error *err)
     if (!status)
         status = check_no_wait(out->no_wait, err);
     if (!status)
-        status = check_dtype(&out->dtype, &value_bytes, "input.dtype", err);
+        status = check_dtype(&out->dtype, err);
     if (!status && !out->frames == !out->pixel_values)
         status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
                             "input: %s of frames and pixel_values set, "
@@ -130,8 +126,8 @@ check_pixel_values(const oriel_plan *plan, const oriel_input *input,
                           input->pixel_values_bytes, expected,
                           (long long)plan->info.patches,
                           plan->info.patch_columns);
-    return check_aligned(input->memory, input->pixel_values, 0,
-                         "input.pixel_values", err);
+    return oriel_alignment_check(input->pixels_memory, input->pixel_values, 0,
+                                 "input.pixel_values", err);
 }
 
 static oriel_status
@@ -141,94 +137,12 @@ check_input(oriel_input *out, const oriel_plan *plan, int32_t memory,
     oriel_status status = oriel_input_load(out, input, err);
 
     if (!status)
-        status = check_memory(out->memory, memory, "input.memory", err);
+        status = oriel_memory_check(out->pixels_memory, memory,
+                                    "input.pixels_memory", err);
     if (status)
         return status;
     return out->frames ? oriel_frames_check(plan, out, err)
                        : check_pixel_values(plan, out, err);
-}
-
-static oriel_status
-check_tap(const oriel_tap *tap, int32_t index, const oriel_network *network,
-          int64_t patches, int32_t memory, oriel_error *err)
-{
-    int32_t dtype = tap->dtype;
-    size_t value, row;
-    oriel_status status = check_dtype(&dtype, &value, "tap.dtype", err);
-
-    if (status)
-        return status;
-    row = (size_t)network->hidden_size * value;
-    if (tap->hidden_state < 0 || tap->hidden_state > network->depth)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "taps[%d].hidden_state is %d, expected 0 to %d",
-                          index, tap->hidden_state, network->depth);
-    if (!tap->data || tap->bytes < (size_t)patches * row)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "taps[%d] has %zu bytes, expected %zu: %lld patches "
-                          "of %d values",
-                          index, tap->data ? tap->bytes : 0,
-                          (size_t)patches * row, (long long)patches,
-                          network->hidden_size);
-    return check_aligned(memory, tap->data, row, "taps", err);
-}
-
-static oriel_status
-check_embeddings(oriel_output *out, const oriel_plan *plan, oriel_error *err)
-{
-    size_t value, row, needed;
-    oriel_status status = check_dtype(&out->dtype, &value, "output.dtype", err);
-
-    if (status)
-        return status;
-    row = (size_t)plan->info.out_hidden_size * value;
-    if (out->row_bytes == 0)
-        out->row_bytes = row;
-    if (out->row_bytes < row || out->row_bytes % value)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "output.row_bytes is %zu, expected at least %zu and "
-                          "whole values",
-                          out->row_bytes, row);
-    if (!oriel_mul_size(&needed, (size_t)plan->info.tokens - 1,
-                        out->row_bytes) ||
-        !oriel_add_size(&needed, needed, row) || out->embeddings_bytes < needed)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "output.embeddings_bytes is %zu, too few for %lld "
-                          "tokens of %d values, %zu bytes a row",
-                          out->embeddings_bytes, (long long)plan->info.tokens,
-                          plan->info.out_hidden_size, out->row_bytes);
-    return check_aligned(out->memory, out->embeddings, out->row_bytes,
-                         "output.embeddings", err);
-}
-
-static oriel_status
-check_output(oriel_output *out, const oriel_network *network,
-             const oriel_plan *plan, int32_t memory, const oriel_output *output,
-             oriel_error *err)
-{
-    oriel_status status;
-
-    if (!output)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "output is NULL");
-    status = oriel_options_load(out, sizeof(*out), sizeof(oriel_output), output,
-                                "oriel_output", err);
-    if (!status)
-        status = check_memory(out->memory, memory, "output.memory", err);
-    if (status)
-        return status;
-    if (out->n_taps < 0 || (out->n_taps > 0 && !out->taps))
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "output.n_taps is %d, but taps is %s", out->n_taps,
-                          out->taps ? "set" : "NULL");
-    if (!out->embeddings && out->n_taps == 0)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "output: neither embeddings nor taps are wanted");
-    for (int32_t i = 0; i < out->n_taps && !status; i++)
-        status = check_tap(&out->taps[i], i, network, plan->info.patches,
-                           out->memory, err);
-    if (!status && out->embeddings)
-        status = check_embeddings(out, plan, err);
-    return status;
 }
 
 /* Whatever of the network a plan's numbers or pixels depend on. */
@@ -283,7 +197,8 @@ oriel_job_check(oriel_checked_job *out, const oriel_network *network,
                           difference);
     status = check_input(&out->input, plan, memory, input, err);
     if (!status)
-        status = check_output(&out->output, network, plan, memory, output, err);
+        status = oriel_output_check(&out->output, network, plan, memory, output,
+                                    err);
     out->job.plan = plan;
     out->job.input = &out->input;
     out->job.output = &out->output;

@@ -34,6 +34,15 @@ oriel_status oriel_job_check(oriel_checked_job *out,
 oriel_status oriel_frames_check(const oriel_plan *plan,
                                 const oriel_input *input, oriel_error *err);
 
+/* 'memory' is an ORIEL_MEMORY_* that a backend with 'backend_memory' can reach. */
+oriel_status oriel_memory_check(int32_t memory, int32_t backend_memory,
+                                const char *field, oriel_error *err);
+
+/* Pointers and row sizes on a device are aligned as the kernels load them. */
+oriel_status oriel_alignment_check(int32_t memory, const void *pointer,
+                                   size_t pitch, const char *field,
+                                   oriel_error *err);
+
 /* An input brought to our size; dtype resolved, enums in range. */
 oriel_status oriel_input_load(oriel_input *out, const oriel_input *from,
                               oriel_error *err);

@@ -55,9 +55,9 @@ take(void **out, const preprocessor *p, size_t bytes, oriel_error *err)
         return ORIEL_OK;
     item = &p->plan->items[p->item];
     oriel_fail_item(err, ORIEL_ERR_MEMORY, p->item,
-                    "item %d, %d x %d: out of memory: wanted %zu bytes for "
+                    "%d x %d: out of memory: wanted %zu bytes for "
                     "preprocessing",
-                    p->item, item->width, item->height, bytes);
+                    item->width, item->height, bytes);
     return ORIEL_ERR_MEMORY;
 }
 
@@ -181,7 +181,7 @@ check(const oriel_plan *plan, oriel_input *in, const oriel_input *input,
     status = oriel_input_load(in, input, err);
     if (status)
         return status;
-    if (!in->frames || in->memory != ORIEL_MEMORY_HOST)
+    if (!in->frames || in->pixels_memory != ORIEL_MEMORY_HOST)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "input: expected frames on the host");
     status = oriel_frames_check(plan, in, err);

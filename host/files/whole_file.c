@@ -4,6 +4,9 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "files/access.h"
+#include "files/retry.h"
+#include "files/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +14,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,7 +28,9 @@ struct oriel_whole_file {
     int folder;
     int fd;
     bool replace;
-    char temporary[32]; /* its name in the folder; "" while it has none */
+    bool has_old; /* there is a file to be replaced, which is 'old' */
+    struct stat old;
+    oriel_temporary_name temporary; /* in the folder; "" while it has none */
 };
 
 static oriel_status
@@ -34,8 +38,9 @@ fail_errno(oriel_error *err, const oriel_whole_file *file, const char *what)
 {
     int cause = errno;
 
-    return oriel_fail_cause(err, ORIEL_ERR_IO, cause, "%s: %s: %s",
-                            ORIEL_QUOTE(file->path), what, strerror(cause));
+    return oriel_fail_cause(
+        err, cause == ENOMEM ? ORIEL_ERR_MEMORY : ORIEL_ERR_IO, cause,
+        "%s: %s: %s", ORIEL_QUOTE(file->path), what, strerror(cause));
 }
 
 static oriel_status
@@ -46,26 +51,54 @@ fail_exists(oriel_error *err, const oriel_whole_file *file)
                             ORIEL_QUOTE(file->path));
 }
 
+static int
+look_up(const oriel_whole_file *file, struct stat *st, int flags)
+{
+    int result;
+
+    ORIEL_RETRY(result, fstatat(file->folder, file->name, st, flags));
+    return result;
+}
+
+/* What the name leads to, if that is a file: what is replaced by ours.  -1 with
+   errno when that cannot be told. */
+static int
+find_old(oriel_whole_file *file)
+{
+    struct stat st;
+
+    if (look_up(file, &st, 0) != 0) /* nothing, or a link to nothing */
+        return errno == ENOENT || errno == ELOOP ? 0 : -1;
+    if (S_ISREG(st.st_mode)) {
+        file->has_old = true;
+        file->old = st;
+    }
+    return 0;
+}
+
 /* Make sure that what bears the name, if anything, may be replaced. */
 static oriel_status
-check_target(const oriel_whole_file *file, oriel_error *err)
+check_target(oriel_whole_file *file, oriel_error *err)
 {
-    struct stat own, behind;
+    struct stat own, target;
 
-    if (fstatat(file->folder, file->name, &own, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (look_up(file, &own, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT)
             return oriel_ok(err);
         return fail_errno(err, file, "cannot look it up");
     }
-    if (fstatat(file->folder, file->name, &behind, 0) == 0)
-        own = behind;
+    if (look_up(file, &target, 0) == 0)
+        own = target;
     if (!S_ISREG(own.st_mode) && !S_ISLNK(own.st_mode))
         return oriel_fail_cause(
             err, ORIEL_ERR_IO, S_ISDIR(own.st_mode) ? EISDIR : EINVAL,
             "%s: is %s; expected the name of a regular file",
             ORIEL_QUOTE(file->path),
             S_ISDIR(own.st_mode) ? "a folder" : "a device or pipe");
-    return file->replace ? oriel_ok(err) : fail_exists(err, file);
+    if (!file->replace)
+        return fail_exists(err, file);
+    return find_old(file) == 0 ? oriel_ok(err)
+                               : fail_errno(err, file, "cannot look it up");
 }
 
 static oriel_status
@@ -85,7 +118,7 @@ open_folder(oriel_whole_file *file, oriel_error *err)
         *slash = '\0';
         folder = file->path;
     }
-    file->folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ORIEL_RETRY(file->folder, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (slash)
         *slash = '/';
     if (file->folder < 0)
@@ -100,55 +133,50 @@ unnamed_path(char path[48], int fd)
     snprintf(path, 48, "/proc/self/fd/%d", fd);
 }
 
+/* What replaces a file gets that one's permissions in the end, and until then
+   is the caller's alone. */
+static mode_t
+first_mode(const oriel_whole_file *file)
+{
+    return file->has_old ? 0600 : 0666;
+}
+
 static bool
 open_unnamed(oriel_whole_file *file)
 {
     char path[48];
     struct stat own, seen;
+    int result;
 
-    file->fd =
-        openat(file->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    ORIEL_RETRY(file->fd,
+                openat(file->folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC,
+                       first_mode(file)));
     if (file->fd < 0)
         return false;
     /* Without /proc it could never be given a name. */
     unnamed_path(path, file->fd);
-    if (fstat(file->fd, &own) == 0 && stat(path, &seen) == 0 &&
-        own.st_ino == seen.st_ino && own.st_dev == seen.st_dev)
+    result = oriel_fstat(file->fd, &own);
+    if (result == 0)
+        ORIEL_RETRY(result, stat(path, &seen));
+    if (result == 0 && own.st_ino == seen.st_ino && own.st_dev == seen.st_dev) {
+        oriel_temporary_lock(file->fd);
         return true;
+    }
     close(file->fd);
     file->fd = -1;
     return false;
 }
 
-/* A new temporary name; false when there is no randomness to be had. */
-static bool
-draw_name(char name[32])
-{
-    uint64_t word;
-
-    if (getrandom(&word, sizeof(word), 0) != (ssize_t)sizeof(word))
-        return false;
-    snprintf(name, 32, ".oriel-%016" PRIx64 ".tmp", word);
-    return true;
-}
-
 static oriel_status
-open_named(oriel_whole_file *file, oriel_error *err)
+open_file(oriel_whole_file *file, oriel_error *err)
 {
-    char name[32];
-
-    for (int attempt = 0; attempt < 16; attempt++) {
-        if (!draw_name(name))
-            break;
-        file->fd = openat(file->folder, name,
-                          O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
-        if (file->fd >= 0) {
-            memcpy(file->temporary, name, sizeof(name));
-            return oriel_ok(err);
-        }
-        if (errno != EEXIST)
-            break;
-    }
+    if (open_unnamed(file))
+        return oriel_ok(err);
+    file->fd = oriel_temporary_create(file->folder, first_mode(file),
+                                      &file->temporary);
+    if (file->fd >= 0)
+        return oriel_ok(err);
+    file->temporary.text[0] = '\0'; /* not ours to remove */
     return fail_errno(err, file, "cannot create a file in its folder");
 }
 
@@ -193,8 +221,10 @@ oriel_whole_file_create(oriel_whole_file **out, const char *path, bool replace,
                         : oriel_fail_memory(err, strlen(path) + 1, "a path");
     if (!status)
         status = check_target(file, err);
-    if (!status && !open_unnamed(file))
-        status = open_named(file, err);
+    if (!status) {
+        oriel_temporary_sweep(file->folder);
+        status = open_file(file, err);
+    }
     if (!status)
         status = reserve(file, expected_bytes, err);
     if (status) {
@@ -236,18 +266,27 @@ oriel_whole_file_write(oriel_whole_file *file, uint64_t offset,
     return oriel_ok(err);
 }
 
+static int
+link_file(const char *from, const oriel_whole_file *file, const char *name)
+{
+    int result;
+
+    ORIEL_RETRY(result,
+                linkat(AT_FDCWD, from, file->folder, name, AT_SYMLINK_FOLLOW));
+    return result;
+}
+
 /* Give a file without a name a temporary one, so that it can replace. */
 static int
 link_temporary(oriel_whole_file *file, const char *unnamed)
 {
-    char name[32];
+    oriel_temporary_name name;
 
     for (int attempt = 0; attempt < 16; attempt++) {
-        if (!draw_name(name))
+        if (!oriel_temporary_draw(&name))
             return -1;
-        if (linkat(AT_FDCWD, unnamed, file->folder, name, AT_SYMLINK_FOLLOW) ==
-            0) {
-            memcpy(file->temporary, name, sizeof(name));
+        if (link_file(unnamed, file, name.text) == 0) {
+            file->temporary = name;
             return 0;
         }
         if (errno != EEXIST)
@@ -260,33 +299,90 @@ link_temporary(oriel_whole_file *file, const char *unnamed)
 static int
 rename_new(oriel_whole_file *file)
 {
-    if (renameat2(file->folder, file->temporary, file->folder, file->name,
-                  RENAME_NOREPLACE) == 0) {
-        file->temporary[0] = '\0';
+    const char *temporary = file->temporary.text;
+    int result;
+
+    ORIEL_RETRY(result, renameat2(file->folder, temporary, file->folder,
+                                  file->name, RENAME_NOREPLACE));
+    if (result == 0) {
+        file->temporary.text[0] = '\0';
         return 0;
     }
     if (errno != EINVAL && errno != ENOSYS)
         return -1;
     /* The temporary name is then abort's to remove. */
-    return linkat(file->folder, file->temporary, file->folder, file->name, 0);
+    ORIEL_RETRY(result,
+                linkat(file->folder, temporary, file->folder, file->name, 0));
+    return result;
 }
 
 static int
 publish(oriel_whole_file *file)
 {
     char unnamed[48];
+    int result;
 
     unnamed_path(unnamed, file->fd);
     if (!file->replace)
-        return file->temporary[0] ? rename_new(file)
-                                  : linkat(AT_FDCWD, unnamed, file->folder,
-                                           file->name, AT_SYMLINK_FOLLOW);
-    if (!file->temporary[0] && link_temporary(file, unnamed) != 0)
+        return file->temporary.text[0] ? rename_new(file)
+                                       : link_file(unnamed, file, file->name);
+    if (!file->temporary.text[0] && link_temporary(file, unnamed) != 0)
         return -1;
-    if (renameat(file->folder, file->temporary, file->folder, file->name) != 0)
+    ORIEL_RETRY(result, renameat(file->folder, file->temporary.text,
+                                 file->folder, file->name));
+    if (result == 0)
+        file->temporary.text[0] = '\0';
+    return result;
+}
+
+static int
+put_on_disk(int fd)
+{
+    int result;
+
+    ORIEL_RETRY(result, fsync(fd));
+    return result;
+}
+
+/* The file is there and whole: no failure, but not what was promised either. */
+static void
+sync_folder(const oriel_whole_file *file)
+{
+    char line[sizeof(oriel_quoted) + 160];
+
+    /* EINVAL: a file system that does not do this. */
+    if (put_on_disk(file->folder) == 0 || errno == EINVAL)
+        return;
+    snprintf(line, sizeof(line),
+             "%s: written, perhaps not durable: cannot put its folder on the "
+             "disk: %s",
+             ORIEL_QUOTE(file->path), strerror(errno));
+    oriel_log(file->hooks, ORIEL_LOG_WARNING, line);
+}
+
+static int
+set_size(const oriel_whole_file *file, uint64_t bytes)
+{
+    int result;
+
+    if (bytes > INT64_MAX) {
+        errno = EFBIG;
         return -1;
-    file->temporary[0] = '\0';
-    return 0;
+    }
+    ORIEL_RETRY(result, ftruncate(file->fd, (off_t)bytes));
+    return result;
+}
+
+/* The permissions of the file that is replaced, as it is now. */
+static int
+keep_access(oriel_whole_file *file)
+{
+    if (!file->replace)
+        return 0;
+    if (find_old(file) != 0)
+        return -1;
+    return file->has_old ? oriel_access_keep(file->fd, file->path, &file->old)
+                         : 0;
 }
 
 oriel_status
@@ -295,16 +391,18 @@ oriel_whole_file_commit(oriel_whole_file *file, uint64_t bytes,
 {
     oriel_status status = oriel_ok(err);
 
-    if (bytes > INT64_MAX || ftruncate(file->fd, (off_t)bytes) != 0)
+    if (set_size(file, bytes) != 0)
         status = fail_errno(err, file, "cannot set its size");
-    else if (fsync(file->fd) != 0)
+    else if (keep_access(file) != 0)
+        status = fail_errno(err, file, "cannot keep the old file's mode");
+    else if (put_on_disk(file->fd) != 0)
         status = fail_errno(err, file, "cannot put it on the disk");
     else if (publish(file) != 0)
         status = errno == EEXIST
                      ? fail_exists(err, file)
                      : fail_errno(err, file, "cannot give it its name");
-    else if (fsync(file->folder) != 0 && errno != EINVAL)
-        status = fail_errno(err, file, "cannot put its folder on the disk");
+    else
+        sync_folder(file);
     oriel_whole_file_abort(file);
     return status;
 }
@@ -314,8 +412,8 @@ oriel_whole_file_abort(oriel_whole_file *file)
 {
     if (!file)
         return;
-    if (file->temporary[0])
-        unlinkat(file->folder, file->temporary, 0);
+    if (file->temporary.text[0])
+        oriel_temporary_remove(file->folder, file->temporary.text);
     if (file->fd >= 0)
         close(file->fd);
     if (file->folder >= 0)

@@ -4,11 +4,28 @@
 
 #include "base/memory.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* A turned row is a column of the result: gathering this many rows makes runs
    of 96 bytes out of single pixels that each touch a cache line and a page. */
 enum { BAND_ROWS = 32 };
+
+/* Every decoder makes some 100 pixels a microsecond. */
+enum { PIXELS_A_QUESTION = 65536 };
+
+/* Columns of the result run from left to right. */
+static bool
+keeps_rows(int32_t orientation)
+{
+    return orientation == 1 || orientation == 4;
+}
+
+uint64_t
+oriel_canvas_bytes(size_t width, int32_t orientation)
+{
+    return keeps_rows(orientation) ? 0 : (uint64_t)BAND_ROWS * width * 3;
+}
 
 bool
 oriel_canvas_init(oriel_canvas *canvas, uint8_t *rgb, size_t pitch,
@@ -38,7 +55,7 @@ oriel_canvas_init(oriel_canvas *canvas, uint8_t *rgb, size_t pitch,
         canvas->origin += (ptrdiff_t)(height - 1) * canvas->step_y;
         canvas->step_y = -canvas->step_y;
     }
-    if (canvas->step_x != 3) {
+    if (!keeps_rows(orientation)) {
         canvas->band = oriel_alloc(hooks, BAND_ROWS * width * 3);
         return canvas->band != NULL;
     }
@@ -91,6 +108,15 @@ oriel_canvas_row(oriel_canvas *canvas, size_t y)
     return canvas->band + canvas->n_band++ * canvas->width * 3;
 }
 
+uint8_t *
+oriel_canvas_direct(const oriel_canvas *canvas, size_t x, size_t y, int *pitch)
+{
+    if (canvas->step_x != 3 || canvas->step_y < 0 || canvas->step_y > INT_MAX)
+        return NULL;
+    *pitch = (int)canvas->step_y;
+    return place(canvas, x, y);
+}
+
 void
 oriel_canvas_scatter(oriel_canvas *canvas, size_t x, size_t y, size_t every,
                      const uint8_t *rgb, size_t count)
@@ -103,6 +129,16 @@ oriel_canvas_scatter(oriel_canvas *canvas, size_t x, size_t y, size_t every,
             to += step;
         memcpy(to, rgb + i * 3, 3);
     }
+}
+
+bool
+oriel_canvas_cancelled(oriel_canvas *canvas, size_t n_pixels)
+{
+    canvas->unasked += n_pixels;
+    if (canvas->unasked < PIXELS_A_QUESTION)
+        return false;
+    canvas->unasked = 0;
+    return oriel_cancelled(canvas->hooks);
 }
 
 void

@@ -19,6 +19,7 @@ typedef struct oriel_canvas {
     uint8_t *band;            /* rows that wait to be turned; NULL: none do */
     size_t band_y, n_band;    /* first of them, and how many */
     const oriel_hooks *hooks;
+    size_t unasked; /* pixels of work since the caller was asked to go on */
 } oriel_canvas;
 
 /* 'width' and 'height' as stored, both below 2^31; 'rgb' is what the caller
@@ -26,14 +27,24 @@ typedef struct oriel_canvas {
 bool oriel_canvas_init(oriel_canvas *canvas, uint8_t *rgb, size_t pitch,
                        size_t width, size_t height, int32_t orientation,
                        const oriel_hooks *hooks);
+/* The memory that such a canvas takes. */
+uint64_t oriel_canvas_bytes(size_t width, int32_t orientation);
 void oriel_canvas_end(
     oriel_canvas *canvas); /* frees; NULLs and zeros are fine */
 
 /* Where to write stored row 'y', [width, 3]; rows are asked for in rising
    order.  The pointer is good until the next call. */
 uint8_t *oriel_canvas_row(oriel_canvas *canvas, size_t y);
+/* Stored pixel (x, y) in the caller's buffer, and 'pitch' bytes from there to
+   the next row; NULL: rows are turned, or the pitch is more than an int. */
+uint8_t *oriel_canvas_direct(const oriel_canvas *canvas, size_t x, size_t y,
+                             int *pitch);
 /* After the last row: turn the rows that still wait. */
 void oriel_canvas_flush(oriel_canvas *canvas);
+
+/* After work on 'n_pixels': whether the caller's hook wants it to stop.  It is
+   asked about once a millisecond. */
+bool oriel_canvas_cancelled(oriel_canvas *canvas, size_t n_pixels);
 
 /* Pixels of one stored row, from column 'x' on, every 'every' columns. */
 void oriel_canvas_scatter(oriel_canvas *canvas, size_t x, size_t y,

@@ -12,48 +12,38 @@ oriel_convert_grey(uint8_t *rgb, const uint8_t *grey, size_t n)
 }
 
 void
-oriel_convert_table(uint8_t *rgb, const uint8_t *index, size_t n,
-                    const uint8_t *table)
+oriel_convert_grey16(uint8_t *rgb, const uint8_t *grey, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        memcpy(rgb + 3 * i, table + 3 * (size_t)index[i], 3);
+        rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] =
+            grey[2 * i] ? 255 : grey[2 * i + 1];
 }
 
 void
 oriel_convert_grey_alpha(uint8_t *rgb, const uint8_t *pixels, size_t n,
-                         size_t stride, bool white)
+                         bool white)
 {
-    for (size_t i = 0; i < n; i++, pixels += 2 * stride) {
+    for (size_t i = 0; i < n; i++, pixels += 2) {
         uint8_t grey = pixels[0];
 
         if (white)
-            grey = oriel_on_white(grey, pixels[stride]);
+            grey = oriel_on_white(grey, pixels[1]);
         rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = grey;
     }
 }
 
 void
-oriel_convert_rgb(uint8_t *rgb, const uint8_t *pixels, size_t n, size_t stride)
+oriel_convert_rgb(uint8_t *rgb, const uint8_t *pixels, size_t n)
 {
-    if (stride == 1) {
-        memcpy(rgb, pixels, 3 * n);
-        return;
-    }
-    for (size_t i = 0; i < 3 * n; i++)
-        rgb[i] = pixels[i * stride];
+    memcpy(rgb, pixels, 3 * n);
 }
 
 void
-oriel_convert_rgba(uint8_t *rgb, const uint8_t *pixels, size_t n, size_t stride,
-                   bool white)
+oriel_convert_rgba(uint8_t *rgb, const uint8_t *pixels, size_t n, bool white)
 {
-    for (size_t i = 0; i < n; i++, pixels += 4 * stride)
-        for (size_t c = 0; c < 3; c++) {
-            uint8_t value = pixels[c * stride];
-
-            rgb[3 * i + c] =
-                white ? oriel_on_white(value, pixels[3 * stride]) : value;
-        }
+    for (size_t i = 0; i < n; i++, rgb += 3, pixels += 4)
+        for (size_t c = 0; c < 3; c++)
+            rgb[c] = white ? oriel_on_white(pixels[c], pixels[3]) : pixels[c];
 }
 
 void

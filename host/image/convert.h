@@ -22,16 +22,13 @@ oriel_on_white(uint8_t value, uint8_t alpha)
 }
 
 void oriel_convert_grey(uint8_t *rgb, const uint8_t *grey, size_t n);
-/* 'table' has 256 colours. */
-void oriel_convert_table(uint8_t *rgb, const uint8_t *index, size_t n,
-                         const uint8_t *table);
-/* Samples are 'stride' bytes apart: 1, or 2 to take 16-bit ones' high bytes. */
+/* Samples of 16 bits, the high byte first: what is over 255 becomes 255. */
+void oriel_convert_grey16(uint8_t *rgb, const uint8_t *grey, size_t n);
 void oriel_convert_grey_alpha(uint8_t *rgb, const uint8_t *pixels, size_t n,
-                              size_t stride, bool white);
-void oriel_convert_rgb(uint8_t *rgb, const uint8_t *pixels, size_t n,
-                       size_t stride);
+                              bool white);
+void oriel_convert_rgb(uint8_t *rgb, const uint8_t *pixels, size_t n);
 void oriel_convert_rgba(uint8_t *rgb, const uint8_t *pixels, size_t n,
-                        size_t stride, bool white);
+                        bool white);
 /* What libjpeg calls CMYK: inverted, as Adobe writes it. */
 void oriel_convert_inverted_cmyk(uint8_t *rgb, const uint8_t *cmyk, size_t n);
 /* Pixels that are exactly 'key' become white. */

@@ -2,8 +2,8 @@
 /*
  * format.h - what the public functions ask of a format, and what it gets
  *
- * A format reads its header twice for one decode, once to size the result and
- * once to fill it: headers are cheap, and nothing has to be carried over.
+ * A file is opened once a call: what precedes and surrounds the pixels is read
+ * there, and decode goes on from what open has found.
  */
 #ifndef ORIEL_IMAGE_FORMAT_H
 #define ORIEL_IMAGE_FORMAT_H
@@ -17,7 +17,9 @@
 typedef struct oriel_image_job {
     const uint8_t *bytes;
     size_t n_bytes;
-    bool white; /* composite on white; else the colour behind the alpha */
+    /* Composite on white, what Pillow opens as RGBA and what has other alpha;
+       else the colour under the alpha shows. */
+    bool rgba_white, white;
     bool orient;
     int64_t max_pixels;
     oriel_hooks hooks;
@@ -30,16 +32,24 @@ typedef struct oriel_image_header {
     int32_t orientation; /* 1..8; 1 when the job does not orient */
     int32_t channels, bit_depth;
     bool has_alpha;
+    /* The most host memory that open and decode take together, that of the
+       libraries too, but not the canvas's. */
+    uint64_t decode_bytes;
 } oriel_image_header;
+
+/* What open found; file.h has a member for each format. */
+typedef union oriel_image_file oriel_image_file;
 
 typedef struct oriel_image_format {
     const char *name;
     int32_t code; /* ORIEL_IMAGE_* */
     bool (*accepts)(const uint8_t *bytes, size_t n_bytes);
-    oriel_status (*probe)(const oriel_image_job *job,
-                          oriel_image_header *header);
-    /* 'canvas' has the sizes and orientation that probe gave. */
-    oriel_status (*decode)(const oriel_image_job *job, oriel_canvas *canvas);
+    /* 'file' is zeroed before; 'job' outlives it. */
+    oriel_status (*open)(oriel_image_file *file, const oriel_image_job *job,
+                         oriel_image_header *header);
+    /* 'canvas' has the sizes and orientation that open gave. */
+    oriel_status (*decode)(oriel_image_file *file, oriel_canvas *canvas);
+    void (*close)(oriel_image_file *file); /* also after open has failed */
 } oriel_image_format;
 
 extern const oriel_image_format oriel_format_png;
@@ -52,5 +62,8 @@ extern const oriel_image_format oriel_format_pnm;
 oriel_status oriel_image_check_size(const oriel_image_job *job,
                                     const char *format, uint64_t width,
                                     uint64_t height);
+
+/* The status and message of a decode that the caller's hook has stopped. */
+oriel_status oriel_image_fail_cancelled(const oriel_image_job *job);
 
 #endif /* ORIEL_IMAGE_FORMAT_H */

@@ -6,7 +6,8 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/options.h"
-#include "image/format.h"
+#include "image/file.h"
+#include "image/kinds.h"
 
 #include <string.h>
 
@@ -16,24 +17,6 @@ static const oriel_image_format *const formats[] = {
     &oriel_format_webp,
     &oriel_format_pnm,
 };
-
-oriel_status
-oriel_image_check_size(const oriel_image_job *job, const char *format,
-                       uint64_t width, uint64_t height)
-{
-    if (width == 0 || height == 0 || width > INT32_MAX || height > INT32_MAX)
-        return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                          "%s: %llux%llu pixels, expected sides from 1 to %d",
-                          format, (unsigned long long)width,
-                          (unsigned long long)height, INT32_MAX);
-    if (width * height > (uint64_t)job->max_pixels)
-        return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                          "%s: %llux%llu pixels, expected at most %lld in all",
-                          format, (unsigned long long)width,
-                          (unsigned long long)height,
-                          (long long)job->max_pixels);
-    return ORIEL_OK;
-}
 
 static oriel_status
 load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
@@ -50,10 +33,10 @@ load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
         return status;
     if (!bytes && n_bytes > 0)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT, "bytes: NULL");
-    if (opt.alpha != ORIEL_ALPHA_WHITE && opt.alpha != ORIEL_ALPHA_DROP)
+    if (opt.alpha < ORIEL_ALPHA_WHITE || opt.alpha > ORIEL_ALPHA_QWEN_VL_UTILS)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "oriel_image_options.alpha: %d, expected "
-                          "ORIEL_ALPHA_WHITE or ORIEL_ALPHA_DROP",
+                          "ORIEL_ALPHA_WHITE, _DROP or _QWEN_VL_UTILS",
                           opt.alpha);
     if (opt.reserved != 0)
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
@@ -67,27 +50,47 @@ load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
     job->bytes = bytes;
     job->n_bytes = n_bytes;
     job->white = opt.alpha == ORIEL_ALPHA_WHITE;
+    job->rgba_white = opt.alpha != ORIEL_ALPHA_DROP;
     job->orient = !opt.ignore_orientation;
     job->max_pixels = opt.max_pixels ? opt.max_pixels : ORIEL_IMAGE_MAX_PIXELS;
     job->err = err;
     return ORIEL_OK;
 }
 
+/* A format of our own, else one of the module, else what the file is. */
 static oriel_status
-probe(const oriel_image_job *job, const oriel_image_format **format,
-      oriel_image_header *header)
+find_format(const oriel_image_job *job, const oriel_image_format **format)
 {
-    memset(header, 0, sizeof(*header));
-    header->orientation = 1;
+    const oriel_file_kind *kind;
+
     for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
         if (formats[i]->accepts(job->bytes, job->n_bytes)) {
             *format = formats[i];
-            return formats[i]->probe(job, header);
+            return ORIEL_OK;
         }
-    return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                      "unknown format (%zu bytes), expected PNG, JPEG, WebP "
-                      "or PNM",
-                      job->n_bytes);
+    kind = oriel_file_kind_of(job->bytes, job->n_bytes);
+    if (!kind)
+        return oriel_fail(job->err, ORIEL_ERR_INPUT,
+                          "unknown format (%zu bytes), expected PNG, JPEG, "
+                          "WebP, PNM, GIF, BMP, TIFF, AVIF or HEIC",
+                          job->n_bytes);
+    if (kind->code)
+        return oriel_formats_get(format, kind->code, kind->what, job->err);
+    return oriel_fail(job->err, ORIEL_ERR_INPUT, "%s, %s", kind->what,
+                      kind->advice);
+}
+
+/* Ends with '(*format)->close(file)' when '*format' is set. */
+static oriel_status
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          const oriel_image_format **format, oriel_image_header *header)
+{
+    oriel_status status = find_format(job, format);
+
+    memset(file, 0, sizeof(*file));
+    memset(header, 0, sizeof(*header));
+    header->orientation = 1;
+    return status ? status : (*format)->open(file, job, header);
 }
 
 /* Sides of the picture that comes out. */
@@ -108,13 +111,16 @@ oriel_image_probe(const void *bytes, size_t n_bytes,
     oriel_image_info found = ORIEL_IMAGE_INFO_INIT;
     const oriel_image_format *format = NULL;
     oriel_image_header header;
+    oriel_image_file file;
     oriel_image_job job;
     size_t width, height;
     oriel_status status = load_job(&job, bytes, n_bytes, options, err);
 
     if (!status)
-        status = probe(&job, &format, &header);
-    if (status)
+        status = open_file(&file, &job, &format, &header);
+    if (format)
+        format->close(&file);
+    if (status || !format)
         return status;
     turned_size(&header, &width, &height);
     found.format = format->code;
@@ -124,6 +130,9 @@ oriel_image_probe(const void *bytes, size_t n_bytes,
     found.channels = header.channels;
     found.bit_depth = header.bit_depth;
     found.has_alpha = header.has_alpha;
+    found.decode_bytes =
+        (int64_t)(header.decode_bytes +
+                  oriel_canvas_bytes(header.width, header.orientation));
     status =
         oriel_info_store(info, &found, sizeof(found), sizeof(oriel_image_info),
                          "oriel_image_info", err);
@@ -157,6 +166,26 @@ check_buffer(const void *rgb, size_t rgb_bytes, size_t *pitch, size_t width,
     return ORIEL_OK;
 }
 
+static oriel_status
+decode(oriel_image_file *file, const oriel_image_job *job,
+       const oriel_image_format *format, const oriel_image_header *header,
+       uint8_t *rgb, size_t pitch)
+{
+    oriel_canvas canvas;
+    oriel_status status;
+
+    if (oriel_cancelled(&job->hooks))
+        return oriel_image_fail_cancelled(job);
+    if (!oriel_canvas_init(&canvas, rgb, pitch, header->width, header->height,
+                           header->orientation, &job->hooks))
+        return oriel_fail(job->err, ORIEL_ERR_MEMORY,
+                          "out of memory for rows of %u pixels to be turned",
+                          header->width);
+    status = format->decode(file, &canvas);
+    oriel_canvas_end(&canvas);
+    return status;
+}
+
 oriel_status
 oriel_image_decode(const void *bytes, size_t n_bytes,
                    const oriel_image_options *options, void *rgb,
@@ -164,25 +193,21 @@ oriel_image_decode(const void *bytes, size_t n_bytes,
 {
     const oriel_image_format *format = NULL;
     oriel_image_header header;
+    oriel_image_file file;
     oriel_image_job job;
-    oriel_canvas canvas;
     size_t width, height;
     oriel_status status = load_job(&job, bytes, n_bytes, options, err);
 
+    if (status)
+        return status;
+    status = open_file(&file, &job, &format, &header);
+    if (!status) {
+        turned_size(&header, &width, &height);
+        status = check_buffer(rgb, rgb_bytes, &pitch, width, height, err);
+    }
     if (!status)
-        status = probe(&job, &format, &header);
-    if (status)
-        return status;
-    turned_size(&header, &width, &height);
-    status = check_buffer(rgb, rgb_bytes, &pitch, width, height, err);
-    if (status)
-        return status;
-    if (!oriel_canvas_init(&canvas, rgb, pitch, header.width, header.height,
-                           header.orientation, &job.hooks))
-        return oriel_fail(err, ORIEL_ERR_MEMORY,
-                          "out of memory for rows of %u pixels to be turned",
-                          header.width);
-    status = format->decode(&job, &canvas);
-    oriel_canvas_end(&canvas);
+        status = decode(&file, &job, format, &header, rgb, pitch);
+    if (format)
+        format->close(&file);
     return status ? status : oriel_ok(err);
 }

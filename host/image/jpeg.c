@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "image/convert.h"
+#include "image/file.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -22,11 +23,17 @@
 
 #include <jerror.h>
 
-enum { PORTION_BYTES = 65536 };
+enum { PORTION_BYTES = 65536, READER_BYTES = 1 << 17, ROWS_OF_BLOCKS = 4 };
 
-/* Progressive files have some 10 scans; each costs a pass over the whole
-   picture, however few bytes it has. */
+/*
+ * Progressive files have some 10 scans, each a pass over all blocks of its
+ * components, however few bytes it has: a block costs up to 50 ns.  Encoders go
+ * over a block 4 to 7 times, and spend at least a bit on it each time that it
+ * matters.  So the limits refuse no picture, and keep the time below 1 s a MB
+ * of file and 10 ns a pixel and channel.
+ */
 #define MAX_SCANS 500
+enum { VISITS_A_BLOCK = 6, VISITS_A_BYTE = 16 };
 
 /* What libjpeg has to do next: it may suspend in each. */
 typedef enum stage { READ_HEADER, START, READ_ROWS, DONE } stage;
@@ -46,7 +53,10 @@ typedef struct decoder {
     size_t skip;  /* bytes that libjpeg wants passed over but has not got */
     size_t given; /* bytes of the file handed over so far */
     size_t y;
-    uint8_t *row; /* as libjpeg gives it */
+    uint8_t *row;      /* as libjpeg gives it */
+    int last_scan;     /* that was counted */
+    uint64_t n_visits; /* blocks, over all scans so far */
+    bool cancelled;
 } decoder;
 
 static void
@@ -72,14 +82,41 @@ fail_here(decoder *d, const char *message)
     longjmp(d->failed, 1);
 }
 
+/* Count the blocks of a scan that begins. */
+static void
+begin_scan(decoder *d)
+{
+    const oriel_jpeg *jpeg = d->jpeg;
+    uint64_t most = VISITS_A_BLOCK * jpeg->n_blocks +
+                    VISITS_A_BYTE * (uint64_t)d->job->n_bytes;
+
+    d->last_scan = d->cinfo.input_scan_number;
+    if (d->last_scan > MAX_SCANS)
+        fail_here(
+            d, "more than " ORIEL_STRINGIFY(MAX_SCANS) " scans of one picture");
+    for (int i = 0; i < d->cinfo.comps_in_scan; i++) {
+        const jpeg_component_info *component = d->cinfo.cur_comp_info[i];
+
+        d->n_visits +=
+            (uint64_t)component->width_in_blocks * component->height_in_blocks;
+    }
+    if (d->n_visits > most)
+        fail_here(d, "its scans go over the picture too often for a file of "
+                     "this size");
+}
+
+/* libjpeg calls it before each row of blocks that it reads, and each row of
+   pixels that it writes. */
 static void
 on_progress(j_common_ptr cinfo)
 {
     decoder *d = cinfo->client_data;
 
-    if (d->cinfo.input_scan_number > MAX_SCANS)
-        fail_here(
-            d, "more than " ORIEL_STRINGIFY(MAX_SCANS) " scans of one picture");
+    if (d->cinfo.input_scan_number != d->last_scan)
+        begin_scan(d);
+    d->cancelled = oriel_canvas_cancelled(d->canvas, DCTSIZE * d->jpeg->width);
+    if (d->cancelled)
+        longjmp(d->failed, 1);
 }
 
 static void
@@ -171,7 +208,7 @@ read_rows(decoder *d)
         if (d->jpeg->components == 1)
             oriel_convert_grey(rgb, d->row, width);
         else if (d->jpeg->components == 3)
-            oriel_convert_rgb(rgb, d->row, width, 1);
+            oriel_convert_rgb(rgb, d->row, width);
         else
             oriel_convert_inverted_cmyk(rgb, d->row, width);
     }
@@ -240,8 +277,9 @@ run(decoder *d)
     oriel_error *err = d->job->err;
 
     if (setjmp(d->failed))
-        return oriel_fail(err, status_of(d->errors.msg_code), "JPEG: %s",
-                          ORIEL_QUOTE(d->message));
+        return d->cancelled ? oriel_image_fail_cancelled(d->job)
+                            : oriel_fail(err, status_of(d->errors.msg_code),
+                                         "JPEG: %s", ORIEL_QUOTE(d->message));
     set_up(d);
     while (d->stage != DONE) {
         if (!give_portion(d))
@@ -256,36 +294,28 @@ run(decoder *d)
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
-    oriel_jpeg jpeg;
-    decoder *d = NULL;
-    oriel_status status = oriel_jpeg_read_markers(&jpeg, job);
+    const oriel_jpeg *jpeg = &file->jpeg;
+    const oriel_image_job *job = jpeg->job;
+    decoder *d = oriel_calloc(&job->hooks, 1, sizeof(*d));
+    oriel_status status;
 
-    if (status)
-        goto unwind;
-    d = oriel_calloc(&job->hooks, 1, sizeof(*d));
-    if (!d) {
-        status = oriel_fail_memory(job->err, sizeof(*d), "the JPEG decoder");
-        goto unwind;
-    }
+    if (!d)
+        return oriel_fail_memory(job->err, sizeof(*d), "the JPEG decoder");
     d->job = job;
-    d->jpeg = &jpeg;
+    d->jpeg = jpeg;
     d->canvas = canvas;
-    d->row = oriel_alloc(&job->hooks, 4 * (size_t)jpeg.width);
-    if (!d->row) {
-        status = oriel_fail_memory(job->err, 4 * (size_t)jpeg.width,
+    d->row = oriel_alloc(&job->hooks, 4 * (size_t)jpeg->width);
+    if (d->row) {
+        status = run(d);
+        jpeg_destroy_decompress(&d->cinfo);
+    } else {
+        status = oriel_fail_memory(job->err, 4 * (size_t)jpeg->width,
                                    "a row of pixels");
-        goto unwind;
     }
-    status = run(d);
-    jpeg_destroy_decompress(&d->cinfo);
-
-unwind:
-    if (d)
-        oriel_free(&job->hooks, d->row);
+    oriel_free(&job->hooks, d->row);
     oriel_free(&job->hooks, d);
-    oriel_metadata_end(&jpeg.metadata);
     return status;
 }
 
@@ -295,27 +325,52 @@ accepts(const uint8_t *bytes, size_t n_bytes)
     return n_bytes >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0;
 }
 
-static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+/*
+ * libjpeg's rows: it holds some rows of blocks of each component, and what it
+ * makes of them; all coefficients, of 2 bytes, when they come in many scans.
+ */
+static uint64_t
+decode_bytes(const oriel_jpeg *jpeg)
 {
-    oriel_jpeg jpeg;
-    oriel_status status = oriel_jpeg_read_markers(&jpeg, job);
+    uint64_t width = jpeg->width + 8 * MAX_SAMP_FACTOR;
+    uint64_t rows =
+        (uint64_t)ROWS_OF_BLOCKS * DCTSIZE * (uint64_t)jpeg->highest;
+    uint64_t bytes = width * (uint64_t)jpeg->components * rows + 4 * width;
+
+    if (jpeg->many_scans)
+        bytes += jpeg->n_blocks * (2 * DCTSIZE2 + 1);
+    return bytes + 2 * jpeg->metadata.exif.n_bytes + READER_BYTES;
+}
+
+static oriel_status
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
+{
+    oriel_jpeg *jpeg = &file->jpeg;
+    oriel_status status = oriel_jpeg_read_markers(jpeg, job);
 
     if (!status && job->orient)
-        status = oriel_metadata_orientation(&jpeg.metadata,
+        status = oriel_metadata_orientation(&jpeg->metadata,
                                             &header->orientation, job->err);
-    header->width = jpeg.width;
-    header->height = jpeg.height;
-    header->channels = jpeg.components;
+    header->width = jpeg->width;
+    header->height = jpeg->height;
+    header->channels = jpeg->components;
     header->bit_depth = 8;
-    oriel_metadata_end(&jpeg.metadata);
+    header->decode_bytes = decode_bytes(jpeg);
     return status;
+}
+
+static void
+close_file(oriel_image_file *file)
+{
+    oriel_metadata_end(&file->jpeg.metadata);
 }
 
 const oriel_image_format oriel_format_jpeg = {
     .name = "JPEG",
     .code = ORIEL_IMAGE_JPEG,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = close_file,
 };

@@ -12,8 +12,12 @@
 #include "image/metadata.h"
 
 typedef struct oriel_jpeg {
+    const oriel_image_job *job;
     uint32_t width, height;
     int32_t components; /* 1, 3 or 4 */
+    int32_t highest;    /* vertical sampling factor, 1..4 */
+    uint64_t n_blocks;  /* of 8x8 coefficients, over all components */
+    bool many_scans;    /* all coefficients are held until the last scan */
     oriel_metadata metadata;
 } oriel_jpeg;
 

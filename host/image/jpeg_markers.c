@@ -13,8 +13,10 @@ enum { LONGEST_SIDE = 65500 }; /* of libjpeg */
 
 enum {
     M_SOF0 = 0xc0,
+    M_SOF2 = 0xc2, /* progressive, Huffman */
     M_DHT = 0xc4,
     M_JPG = 0xc8,
+    M_SOF10 = 0xca, /* progressive, arithmetic */
     M_DAC = 0xcc,
     M_RST0 = 0xd0,
     M_EOI = 0xd9,
@@ -184,6 +186,44 @@ read_app(walk *w, int marker, const segment *s)
     return ORIEL_OK;
 }
 
+/* Blocks of one side of a component, padded to whole units of all components. */
+static uint64_t
+count_side(uint32_t side, uint32_t sampling, uint32_t highest)
+{
+    uint64_t units = (side + 8 * highest - 1) / (8 * highest);
+
+    return units * sampling;
+}
+
+/* Sampling factors outside of 1..4 are refused by libjpeg. */
+static uint32_t
+sampling_of(uint32_t nibble)
+{
+    return nibble < 1 ? 1 : nibble > 4 ? 4 : nibble;
+}
+
+static void
+count_blocks(oriel_jpeg *jpeg, const uint8_t *components)
+{
+    uint32_t widest = 1, highest = 1;
+
+    for (int32_t i = 0; i < jpeg->components; i++) {
+        uint32_t h = sampling_of(components[3 * i + 1] >> 4);
+        uint32_t v = sampling_of(components[3 * i + 1] & 15);
+
+        widest = h > widest ? h : widest;
+        highest = v > highest ? v : highest;
+    }
+    jpeg->highest = (int32_t)highest;
+    jpeg->n_blocks = 0;
+    for (int32_t i = 0; i < jpeg->components; i++)
+        jpeg->n_blocks +=
+            count_side(jpeg->width, sampling_of(components[3 * i + 1] >> 4),
+                       widest) *
+            count_side(jpeg->height, sampling_of(components[3 * i + 1] & 15),
+                       highest);
+}
+
 static oriel_status
 read_frame_header(walk *w, int marker, const segment *s)
 {
@@ -201,6 +241,11 @@ read_frame_header(walk *w, int marker, const segment *s)
     if (jpeg->components != 1 && jpeg->components != 3 && jpeg->components != 4)
         return bad_marker(w, marker, "%d components, expected 1, 3 or 4",
                           jpeg->components);
+    if (s->n_bytes < 6 + 3 * (size_t)jpeg->components)
+        return bad_marker(w, marker, "%zu bytes for %d components", s->n_bytes,
+                          jpeg->components);
+    count_blocks(jpeg, s->bytes + 6);
+    jpeg->many_scans = marker == M_SOF2 || marker == M_SOF10;
     if (w->icc && w->n_icc < 14)
         return bad_marker(w, marker, "an ICC profile without its number");
     w->icc = NULL;
@@ -256,6 +301,8 @@ read_marker(walk *w, int marker)
         return read_frame_header(w, marker, &s);
     if (marker == M_DQT)
         return check_quantization(w, &s);
+    if (marker == M_SOS && s.n_bytes > 0 && s.bytes[0] < w->jpeg->components)
+        w->jpeg->many_scans = true;
     if (marker >= M_APP0 && marker < M_JPG0)
         return read_app(w, marker, &s);
     return ORIEL_OK;
@@ -287,7 +334,7 @@ oriel_jpeg_read_markers(oriel_jpeg *jpeg, const oriel_image_job *job)
     walk w = {.job = job, .jpeg = jpeg, .at = 2};
     int marker = 0;
 
-    memset(jpeg, 0, sizeof(*jpeg));
+    jpeg->job = job;
     jpeg->metadata.hooks = &job->hooks;
     while (marker != M_SOS) {
         if (!next_marker(&w, &marker))

@@ -3,18 +3,19 @@
 #include "image/png.h"
 
 #include "base/fail.h"
-#include "base/memory.h"
+#include "image/file.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <zlib.h>
+
+#include <png.h>
 
 enum { SIGNATURE_BYTES = 8 };
 
-__attribute__((format(printf, 3, 4))) static oriel_status
-bad_chunk(const oriel_png *png, const oriel_png_chunk *chunk,
-          const char *format, ...)
+oriel_status
+oriel_png_bad_chunk(const oriel_png *png, const oriel_png_chunk *chunk,
+                    const char *format, ...)
 {
     char what[200];
     va_list args;
@@ -26,6 +27,12 @@ bad_chunk(const oriel_png *png, const oriel_png_chunk *chunk,
                       chunk->id, what);
 }
 
+static bool
+is(const oriel_png_chunk *chunk, const char *id)
+{
+    return memcmp(chunk->id, id, 4) == 0;
+}
+
 bool
 oriel_png_next_chunk(const oriel_image_job *job, size_t at,
                      oriel_png_chunk *chunk)
@@ -35,242 +42,190 @@ oriel_png_next_chunk(const oriel_image_job *job, size_t at,
     const uint8_t *head = job->bytes + at;
 
     chunk->start = at;
-    chunk->data = at + 8;
+    chunk->data = head + 8;
     chunk->n_data = oriel_png_u32(head);
     memcpy(chunk->id, head + 4, 4);
     chunk->id[4] = '\0';
     for (int i = 0; i < 4; i++) {
-        uint8_t c = head[4 + i];
-        uint8_t lower = c | 0x20;
-        if (!(lower >= 'a' && lower <= 'z') && !(c >= '0' && c <= '9') &&
-            c != '_')
+        uint8_t c = head[4 + i], lower = c | 0x20;
+        if ((lower < 'a' || lower > 'z') && (c < '0' || c > '9') && c != '_')
             return false;
     }
     return true;
+}
+
+/* Where the next chunk starts. */
+static size_t
+end_of(const oriel_png_chunk *chunk)
+{
+    return chunk->start + 8 + chunk->n_data + 4;
 }
 
 /* The file holds all that the chunk claims. */
 static bool
 is_whole(const oriel_image_job *job, const oriel_png_chunk *chunk)
 {
-    return job->n_bytes - chunk->data >= chunk->n_data;
+    return job->n_bytes - chunk->start - 8 >= chunk->n_data;
 }
 
 static bool
 crc_matches(const oriel_image_job *job, const oriel_png_chunk *chunk)
 {
-    const uint8_t *bytes = job->bytes;
-    size_t end = chunk->data + chunk->n_data;
     uLong crc;
 
-    if (job->n_bytes - end < 4)
+    if (job->n_bytes < end_of(chunk))
         return false;
-    crc = crc32_z(crc32(0, NULL, 0), bytes + chunk->start + 4,
-                  (size_t)chunk->n_data + 4);
-    return crc == oriel_png_u32(bytes + end);
+    crc = crc32_z(crc32(0, NULL, 0), chunk->data - 4,
+                  (z_size_t)chunk->n_data + 4);
+    return crc == oriel_png_u32(chunk->data + chunk->n_data);
 }
 
 static oriel_status
-read_ihdr(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
+read_header(oriel_png *png, const oriel_png_chunk *chunk)
 {
-    static const struct {
-        uint8_t bit_depth, code;
-        oriel_png_colour colour;
-    } modes[] = {
-        {1, 0, ORIEL_PNG_GREY},        {2, 0, ORIEL_PNG_GREY},
-        {4, 0, ORIEL_PNG_GREY},        {8, 0, ORIEL_PNG_GREY},
-        {16, 0, ORIEL_PNG_GREY},       {8, 2, ORIEL_PNG_RGB},
-        {16, 2, ORIEL_PNG_RGB},        {1, 3, ORIEL_PNG_PALETTE},
-        {2, 3, ORIEL_PNG_PALETTE},     {4, 3, ORIEL_PNG_PALETTE},
-        {8, 3, ORIEL_PNG_PALETTE},     {8, 4, ORIEL_PNG_GREY_ALPHA},
-        {16, 4, ORIEL_PNG_GREY_ALPHA}, {8, 6, ORIEL_PNG_RGBA},
-        {16, 6, ORIEL_PNG_RGBA},
+    /* Bits of a sample that each colour type may have, as a set. */
+    static const uint32_t depths[] = {
+        1u << 1 | 1u << 2 | 1u << 4 | 1u << 8 | 1u << 16,
+        0,
+        1u << 8 | 1u << 16,
+        1u << 1 | 1u << 2 | 1u << 4 | 1u << 8,
+        1u << 8 | 1u << 16,
+        0,
+        1u << 8 | 1u << 16,
     };
+    const uint8_t *data = chunk->data;
 
+    if (png->header.data)
+        return oriel_png_bad_chunk(png, chunk, "comes twice");
+    if (data[9] >= sizeof(depths) / sizeof(depths[0]) || data[8] > 16 ||
+        !(depths[data[9]] >> data[8] & 1))
+        return oriel_png_bad_chunk(
+            png, chunk,
+            "%d bits and colour type %d, expected a pair that PNG "
+            "allows",
+            data[8], data[9]);
     if (data[10] != 0)
-        return bad_chunk(png, chunk, "compression method %d, expected 0",
-                         data[10]);
+        return oriel_png_bad_chunk(
+            png, chunk, "compression method %d, expected 0", data[10]);
     if (data[11] != 0)
-        return bad_chunk(png, chunk, "filter method %d, expected 0", data[11]);
-    /* Behind the pixels a second header changes nothing any more. */
-    if (png->data_seen)
-        return ORIEL_OK;
+        return oriel_png_bad_chunk(png, chunk, "filter method %d, expected 0",
+                                   data[11]);
+    if (data[12] > 1)
+        return oriel_png_bad_chunk(
+            png, chunk, "interlace method %d, expected 0 or 1", data[12]);
+    png->header = *chunk;
     png->width = oriel_png_u32(data);
     png->height = oriel_png_u32(data + 4);
-    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-        if (modes[i].bit_depth == data[8] && modes[i].code == data[9]) {
-            png->colour = modes[i].colour;
-            png->bit_depth = modes[i].bit_depth;
-        }
-    png->interlaced = png->interlaced || data[12] != 0;
-    return ORIEL_OK;
-}
-
-/* A single fully transparent entry among opaque ones is a key; a stray line
-   feed at the end counts as nothing, since the reference's pattern ends so. */
-static bool
-is_single_entry(const uint8_t *alphas, uint32_t n, uint32_t *index)
-{
-    uint32_t i = 0;
-
-    while (i < n && alphas[i] == 255)
-        i++;
-    if (i == n || alphas[i] != 0)
-        return false;
-    *index = i++;
-    while (i < n && alphas[i] == 255)
-        i++;
-    return i == n || (i == n - 1 && alphas[i] == '\n');
-}
-
-static oriel_status
-read_trns(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
-{
-    uint32_t wanted = png->colour == ORIEL_PNG_RGB ? 6 : 2;
-
-    switch (png->colour) {
-    case ORIEL_PNG_PALETTE:
-        png->alphas = data;
-        png->n_alphas = chunk->n_data;
-        png->key_kind = ORIEL_PNG_KEY_ALPHAS;
-        if (is_single_entry(data, chunk->n_data, &png->key_index))
-            png->key_kind = ORIEL_PNG_KEY_INDEX;
-        return ORIEL_OK;
-    case ORIEL_PNG_GREY:
-    case ORIEL_PNG_RGB:
-        if (chunk->n_data < wanted)
-            return bad_chunk(png, chunk, "%u bytes, expected at least %u",
-                             chunk->n_data, wanted);
-        png->key_kind = ORIEL_PNG_KEY_COLOUR;
-        for (uint32_t i = 0; i < 3; i++)
-            png->key[i] = data[wanted == 6 ? 2 * i + 1 : 1];
-        if (png->bit_depth == 1)
-            png->key[0] = png->key[1] = png->key[2] =
-                data[0] || data[1] ? 255 : 0;
-        return ORIEL_OK;
-    default:
-        return ORIEL_OK;
-    }
-}
-
-static oriel_status
-read_actl(oriel_png *png, const uint8_t *data)
-{
-    uint32_t count = oriel_png_u32(data);
-
-    if (png->has_frame_count) {
-        png->has_frame_count = false;
-    } else if (count > 0 && count <= 0x80000000u) {
-        png->has_frame_count = true;
-        png->frame_count = count;
-    }
+    png->bit_depth = data[8];
+    png->colour = data[9];
     return ORIEL_OK;
 }
 
 static oriel_status
-read_fctl(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
+read_transparency(oriel_png *png, const oriel_png_chunk *chunk)
 {
+    uint32_t least = png->colour == PNG_COLOR_TYPE_RGB    ? 6
+                     : png->colour == PNG_COLOR_TYPE_GRAY ? 2
+                                                          : 0;
+
+    if (png->colour & PNG_COLOR_MASK_ALPHA)
+        return ORIEL_OK;
+    if (chunk->n_data < least)
+        return oriel_png_bad_chunk(png, chunk, "%u bytes, expected at least %u",
+                                   chunk->n_data, least);
+    png->transparency = *chunk;
+    return ORIEL_OK;
+}
+
+/* fcTL and fdAT are numbered in one row; a frame lies within the picture. */
+static oriel_status
+read_frame(oriel_png *png, const oriel_png_chunk *chunk)
+{
+    const uint8_t *data = chunk->data;
+
+    bool data_frame = is(chunk, "fdAT");
+
+    if (data_frame && (png->n_sequence == 0 || !png->pixels.data))
+        return oriel_png_bad_chunk(png, chunk, "expected fcTL and IDAT before");
+    if (oriel_png_u32(data) != png->n_sequence)
+        return oriel_png_bad_chunk(png, chunk,
+                                   "sequence number %u, expected %u",
+                                   oriel_png_u32(data), png->n_sequence);
+    png->n_sequence++;
+    if (data_frame)
+        return ORIEL_OK;
     uint64_t width = oriel_png_u32(data + 4), height = oriel_png_u32(data + 8);
     uint64_t left = oriel_png_u32(data + 12), top = oriel_png_u32(data + 16);
-
-    if ((int64_t)oriel_png_u32(data) != png->sequence + 1)
-        return bad_chunk(png, chunk, "sequence number %u, expected %lld",
-                         oriel_png_u32(data), (long long)png->sequence + 1);
-    png->sequence++;
-    if (left + width > png->width || top + height > png->height)
-        return bad_chunk(png, chunk, "frame is not within the picture");
-    if (png->data_seen)
-        return ORIEL_OK;
-    png->has_box = true;
-    png->box[0] = (uint32_t)left;
-    png->box[1] = (uint32_t)top;
-    png->box[2] = (uint32_t)(left + width);
-    png->box[3] = (uint32_t)(top + height);
+    bool empty = width == 0 || height == 0;
+    if ((empty && !png->pixels.data) || left + width > png->width ||
+        top + height > png->height)
+        return oriel_png_bad_chunk(png, chunk,
+                                   "the frame is not within the picture");
+    if (!png->pixels.data)
+        png->has_first_frame = true;
     return ORIEL_OK;
 }
+
+/* A second acTL makes both void. */
+static void
+read_animation(oriel_png *png, const oriel_png_chunk *chunk)
+{
+    uint32_t n_frames = oriel_png_u32(chunk->data);
+
+    png->n_frames = png->has_actl || n_frames > INT32_MAX ? 0 : n_frames;
+    png->has_actl = true;
+}
+
+/* What a chunk means, and how short it refuses the file. */
+static const struct {
+    char id[5];
+    uint8_t least; /* bytes */
+} known[] = {
+    {"IHDR", 13}, {"PLTE", 0},  {"tRNS", 0}, {"acTL", 8}, {"fcTL", 26},
+    {"eXIf", 0},  {"tEXt", 0},  {"zTXt", 0}, {"iTXt", 0}, {"iCCP", 0},
+    {"gAMA", 4},  {"cHRM", 32}, {"sRGB", 1}, {"pHYs", 9},
+};
 
 static oriel_status
-read_exif(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
+check_length(const oriel_png *png, const oriel_png_chunk *chunk)
 {
-    oriel_metadata_set(&png->metadata, &png->metadata.exif, data, chunk->n_data,
-                       NULL);
+    if (!is_whole(png->job, chunk))
+        return oriel_png_bad_chunk(png, chunk, "the file ends in it");
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (is(chunk, known[i].id) && chunk->n_data < known[i].least)
+            return oriel_png_bad_chunk(png, chunk,
+                                       "%u bytes, expected at least %d",
+                                       chunk->n_data, known[i].least);
     return ORIEL_OK;
 }
 
-static oriel_status
-read_palette(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
-{
-    if (png->colour == ORIEL_PNG_PALETTE && !png->data_seen) {
-        png->palette = data;
-        png->n_palette = chunk->n_data;
-    }
-    return ORIEL_OK;
-}
-
-/* Chunks that mean something, or whose being short refuses the file. */
 static oriel_status
 read_chunk(oriel_png *png, const oriel_png_chunk *chunk)
 {
-    enum { IHDR, PLTE, TRNS, ACTL, FCTL, EXIF, TEXT, CHECK };
-    static const struct {
-        char id[5];
-        uint8_t kind;
-        uint8_t least; /* bytes */
-    } known[] = {
-        {"IHDR", IHDR, 13}, {"PLTE", PLTE, 0},  {"tRNS", TRNS, 0},
-        {"acTL", ACTL, 8},  {"fcTL", FCTL, 26}, {"eXIf", EXIF, 0},
-        {"tEXt", TEXT, 0},  {"zTXt", TEXT, 0},  {"iTXt", TEXT, 0},
-        {"iCCP", TEXT, 0},  {"gAMA", CHECK, 4}, {"cHRM", CHECK, 32},
-        {"sRGB", CHECK, 1}, {"pHYs", CHECK, 9},
-    };
-    const uint8_t *data = png->job->bytes + chunk->data;
+    oriel_status status = check_length(png, chunk);
 
-    if (!is_whole(png->job, chunk))
-        return bad_chunk(png, chunk, "the file ends in it");
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(chunk->id, known[i].id) != 0)
-            continue;
-        if (chunk->n_data < known[i].least)
-            return bad_chunk(png, chunk, "%u bytes, expected at least %d",
-                             chunk->n_data, known[i].least);
-        switch (known[i].kind) {
-        case IHDR:
-            return read_ihdr(png, chunk, data);
-        case PLTE:
-            return read_palette(png, chunk, data);
-        case TRNS:
-            return read_trns(png, chunk, data);
-        case ACTL:
-            return read_actl(png, data);
-        case FCTL:
-            return read_fctl(png, chunk, data);
-        case EXIF:
-            return read_exif(png, chunk, data);
-        case TEXT:
-            return oriel_png_read_text(png, chunk, data);
-        default:
-            return ORIEL_OK;
-        }
-    }
+    if (status)
+        return status;
+    if (is(chunk, "CgBI"))
+        return oriel_png_bad_chunk(png, chunk,
+                                   "Apple's variant, expected a PNG");
+    if (is(chunk, "IHDR"))
+        return read_header(png, chunk);
+    if (is(chunk, "tRNS"))
+        return read_transparency(png, chunk);
+    if (is(chunk, "PLTE") && !png->pixels.data)
+        png->palette = *chunk;
+    else if (is(chunk, "acTL"))
+        read_animation(png, chunk);
+    else if (is(chunk, "fcTL") || is(chunk, "fdAT"))
+        return read_frame(png, chunk);
+    else if (is(chunk, "eXIf"))
+        oriel_metadata_set(&png->metadata, &png->metadata.exif, chunk->data,
+                           chunk->n_data, NULL);
+    else if (is(chunk, "tEXt") || is(chunk, "zTXt") || is(chunk, "iTXt") ||
+             is(chunk, "iCCP"))
+        return oriel_png_read_text(png, chunk);
     return ORIEL_OK;
-}
-
-bool
-oriel_png_frame_follows(const oriel_image_job *job,
-                        const oriel_png_chunk *chunk, int64_t *sequence)
-{
-    if (chunk->n_data < 4 || job->n_bytes - chunk->data < 4 || *sequence < 0 ||
-        oriel_png_u32(job->bytes + chunk->data) != *sequence + 1)
-        return false;
-    ++*sequence;
-    return true;
-}
-
-static oriel_status
-out_of_sequence(const oriel_png *png, const oriel_png_chunk *chunk)
-{
-    return bad_chunk(png, chunk, "expected sequence number %lld",
-                     (long long)png->sequence + 1);
 }
 
 /* Up to the first chunk of pixels: every CRC counts. */
@@ -281,87 +236,50 @@ read_before_pixels(oriel_png *png)
     oriel_png_chunk chunk;
     size_t at = SIGNATURE_BYTES;
 
-    for (;; at = chunk.data + chunk.n_data + 4) {
+    for (;; at = end_of(&chunk)) {
         if (!oriel_png_next_chunk(job, at, &chunk))
             return oriel_fail(job->err, ORIEL_ERR_INPUT,
                               "PNG: no chunk at byte %zu, expected pixels", at);
-        bool frame = strcmp(chunk.id, "fdAT") == 0;
-        if (frame && !oriel_png_frame_follows(job, &chunk, &png->sequence))
-            return out_of_sequence(png, &chunk);
-        if ((frame || strcmp(chunk.id, "IDAT") == 0) &&
-            png->colour != ORIEL_PNG_UNKNOWN)
+        if (is(&chunk, "IDAT") && png->header.data)
             break;
-        if (strcmp(chunk.id, "IEND") == 0)
-            return bad_chunk(png, &chunk, "comes before any pixels");
+        if (is(&chunk, "IEND"))
+            return oriel_png_bad_chunk(png, &chunk, "comes before any pixels");
         oriel_status status = read_chunk(png, &chunk);
         if (status)
             return status;
         if (!crc_matches(job, &chunk))
-            return bad_chunk(png, &chunk, "its CRC does not match");
+            return oriel_png_bad_chunk(png, &chunk, "its CRC does not match");
     }
-    png->first = chunk;
-    png->first_sequence = png->sequence;
-    png->data_seen = true;
+    png->pixels = chunk;
     return ORIEL_OK;
 }
 
 /*
  * From the first chunk of pixels to the end: no CRC counts, nor does a missing
  * end, but what is known must be whole and well-formed, and it still tells
- * transparency and orientation.
+ * transparency and orientation.  Of an animation only the first picture
+ * counts: chunks after the next frame's fcTL are not read.
  */
 static oriel_status
 read_after_pixels(oriel_png *png)
 {
     const oriel_image_job *job = png->job;
-    uint64_t frames = png->has_frame_count ? png->frame_count : 1;
-    oriel_png_chunk chunk = png->first;
+    bool animated = png->n_frames > (png->has_first_frame ? 1 : 0);
+    oriel_png_chunk chunk = png->pixels;
 
-    /* A default picture outside of the animation is a frame more. */
-    if (png->has_frame_count && !png->has_box)
-        frames++;
     for (;;) {
-        bool pixels = !strcmp(chunk.id, "IDAT") || !strcmp(chunk.id, "DDAT") ||
-                      !strcmp(chunk.id, "fdAT");
+        bool pixels = is(&chunk, "IDAT");
         if (pixels && !is_whole(job, &chunk)) {
-            png->cut_data_start = chunk.start;
+            png->cut_pixels_start = chunk.start;
             return ORIEL_OK;
         }
         oriel_status status = pixels ? ORIEL_OK : read_chunk(png, &chunk);
         if (status)
             return status;
-        if (!oriel_png_next_chunk(job, chunk.data + chunk.n_data + 4, &chunk) ||
-            strcmp(chunk.id, "IEND") == 0 ||
-            (strcmp(chunk.id, "fcTL") == 0 && frames > 1))
+        if (!oriel_png_next_chunk(job, end_of(&chunk), &chunk) ||
+            is(&chunk, "IEND") || (is(&chunk, "fcTL") && animated))
             return ORIEL_OK;
-        if (strcmp(chunk.id, "fdAT") == 0 &&
-            !oriel_png_frame_follows(job, &chunk, &png->sequence))
-            return out_of_sequence(png, &chunk);
     }
-}
-
-oriel_status
-oriel_png_open(oriel_png *png, const oriel_image_job *job)
-{
-    oriel_status status;
-
-    memset(png, 0, sizeof(*png));
-    png->job = job;
-    png->sequence = -1;
-    png->metadata.hooks = &job->hooks;
-    status = read_before_pixels(png);
-    if (!status)
-        status = oriel_image_check_size(job, "PNG", png->width, png->height);
-    if (!status)
-        status = read_after_pixels(png);
-    return status;
-}
-
-void
-oriel_png_close(oriel_png *png)
-{
-    oriel_metadata_end(&png->metadata);
-    oriel_free(&png->job->hooks, png->inflated);
 }
 
 static bool
@@ -372,41 +290,53 @@ accepts(const uint8_t *bytes, size_t n_bytes)
 }
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
-    static const int32_t channels[] = {0, 1, 3, 1, 2, 4};
-    oriel_png png;
-    oriel_status status = oriel_png_open(&png, job);
+    static const int32_t channels[] = {1, 0, 3, 1, 2, 0, 4};
+    oriel_png *png = &file->png;
+    oriel_status status;
 
+    png->job = job;
+    png->metadata.hooks = &job->hooks;
+    status = read_before_pixels(png);
+    if (!status)
+        status = oriel_image_check_size(job, "PNG", png->width, png->height);
+    if (!status)
+        status = read_after_pixels(png);
     if (!status && job->orient)
-        status = oriel_metadata_orientation(&png.metadata, &header->orientation,
-                                            job->err);
-    header->width = png.width;
-    header->height = png.height;
-    header->channels = channels[png.colour];
-    header->bit_depth = png.bit_depth;
-    header->has_alpha = png.colour >= ORIEL_PNG_GREY_ALPHA ||
-                        png.key_kind != ORIEL_PNG_KEY_NONE;
-    oriel_png_close(&png);
+        status = oriel_metadata_orientation(&png->metadata,
+                                            &header->orientation, job->err);
+    if (!status)
+        header->decode_bytes =
+            oriel_png_text_room(png) + oriel_png_decode_room(png);
+    header->width = png->width;
+    header->height = png->height;
+    header->channels = channels[png->colour];
+    header->bit_depth = png->bit_depth;
+    header->has_alpha =
+        png->colour & PNG_COLOR_MASK_ALPHA || png->transparency.data;
     return status;
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
-    oriel_png png;
-    oriel_status status = oriel_png_open(&png, job);
+    return oriel_png_decode(&file->png, canvas);
+}
 
-    if (!status)
-        status = oriel_png_read_pixels(&png, canvas);
-    oriel_png_close(&png);
-    return status;
+static void
+close_file(oriel_image_file *file)
+{
+    oriel_metadata_end(&file->png.metadata);
+    oriel_png_end_texts(&file->png);
 }
 
 const oriel_image_format oriel_format_png = {
     .name = "PNG",
     .code = ORIEL_IMAGE_PNG,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = close_file,
 };

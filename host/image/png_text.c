@@ -2,14 +2,14 @@
 /*
  * png_text.c - tEXt, zTXt, iTXt and iCCP: metadata, and bombs
  *
- * Of texts only those that can hold an orientation are kept, but all are
- * measured: what inflates over 1 MiB, or over 64 MiB together, refuses the
- * file.  A broken zlib stream is an empty text, and a cut one a shorter text.
- * (The reference keeps texts and its own facts in one table, where a keyword
- * "transparency" or "interlace" overwrites them; here it is a text.)
+ * Of texts only those that can hold an orientation are kept, but each is
+ * inflated once, and all that comes out counts, also of profiles, of texts
+ * without a keyword and of broken streams: one of more than 1 MiB, or more than
+ * 64 MiB together, refuse the file.  These are Pillow's limits, so libpng,
+ * whose own differ, gets none of these chunks.  A broken stream is an empty
+ * text, and a cut one a shorter text.
  */
 #include "image/png.h"
-#include "image/png_zip.h"
 
 #include "base/fail.h"
 #include "base/memory.h"
@@ -20,117 +20,133 @@ enum { TEXT_LIMIT = 1024 * 1024, TEXTS_LIMIT = 64 * TEXT_LIMIT };
 
 /* A text inside a chunk, or inflated. */
 typedef struct text {
-    const uint8_t *bytes;
+    const uint8_t *bytes; /* NULL: broken */
     size_t n_bytes;
 } text;
 
-/* Fill 'out'; the stream's end need not be there.  '*n_out' SIZE_MAX: not a
-   zlib stream. */
+static voidpf
+zip_alloc(voidpf opaque, uInt count, uInt bytes)
+{
+    return oriel_calloc(opaque, count, bytes);
+}
+
+static void
+zip_free(voidpf opaque, voidpf memory)
+{
+    oriel_free(opaque, memory);
+}
+
+/* Room for texts and a stream, both used again and again. */
 static oriel_status
-inflate_into(const oriel_png *png, const oriel_png_chunk *chunk,
-             const uint8_t *bytes, size_t n_bytes, uint8_t *out, size_t *n_out)
+prepare(oriel_png *png)
 {
     const oriel_hooks *hooks = &png->job->hooks;
-    z_stream zip = {.next_in = bytes,
-                    .avail_in = (uInt)n_bytes,
-                    .next_out = out,
-                    .avail_out = TEXT_LIMIT};
-    oriel_status status = oriel_zip_init(&zip, &hooks, png->job->err);
+
+    if (png->zip.zalloc) {
+        inflateReset(&png->zip);
+        return ORIEL_OK;
+    }
+    png->inflated = oriel_alloc(hooks, TEXT_LIMIT);
+    if (!png->inflated)
+        return oriel_fail_memory(png->job->err, TEXT_LIMIT, "a text of a PNG");
+    png->zip.zalloc = zip_alloc;
+    png->zip.zfree = zip_free;
+    png->zip.opaque = (voidpf)hooks;
+    if (inflateInit(&png->zip) == Z_OK)
+        return ORIEL_OK;
+    png->zip.zalloc = NULL;
+    return oriel_fail(png->job->err, ORIEL_ERR_MEMORY,
+                      "out of memory: zlib wanted more");
+}
+
+void
+oriel_png_end_texts(oriel_png *png)
+{
+    if (png->zip.zalloc)
+        inflateEnd(&png->zip);
+    oriel_free(&png->job->hooks, png->inflated);
+}
+
+uint64_t
+oriel_png_text_room(const oriel_png *png)
+{
+    /* The last text, a stream, two texts that are kept, and the bytes of the
+       raw profile. */
+    uint64_t inflated = png->zip.zalloc ? 3 * (uint64_t)TEXT_LIMIT + 65536 : 0;
+
+    return inflated + png->metadata.raw_profile.n_bytes / 2;
+}
+
+static oriel_status
+count_bytes(oriel_png *png, size_t n_bytes)
+{
+    png->text_bytes += n_bytes;
+    if (png->text_bytes > TEXTS_LIMIT)
+        return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
+                          "PNG: texts and profiles of more than %d bytes",
+                          TEXTS_LIMIT);
+    return ORIEL_OK;
+}
+
+/* The body of a chunk after its compression method; the stream's end need not
+   be there.  'result' is good until the next call. */
+static oriel_status
+inflate_text(oriel_png *png, const oriel_png_chunk *chunk, const text *body,
+             text *result)
+{
+    oriel_error *err = png->job->err;
+    oriel_status status = prepare(png);
+    z_stream *zip = &png->zip;
 
     if (status)
         return status;
-    int result = inflate(&zip, Z_SYNC_FLUSH);
-    size_t left = zip.avail_in;
-    *n_out = TEXT_LIMIT - zip.avail_out;
-    inflateEnd(&zip);
-    if (result == Z_MEM_ERROR)
-        return oriel_zip_fail_memory(png->job->err);
-    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
-        *n_out = SIZE_MAX;
-    else if (result != Z_STREAM_END && left > 0)
-        return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
-                          "PNG: chunk %s: inflates to more than %d bytes",
-                          chunk->id, TEXT_LIMIT);
-    return ORIEL_OK;
-}
-
-/* A compressed body, good until the next one; '*valid' false and the text
-   empty if it is broken. */
-static oriel_status
-inflate_text(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *bytes,
-             size_t n_bytes, text *result, bool *valid)
-{
-    size_t n_out = 0;
-    oriel_status status;
-
-    if (!png->inflated)
-        png->inflated = oriel_alloc(&png->job->hooks, TEXT_LIMIT);
-    if (!png->inflated)
-        return oriel_fail_memory(png->job->err, TEXT_LIMIT, "a text of a PNG");
-    status = inflate_into(png, chunk, bytes, n_bytes, png->inflated, &n_out);
-    *valid = n_out != SIZE_MAX;
+    if (oriel_cancelled(&png->job->hooks))
+        return oriel_image_fail_cancelled(png->job);
+    zip->next_in = body->bytes;
+    zip->avail_in = (uInt)body->n_bytes;
+    zip->next_out = png->inflated;
+    zip->avail_out = TEXT_LIMIT;
+    int ended = inflate(zip, Z_SYNC_FLUSH);
     result->bytes = png->inflated;
-    result->n_bytes = *valid ? n_out : 0;
-    return status;
-}
-
-/* Characters of UTF-8, or SIZE_MAX when it is not. */
-static size_t
-utf8_length(const uint8_t *bytes, size_t n_bytes)
-{
-    size_t at = 0, n = 0;
-
-    for (; at < n_bytes; n++) {
-        uint8_t lead = bytes[at++];
-        size_t more = lead < 0x80   ? 0
-                      : lead < 0xc2 ? SIZE_MAX
-                      : lead < 0xe0 ? 1
-                      : lead < 0xf0 ? 2
-                      : lead < 0xf5 ? 3
-                                    : SIZE_MAX;
-        if (more > n_bytes - at)
-            return SIZE_MAX;
-        /* Overlong forms, surrogates, and beyond U+10FFFF. */
-        uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-        uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        for (size_t i = 0; i < more; i++, at++, low = 0x80, high = 0xbf)
-            if (bytes[at] < low || bytes[at] > high)
-                return SIZE_MAX;
+    result->n_bytes = TEXT_LIMIT - zip->avail_out;
+    if (ended == Z_MEM_ERROR)
+        return oriel_fail(err, ORIEL_ERR_MEMORY,
+                          "out of memory: zlib wanted more");
+    status = count_bytes(png, result->n_bytes);
+    if (ended != Z_OK && ended != Z_STREAM_END && ended != Z_BUF_ERROR) {
+        result->bytes = NULL;
+        result->n_bytes = 0;
+    } else if (!status && ended != Z_STREAM_END && zip->avail_in > 0) {
+        status = oriel_png_bad_chunk(
+            png, chunk, "inflates to more than %d bytes", TEXT_LIMIT);
     }
-    return n;
-}
-
-static oriel_status
-measure(oriel_png *png, size_t n_characters)
-{
-    png->text_size += n_characters;
-    if (png->text_size > TEXTS_LIMIT)
-        return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
-                          "PNG: texts of more than %d bytes", TEXTS_LIMIT);
-    return ORIEL_OK;
+    return status;
 }
 
 /* Keep a text if its keyword is one that orients. */
 static oriel_status
-keep(oriel_png *png, const uint8_t *keyword, size_t n_keyword, bool plain,
-     const text *t)
+keep(oriel_png *png, const text *keyword, bool plain, const text *t)
 {
-    static const char raw_profile[] = "Raw profile type exif";
-    static const char xmp[] = "XML:com.adobe.xmp";
-    oriel_blob *blob;
+    const struct {
+        const char *keyword;
+        oriel_blob *blob;
+        bool plain_only;
+    } kept[] = {
+        {"Raw profile type exif", &png->metadata.raw_profile, false},
+        {"XML:com.adobe.xmp", &png->metadata.xmp, false},
+        {"exif", &png->metadata.exif, true},
+    };
+    oriel_blob *blob = NULL;
     void *owned = NULL;
 
-    if (n_keyword == sizeof(raw_profile) - 1 &&
-        memcmp(keyword, raw_profile, n_keyword) == 0)
-        blob = &png->metadata.raw_profile;
-    else if (n_keyword == sizeof(xmp) - 1 &&
-             memcmp(keyword, xmp, n_keyword) == 0)
-        blob = &png->metadata.xmp;
-    else if (plain && n_keyword == 4 && memcmp(keyword, "exif", 4) == 0)
-        blob = &png->metadata.exif;
-    else
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (keyword->n_bytes == strlen(kept[i].keyword) &&
+            !memcmp(keyword->bytes, kept[i].keyword, keyword->n_bytes) &&
+            (plain || !kept[i].plain_only))
+            blob = kept[i].blob;
+    if (!blob)
         return ORIEL_OK;
-    if (t->bytes == png->inflated) {
+    if (t->bytes && t->bytes == png->inflated) {
         owned = oriel_alloc(&png->job->hooks, t->n_bytes);
         if (!owned)
             return oriel_fail_memory(png->job->err, t->n_bytes,
@@ -142,130 +158,112 @@ keep(oriel_png *png, const uint8_t *keyword, size_t n_keyword, bool plain,
     return ORIEL_OK;
 }
 
-static oriel_status
-bad_method(const oriel_png *png, const oriel_png_chunk *chunk, int method)
-{
-    return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
-                      "PNG: chunk %s: compression method %d, expected 0",
-                      chunk->id, method);
-}
-
-/* keyword, 0, text; or zTXt: keyword, 0, method, compressed text. */
-static oriel_status
-read_latin1(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data,
-            bool compressed)
-{
-    const uint8_t *end = data + chunk->n_data;
-    const uint8_t *zero = memchr(data, 0, chunk->n_data);
-    size_t n_keyword = (size_t)((zero ? zero : end) - data);
-    text t = {zero ? zero + 1 : end, 0};
-    oriel_status status = ORIEL_OK;
-    bool valid = true;
-
-    t.n_bytes = (size_t)(end - t.bytes);
-    if (compressed && t.n_bytes > 0) {
-        if (t.bytes[0] != 0)
-            return bad_method(png, chunk, t.bytes[0]);
-        status =
-            inflate_text(png, chunk, t.bytes + 1, t.n_bytes - 1, &t, &valid);
-    }
-    if (!status && n_keyword > 0)
-        status = measure(png, t.n_bytes);
-    if (!status && n_keyword > 0)
-        status = keep(png, data, n_keyword, !compressed, &t);
-    return status;
-}
-
-/* The parts of iTXt: keyword, 0, flag, method, language, 0, translated
-   keyword, 0, text. */
-typedef struct itxt {
-    size_t n_keyword;
-    bool compressed;
-    uint8_t method;
-    const uint8_t *language, *translated;
-    size_t n_language, n_translated;
-    const uint8_t *body;
-    size_t n_body;
-} itxt;
-
+/* Split 'rest' after its first zero.  False: there is none, and all of it is
+   'head'. */
 static bool
-split_itxt(itxt *parts, const uint8_t *data, size_t n_bytes)
+take_string(text *rest, text *head)
 {
-    const uint8_t *end = data + n_bytes;
-    const uint8_t *zero = memchr(data, 0, n_bytes);
+    const uint8_t *zero = memchr(rest->bytes, 0, rest->n_bytes);
 
-    if (!zero || end - zero < 3)
-        return false;
-    parts->n_keyword = (size_t)(zero - data);
-    parts->compressed = zero[1] != 0;
-    parts->method = zero[2];
-    parts->language = zero + 3;
-    zero = memchr(parts->language, 0, (size_t)(end - parts->language));
-    if (!zero)
-        return false;
-    parts->n_language = (size_t)(zero - parts->language);
-    parts->translated = zero + 1;
-    zero = memchr(parts->translated, 0, (size_t)(end - parts->translated));
-    if (!zero)
-        return false;
-    parts->n_translated = (size_t)(zero - parts->translated);
-    parts->body = zero + 1;
-    parts->n_body = (size_t)(end - parts->body);
-    return true;
+    *head = *rest;
+    if (zero)
+        head->n_bytes = (size_t)(zero - rest->bytes);
+    rest->bytes += head->n_bytes + (zero != NULL);
+    rest->n_bytes -= head->n_bytes + (zero != NULL);
+    return zero != NULL;
 }
 
+/* A compression method at the head of 'rest', which must be 0. */
 static oriel_status
-read_itxt(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
+take_method(const oriel_png *png, const oriel_png_chunk *chunk, text *rest)
 {
-    oriel_status status = ORIEL_OK;
-    bool valid = true;
-    itxt parts;
+    if (rest->n_bytes == 0)
+        return oriel_png_bad_chunk(png, chunk, "expected a compression method");
+    if (rest->bytes[0] != 0)
+        return oriel_png_bad_chunk(
+            png, chunk, "compression method %d, expected 0", rest->bytes[0]);
+    rest->bytes++;
+    rest->n_bytes--;
+    return ORIEL_OK;
+}
 
-    if (!split_itxt(&parts, data, chunk->n_data) ||
-        (parts.compressed && parts.method != 0))
+/* keyword, 0, text */
+static oriel_status
+read_plain(oriel_png *png, text rest)
+{
+    text keyword;
+    oriel_status status;
+
+    take_string(&rest, &keyword);
+    status = count_bytes(png, rest.n_bytes);
+    return status ? status : keep(png, &keyword, true, &rest);
+}
+
+/* keyword, 0, method, compressed text; or nothing after the keyword. */
+static oriel_status
+read_compressed(oriel_png *png, const oriel_png_chunk *chunk, text rest)
+{
+    text keyword, t = {rest.bytes, 0};
+    oriel_status status = ORIEL_OK;
+
+    take_string(&rest, &keyword);
+    if (rest.n_bytes > 0) {
+        status = take_method(png, chunk, &rest);
+        if (!status)
+            status = inflate_text(png, chunk, &rest, &t);
+    }
+    return status ? status : keep(png, &keyword, false, &t);
+}
+
+/* keyword, 0, flag, method, language, 0, translated keyword, 0, text */
+static oriel_status
+read_international(oriel_png *png, const oriel_png_chunk *chunk, text rest)
+{
+    text keyword, language, translated, t;
+    oriel_status status = ORIEL_OK;
+
+    if (!take_string(&rest, &keyword) || rest.n_bytes < 2)
         return ORIEL_OK;
-    text t = {parts.body, parts.n_body};
-    if (parts.compressed)
-        status = inflate_text(png, chunk, parts.body, parts.n_body, &t, &valid);
-    size_t n = utf8_length(t.bytes, t.n_bytes);
-    if (!status && valid && n != SIZE_MAX &&
-        utf8_length(parts.language, parts.n_language) != SIZE_MAX &&
-        utf8_length(parts.translated, parts.n_translated) != SIZE_MAX)
-        status = measure(png, n);
-    if (!status && valid)
-        status = keep(png, data, parts.n_keyword, false, &t);
-    return status;
+    bool compressed = rest.bytes[0] != 0;
+    if (compressed && rest.bytes[1] != 0)
+        return ORIEL_OK;
+    rest.bytes += 2;
+    rest.n_bytes -= 2;
+    if (!take_string(&rest, &language) || !take_string(&rest, &translated))
+        return ORIEL_OK;
+    t = rest;
+    status = compressed ? inflate_text(png, chunk, &rest, &t)
+                        : count_bytes(png, rest.n_bytes);
+    if (status || !t.bytes)
+        return status;
+    return keep(png, &keyword, false, &t);
 }
 
 /* name, 0, method, compressed profile: ignored once it is known to be small. */
 static oriel_status
-read_iccp(oriel_png *png, const oriel_png_chunk *chunk, const uint8_t *data)
+read_profile(oriel_png *png, const oriel_png_chunk *chunk, text rest)
 {
-    const uint8_t *zero = memchr(data, 0, chunk->n_data);
-    size_t at = zero ? (size_t)(zero - data) + 1 : 0;
-    bool valid;
-    text t;
+    text name, profile;
+    oriel_status status;
 
-    if (at >= chunk->n_data)
-        return oriel_fail(png->job->err, ORIEL_ERR_INPUT,
-                          "PNG: chunk iCCP: expected a compression method");
-    if (data[at] != 0)
-        return bad_method(png, chunk, data[at]);
-    return inflate_text(png, chunk, data + at + 1, chunk->n_data - at - 1, &t,
-                        &valid);
+    if (!take_string(&rest, &name))
+        rest = (text){chunk->data, chunk->n_data};
+    status = take_method(png, chunk, &rest);
+    return status ? status : inflate_text(png, chunk, &rest, &profile);
 }
 
 oriel_status
-oriel_png_read_text(oriel_png *png, const oriel_png_chunk *chunk,
-                    const uint8_t *data)
+oriel_png_read_text(oriel_png *png, const oriel_png_chunk *chunk)
 {
+    text body = {chunk->data, chunk->n_data};
+
     switch (chunk->id[0]) {
     case 't':
-        return read_latin1(png, chunk, data, false);
+        return read_plain(png, body);
     case 'z':
-        return read_latin1(png, chunk, data, true);
+        return read_compressed(png, chunk, body);
     default:
-        return chunk->id[1] == 'T' ? read_itxt(png, chunk, data)
-                                   : read_iccp(png, chunk, data);
+        return chunk->id[1] == 'T' ? read_international(png, chunk, body)
+                                   : read_profile(png, chunk, body);
     }
 }

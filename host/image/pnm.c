@@ -6,11 +6,15 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "image/convert.h"
+#include "image/file.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { LONGEST_TOKEN = 10 };
+
+/* What rounding and the allocator add. */
+enum { ALLOCATIONS_BYTES = 1024 };
 
 bool
 oriel_pnm_is_space(uint8_t c)
@@ -80,7 +84,7 @@ read_header(oriel_pnm *pnm, const oriel_image_job *job)
     int64_t width, height, max_value = 1;
     size_t at = 3;
 
-    memset(pnm, 0, sizeof(*pnm));
+    pnm->job = job;
     uint8_t kind = job->bytes[1];
     if (kind < '1' || kind > '6')
         return oriel_fail(job->err, ORIEL_ERR_UNSUPPORTED,
@@ -136,9 +140,9 @@ read_samples(const oriel_pnm *pnm, const uint8_t *bytes, uint8_t *samples)
 }
 
 static oriel_status
-read_binary(const oriel_image_job *job, const oriel_pnm *pnm,
-            oriel_canvas *canvas)
+read_binary(const oriel_pnm *pnm, oriel_canvas *canvas)
 {
+    const oriel_image_job *job = pnm->job;
     size_t line = row_bytes(pnm), needed;
     size_t n_samples = (size_t)pnm->width * (size_t)pnm->channels;
     const uint8_t *bytes = job->bytes + pnm->data;
@@ -155,12 +159,17 @@ read_binary(const oriel_image_job *job, const oriel_pnm *pnm,
         return oriel_fail_memory(job->err, n_samples, "a row of pixels");
     for (size_t y = 0; y < pnm->height; y++, bytes += line) {
         const uint8_t *row = bytes;
+
+        if (oriel_canvas_cancelled(canvas, pnm->width)) {
+            oriel_free(&job->hooks, samples);
+            return oriel_image_fail_cancelled(job);
+        }
         if (pnm->max_value != 255) {
             read_samples(pnm, bytes, samples);
             row = samples;
         }
         if (pnm->channels == 3)
-            oriel_convert_rgb(oriel_canvas_row(canvas, y), row, pnm->width, 1);
+            oriel_convert_rgb(oriel_canvas_row(canvas, y), row, pnm->width);
         else
             oriel_convert_grey(oriel_canvas_row(canvas, y), row, pnm->width);
     }
@@ -178,34 +187,43 @@ accepts(const uint8_t *bytes, size_t n_bytes)
 }
 
 static oriel_status
-probe(const oriel_image_job *job, oriel_image_header *header)
+open_file(oriel_image_file *file, const oriel_image_job *job,
+          oriel_image_header *header)
 {
-    oriel_pnm pnm;
-    oriel_status status = read_header(&pnm, job);
+    oriel_pnm *pnm = &file->pnm;
+    oriel_status status = read_header(pnm, job);
 
-    header->width = pnm.width;
-    header->height = pnm.height;
-    header->channels = pnm.channels;
-    header->bit_depth = pnm.max_value > 255 ? 16 : pnm.max_value > 1 ? 8 : 1;
+    header->width = pnm->width;
+    header->height = pnm->height;
+    header->channels = pnm->channels;
+    header->bit_depth = pnm->max_value > 255 ? 16 : pnm->max_value > 1 ? 8 : 1;
+    header->decode_bytes = pnm->kind < 4
+                               ? oriel_pnm_plain_bytes(pnm)
+                               : (uint64_t)pnm->width * (uint64_t)pnm->channels;
+    header->decode_bytes += ALLOCATIONS_BYTES;
     return status;
 }
 
 static oriel_status
-decode(const oriel_image_job *job, oriel_canvas *canvas)
+decode(oriel_image_file *file, oriel_canvas *canvas)
 {
-    oriel_pnm pnm;
-    oriel_status status = read_header(&pnm, job);
+    const oriel_pnm *pnm = &file->pnm;
 
-    if (status)
-        return status;
-    return pnm.kind < 4 ? oriel_pnm_read_plain(job, &pnm, canvas)
-                        : read_binary(job, &pnm, canvas);
+    return pnm->kind < 4 ? oriel_pnm_read_plain(pnm, canvas)
+                         : read_binary(pnm, canvas);
+}
+
+static void
+close_file(oriel_image_file *file)
+{
+    (void)file; /* nothing is held */
 }
 
 const oriel_image_format oriel_format_pnm = {
     .name = "PNM",
     .code = ORIEL_IMAGE_PNM,
     .accepts = accepts,
-    .probe = probe,
+    .open = open_file,
     .decode = decode,
+    .close = close_file,
 };

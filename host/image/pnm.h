@@ -6,6 +6,7 @@
 #include "image/format.h"
 
 typedef struct oriel_pnm {
+    const oriel_image_job *job;
     int32_t kind; /* the digit: 1..6 */
     int32_t channels;
     uint32_t width, height;
@@ -22,8 +23,9 @@ uint8_t oriel_pnm_scale(const oriel_pnm *pnm, int64_t value);
 bool oriel_pnm_parse_number(const uint8_t *token, size_t n, int64_t *value);
 bool oriel_pnm_is_space(uint8_t c);
 
+/* pnm_plain.c: what it takes of memory. */
+uint64_t oriel_pnm_plain_bytes(const oriel_pnm *pnm);
 /* pnm_plain.c: the decimal pixels of P1, P2, P3. */
-oriel_status oriel_pnm_read_plain(const oriel_image_job *job,
-                                  const oriel_pnm *pnm, oriel_canvas *canvas);
+oriel_status oriel_pnm_read_plain(const oriel_pnm *pnm, oriel_canvas *canvas);
 
 #endif /* ORIEL_IMAGE_PNM_H */

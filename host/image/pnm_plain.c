@@ -86,7 +86,7 @@ put_sample(plain *p, uint8_t sample)
         return;
     uint8_t *rgb = oriel_canvas_row(p->canvas, p->y++);
     if (p->pnm->channels == 3)
-        oriel_convert_rgb(rgb, p->row, width, 1);
+        oriel_convert_rgb(rgb, p->row, width);
     else
         oriel_convert_grey(rgb, p->row, width);
     p->n_row = 0;
@@ -159,6 +159,8 @@ read_all(plain *p)
     oriel_status status = ORIEL_OK;
 
     while (!status && !is_complete(p)) {
+        if (oriel_cancelled(&p->job->hooks))
+            return oriel_image_fail_cancelled(p->job);
         bool more = read_block(p);
         if (!more && p->n_text == 0)
             return oriel_fail(p->job->err, ORIEL_ERR_INPUT,
@@ -169,13 +171,27 @@ read_all(plain *p)
     return status;
 }
 
-oriel_status
-oriel_pnm_read_plain(const oriel_image_job *job, const oriel_pnm *pnm,
-                     oriel_canvas *canvas)
+/* A block and what the one before left of a token. */
+static size_t
+text_bytes(const oriel_pnm *pnm)
 {
+    size_t left = pnm->job->n_bytes - pnm->data;
+
+    return (left < BLOCK_BYTES ? left : BLOCK_BYTES) + LONGEST_TOKEN;
+}
+
+uint64_t
+oriel_pnm_plain_bytes(const oriel_pnm *pnm)
+{
+    return text_bytes(pnm) + (uint64_t)pnm->width * (uint64_t)pnm->channels;
+}
+
+oriel_status
+oriel_pnm_read_plain(const oriel_pnm *pnm, oriel_canvas *canvas)
+{
+    const oriel_image_job *job = pnm->job;
     plain p = {.job = job, .pnm = pnm, .canvas = canvas, .at = pnm->data};
-    size_t left = job->n_bytes - pnm->data;
-    size_t n_text = (left < BLOCK_BYTES ? left : BLOCK_BYTES) + LONGEST_TOKEN;
+    size_t n_text = text_bytes(pnm);
     size_t n_row = (size_t)pnm->width * (size_t)pnm->channels;
     oriel_status status;
 

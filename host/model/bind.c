@@ -312,6 +312,7 @@ settle_network(binder *b)
     const oriel_config *config = b->config;
     oriel_status status;
 
+    net->tower = ORIEL_TOWER_QWEN2_5_VL;
     net->in_channels = config->in_channels;
     net->patch_size = config->patch_size;
     net->temporal_patch_size = config->temporal_patch_size;

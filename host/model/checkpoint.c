@@ -7,6 +7,7 @@
 #include "model/config.h"
 #include "model/prefix.h"
 #include "model/preprocessor.h"
+#include "model/published.h"
 #include "model/shards.h"
 
 #include <string.h>
@@ -111,9 +112,10 @@ apply_published(oriel_checkpoint *checkpoint, const char *name,
         oriel_config_published(&config, name, &known, &checkpoint->hooks, err);
     if (!status && !known) {
         oriel_config_free(&config, &checkpoint->hooks);
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "config_preset \"%s\": expected 3b, 7b, 32b or 72b",
-                          ORIEL_QUOTE(name));
+        return oriel_fail(
+            err, ORIEL_ERR_ARGUMENT,
+            "config_preset \"%s\": expected one of" ORIEL_PUBLISHED_NAMES,
+            ORIEL_QUOTE(name));
     }
     return status ? status
                   : apply_config(checkpoint, &config,
@@ -140,11 +142,32 @@ read_config(oriel_checkpoint *checkpoint, const oriel_location *where,
 
 /* ---- The processor's configuration ------------------------------------ */
 
+/* A file that may hold a section of the preprocessing. */
+typedef struct preprocessor_source {
+    const char *name;
+    bool nested;
+    bool of_videos; /* the section, not that of images */
+} preprocessor_source;
+
 static oriel_status
-read_preprocessor(oriel_checkpoint *checkpoint, const char *folder,
-                  const char *name, bool nested, bool *found, oriel_error *err)
+parse_source(oriel_checkpoint *checkpoint, const preprocessor_source *source,
+             const char *text, size_t bytes, const char *path, bool *found,
+             oriel_error *err)
 {
-    char *path = oriel_path_join(&checkpoint->hooks, folder, name);
+    if (source->of_videos)
+        return oriel_video_preprocessor_parse(&checkpoint->network, text, bytes,
+                                              path, source->nested, found,
+                                              &checkpoint->hooks, err);
+    return oriel_preprocessor_parse(&checkpoint->network, text, bytes, path,
+                                    source->nested, found, &checkpoint->notes,
+                                    &checkpoint->hooks, err);
+}
+
+static oriel_status
+read_source(oriel_checkpoint *checkpoint, const char *folder,
+            const preprocessor_source *source, bool *found, oriel_error *err)
+{
+    char *path = oriel_path_join(&checkpoint->hooks, folder, source->name);
     char *text = NULL;
     size_t bytes = 0;
     oriel_status status;
@@ -157,11 +180,24 @@ read_preprocessor(oriel_checkpoint *checkpoint, const char *folder,
     if (status == ORIEL_ERR_NOT_FOUND)
         status = oriel_ok(err);
     if (!status && text)
-        status = oriel_preprocessor_parse(
-            &checkpoint->network, text, bytes, path, nested, found,
-            &checkpoint->notes, &checkpoint->hooks, err);
+        status =
+            parse_source(checkpoint, source, text, bytes, path, found, err);
     oriel_free(&checkpoint->hooks, text);
     oriel_free(&checkpoint->hooks, path);
+    return status;
+}
+
+/* The first of some sources that is there. */
+static oriel_status
+read_first(oriel_checkpoint *checkpoint, const char *folder,
+           const preprocessor_source *sources, size_t n, bool *found,
+           oriel_error *err)
+{
+    oriel_status status = ORIEL_OK;
+
+    *found = false;
+    for (size_t i = 0; i < n && !status && !*found; i++)
+        status = read_source(checkpoint, folder, &sources[i], found, err);
     return status;
 }
 
@@ -169,13 +205,21 @@ static oriel_status
 read_preprocessors(oriel_checkpoint *checkpoint, const char *folder,
                    oriel_error *err)
 {
-    bool found;
-    oriel_status status = read_preprocessor(
-        checkpoint, folder, "processor_config.json", true, &found, err);
+    static const preprocessor_source images[] = {
+        {"processor_config.json", true, false},
+        {"preprocessor_config.json", false, false}};
+    static const preprocessor_source videos[] = {
+        {"processor_config.json", true, true},
+        {"video_preprocessor_config.json", false, true},
+        {"preprocessor_config.json", false, true}};
+    bool found, of_videos;
+    oriel_status status =
+        read_first(checkpoint, folder, images, sizeof(images) / sizeof(*images),
+                   &found, err);
 
-    if (!status && !found)
-        status = read_preprocessor(
-            checkpoint, folder, "preprocessor_config.json", false, &found, err);
+    if (!status)
+        status = read_first(checkpoint, folder, videos,
+                            sizeof(videos) / sizeof(*videos), &of_videos, err);
     if (!status && !found)
         oriel_log(&checkpoint->hooks, ORIEL_LOG_INFO,
                   "no preprocessor_config.json: limits, mean and std of the "

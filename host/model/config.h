@@ -47,8 +47,8 @@ oriel_status oriel_config_parse(oriel_config *out, const char *text,
                                 const oriel_hooks *hooks, oriel_error *err);
 
 /*
- * The configuration of a published size without a file: "7b" and the like, or
- * NULL for what they have in common, when shapes tell the rest.  'known' is
+ * The configuration of a published size without a file: "qwen2.5-vl-7b" and
+ * the like, or NULL for what they have in common, when shapes tell the rest.  'known' is
  * false for another name.  ORIEL_ERR_MEMORY
  */
 oriel_status oriel_config_published(oriel_config *out, const char *name,

@@ -3,9 +3,10 @@
  * digest.c - the identity of a model
  *
  * XXH3-128 (seed 0) over
- *   - one line of text, the numbers that change what the network computes:
- *     "oriel-vision-1 depth=D hidden=H intermediate=I heads=N out=O channels=C
- *     patch=P temporal=T merge=M window=W theta=%.17g full=a,b,..\n", and
+ *   - one line of text, the tower and the numbers that change what the network
+ *     computes: "oriel-vision-2 tower=1 depth=D hidden=H intermediate=I heads=N
+ *     out=O channels=C patch=P temporal=T merge=M window=W theta=%.17g
+ *     full=a,b,..\n", where the tower is its ORIEL_TOWER_* number, and
  *   - every tensor in canonical order (manifest.h), each value as a
  *     little-endian F32.
  * So it depends neither on sharding, prefix, q/k/v apart, channels-last or the
@@ -44,14 +45,15 @@ hash_network(XXH3_state_t *state, const oriel_network *net)
 {
     char text[512];
 
-    snprintf(text, sizeof(text),
-             "oriel-vision-1 depth=%d hidden=%d intermediate=%d heads=%d "
-             "out=%d channels=%d patch=%d temporal=%d merge=%d window=%d "
-             "theta=%.17g full=",
-             net->depth, net->hidden_size, net->intermediate_size,
-             net->num_heads, net->out_hidden_size, net->in_channels,
-             net->patch_size, net->temporal_patch_size, net->spatial_merge_size,
-             net->window_size, net->rope_theta);
+    snprintf(
+        text, sizeof(text),
+        "oriel-vision-2 tower=%d depth=%d hidden=%d intermediate=%d heads=%d "
+        "out=%d channels=%d patch=%d temporal=%d merge=%d window=%d "
+        "theta=%.17g full=",
+        net->tower, net->depth, net->hidden_size, net->intermediate_size,
+        net->num_heads, net->out_hidden_size, net->in_channels, net->patch_size,
+        net->temporal_patch_size, net->spatial_merge_size, net->window_size,
+        net->rope_theta);
     hash_text(state, text);
     for (int32_t i = 0; i < net->n_full_attention_blocks; i++) {
         snprintf(text, sizeof(text), "%s%d", i ? "," : "",

@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "model/published.h"
 #include "model/read.h"
 #include "model/state.h"
 
@@ -40,7 +41,7 @@ check_config(const oriel_model_options *options, oriel_error *err)
     if (options->config_preset && !oriel_model_preset(options->config_preset))
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "oriel_model_options.config_preset: \"%s\": expected "
-                          "3b, 7b, 32b or 72b",
+                          "one of" ORIEL_PUBLISHED_NAMES,
                           ORIEL_QUOTE(options->config_preset));
     return ORIEL_OK;
 }
@@ -144,6 +145,7 @@ oriel_model_get_info(const oriel_model *model, oriel_model_info *info,
                           model ? "info" : "model");
     const oriel_network *net = &model->network;
 
+    full.tower = net->tower;
     full.has_weights = oriel_model_has_weights(model);
     full.depth = net->depth;
     full.hidden_size = net->hidden_size;
@@ -158,9 +160,11 @@ oriel_model_get_info(const oriel_model *model, oriel_model_info *info,
     full.window_size = net->window_size;
     full.n_full_attention_blocks = net->n_full_attention_blocks;
     full.full_attention_blocks = net->full_attention_blocks;
-    /* Pictures have whole pixels: these limits refuse the same ones. */
+    /* Pictures and frames have whole pixels: these limits refuse the same. */
     full.min_pixels = (int64_t)ceil(net->min_pixels);
     full.max_pixels = (int64_t)floor(net->max_pixels);
+    full.video_min_pixels = (int64_t)ceil(net->video_min_pixels);
+    full.video_max_pixels = (int64_t)floor(net->video_max_pixels);
     for (int c = 0; c < 3; c++) {
         full.image_mean[c] = (float)net->image_mean[c];
         full.image_std[c] = (float)net->image_std[c];
@@ -201,7 +205,7 @@ oriel_model_digest(const oriel_model *model, char digest[33], oriel_error *err)
 const oriel_network *
 oriel_model_network(const oriel_model *model)
 {
-    return model ? &model->network : &oriel_model_preset("7b")->network;
+    return &model->network;
 }
 
 int32_t

@@ -11,9 +11,6 @@
 
 #include <pthread.h>
 
-/* Never NULL for a model; NULL model: the 7B preset's. */
-const oriel_network *oriel_model_network(const oriel_model *model);
-
 /* 0 for presets. */
 int32_t oriel_model_has_weights(const oriel_model *model);
 

@@ -21,6 +21,9 @@ oriel_preprocessor_published(oriel_network *network)
 {
     network->min_pixels = 3136;     /* 56 x 56 */
     network->max_pixels = 12845056; /* 16384 tokens of 28 x 28 */
+    network->video_min_pixels = network->min_pixels;
+    network->video_max_pixels = network->max_pixels;
+    network->video_tokens = 0;
     memcpy(network->image_mean, clip_mean, sizeof(clip_mean));
     memcpy(network->image_std, clip_std, sizeof(clip_std));
     network->rescale_factor = 1.0 / 255.0;
@@ -145,13 +148,12 @@ read_upper(oriel_fields *fields, const char *name, double *out)
                          "a number of pixels");
 }
 
-/* min_pixels and max_pixels each override their half of 'size'. */
+/* min_pixels and max_pixels each override their half of 'size'; without it,
+   *low and *high hold the class defaults. */
 static void
-read_limits(oriel_network *net, oriel_fields *fields)
+read_limits(oriel_fields *fields, double *low, double *high)
 {
     oriel_fields size = *fields;
-    double low = 0.0;
-    double high = 0.0;
     char path[64];
 
     size.object = oriel_field_object(fields, "size");
@@ -159,21 +161,17 @@ read_limits(oriel_network *net, oriel_fields *fields)
     size.path = path;
     size.status = fields->status;
     if (size.object) {
-        read_lower(&size, "shortest_edge", &low);
-        read_upper(&size, "longest_edge", &high);
-    } else {
-        low = 3136.0;
-        high = 1003520.0; /* 1280 tokens of 28 x 28 */
+        *low = *high = 0.0;
+        read_lower(&size, "shortest_edge", low);
+        read_upper(&size, "longest_edge", high);
     }
     fields->status = size.status;
-    read_lower(fields, "min_pixels", &low);
-    read_upper(fields, "max_pixels", &high);
-    if (low == 0.0 || high == 0.0)
+    read_lower(fields, "min_pixels", low);
+    read_upper(fields, "max_pixels", high);
+    if (*low == 0.0 || *high == 0.0)
         oriel_field_fail(fields, "size", NULL,
-                         low == 0.0 ? "shortest_edge, a number of pixels"
-                                    : "longest_edge, a number of pixels");
-    net->min_pixels = low;
-    net->max_pixels = high;
+                         *low == 0.0 ? "shortest_edge, a number of pixels"
+                                     : "longest_edge, a number of pixels");
 }
 
 /* One number for all channels, alone or in an array, or three. */
@@ -275,9 +273,65 @@ oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
         read_flags(network, &fields);
         note_other_steps(&fields, notes, hooks);
         read_resample(&fields);
-        read_limits(network, &fields);
+        network->min_pixels = 3136;
+        network->max_pixels = 1003520; /* 1280 tokens of 28 x 28 */
+        read_limits(&fields, &network->min_pixels, &network->max_pixels);
         read_normalisation(network, &fields);
         check_geometry(network, &fields);
+    }
+    json_decref(root);
+    return fields.status;
+}
+
+/* Python's min(NaN, share) is NaN, and no size is above it. */
+static bool
+upper_is_nan(const oriel_fields *fields)
+{
+    const json_t *limit = oriel_field(fields, "max_pixels");
+
+    if (!limit)
+        limit = json_object_get(oriel_field(fields, "size"), "longest_edge");
+    return oriel_json_is_nan(limit);
+}
+
+/* With cap_pixels_per_frame all frames share max_video_tokens. */
+static void
+read_video_tokens(oriel_fields *fields, int32_t *out)
+{
+    int32_t capped = 0;
+    int32_t tokens = 128000;
+
+    oriel_field_bool(fields, "cap_pixels_per_frame", &capped);
+    oriel_field_i32(fields, "max_video_tokens", 1, 1 << 24, &tokens);
+    *out = capped && !upper_is_nan(fields) ? tokens : 0;
+}
+
+oriel_status
+oriel_video_preprocessor_parse(oriel_network *network, const char *text,
+                               size_t bytes, const char *file, bool nested,
+                               bool *found, const oriel_hooks *hooks,
+                               oriel_error *err)
+{
+    oriel_fields fields = {NULL, file, "", ORIEL_OK, err};
+    json_t *root;
+
+    *found = false;
+    fields.status =
+        oriel_json_parse_python(&root, text, bytes, file, hooks, err);
+    if (fields.status)
+        return fields.status;
+    fields.object = root;
+    if (nested) {
+        fields.object = oriel_field_object(&fields, "video_processor");
+        fields.path = "video_processor.";
+    }
+    if (fields.object && !fields.status) {
+        *found = true;
+        network->video_min_pixels = 100352; /* 128 tokens of 28 x 28 */
+        network->video_max_pixels = 602112; /* 768 */
+        read_limits(&fields, &network->video_min_pixels,
+                    &network->video_max_pixels);
+        read_video_tokens(&fields, &network->video_tokens);
     }
     json_decref(root);
     return fields.status;

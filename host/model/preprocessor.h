@@ -8,6 +8,11 @@
  * default, 3136 .. 1003520 pixels.  Without any file (one .safetensors, or a
  * model from memory) the limits are those that every published checkpoint
  * carries, 3136 .. 12845056, as in the presets.
+ *
+ * The limits of videos come from "video_processor" in processor_config.json,
+ * then from video_preprocessor_config.json, then from preprocessor_config.json,
+ * which is all that published checkpoints have; the class default is 100352 ..
+ * 602112 pixels a frame.  Everything else of a video is done as for images.
  */
 #ifndef ORIEL_MODEL_PREPROCESSOR_H
 #define ORIEL_MODEL_PREPROCESSOR_H
@@ -37,5 +42,10 @@ oriel_status oriel_preprocessor_parse(oriel_network *network, const char *text,
                                       oriel_notes *notes,
                                       const oriel_hooks *hooks,
                                       oriel_error *err);
+
+/* The same for videos: only their limits are read, by the same rules. */
+oriel_status oriel_video_preprocessor_parse(
+    oriel_network *network, const char *text, size_t bytes, const char *file,
+    bool nested, bool *found, const oriel_hooks *hooks, oriel_error *err);
 
 #endif /* ORIEL_MODEL_PREPROCESSOR_H */

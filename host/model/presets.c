@@ -25,7 +25,8 @@ enum {
 
 #define PRESET(intermediate, out) \
     { \
-        .network = {.depth = DEPTH, \
+        .network = {.tower = ORIEL_TOWER_QWEN2_5_VL, \
+                    .depth = DEPTH, \
                     .hidden_size = HIDDEN, \
                     .intermediate_size = (intermediate), \
                     .num_heads = 16, \
@@ -41,6 +42,8 @@ enum {
                     .rope_theta = 10000.0, \
                     .min_pixels = 3136, \
                     .max_pixels = 12845056, \
+                    .video_min_pixels = 3136, \
+                    .video_max_pixels = 12845056, \
                     .image_mean = {0.48145466, 0.4578275, 0.40821073}, \
                     .image_std = {0.26862954, 0.26130258, 0.27577711}, \
                     .rescale_factor = 1.0 / 255.0, \

@@ -16,7 +16,7 @@ struct oriel_model {
     oriel_hooks hooks;
     oriel_model_shared shared;
     pthread_mutex_t digest_lock;
-    char digest[33]; /* empty until somebody asked */
+    char digest[33]; /* empty before the first call */
     atomic_int references;
 };
 

@@ -11,7 +11,6 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/options.h"
-#include "model/model.h"
 #include "plan/flops.h"
 #include "plan/shape.h"
 
@@ -70,10 +69,11 @@ measure(totals *sum, const oriel_plan_request *r, oriel_error *err)
         raise_to(&sum->longest_window,
                  oriel_windows_longest(&s.tokens) * merge);
         if (sum->patches > ORIEL_MAX_PATCHES)
-            return oriel_fail_item(err, ORIEL_ERR_CAPACITY, (int64_t)i,
-                                   "items 0 to %zu together are over %d "
-                                   "patches: split the batch before item %zu",
-                                   i, ORIEL_MAX_PATCHES, i);
+            return oriel_fail_item(
+                err, ORIEL_ERR_CAPACITY, (int64_t)i,
+                "the items up to this one are over %d "
+                "patches together: split the batch before it",
+                ORIEL_MAX_PATCHES);
     }
     return ORIEL_OK;
 }
@@ -188,10 +188,10 @@ fail_memory(const oriel_plan_request *r, const totals *sum, size_t bytes,
 
     return oriel_fail_item(
         err, ORIEL_ERR_MEMORY, (int64_t)sum->largest,
-        "item %zu%s, grid %lld x %lld x %lld: out of memory: wanted %zu bytes "
-        "for a plan of %lld patches",
-        sum->largest, r->n_items > 1 ? ", the largest" : "", (long long)grid[0],
-        (long long)grid[1], (long long)grid[2], bytes, (long long)sum->patches);
+        "grid %lld x %lld x %lld%s: out of memory: wanted %zu bytes for a plan "
+        "of %lld patches",
+        (long long)grid[0], (long long)grid[1], (long long)grid[2],
+        r->n_items > 1 ? ", the largest" : "", bytes, (long long)sum->patches);
 }
 
 static oriel_status
@@ -236,81 +236,16 @@ build(oriel_plan **out, const oriel_plan_request *r, oriel_error *err)
 /* ---- The public functions --------------------------------------------- */
 
 static oriel_status
-load_limits(oriel_plan_request *r, const oriel_plan_options *options,
-            oriel_error *err)
-{
-    if (options->min_pixels < 0 || options->max_pixels < 0)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "oriel_plan_options: min_pixels %lld, max_pixels "
-                          "%lld: wanted 0 (the model's) or more",
-                          (long long)options->min_pixels,
-                          (long long)options->max_pixels);
-    r->min_pixels = options->min_pixels ? (double)options->min_pixels
-                                        : r->network->min_pixels;
-    r->max_pixels = options->max_pixels ? (double)options->max_pixels
-                                        : r->network->max_pixels;
-    /* transformers lets limits cross (shrinking comes first), qwen-vl-utils
-       does not. */
-    if (r->sizing == ORIEL_SIZING_QWEN_VL_UTILS &&
-        r->min_pixels > r->max_pixels)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "min_pixels %.15g is above max_pixels %.15g, which "
-                          "qwen-vl-utils sizing refuses",
-                          r->min_pixels, r->max_pixels);
-    return ORIEL_OK;
-}
-
-static oriel_status
-load_options(oriel_plan_request *r, const oriel_plan_options *options,
-             oriel_error *err)
-{
-    oriel_plan_options o;
-    oriel_status st;
-
-    st = oriel_options_load(&o, sizeof(o), sizeof(o), options,
-                            "oriel_plan_options", err);
-    if (st)
-        return st;
-    st = oriel_reserved_check(o.reserved, "oriel_plan_options.reserved", err);
-    if (st)
-        return st;
-    if (o.resample < ORIEL_RESAMPLE_TORCHVISION ||
-        o.resample > ORIEL_RESAMPLE_FLOAT)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "oriel_plan_options: resample %d: wanted one of "
-                          "ORIEL_RESAMPLE_*",
-                          o.resample);
-    if (o.sizing < ORIEL_SIZING_TRANSFORMERS ||
-        o.sizing > ORIEL_SIZING_QWEN_VL_UTILS)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "oriel_plan_options: sizing %d: wanted one of "
-                          "ORIEL_SIZING_*",
-                          o.sizing);
-    r->resample = o.resample;
-    r->sizing = o.sizing;
-    st = load_limits(r, &o, err);
-    if (st)
-        return st;
-    return oriel_hooks_load(&r->hooks, o.hooks, err);
-}
-
-static oriel_status
 create(oriel_plan **out, oriel_plan_request *r, const oriel_model *model,
-       const oriel_plan_options *options, oriel_error *err)
+       const oriel_plan_options *options, const char *call, oriel_error *err)
 {
     oriel_status st;
 
     if (!out)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "out is NULL");
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s: out is NULL", call);
     *out = NULL;
-    if ((!r->items && !r->grid_thw) || r->n_items == 0)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "a plan needs at least one item");
-    r->network = oriel_model_network(model);
-    st = load_options(r, options, err);
-    if (st)
-        return st;
-    return build(out, r, err);
+    st = oriel_plan_request_load(r, model, options, call, err);
+    return st ? st : build(out, r, err);
 }
 
 oriel_status
@@ -320,7 +255,7 @@ oriel_plan_create(oriel_plan **out, const oriel_model *model,
 {
     oriel_plan_request r = {.items = items, .n_items = n_items};
 
-    return create(out, &r, model, options, err);
+    return create(out, &r, model, options, "oriel_plan_create", err);
 }
 
 oriel_status
@@ -331,7 +266,7 @@ oriel_plan_create_from_grids(oriel_plan **out, const oriel_model *model,
 {
     oriel_plan_request r = {.grid_thw = grid_thw, .n_items = n_items};
 
-    return create(out, &r, model, options, err);
+    return create(out, &r, model, options, "oriel_plan_create_from_grids", err);
 }
 
 oriel_status

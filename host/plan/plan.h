@@ -11,28 +11,29 @@
 
 #include "base/network.h"
 #include "oriel.h"
+#include "plan/request.h"
 
 struct oriel_plan {
     oriel_hooks hooks;
     oriel_network network; /* its full_attention_blocks: the plan's own copy */
-    oriel_plan_info info;  /* arrays live in one allocation behind this */
+    oriel_plan_info info;  /* its arrays follow in the same allocation */
     int32_t resample;      /* ORIEL_RESAMPLE_*; unused from grids */
     int32_t from_grids;    /* only pixel_values can be encoded with it */
-    int64_t n_source_frames;    /* sum of items[i].frames as given, >= 1 each */
-    const oriel_item *items;    /* [n_items]; frames >= 1, resized sizes filled;
-                                from grids: width, height are the resized */
+    int64_t n_source_frames; /* sum of items[i].frames as given, >= 1 each */
+    const oriel_item *items; /* [n_items]; frames >= 1, kind and resized sizes
+                                filled; from grids: width, height are the
+                                resized, kind is ORIEL_KIND_BY_FRAMES */
     const int64_t *first_frame; /* [n_items + 1] index into input->frames */
     const int64_t *first_patch; /* [n_items + 1] row of pixel_values */
 };
 
 /*
- * The reference's smart_resize in doubles (spec: 3.3), both forms.  'factor' is
+ * The reference's smart_resize in doubles, both forms.  'factor' is
  * patch x merge.  Returns NULL and stores the multiples of 'factor', or the
  * complaint, a static string such as "aspect ratio above 200".
  */
 const char *oriel_smart_resize(int64_t height, int64_t width, int64_t factor,
-                               double min_pixels, double max_pixels,
-                               int32_t sizing, int64_t *resized_height,
-                               int64_t *resized_width);
+                               const oriel_pixel_range *range, int32_t sizing,
+                               int64_t *resized_height, int64_t *resized_width);
 
 #endif /* ORIEL_PLAN_PLAN_H */

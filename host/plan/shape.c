@@ -18,7 +18,7 @@ complete_shape(oriel_plan_shape *s, const oriel_plan_request *r, size_t i,
         !oriel_mul_i64(&patches, patches, s->t) || patches > ORIEL_MAX_PATCHES)
         return oriel_fail_item(
             err, ORIEL_ERR_INPUT, (int64_t)i,
-            "item %zu: grid %lld x %lld x %lld is over %d patches", i,
+            "grid %lld x %lld x %lld: wanted at most %d patches",
             (long long)s->t, (long long)s->h, (long long)s->w,
             ORIEL_MAX_PATCHES);
 
@@ -30,7 +30,7 @@ complete_shape(oriel_plan_shape *s, const oriel_plan_request *r, size_t i,
     return ORIEL_OK;
 }
 
-/* pixel_values come with a grid: the pictures behind it are its own size. */
+/* A grid of pixel_values stands for pictures of its own size. */
 static oriel_status
 shape_of_grid(oriel_plan_shape *s, const oriel_plan_request *r, size_t i,
               oriel_error *err)
@@ -46,9 +46,9 @@ shape_of_grid(oriel_plan_shape *s, const oriel_plan_request *r, size_t i,
         s->w % n->spatial_merge_size)
         return oriel_fail_item(
             err, ORIEL_ERR_INPUT, (int64_t)i,
-            "item %zu: grid %lld x %lld x %lld: wanted t >= 1 and positive "
-            "multiples of %d for h and w",
-            i, (long long)s->t, (long long)s->h, (long long)s->w,
+            "grid %lld x %lld x %lld: wanted t >= 1 and positive multiples of "
+            "%d for h and w",
+            (long long)s->t, (long long)s->h, (long long)s->w,
             n->spatial_merge_size);
     if (complete_shape(s, r, i, err))
         return ORIEL_ERR_INPUT;
@@ -58,23 +58,24 @@ shape_of_grid(oriel_plan_shape *s, const oriel_plan_request *r, size_t i,
     width = s->w * n->patch_size;
     if (frames > INT32_MAX || height > INT32_MAX || width > INT32_MAX)
         return oriel_fail_item(err, ORIEL_ERR_INPUT, (int64_t)i,
-                               "item %zu: grid %lld x %lld x %lld stands for "
-                               "a side or frame count above 2^31 - 1",
-                               i, (long long)s->t, (long long)s->h,
+                               "grid %lld x %lld x %lld: wanted sides in "
+                               "pixels and a number of frames up to 2^31 - 1",
+                               (long long)s->t, (long long)s->h,
                                (long long)s->w);
     s->item.frames = (int32_t)frames;
     s->item.height = s->item.resized_height = (int32_t)height;
     s->item.width = s->item.resized_width = (int32_t)width;
-    s->item.reserved = 0;
+    s->item.kind = ORIEL_KIND_BY_FRAMES;
     return ORIEL_OK;
 }
 
-/* The size an item is resampled to: its own wish, or the rule. */
+/* The size that an item is resampled to: what it asks for, or the rule's. */
 static oriel_status
 resize(oriel_item *item, const oriel_plan_request *r, size_t i,
        oriel_error *err)
 {
     const int32_t unit = oriel_network_token_pixels(r->network);
+    oriel_pixel_range range;
     const char *complaint;
     int64_t height, width;
 
@@ -83,20 +84,41 @@ resize(oriel_item *item, const oriel_plan_request *r, size_t i,
             item->resized_width % unit || item->resized_height % unit)
             return oriel_fail_item(
                 err, ORIEL_ERR_INPUT, (int64_t)i,
-                "item %zu: resized size %d x %d: wanted positive multiples "
-                "of %d",
-                i, item->resized_width, item->resized_height, unit);
+                "resized size %d x %d: wanted positive multiples of %d",
+                item->resized_width, item->resized_height, unit);
         return ORIEL_OK;
     }
-    complaint =
-        oriel_smart_resize(item->height, item->width, unit, r->min_pixels,
-                           r->max_pixels, r->sizing, &height, &width);
+    if (oriel_plan_request_range(&range, r, item->kind, item->frames, err))
+        return ORIEL_ERR_ARGUMENT;
+    complaint = oriel_smart_resize(item->height, item->width, unit, &range,
+                                   r->sizing, &height, &width);
     if (complaint)
-        return oriel_fail_item(err, ORIEL_ERR_INPUT, (int64_t)i,
-                               "item %zu (%d x %d): %s", i, item->width,
-                               item->height, complaint);
+        return oriel_fail_item(err, ORIEL_ERR_INPUT, (int64_t)i, "%d x %d: %s",
+                               item->width, item->height, complaint);
     item->resized_width = (int32_t)width;
     item->resized_height = (int32_t)height;
+    return ORIEL_OK;
+}
+
+/* Settle whether it is an image or a video, and that its frames agree. */
+static oriel_status
+settle_kind(oriel_item *item, size_t i, oriel_error *err)
+{
+    if (item->kind < ORIEL_KIND_BY_FRAMES || item->kind > ORIEL_KIND_VIDEO)
+        return oriel_fail_item(err, ORIEL_ERR_ARGUMENT, (int64_t)i,
+                               "oriel_item.kind %d: wanted one of ORIEL_KIND_*",
+                               item->kind);
+    if (item->kind == ORIEL_KIND_BY_FRAMES)
+        item->kind = item->frames > 1 ? ORIEL_KIND_VIDEO : ORIEL_KIND_IMAGE;
+    if (item->kind == ORIEL_KIND_IMAGE && item->frames > 1)
+        return oriel_fail_item(err, ORIEL_ERR_INPUT, (int64_t)i,
+                               "an image of %d frames: wanted 0 or 1",
+                               item->frames);
+    if (item->kind == ORIEL_KIND_VIDEO && item->frames < 1)
+        return oriel_fail_item(err, ORIEL_ERR_INPUT, (int64_t)i,
+                               "a video of no frames: wanted 1 or more");
+    if (item->frames == 0)
+        item->frames = 1;
     return ORIEL_OK;
 }
 
@@ -107,20 +129,19 @@ shape_of_item(oriel_plan_shape *s, const oriel_plan_request *r, size_t i,
     const int64_t temporal = r->network->temporal_patch_size;
     const int64_t patch = r->network->patch_size;
     oriel_item *item = &s->item;
+    oriel_status st;
 
     *item = r->items[i];
-    if (item->reserved)
-        return oriel_fail_item(err, ORIEL_ERR_UNSUPPORTED, (int64_t)i,
-                               "item %zu: its reserved field is not 0", i);
     if (item->width < 1 || item->height < 1 || item->frames < 0)
         return oriel_fail_item(err, ORIEL_ERR_INPUT, (int64_t)i,
-                               "item %zu: %d x %d, %d frames: wanted sides of "
-                               "1 or more and frames of 0 or more",
-                               i, item->width, item->height, item->frames);
-    if (item->frames == 0)
-        item->frames = 1;
-    if (resize(item, r, i, err))
-        return ORIEL_ERR_INPUT;
+                               "%d x %d, %d frames: wanted sides of 1 or more "
+                               "and frames of 0 or more",
+                               item->width, item->height, item->frames);
+    st = settle_kind(item, i, err);
+    if (!st)
+        st = resize(item, r, i, err);
+    if (st)
+        return st;
 
     /* A short last slice is filled up with copies of the last frame. */
     s->t = ((int64_t)item->frames + temporal - 1) / temporal;

@@ -52,7 +52,7 @@ grown(int64_t side, double beta, int64_t factor)
 
 const char *
 oriel_smart_resize(int64_t height, int64_t width, int64_t factor,
-                   double min_pixels, double max_pixels, int32_t sizing,
+                   const oriel_pixel_range *range, int32_t sizing,
                    int64_t *resized_height, int64_t *resized_width)
 {
     const int64_t longer = height > width ? height : width;
@@ -72,12 +72,12 @@ oriel_smart_resize(int64_t height, int64_t width, int64_t factor,
        are looked at, by transformers after it was shrunk. */
     h = at_least(nearest(height, factor), utils ? factor : 0);
     w = at_least(nearest(width, factor), utils ? factor : 0);
-    if ((double)area(h, w) > max_pixels) {
-        beta = sqrt((double)area(height, width) / max_pixels);
+    if ((double)area(h, w) > range->max_pixels) {
+        beta = sqrt((double)area(height, width) / range->max_pixels);
         h = at_least(shrunk(height, beta, factor), utils ? 0 : factor);
         w = at_least(shrunk(width, beta, factor), utils ? 0 : factor);
-    } else if ((double)area(h, w) < min_pixels) {
-        beta = sqrt(min_pixels / (double)area(height, width));
+    } else if ((double)area(h, w) < range->min_pixels) {
+        beta = sqrt(range->min_pixels / (double)area(height, width));
         h = grown(height, beta, factor);
         w = grown(width, beta, factor);
     }

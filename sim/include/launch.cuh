@@ -44,15 +44,15 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
 
 template <class... Parameters>
 static cudaError_t
-prepare(void (*kernel)(Parameters...), size_t shared_bytes)
+prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
+        size_t shared_bytes)
 {
-    oriel_cuda_loaded *loads = oriel_cuda_loads;
     cudaFuncAttributes attributes = {};
     cudaError_t error =
         sim::prepare_kernel((const void *)kernel, shared_bytes, &attributes);
 
-    if (error == cudaSuccess && loads && loads->n < ORIEL_CUDA_KERNELS_MOST)
-        loads->kernel[loads->n++] = {loads->op, attributes.binaryVersion,
-                                     attributes.ptxVersion};
+    if (error == cudaSuccess && loaded && loaded->n < ORIEL_CUDA_KERNELS_MOST)
+        loaded->kernel[loaded->n++] = {loaded->op, attributes.binaryVersion,
+                                       attributes.ptxVersion};
     return error;
 }

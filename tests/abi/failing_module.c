@@ -48,16 +48,6 @@ describe(int32_t device_index, oriel_device_info *info, oriel_error *err)
 }
 
 static oriel_status
-examine(int32_t device_index, char *line, size_t line_bytes, oriel_error *err)
-{
-    if (device_index == FAULT)
-        return fail(err, ORIEL_ERR_FAULT, "the device fell off the bus");
-    strncpy(line, "kernels that fail", line_bytes - 1);
-    line[line_bytes - 1] = '\0';
-    return ORIEL_OK;
-}
-
-static oriel_status
 check(const oriel_network *network, int32_t precision, oriel_error *err)
 {
     (void)network;
@@ -164,28 +154,21 @@ step(oriel_backend_context *context, oriel_error *err)
 }
 
 static oriel_status
-block_step(oriel_backend_context *context, int32_t block, oriel_error *err)
+blocks(oriel_backend_context *context, int32_t first, int32_t end,
+       oriel_error *err)
 {
-    if (context->device_index == FAULT && block == 1)
+    if (context->device_index == FAULT && first <= 1 && end > 1)
         return fail(err, ORIEL_ERR_FAULT, "the device fell off the bus");
     return ORIEL_OK;
 }
 
 static oriel_status
-merge(oriel_backend_context *context, oriel_error *err)
+store(oriel_backend_context *context, const oriel_result *result,
+      oriel_error *err)
 {
+    (void)result;
     if (context->device_index == INTERNAL)
         return fail(err, ORIEL_ERR_INTERNAL, "this cannot happen");
-    return ORIEL_OK;
-}
-
-static oriel_status
-tap_state(oriel_backend_context *context, const oriel_tap *tap,
-          oriel_error *err)
-{
-    (void)context;
-    (void)tap;
-    (void)err;
     return ORIEL_OK;
 }
 
@@ -208,7 +191,6 @@ oriel_backend_entry(const char *version)
         "failing",
         ORIEL_MEMORY_DEVICE,
         describe,
-        examine,
         check,
         load_weights,
         weight_bytes,
@@ -222,13 +204,8 @@ oriel_backend_entry(const char *version)
         start,
         step,
         step,
-        block_step,
-        block_step,
-        block_step,
-        block_step,
-        block_step,
-        merge,
-        tap_state,
+        blocks,
+        store,
         finish,
     };
 

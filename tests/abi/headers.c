@@ -10,6 +10,7 @@ uses(void)
     oriel_model_options model_options = ORIEL_MODEL_OPTIONS_INIT;
     oriel_model_info model_info = ORIEL_MODEL_INFO_INIT;
     oriel_plan_options plan_options = ORIEL_PLAN_OPTIONS_INIT;
+    oriel_budget budget = ORIEL_BUDGET_INIT;
     oriel_plan_info plan_info = ORIEL_PLAN_INFO_INIT;
     oriel_device_info device_info = ORIEL_DEVICE_INFO_INIT;
     oriel_encoder_options encoder_options = ORIEL_ENCODER_OPTIONS_INIT;
@@ -21,10 +22,11 @@ uses(void)
 
     return hooks.struct_size + model_options.struct_size +
                        model_info.struct_size + plan_options.struct_size +
-                       plan_info.struct_size + device_info.struct_size +
-                       encoder_options.struct_size + encoder_info.struct_size +
-                       input.struct_size + output.struct_size +
-                       image_options.struct_size + image_info.struct_size >
+                       budget.struct_size + plan_info.struct_size +
+                       device_info.struct_size + encoder_options.struct_size +
+                       encoder_info.struct_size + input.struct_size +
+                       output.struct_size + image_options.struct_size +
+                       image_info.struct_size >
                    0
                ? ORIEL_OK
                : ORIEL_ERR_INTERNAL;

@@ -61,6 +61,7 @@ find "$prefix" -name LICENSE | grep -q . || die "LICENSE is not installed"
 # No text file of the tree may speak of where it was built or installed.
 grep -rIl -e "$work/first" -e "$build" -e "$source" "$prefix" >"$work/found"
 [ -s "$work/found" ] && die "paths of the build in: $(cat "$work/found")"
+quietly sh "$(dirname "$0")/run_path.sh" "$prefix"
 for object in "$prefix/bin/oriel" "$lib"/*.so; do
     # shellcheck disable=SC2016
     readelf -d "$object" | grep -E 'R(UN)?PATH' | grep -v '\[\$ORIGIN' &&
@@ -79,7 +80,7 @@ version=$(sed -n 's/^#define ORIEL_VERSION_M[A-Z]* //p' \
 expect "*$version*" "$prefix/bin/oriel" version
 
 use() { # folder with count_tokens and embed
-    expect '*: 128 x 72, 15 tokens, 0.0* TFLOP' \
+    expect '*: 128 x 72, 15 tokens of 10 x 6 patches' \
         "$1/count_tokens" "$work/picture.ppm"
     expect '144 tokens of * values, root mean square [0-9]*' \
         "$1/embed" "$work/model" "$work/picture.ppm"

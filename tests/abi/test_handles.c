@@ -44,9 +44,9 @@ call_start(call *c, oriel_model *model)
     ck_assert_int_eq(
         oriel_plan_create(&c->plan, model, items, COUNT(items), NULL, &err),
         ORIEL_OK);
-    ck_assert_int_eq(
-        oriel_plan_workspace(c->plan, &options, &options.workspace_bytes, &err),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_workspace_bytes(c->plan, &options,
+                                                &options.workspace_bytes, &err),
+                     ORIEL_OK);
     ck_assert_msg(!oriel_encoder_create(&c->encoder, model, &options, &err),
                   "%s", err.message);
 }
@@ -56,11 +56,14 @@ call_encode(call *c)
 {
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = c->embeddings,
+                           .bytes = sizeof(c->embeddings)};
 
     memset(c->embeddings, 0xff, sizeof(c->embeddings));
     input.frames = c->frames;
-    output.embeddings = c->embeddings;
-    output.embeddings_bytes = sizeof(c->embeddings);
+    output.results = &result;
+    output.n_results = 1;
     return oriel_encode(c->encoder, c->plan, &input, &output, NULL, NULL);
 }
 
@@ -234,22 +237,24 @@ encode_whatever(oriel_encoder *encoder, const oriel_plan *plan,
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
     oriel_error err;
 
     ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
-    ck_assert_int_eq(
-        oriel_plan_workspace(plan, options, &output.workspace_bytes, NULL),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_workspace_bytes(plan, options,
+                                                &output.workspace_bytes, NULL),
+                     ORIEL_OK);
     input.frames = frames;
     output.workspace = malloc(output.workspace_bytes);
-    output.embeddings_bytes =
-        (size_t)info.tokens * CHECKPOINT_OUT * sizeof(float);
-    output.embeddings = malloc(output.embeddings_bytes);
+    result.bytes = (size_t)info.tokens * CHECKPOINT_OUT * sizeof(float);
+    result.data = malloc(result.bytes);
+    output.results = &result;
+    output.n_results = 1;
     ck_assert_msg(!oriel_encode(encoder, plan, &input, &output, NULL, &err),
                   "%d x %d, %d frames: %s", item->width, item->height,
                   item->frames, err.message);
     free(output.workspace);
-    free(output.embeddings);
+    free(result.data);
 }
 
 /* After planning, no size that a client sends makes encode fail. */
@@ -274,7 +279,7 @@ START_TEST(what_was_planned_is_encoded)
         oriel_plan *plan;
         oriel_error err;
 
-        plan_options.max_pixels = 30000;
+        plan_options.max_pixels = plan_options.video_max_pixels = 30000;
         plan_options.resample = (int32_t)random_between(&random, 0, 3);
         plan_options.sizing = (int32_t)random_between(&random, 0, 1);
         if (oriel_plan_create(&plan, c.model, &item, 1, &plan_options, &err)) {

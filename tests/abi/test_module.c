@@ -18,13 +18,12 @@
 
 /* The functions called here, from the copy. */
 static struct library {
-    __typeof__(oriel_device_examine) *device_examine;
     __typeof__(oriel_device_get_info) *device_get_info;
     __typeof__(oriel_model_open) *model_open;
     __typeof__(oriel_model_destroy) *model_destroy;
     __typeof__(oriel_plan_create) *plan_create;
     __typeof__(oriel_plan_destroy) *plan_destroy;
-    __typeof__(oriel_plan_workspace) *plan_workspace;
+    __typeof__(oriel_plan_workspace_bytes) *plan_workspace;
     __typeof__(oriel_encoder_create) *encoder_create;
     __typeof__(oriel_encoder_destroy) *encoder_destroy;
     __typeof__(oriel_encode) *encode;
@@ -49,13 +48,12 @@ load(const char *folder)
              ORIEL_ABI_VERSION);
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     ck_assert_msg(handle != NULL, "%s", dlerror());
-    lib.device_examine = symbol(handle, "oriel_device_examine");
     lib.device_get_info = symbol(handle, "oriel_device_get_info");
     lib.model_open = symbol(handle, "oriel_model_open");
     lib.model_destroy = symbol(handle, "oriel_model_destroy");
     lib.plan_create = symbol(handle, "oriel_plan_create");
     lib.plan_destroy = symbol(handle, "oriel_plan_destroy");
-    lib.plan_workspace = symbol(handle, "oriel_plan_workspace");
+    lib.plan_workspace = symbol(handle, "oriel_plan_workspace_bytes");
     lib.encoder_create = symbol(handle, "oriel_encoder_create");
     lib.encoder_destroy = symbol(handle, "oriel_encoder_destroy");
     lib.encode = symbol(handle, "oriel_encode");
@@ -90,35 +88,6 @@ START_TEST(module_beside_the_library)
     ck_assert_str_eq(err.message, "no such failing device");
     ck_assert_int_eq(ask(ORIEL_DEVICE_CPU, 0, &info, &err), ORIEL_ERR_DEVICE);
     ck_assert_msg(strstr(err.message, "liboriel-cpu.so"), "%s", err.message);
-}
-END_TEST
-
-START_TEST(what_a_device_has_loaded)
-{
-    const int32_t cuda = ORIEL_DEVICE_CUDA;
-    char line[64] = "as before";
-    oriel_error err;
-
-    load(FAILING_FOLDER);
-    ck_assert_int_eq(lib.device_examine(cuda, 0, line, sizeof(line), &err),
-                     ORIEL_OK);
-    ck_assert_str_eq(line, "kernels that fail");
-    ck_assert_int_eq(lib.device_examine(cuda, 0, line, 4, &err), ORIEL_OK);
-    ck_assert_str_eq(line, "ker");
-    ck_assert_int_eq(lib.device_examine(cuda, 1, line, sizeof(line), &err),
-                     ORIEL_ERR_FAULT);
-    ck_assert_str_eq(err.message, "the device fell off the bus");
-    ck_assert_str_eq(line, "");
-    ck_assert_int_eq(lib.device_examine(cuda, 4, line, sizeof(line), &err),
-                     ORIEL_ERR_DEVICE);
-    ck_assert_int_eq(lib.device_examine(cuda, 0, NULL, 4, &err),
-                     ORIEL_ERR_ARGUMENT);
-    ck_assert_str_eq(err.message, "line is NULL");
-    ck_assert_int_eq(lib.device_examine(cuda, 0, line, 0, &err),
-                     ORIEL_ERR_ARGUMENT);
-    ck_assert_str_eq(err.message, "line_bytes is 0");
-    ck_assert_int_eq(lib.device_examine(9, 0, line, 4, &err),
-                     ORIEL_ERR_ARGUMENT);
 }
 END_TEST
 
@@ -204,11 +173,14 @@ encode(const session *s, oriel_error *err)
     const void *frames[] = {pixels};
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = embeddings,
+                           .bytes = sizeof(embeddings),
+                           .row_bytes = sizeof(embeddings[0])};
 
     input.frames = frames;
-    output.embeddings = embeddings;
-    output.row_bytes = sizeof(embeddings[0]);
-    output.embeddings_bytes = sizeof(embeddings);
+    output.results = &result;
+    output.n_results = 1;
     memset(err, 0xee, sizeof(*err));
     return lib.encode(s->encoder, s->plan, &input, &output, NULL, err);
 }
@@ -276,7 +248,6 @@ main(void)
     TCase *tc = tcase_create("module");
 
     tcase_add_test(tc, module_beside_the_library);
-    tcase_add_test(tc, what_a_device_has_loaded);
     tcase_add_test(tc, module_of_another_version);
     tcase_add_test(tc, module_from_nowhere_else);
     tcase_add_test(tc, module_of_a_relative_library);

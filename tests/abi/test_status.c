@@ -23,6 +23,12 @@ provoke_ok(oriel_error *err)
     return oriel_device_get_info(ORIEL_DEVICE_CPU, 0, &info, err);
 }
 
+static const oriel_model *
+published(void)
+{
+    return oriel_model_preset("qwen2.5-vl-7b");
+}
+
 static oriel_status
 provoke_input(oriel_error *err)
 {
@@ -30,7 +36,7 @@ provoke_input(oriel_error *err)
         {64, 64, 1, 0, 0, 0}, {64, 64, 1, 0, 0, 0}, {1, 201, 1, 0, 0, 0}};
     oriel_plan *plan;
 
-    return oriel_plan_create(&plan, NULL, items, 3, NULL, err);
+    return oriel_plan_create(&plan, published(), items, 3, NULL, err);
 }
 
 static oriel_status
@@ -39,7 +45,8 @@ provoke_input_grid(oriel_error *err)
     static const int64_t grids[] = {1, 2, 2, 1, 3, 2};
     oriel_plan *plan;
 
-    return oriel_plan_create_from_grids(&plan, NULL, grids, 2, NULL, err);
+    return oriel_plan_create_from_grids(&plan, published(), grids, 2, NULL,
+                                        err);
 }
 
 static oriel_status
@@ -55,7 +62,7 @@ provoke_argument(oriel_error *err)
 {
     oriel_encoder *encoder;
 
-    return oriel_encoder_create(&encoder, oriel_model_preset("7b"), NULL, err);
+    return oriel_encoder_create(&encoder, published(), NULL, err);
 }
 
 static oriel_status
@@ -85,7 +92,8 @@ provoke_capacity(oriel_error *err)
     static const int64_t grids[] = {1, 4096, 4096, 1, 2, 2};
     oriel_plan *plan;
 
-    return oriel_plan_create_from_grids(&plan, NULL, grids, 2, NULL, err);
+    return oriel_plan_create_from_grids(&plan, published(), grids, 2, NULL,
+                                        err);
 }
 
 /* An encoder without scratch, and a call that brings too little. */
@@ -101,6 +109,9 @@ provoke_capacity_workspace(oriel_error *err)
     oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = embeddings,
+                           .bytes = sizeof(embeddings)};
     oriel_encoder *encoder;
     oriel_plan *plan;
     oriel_status status;
@@ -108,8 +119,8 @@ provoke_capacity_workspace(oriel_error *err)
     options.device = ORIEL_DEVICE_CPU;
     options.threads = 1;
     input.frames = frames;
-    output.embeddings = embeddings;
-    output.embeddings_bytes = sizeof(embeddings);
+    output.results = &result;
+    output.n_results = 1;
     output.workspace = workspace;
     output.workspace_bytes = sizeof(workspace);
     ck_assert_int_eq(oriel_plan_create(&plan, model, &item, 1, NULL, err),
@@ -150,7 +161,7 @@ provoke_memory(oriel_error *err)
     hooks.alloc = no_memory;
     hooks.free = frees_nothing;
     options.hooks = &hooks;
-    return oriel_plan_create(&plan, NULL, &item, 1, &options, err);
+    return oriel_plan_create(&plan, published(), &item, 1, &options, err);
 }
 
 static oriel_status
@@ -255,7 +266,7 @@ static const struct provocation {
     {provoke_argument_frame, ORIEL_ERR_ARGUMENT, 1, 0, "frames[2]"},
     {provoke_capacity, ORIEL_ERR_CAPACITY, 1, 0, "16777216"},
     {provoke_capacity_workspace, ORIEL_ERR_CAPACITY, -1, 0, "workspace"},
-    {provoke_memory, ORIEL_ERR_MEMORY, 0, 0, "item 0, grid"},
+    {provoke_memory, ORIEL_ERR_MEMORY, 0, 0, "grid 1 x"},
     {provoke_not_found, ORIEL_ERR_NOT_FOUND, -1, ENOENT, "/no/such/folder"},
     {provoke_io, ORIEL_ERR_IO, -1, 0, "model.safetensors"},
     {provoke_model, ORIEL_ERR_MODEL, -1, 0, "vision_config"},
@@ -340,11 +351,13 @@ START_TEST(failure_stores_null)
         oriel_model_open_memory(&model, NULL, 0, NULL, 0, NULL, NULL), 0);
     ck_assert_ptr_null(model);
 
-    ck_assert_int_ne(oriel_plan_create(&plan, NULL, &bad, 1, NULL, NULL), 0);
+    ck_assert_int_ne(oriel_plan_create(&plan, published(), &bad, 1, NULL, NULL),
+                     0);
     ck_assert_ptr_null(plan);
     plan = (oriel_plan *)junk;
-    ck_assert_int_ne(
-        oriel_plan_create_from_grids(&plan, NULL, bad_grid, 1, NULL, NULL), 0);
+    ck_assert_int_ne(oriel_plan_create_from_grids(&plan, published(), bad_grid,
+                                                  1, NULL, NULL),
+                     0);
     ck_assert_ptr_null(plan);
 
     ck_assert_int_ne(oriel_encoder_create(&encoder, NULL, NULL, NULL), 0);
@@ -352,11 +365,11 @@ START_TEST(failure_stores_null)
 
     ck_assert_int_eq(oriel_model_open(NULL, "/no/such", NULL, NULL),
                      ORIEL_ERR_ARGUMENT);
-    ck_assert_int_eq(oriel_plan_create(NULL, NULL, &bad, 1, NULL, NULL),
+    ck_assert_int_eq(oriel_plan_create(NULL, published(), &bad, 1, NULL, NULL),
                      ORIEL_ERR_ARGUMENT);
     ck_assert_int_eq(oriel_encoder_create(NULL, NULL, NULL, NULL),
                      ORIEL_ERR_ARGUMENT);
-    ck_assert_ptr_null(oriel_model_preset("8b"));
+    ck_assert_ptr_null(oriel_model_preset("7b"));
     ck_assert_ptr_null(oriel_model_preset(NULL));
 }
 END_TEST

@@ -34,9 +34,9 @@ make_handles(void)
                      ORIEL_OK);
     options.device = ORIEL_DEVICE_CPU;
     options.threads = 1;
-    ck_assert_int_eq(
-        oriel_plan_workspace(plan, &options, &options.workspace_bytes, &err),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_workspace_bytes(plan, &options,
+                                                &options.workspace_bytes, &err),
+                     ORIEL_OK);
     ck_assert_msg(!oriel_encoder_create(&encoder, model, &options, &err), "%s",
                   err.message);
 }
@@ -85,6 +85,28 @@ read_plan_options(const void *options, oriel_error *err)
 }
 
 static oriel_status
+read_measure_options(const void *options, oriel_error *err)
+{
+    return oriel_item_measure(model, &item, options, NULL, NULL, err);
+}
+
+static oriel_status
+read_split_options(const void *options, oriel_error *err)
+{
+    size_t end, n;
+
+    return oriel_plan_split(model, &item, 1, options, NULL, &end, &n, err);
+}
+
+static oriel_status
+read_budget(const void *budget, oriel_error *err)
+{
+    size_t end, n;
+
+    return oriel_plan_split(model, &item, 1, NULL, budget, &end, &n, err);
+}
+
+static oriel_status
 read_hooks(const void *hooks, oriel_error *err)
 {
     oriel_plan_options options = ORIEL_PLAN_OPTIONS_INIT;
@@ -98,7 +120,7 @@ read_workspace_options(const void *options, oriel_error *err)
 {
     size_t bytes;
 
-    return oriel_plan_workspace(plan, options, &bytes, err);
+    return oriel_plan_workspace_bytes(plan, options, &bytes, err);
 }
 
 static oriel_status
@@ -116,9 +138,12 @@ static oriel_status
 read_input(const void *input, oriel_error *err)
 {
     oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .data = embeddings,
+                           .bytes = sizeof(embeddings)};
 
-    output.embeddings = embeddings;
-    output.embeddings_bytes = sizeof(embeddings);
+    output.results = &result;
+    output.n_results = 1;
     return oriel_encode(encoder, plan, input, &output, NULL, err);
 }
 
@@ -156,6 +181,7 @@ read_decode_options(const void *options, oriel_error *err)
 
 static const oriel_model_options model_options = ORIEL_MODEL_OPTIONS_INIT;
 static const oriel_plan_options plan_options = ORIEL_PLAN_OPTIONS_INIT;
+static const oriel_budget budget = ORIEL_BUDGET_INIT;
 static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
 static const oriel_encoder_options encoder_options = {
     .struct_size = sizeof(oriel_encoder_options),
@@ -163,9 +189,10 @@ static const oriel_encoder_options encoder_options = {
     .threads = 1};
 static const oriel_input input = {
     sizeof(oriel_input), 0, frames, NULL, NULL, 0, 0, 0};
+static const oriel_result result = {
+    ORIEL_RESULT_EMBEDDINGS, 0, 0, 0, embeddings, sizeof(embeddings), 0};
 static const oriel_output output = {
-    sizeof(oriel_output), 0, 0,    0,    embeddings,
-    sizeof(embeddings),   0, NULL, NULL, 0};
+    sizeof(oriel_output), 0, &result, 1, 0, NULL, NULL, 0};
 static const oriel_image_options image_options = ORIEL_IMAGE_OPTIONS_INIT;
 
 typedef struct reader {
@@ -186,6 +213,11 @@ static const reader readers[] = {
            offsetof(oriel_model_options, reserved)),
     READER(oriel_plan_options, read_plan_options, plan_options,
            offsetof(oriel_plan_options, reserved)),
+    READER(oriel_plan_options, read_measure_options, plan_options,
+           offsetof(oriel_plan_options, reserved)),
+    READER(oriel_plan_options, read_split_options, plan_options,
+           offsetof(oriel_plan_options, reserved)),
+    READER(oriel_budget, read_budget, budget, offsetof(oriel_budget, reserved)),
     READER(oriel_hooks, read_hooks, hooks, offsetof(oriel_hooks, reserved)),
     READER(oriel_encoder_options, read_workspace_options, encoder_options, 0),
     READER(oriel_encoder_options, read_encoder_options, encoder_options, 0),

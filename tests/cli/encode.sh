@@ -215,6 +215,51 @@ for event in device failed encoded done; do
     grep -q "\"event\":\"$event\"" err || fail "no event $event"
 done
 
+# Values that are not finite are counted: a bias of the last layer makes them in
+# one column of every token, so as many as tokens.
+json metadata all.safetensors infinite_values - nan_values -
+spoil()
+{
+    rm -rf spoilt
+    cp -r model spoilt
+    python3 - "$@" <<'PYTHON'
+import glob, json, struct, sys
+
+for path in glob.glob("spoilt/*.safetensors"):
+    with open(path, "r+b") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        for name, entry in header.items():
+            if name.endswith("merger.mlp.2.bias"):
+                file.seek(8 + length + entry["data_offsets"][0])
+                file.write(b"".join(int(v, 16).to_bytes(2, "little")
+                                    for v in sys.argv[1:]))
+                print("spoilt", name)
+PYTHON
+}
+spoil 4800 c800 | grep -q spoilt || fail "no bias to spoil" # bf16: +-131072
+run 0 encode b.ppm --model spoilt --device cpu -o o.safetensors -f -q
+check test ! -s err
+json metadata o.safetensors infinite_values - nan_values -
+run 0 encode b.ppm --model spoilt --device cpu -o o.safetensors -f -q --dtype f16
+one_line
+says "1900 infinite and 0 NaN values among the 950 tokens: f16 ends at 65504"
+json metadata o.safetensors infinite_values 1900 nan_values -
+run 0 encode b.ppm --model spoilt --device cpu -o o.safetensors -f --dtype f16 \
+    --json
+json lines err
+grep -q '"event":"warning"' err || fail "no event for what is infinite"
+grep -q '"event":"done".*"infinite_values":1900,"nan_values":0' err ||
+    fail "the event at the end does not count"
+spoil 7fc0 >nothing # a NaN
+for dtype in bf16 f16 f32; do
+    run 0 encode b.ppm --model spoilt --device cpu -o o.safetensors -f -q \
+        --dtype $dtype
+    one_line
+    says "0 infinite and 950 NaN values among the 950 tokens"
+    json metadata o.safetensors infinite_values - nan_values 950
+done
+
 # Real photographs.
 photos=$project/examples/photos
 encode "$photos"/*.jpg "$photos"/*.png "$photos"/*.webp -o photos.safetensors \

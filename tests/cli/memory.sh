@@ -30,7 +30,8 @@ for mib in 80 90 100 110 120 140 160 180 200 220 250 300; do
     rm -f x.safetensors
 done
 
-# Without a backend: what oneDNN and OpenMP do as they are loaded is theirs.
+# Without a backend: what oneDNN and OpenMP do as they are loaded is theirs.  And
+# without liboriel-formats.so: libavif aborts when memory runs out.
 mkdir -p bare/bin bare/lib
 cp "$oriel" bare/bin/
 cp -a "$(dirname "$oriel")"/../lib/liboriel.so* \

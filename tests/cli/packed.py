@@ -7,11 +7,15 @@ packed.py shape FILE TENSOR DTYPE N...
 packed.py table FILE               offsets and grids agree with the rows
 packed.py same FILE FILE           equal tensors and metadata
 packed.py items FILE FILE...       the first is all others one after the other
+packed.py digests FILE STACK TABLE  grids and pixel_values of each source are
+                                   those of the table's lines of STACK
+packed.py metadata FILE KEY VALUE...  of each KEY; "-": there is none
 packed.py json FILE                valid JSON;  lines: one document a line
 packed.py values FILE PATH VALUE...   items.0.tokens is VALUE, and so on
 
 Names are given as they are in the file system, byte for byte.
 """
+import hashlib
 import json
 import os
 import re
@@ -76,6 +80,28 @@ def check_table(loaded):
     assert len(json.loads(loaded[1]["sources"])) == len(tokens)
 
 
+def check_digests(loaded, stack, table):
+    expected = {}
+    with open(table) as file:
+        for line in file:
+            of, name, grid, digest = line.split()
+            if of == stack:
+                expected[name] = (grid, digest)
+    grids = list(zip(*[iter(integers(loaded, "image_grid_thw"))] * 3))
+    values = tensor(loaded, "pixel_values")
+    row = 4 * loaded[0]["pixel_values"]["shape"][1]
+    at, wrong = 0, []
+    for source, grid in zip(names(loaded, "sources"), grids, strict=True):
+        name = os.path.basename(os.fsdecode(source))
+        end = at + row * grid[0] * grid[1] * grid[2]
+        found = (",".join(map(str, grid)),
+                 hashlib.sha256(values[at:end]).hexdigest()[:32])
+        if found != expected.pop(name):
+            wrong.append(name)
+        at = end
+    assert not wrong and not expected, (stack, wrong, expected)
+
+
 def main(what, path, *rest):
     if what == "json":
         with open(path) as file:
@@ -102,6 +128,12 @@ def main(what, path, *rest):
         assert found == list(rest[1:]), found
     elif what == "table":
         check_table(loaded)
+    elif what == "digests":
+        check_digests(loaded, *rest)
+    elif what == "metadata":
+        for key, value in zip(rest[::2], rest[1::2], strict=True):
+            found = loaded[1].get(key, "-")
+            assert found == value, (key, found)
     elif what == "same":
         other = load(rest[0])
         assert loaded[0] == other[0], (loaded[0], other[0])

@@ -35,6 +35,53 @@ run 0 plan --json 4000x3000 --max-pixels 1003520
 json values out items.0.grid_thw '[1, 60, 82]' \
     preprocessing.max_pixels 1003520
 
+# Limits are of videos as well.  qwen-vl-utils' own are lower than the model's,
+# and its minimum stands where only a maximum is given.
+run 0 plan --json 1920x1080x16 --max-pixels 200704
+json values out items.0.grid_thw '[8, 24, 42]'
+run 0 plan --json 1280x720 1280x720x16 --sizing qwen-vl-utils
+json values out items.0.grid_thw '[1, 52, 92]' items.1.grid_thw '[8, 40, 72]'
+run 0 plan 640x480 --sizing qwen-vl-utils --max-pixels 50000
+run 2 plan 640x480x2 --sizing qwen-vl-utils --max-pixels 50000
+one_line
+says "video_min_pixels 100352 is above video_max_pixels 50000"
+
+# Two pictures of 5.8e18 operations: their sum stops at the largest int64.
+run 0 plan --json 57344x57344 57344x57344 --max-pixels 4000000000
+json values out items.1.flops 5786323908474961920 \
+    total.flops 9223372036854775807
+
+# A token is (patch 14 x merge 2) squared pixels: 784.
+for size in 4000x3000 30x40 1280x960; do
+    run 0 plan --json $size --max-tokens 1280 --min-tokens 256
+    cp out tokens
+    run 0 plan --json $size --max-pixels 1003520 --min-pixels 200704
+    check cmp out tokens
+done
+json values tokens preprocessing.max_pixels 1003520 \
+    preprocessing.min_pixels 200704
+run 0 plan --json 4000x3000 --max-tokens 1
+json values out items.0.tokens 1
+
+# Columns hold whatever the names: each ends where its heading ends.
+long=$(printf 'long name %.0s' $(seq 12))
+picture "$long.ppm" 640 480
+run 0 plan 1x1 "$long.ppm" 100000x1000 1280x720x64
+python3 - "$long.ppm" <<'PYTHON' || fail "plan: the columns do not hold"
+import re, sys
+
+heading, *rows = open("out").read().split("\n\n")[0].split("\n")
+ends = [m.end() for m in re.finditer(r"\S+( \S+)*", heading)][:-1]
+assert len(ends) == 8 and len(rows) == 4
+names = []
+for row in rows:
+    for end in ends:
+        assert row[end - 1] != " " and row[end] == " ", (row, end)
+    names.append(row[ends[-1]:].strip())
+assert names == ["1x1", names[1], "100000x1000", "1280x720x64"]
+assert names[1].startswith("long name") and names[1].endswith(".ppm")
+PYTHON
+
 # Some inputs fail: the others are shown, the status says so.
 echo "no picture" >text.txt
 run 1 plan --json 448x448 1000x2 missing.png text.txt .
@@ -78,4 +125,9 @@ one_line
 # What --device cannot be is refused; asking for nothing never is.
 run 3 plan 28x28 --model missing-folder
 one_line
+
+# Only the tool knows short names, and only short ones: others are folders.
+run 3 plan 28x28 --model qwen2.5-vl-7b
+one_line
+says "cannot find a folder"
 finish

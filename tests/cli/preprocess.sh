@@ -145,8 +145,8 @@ for photo in "$work/b.ppm" "$project"/examples/photos/{*.jpg,*.png,*.webp}; do
 done
 
 # What is endless and no picture is not read to the limit.
-run 1 preprocess /dev/zero -o x.safetensors
-says "/dev/zero: unknown format (65536 bytes), expected PNG"
+run 1 preprocess <(exec cat /dev/zero) -o x.safetensors
+says ": unknown format (65536 bytes), expected PNG"
 absent x.safetensors
 
 # Events for machines; no colour, no progress bar for them.

@@ -24,6 +24,27 @@ for command in $commands; do
     run 0 "$command" -h
 done
 
+# encode's flags in groups, in this order, and each once.
+run 0 encode --help
+check test "$(grep ' flags:$' out | paste -sd' ')" = \
+    "Input flags: Size flags: Compute flags: GPU flags: Output flags:"
+check test -z "$(grep -o '^  .*--[a-z-]*' out | grep -v oriel | sort | uniq -d)"
+for flag in "Input flags:--pipeline" "Size flags:--max-tokens" \
+    "Compute flags:--precision" "GPU flags:--graphs" "Output flags:--dtype"; do
+    awk -v group="${flag%:*}:" -v flag="  ${flag#*:}" '
+        / flags:$/ { inside = $0 == group }
+        inside && index($0, flag) == 1 { found = 1 }
+        END { exit !found }' out || fail "${flag#*:} is not among ${flag%:*}"
+done
+run 0 doctor --help
+prints "Flags:"
+# A flag's help says what it does: it begins with no genitive.
+for command in $commands; do
+    run 0 "$command" --help
+    ! grep -A1 '^  .*--' out | grep -qE "^        (of|whose|the [a-z]+'s) " ||
+        fail "oriel $command --help: a text begins with a genitive"
+done
+
 # Mistakes: one line, exit status 2, and the way out.
 mistake()
 {
@@ -71,6 +92,18 @@ mistake "needs -o FILE" preprocess a.png
 mistake "needs images" encode -o x.safetensors --model x
 mistake "needs images" preprocess -o x.safetensors
 mistake "oriel synth --config 7b DIR" encode a.png -o x.safetensors
+mistake "encode needs images, -o FILE and --model DIR (a Qwen2.5-VL" encode
+mistake "encode needs images and --model DIR (a" encode -o x.safetensors
+mistake "encode needs -o FILE and --model DIR (a" encode a.png
+mistake "preprocess needs images and -o FILE; oriel" preprocess
+mistake "synth needs --config 3b, 7b, 32b, 72b or tiny and one folder" synth
+mistake "--max-tokens 0: expected a whole number from 1 to" plan --max-tokens 0
+mistake "--max-pixels and --max-tokens: expected one of them" plan 10x10 \
+    --max-tokens 5 --max-pixels 4000
+mistake "--min-pixels and --min-tokens: expected one of them" plan 10x10 \
+    --min-tokens 5 --min-pixels 4000
+mistake "--pipeline triton: expected transformers, transformers-pil," plan \
+    --pipeline triton
 mistake "needs images or sizes" plan
 mistake "takes none" plan 10x10 --model 7b --config config.json
 mistake "--prefix visual: a published size" plan 10x10 --prefix visual

@@ -13,6 +13,7 @@
 #include "model/model.h"
 #include "support/fixture.h"
 #include "support/random.h"
+#include "support/results.h"
 #include "support/suite.h"
 
 #include <math.h>
@@ -59,18 +60,17 @@ static float *
 encode_f32(const scene *s, oriel_encoder *encoder, void *workspace,
            size_t workspace_bytes)
 {
-    oriel_output output = ORIEL_OUTPUT_INIT;
+    size_t bytes = (size_t)s->info.tokens * (size_t)s->info.out_hidden_size * 4;
+    oriel_result result = embeddings_result(oracle_alloc(1, bytes), bytes);
+    oriel_output output = output_of(&result, 1, ORIEL_MEMORY_HOST);
     oriel_error err;
 
-    output.embeddings_bytes =
-        (size_t)s->info.tokens * (size_t)s->info.out_hidden_size * 4;
-    output.embeddings = oracle_alloc(1, output.embeddings_bytes);
     output.workspace = workspace;
     output.workspace_bytes = workspace_bytes;
     ck_assert_msg(oriel_encode(encoder, s->plan, &s->input, &output, NULL,
                                &err) == ORIEL_OK,
                   "%s", err.message);
-    return output.embeddings;
+    return result.data;
 }
 
 static size_t
@@ -243,13 +243,15 @@ START_TEST(types_are_rounded_once)
     size_t width = (size_t)s.info.out_hidden_size, row = width * 2 + 32;
     oriel_encoder *encoder = fixture_encoder(&s.m, s.plan, s.precision, 2);
     uint16_t *pixels = oracle_alloc(n, 2);
-    size_t tap_values = (size_t)s.info.patches * 32;
-    float *want, *tap32 = oracle_alloc(tap_values, 4);
-    uint16_t *tap16 = oracle_alloc(tap_values, 2);
+    size_t state_values = (size_t)s.info.patches * 32;
+    float *want, *state32 = oracle_alloc(state_values, 4);
+    uint16_t *state16 = oracle_alloc(state_values, 2);
     unsigned char *got = oracle_alloc((size_t)s.info.tokens, row);
-    oriel_tap taps[2] = {{2, 0, tap32, tap_values * 4},
-                         {2, dtype, tap16, tap_values * 2}};
-    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result results[3] = {
+        hidden_state_result(2, state32, state_values * 4),
+        hidden_state_result(2, state16, state_values * 2),
+        embeddings_result(got, (size_t)s.info.tokens * row)};
+    oriel_output output = output_of(results, 3, ORIEL_MEMORY_HOST);
     oriel_error err;
 
     for (size_t i = 0; i < n; i++) {
@@ -262,12 +264,8 @@ START_TEST(types_are_rounded_once)
     s.input.pixel_values = pixels;
     s.input.pixel_values_bytes = n * 2;
     s.input.dtype = dtype;
-    output.embeddings = got;
-    output.embeddings_bytes = (size_t)s.info.tokens * row;
-    output.row_bytes = row;
-    output.dtype = dtype;
-    output.taps = taps;
-    output.n_taps = 2;
+    results[1].dtype = results[2].dtype = dtype;
+    results[2].row_bytes = row;
     ck_assert_msg(oriel_encode(encoder, s.plan, &s.input, &output, NULL,
                                &err) == ORIEL_OK,
                   "%s", err.message);
@@ -281,13 +279,13 @@ START_TEST(types_are_rounded_once)
         for (size_t i = width * 2; i < row; i++)
             ck_assert_int_eq(got[r * row + i], 0x5a);
     }
-    for (size_t i = 0; i < tap_values; i++)
-        ck_assert_int_eq(tap16[i], half_of(tap32[i], dtype));
+    for (size_t i = 0; i < state_values; i++)
+        ck_assert_int_eq(state16[i], half_of(state32[i], dtype));
     free(pixels);
     free(want);
     free(got);
-    free(tap32);
-    free(tap16);
+    free(state32);
+    free(state16);
     oriel_encoder_destroy(encoder);
     free_scene(&s);
 }

@@ -109,13 +109,42 @@ START_TEST(frames_give_the_bytes_of_pixel_values)
     oriel_plan *plan;
 
     options.resample = _i / 2;
-    options.min_pixels = 16 * 16;
-    options.max_pixels = 64 * 64 * 2;
+    options.min_pixels = options.video_min_pixels = 16 * 16;
+    options.max_pixels = options.video_max_pixels = 64 * 64 * 2;
     ck_assert_int_eq(oriel_plan_create(&plan, b.m.model, items, COUNT(items),
                                        &options, NULL),
                      ORIEL_OK);
     batch_check_frames(&b, plan, 8);
     oriel_plan_destroy(plan);
+    batch_free(&b);
+}
+END_TEST
+
+/* Sizes that need no resampling, so that the bytes of a patch are pixels. */
+START_TEST(bytes_are_normalised_as_frames_are)
+{
+    static const oriel_item items[] = {
+        {16, 24, 1, 16, 24, 0}, {24, 8, 3, 24, 8, 0}, {8, 32, 2, 8, 32, 0}};
+    batch b = batch_make(&fixture_tiny, precisions[_i % 2], mixed, ITEMS, 3);
+    oriel_plan_options options = ORIEL_PLAN_OPTIONS_INIT;
+    oriel_plan *plan;
+
+    options.resample = _i / 2;
+    ck_assert_int_eq(oriel_plan_create(&plan, b.m.model, items, COUNT(items),
+                                       &options, NULL),
+                     ORIEL_OK);
+    batch_check_bytes(&b, plan, 8);
+    oriel_plan_destroy(plan);
+    batch_free(&b);
+}
+END_TEST
+
+START_TEST(results_go_where_they_are_wanted)
+{
+    batch b = batch_make(&fixture_tiny, precisions[_i % 2], mixed, ITEMS, 3);
+
+    batch_check_row_index(&b);
+    batch_check_interleaved(&b);
     batch_free(&b);
 }
 END_TEST
@@ -131,6 +160,8 @@ main(void)
     tcase_add_loop_test(tc, threads_do_not_change_bytes, 0, 2);
     tcase_add_loop_test(tc, an_item_has_its_own_bytes, 0, 2);
     tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 8);
+    tcase_add_loop_test(tc, bytes_are_normalised_as_frames_are, 0, 8);
+    tcase_add_loop_test(tc, results_go_where_they_are_wanted, 0, 2);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -236,8 +236,26 @@ START_TEST(products_follow_the_oracle)
 }
 END_TEST
 
-/* 128 rows at once are the yardstick; then every height, from every multiple
-   of the step, among neighbours that are NaN, infinite or huge. */
+/* One tile: rows 'first' and on of 'all', 'kept' of them, then 'others'. */
+static void
+multiply_tile(bench *b, const float *others, const char *all, int32_t first,
+              int32_t rows, int32_t kept, char *tile, float *got)
+{
+    size_t k = (size_t)b->shape.k, unit = oriel_storage_bytes(b->storage);
+
+    store_operand(tile, others, (size_t)rows * k, b->storage);
+    memcpy(tile, all + (size_t)first * k * unit, (size_t)kept * k * unit);
+    memset(got, 0, ORIEL_ROW_TILE * (size_t)b->shape.n * 4);
+    multiply(b, tile, got, rows);
+}
+
+/*
+ * 128 rows at once are the yardstick; then every height, from every multiple of
+ * the step.  oneDNN may cut a product of few rows otherwise (16 rows with AMX, in
+ * 2.6): heights.c measures that with ordinary rows and does without such a
+ * height.  So one that keeps the bits among ordinary rows must keep them among
+ * neighbours that are NaN, infinite or huge, and the full one always must.
+ */
 static void
 check_heights(bench *b)
 {
@@ -260,17 +278,20 @@ check_heights(bench *b)
         int32_t first =
             (int32_t)random_between(&stream, 0, ORIEL_ROW_TILE - rows);
         int32_t kept = rows - (int32_t)random_between(&stream, 0, 12);
+        const float *expected = want + (size_t)first * n;
+        size_t bytes = (size_t)kept * n * 4;
 
         for (size_t i = 0; i < (size_t)rows * k; i++)
+            x[i] = (float)random_unit(&stream);
+        multiply_tile(b, x, all, first, rows, kept, some, got);
+        if (memcmp(got, expected, bytes) != 0 && rows < ORIEL_ROW_TILE)
+            continue;
+        for (size_t i = 0; i < (size_t)rows * k; i++)
             x[i] = strange[random_u64(&stream) % COUNT(strange)];
-        store_operand(some, x, (size_t)rows * k, b->storage);
-        memcpy(some, all + (size_t)first * k * unit, (size_t)kept * k * unit);
-        memset(got, 0, ORIEL_ROW_TILE * n * 4);
-        multiply(b, some, got, rows);
-        ck_assert_msg(
-            memcmp(got, want + (size_t)first * n, (size_t)kept * n * 4) == 0,
-            "%s: rows %d.. differ in a tile of %d", b->packing.implementation,
-            first, rows);
+        multiply_tile(b, x, all, first, rows, kept, some, got);
+        ck_assert_msg(memcmp(got, expected, bytes) == 0,
+                      "%s: rows %d.. differ in a tile of %d",
+                      b->packing.implementation, first, rows);
     }
     free(x);
     free(all);

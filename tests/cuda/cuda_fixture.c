@@ -155,19 +155,8 @@ cuda_fixture_device_input(const cuda_fixture *r)
 {
     oriel_input input = fixture_input(r->plan, r->d_pixels.data);
 
-    input.memory = ORIEL_MEMORY_DEVICE;
+    input.pixels_memory = ORIEL_MEMORY_DEVICE;
     return input;
-}
-
-oriel_output
-cuda_fixture_output(const cuda_fixture *r, void *embeddings, int32_t memory)
-{
-    oriel_output output = ORIEL_OUTPUT_INIT;
-
-    output.memory = memory;
-    output.embeddings = embeddings;
-    output.embeddings_bytes = r->embeddings_bytes;
-    return output;
 }
 
 void

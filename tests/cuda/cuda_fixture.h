@@ -10,6 +10,7 @@
 
 #include "support/device_case.h"
 #include "support/fixture.h"
+#include "support/results.h"
 
 typedef struct cuda_fixture {
     fixture_model m;
@@ -60,9 +61,12 @@ enum { DIRECT_CALLS = 2 };
 /* pixel_values of the host, or of the device. */
 oriel_input cuda_fixture_host_input(const cuda_fixture *r);
 oriel_input cuda_fixture_device_input(const cuda_fixture *r);
-/* Tight fp32 embeddings; 'memory' is ORIEL_MEMORY_*. */
-oriel_output cuda_fixture_output(const cuda_fixture *r, void *embeddings,
-                                 int32_t memory);
+/* Tight fp32 embeddings; 'memory' is ORIEL_MEMORY_*.  The result lives as long as
+   the block in which this stands. */
+#define cuda_fixture_output(r, embeddings, memory) \
+    output_of(cuda_fixture_results(r, embeddings), 1, memory)
+#define cuda_fixture_results(r, embeddings) \
+    ((oriel_result[]){embeddings_result(embeddings, (r)->embeddings_bytes)})
 
 /* Fails the test unless the device is content and 'device' holds what the first
    encode made. */

@@ -83,7 +83,7 @@ input_case_input(const input_case *r, input_kind kind)
     oriel_input input = ORIEL_INPUT_INIT;
     bool device = kind == INPUT_DEVICE_FRAMES || kind == INPUT_DEVICE_VALUES;
 
-    input.memory = device ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
+    input.pixels_memory = device ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
     if (kind == INPUT_HOST_FRAMES || kind == INPUT_DEVICE_FRAMES) {
         input.frames = device ? r->device : r->host;
         input.pitches = r->pitches;

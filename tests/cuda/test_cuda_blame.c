@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Windows, frames, windows: both kinds come behind a tap of the first block. */
+/* Windows, frames, windows: both kinds come behind a hidden state of the first block. */
 static const oriel_network *
 three_blocks(void)
 {
@@ -52,13 +52,17 @@ broad_windows(void)
     return two_of_windows(&fixture_broad);
 }
 
-/* Frames, results and a tap of the host: every kind of copy. */
+/* Frames, results and a hidden state of the host: every kind of copy. */
 typedef struct scene {
     input_case random_frames;
     oriel_encoder *keeper; /* of the weights, when others are lost */
     oriel_input input;
     oriel_output output;
-    oriel_tap tap;
+    oriel_result results[2]; /* embeddings, hidden state 1 */
+    unsigned char *found[2]; /* what they hold, on the host */
+    device_buffer device[2]; /* where they lie, if not there */
+    bool on_device;
+    int32_t *row_index;
     unsigned char *good;
 } scene;
 
@@ -81,37 +85,63 @@ show_grid(input_case *random_frames, const int64_t (*grid)[3])
         (size_t)info.tokens * (size_t)info.out_hidden_size * sizeof(float);
 }
 
+/* Results on the device, by indices of the host. */
+static void
+use_row_index(scene *s)
+{
+    int32_t tokens = (int32_t)s->random_frames.r.info.tokens;
+
+    s->on_device = true;
+    s->row_index = oracle_alloc((size_t)tokens, sizeof(int32_t));
+    for (int32_t t = 0; t < tokens; t++)
+        s->row_index[t] = tokens - 1 - t;
+    for (int i = 0; i < 2; i++) {
+        s->device[i] = device_output(s->results[i].bytes);
+        s->results[i].data = s->device[i].data;
+    }
+    s->output.results_memory = ORIEL_MEMORY_DEVICE;
+    s->output.row_index = s->row_index;
+}
+
+static void
+fetch_results(scene *s)
+{
+    for (int i = 0; i < 2 && s->on_device; i++)
+        device_download(s->found[i], s->device[i]);
+}
+
 /* 'grid' NULL: the input_case's own pictures. */
 static scene *
 scene_make(const oriel_network *network, input_kind kind,
-           const int64_t (*grid)[3])
+           const int64_t (*grid)[3], bool indexed)
 {
     scene *s = calloc(1, sizeof(*s));
     oriel_encoder *encoder;
+    size_t bytes;
 
     s->random_frames = input_case_make(network, ORIEL_RESAMPLE_TORCHVISION);
     if (grid)
         show_grid(&s->random_frames, grid);
     s->keeper = checked_encoder(&s->random_frames.r, NULL);
     s->input = input_case_input(&s->random_frames, kind);
-    s->output = cuda_fixture_output(
-        &s->random_frames.r,
-        oracle_alloc(1, s->random_frames.r.embeddings_bytes),
-        ORIEL_MEMORY_HOST);
-    s->tap.hidden_state = 1;
-    s->tap.bytes = (size_t)s->random_frames.r.info.patches *
-                   (size_t)network->hidden_size * sizeof(float);
-    s->tap.data = oracle_alloc(1, s->tap.bytes);
-    s->output.taps = &s->tap;
-    s->output.n_taps = 1;
+    bytes = s->random_frames.r.embeddings_bytes;
+    s->found[0] = oracle_alloc(1, bytes);
+    s->results[0] = embeddings_result(s->found[0], bytes);
+    bytes = (size_t)s->random_frames.r.info.patches *
+            (size_t)network->hidden_size * sizeof(float);
+    s->found[1] = oracle_alloc(1, bytes);
+    s->results[1] = hidden_state_result(1, s->found[1], bytes);
+    s->output = output_of(s->results, 2, ORIEL_MEMORY_HOST);
+    if (indexed)
+        use_row_index(s);
     encoder = cuda_fixture_encoder_with(&s->random_frames.r, ORIEL_GRAPHS_OFF);
     cuda_fixture_encode(encoder, s->random_frames.r.plan, &s->input, &s->output,
                         NULL);
+    fetch_results(s);
     oriel_encoder_destroy(encoder);
-    s->good = malloc(s->random_frames.r.embeddings_bytes + s->tap.bytes);
-    memcpy(s->good, s->output.embeddings, s->random_frames.r.embeddings_bytes);
-    memcpy(s->good + s->random_frames.r.embeddings_bytes, s->tap.data,
-           s->tap.bytes);
+    s->good = malloc(s->results[0].bytes + s->results[1].bytes);
+    memcpy(s->good, s->found[0], s->results[0].bytes);
+    memcpy(s->good + s->results[0].bytes, s->found[1], s->results[1].bytes);
     return s;
 }
 
@@ -120,8 +150,12 @@ scene_free(scene *s)
 {
     step_hook_before = NULL;
     oriel_encoder_destroy(s->keeper);
-    free(s->output.embeddings);
-    free(s->tap.data);
+    for (int i = 0; i < 2; i++) {
+        free(s->found[i]);
+        if (s->on_device)
+            device_release(s->device[i]);
+    }
+    free(s->row_index);
     free(s->good);
     input_case_free(&s->random_frames);
     free(s);
@@ -130,10 +164,9 @@ scene_free(scene *s)
 static bool
 is_good(const scene *s)
 {
-    return memcmp(s->good, s->output.embeddings,
-                  s->random_frames.r.embeddings_bytes) == 0 &&
-           memcmp(s->good + s->random_frames.r.embeddings_bytes, s->tap.data,
-                  s->tap.bytes) == 0;
+    return memcmp(s->good, s->found[0], s->results[0].bytes) == 0 &&
+           memcmp(s->good + s->results[0].bytes, s->found[1],
+                  s->results[1].bytes) == 0;
 }
 
 /* By a fresh encoder.  What the device saw is in 'report', and forgotten. */
@@ -144,13 +177,20 @@ try_encode(scene *s, oriel_error *err)
     size_t before = sim_device_bytes();
     oriel_status status;
 
-    memset(s->output.embeddings, 0x55, s->random_frames.r.embeddings_bytes);
-    memset(s->tap.data, 0x55, s->tap.bytes);
+    for (int i = 0; i < 2; i++) {
+        memset(s->found[i], 0x55, s->results[i].bytes);
+        if (s->on_device)
+            ck_assert_int_eq(cudaMemcpy(s->device[i].data, s->found[i],
+                                        s->results[i].bytes,
+                                        cudaMemcpyHostToDevice),
+                             cudaSuccess);
+    }
     status = oriel_encode(encoder, s->random_frames.r.plan, &s->input,
                           &s->output, NULL, err);
     sim_fault_operation(0, cudaSuccess);
     ck_assert_uint_eq(sim_device_bytes(), before);
     (void)device_finish();
+    fetch_results(s);
     sim_recover();
     oriel_encoder_destroy(encoder);
     return status;
@@ -161,12 +201,13 @@ static const char *
 place_now(void)
 {
     static const char *const names[] = {
-        "START",  "PATCHIFY", "EMBED",  "TAP",     "ATTN_IN",
+        "START",  "PATCHIFY", "EMBED",  "STORE",   "ATTN_IN",
         "ATTEND", "ATTN_OUT", "MLP_IN", "MLP_OUT", "MERGE"};
     static char text[64];
 
-    if (step_hook_step == ORIEL_STEP_TAP)
-        snprintf(text, sizeof(text), "TAP of hidden state %d", step_hook_block);
+    if (step_hook_step == ORIEL_STEP_STORE)
+        snprintf(text, sizeof(text), "STORE of hidden state %d",
+                 step_hook_block);
     else if (step_hook_step >= ORIEL_STEP_ATTN_IN &&
              step_hook_step < ORIEL_STEP_MERGE)
         snprintf(text, sizeof(text), "%s of block %d", names[step_hook_step],
@@ -204,7 +245,7 @@ static const struct {
     {ORIEL_STEP_ATTN_OUT, 0, {"linear_residual"}},
     {ORIEL_STEP_MLP_IN, 0, {"rms_norm", "linear_swiglu"}},
     {ORIEL_STEP_MLP_OUT, 0, {"linear_residual"}},
-    {ORIEL_STEP_TAP, 1, {"store_rows"}},
+    {ORIEL_STEP_STORE, 1, {"store_rows"}},
     {ORIEL_STEP_ATTN_IN, 1, {"rms_norm", "linear", "rope"}},
     {ORIEL_STEP_ATTEND, 1, {"full_attention"}},
     {ORIEL_STEP_MERGE, 0, {"rms_norm", "linear_gelu", "linear_rows"}},
@@ -232,7 +273,7 @@ read_blame(char name[64], const oriel_error *err)
 /* One operation after the other of the step faults, to where guards are read. */
 START_TEST(a_fault_is_blamed_on_its_kernel)
 {
-    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL);
+    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL, false);
     char name[64] = "";
     int run = -1;
 
@@ -272,7 +313,7 @@ END_TEST
 /* What failed before is nobody's of this call. */
 START_TEST(an_earlier_fault_is_not_ours)
 {
-    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL);
+    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL, false);
     cudaStream_t stream = cuda_fixture_stream();
     oriel_encoder *encoder = checked_encoder(&s->random_frames.r, NULL);
     device_buffer other = device_output(64);
@@ -335,13 +376,18 @@ static const struct {
     int32_t kernels;
     input_kind kind;
     const char *part;
+    bool indexed;
 } others[] = {
-    {three_blocks, NULL, ORIEL_KERNELS_CUBLASLT, INPUT_HOST_VALUES, "gate_up"},
-    {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, "pixel_values"},
+    {three_blocks, NULL, ORIEL_KERNELS_CUBLASLT, INPUT_HOST_VALUES, "gate_up",
+     false},
+    {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, "pixel_values",
+     false},
     {broad_windows, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_FRAMES,
-     "metadata.window_tiles"},
+     "metadata.window_tiles", false},
     {tiny_windows, long_grid, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES,
-     "metadata.own_rope"},
+     "metadata.own_rope", false},
+    {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_FRAMES,
+     "metadata.row_index", true},
 };
 
 static int
@@ -363,9 +409,9 @@ START_TEST(no_step_of_a_life_can_be_missed)
     oriel_error err;
 
     fixture_kernels = which < 0 ? ORIEL_KERNELS_OWN : others[which].kernels;
-    s = which < 0 ? scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL)
+    s = which < 0 ? scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL, false)
                   : scene_make(others[which].network(), others[which].kind,
-                               others[which].grid);
+                               others[which].grid, others[which].indexed);
     step_hook_before = list;
     ck_assert_msg(try_encode(s, &err) == ORIEL_OK, "%s", err.message);
     ck_assert(is_good(s));
@@ -393,8 +439,8 @@ static const struct {
 } overruns[] = {
     {"residual", 1, ORIEL_STEP_MLP_IN, 1,
      "MLP_IN of block 1 wrote behind the end of residual"},
-    {"residual", 0, ORIEL_STEP_TAP, 1,
-     "TAP of hidden state 1 wrote before the start of residual"},
+    {"residual", 0, ORIEL_STEP_STORE, 1,
+     "STORE of hidden state 1 wrote before the start of residual"},
     {"qkv", 1, ORIEL_STEP_ATTEND, 0,
      "ATTEND of block 0 wrote behind the end of qkv"},
     {"pixels", 0, ORIEL_STEP_EMBED, 0,
@@ -422,7 +468,7 @@ write_beyond(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 
 START_TEST(a_damaged_guard_is_told)
 {
-    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL);
+    scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL, false);
     oriel_error err;
 
     overrun = _i;
@@ -451,7 +497,7 @@ START_TEST(a_kernel_that_goes_too_far_is_caught)
     static const char *const messages[] = {
         "the device failed in rms_norm (ATTN_IN of block 1)",
         "ATTN_IN of block 1 wrote behind the end of normalised"};
-    scene *s = scene_make(three_blocks(), INPUT_HOST_VALUES, NULL);
+    scene *s = scene_make(three_blocks(), INPUT_HOST_VALUES, NULL, false);
     oriel_error err;
 
     overrun = _i;

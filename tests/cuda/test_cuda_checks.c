@@ -14,58 +14,57 @@
 
 /* ---- The same bytes ------------------------------------------------------ */
 
-enum { TAPS = 4, KINDS = INPUT_KINDS + 1 /* pixel_values of bf16 */ };
+enum { STATES = 4, KINDS = INPUT_KINDS + 1 /* pixel_values of bf16 */ };
 
-/* Embeddings and taps of one encode, on the host. */
-typedef struct harvest {
-    unsigned char *embeddings, *taps[TAPS];
-    size_t embeddings_bytes, tap_bytes;
-} harvest;
+/* Embeddings and hidden states of one encode, on the host. */
+typedef struct kept_results {
+    unsigned char *embeddings, *states[STATES];
+    size_t embeddings_bytes, state_bytes;
+} kept_results;
 
-static harvest
-harvest_make(const input_case *random_frames, const oriel_network *network)
+static kept_results
+kept_results_make(const input_case *random_frames, const oriel_network *network)
 {
-    harvest h = {.embeddings_bytes = random_frames->r.embeddings_bytes,
-                 .tap_bytes = (size_t)random_frames->r.info.patches *
-                              (size_t)network->hidden_size * sizeof(float)};
+    kept_results h = {.embeddings_bytes = random_frames->r.embeddings_bytes,
+                      .state_bytes = (size_t)random_frames->r.info.patches *
+                                     (size_t)network->hidden_size *
+                                     sizeof(float)};
 
     h.embeddings = oracle_alloc(1, h.embeddings_bytes);
-    for (int i = 0; i < TAPS; i++)
-        h.taps[i] = oracle_alloc(1, h.tap_bytes);
+    for (int i = 0; i < STATES; i++)
+        h.states[i] = oracle_alloc(1, h.state_bytes);
     return h;
 }
 
 static void
-harvest_free(harvest *h)
+kept_results_free(kept_results *h)
 {
     free(h->embeddings);
-    for (int i = 0; i < TAPS; i++)
-        free(h->taps[i]);
+    for (int i = 0; i < STATES; i++)
+        free(h->states[i]);
 }
 
-/* Two taps of one state, of the first and of the last; 'dtype' of all. */
+/* Two of one state, the first and the last; 'dtype' of all. */
 static void
-encode_into(harvest *h, const input_case *random_frames, oriel_encoder *encoder,
-            const oriel_input *input, int32_t dtype)
+encode_into(kept_results *h, const input_case *random_frames,
+            oriel_encoder *encoder, const oriel_input *input, int32_t dtype)
 {
-    int32_t states[TAPS] = {0, 1, 1, random_frames->r.m.oracle->network->depth};
+    const int32_t states[STATES] = {0, 1, 1,
+                                    random_frames->r.m.oracle->network->depth};
     size_t half = dtype == ORIEL_DTYPE_F32 ? 1 : 2;
-    oriel_output output = cuda_fixture_output(&random_frames->r, h->embeddings,
-                                              ORIEL_MEMORY_HOST);
-    oriel_tap taps[TAPS];
+    oriel_result results[STATES + 1];
+    oriel_output output = output_of(results, STATES + 1, ORIEL_MEMORY_HOST);
 
     memset(h->embeddings, 0x55, h->embeddings_bytes);
-    for (int i = 0; i < TAPS; i++) {
-        memset(h->taps[i], 0x55, h->tap_bytes);
-        taps[i] = (oriel_tap){.hidden_state = states[i],
-                              .dtype = dtype,
-                              .data = h->taps[i],
-                              .bytes = h->tap_bytes / half};
+    for (int i = 0; i < STATES; i++) {
+        memset(h->states[i], 0x55, h->state_bytes);
+        results[i] =
+            hidden_state_result(states[i], h->states[i], h->state_bytes / half);
+        results[i].dtype = dtype;
     }
-    output.dtype = dtype;
-    output.embeddings_bytes = h->embeddings_bytes / half;
-    output.taps = taps;
-    output.n_taps = TAPS;
+    results[STATES] =
+        embeddings_result(h->embeddings, h->embeddings_bytes / half);
+    results[STATES].dtype = dtype;
     cuda_fixture_encode(encoder, random_frames->r.plan, input, &output, NULL);
 }
 
@@ -120,15 +119,15 @@ static const struct {
 START_TEST(results_are_the_same_bytes)
 {
     input_case random_frames;
-    harvest plain, checked;
+    kept_results plain, checked;
     oriel_encoder *encoders[2];
     uint16_t *halves;
     size_t before;
 
     fixture_kernels = sames[_i].kernels;
     random_frames = input_case_make(sames[_i].network, sames[_i].resample);
-    plain = harvest_make(&random_frames, sames[_i].network);
-    checked = harvest_make(&random_frames, sames[_i].network);
+    plain = kept_results_make(&random_frames, sames[_i].network);
+    checked = kept_results_make(&random_frames, sames[_i].network);
     halves = oracle_alloc(1, random_frames.values_bytes);
     step_hook_before = sames[_i].before;
     encoders[0] = cuda_fixture_encoder_with(&random_frames.r, ORIEL_GRAPHS_OFF);
@@ -147,14 +146,15 @@ START_TEST(results_are_the_same_bytes)
         cuda_fixture_expect_silence();
         ck_assert_mem_eq(plain.embeddings, checked.embeddings,
                          plain.embeddings_bytes);
-        for (int i = 0; i < TAPS; i++)
-            ck_assert_mem_eq(plain.taps[i], checked.taps[i], plain.tap_bytes);
+        for (int i = 0; i < STATES; i++)
+            ck_assert_mem_eq(plain.states[i], checked.states[i],
+                             plain.state_bytes);
         ck_assert_uint_eq(sim_device_bytes(), before);
     }
     oriel_encoder_destroy(encoders[0]);
     oriel_encoder_destroy(encoders[1]);
-    harvest_free(&plain);
-    harvest_free(&checked);
+    kept_results_free(&plain);
+    kept_results_free(&checked);
     free(halves);
     input_case_free(&random_frames);
 }

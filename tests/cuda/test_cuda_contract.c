@@ -67,7 +67,7 @@ network_of(int direct)
     return network;
 }
 
-/* Embeddings with gaps between rows and a tap, in every dtype, on host and
+/* Embeddings with gaps between rows and a hidden state, in every dtype, on host and
    device, from a workspace of the caller's that is just large enough. */
 START_TEST(results_in_every_dtype_and_place)
 {
@@ -78,29 +78,29 @@ START_TEST(results_in_every_dtype_and_place)
     int64_t out = network.out_hidden_size, hidden = network.hidden_size;
     size_t pitch = ((size_t)out * width_of(dtype) + 31) / 16 * 16;
     size_t bytes = pitch * (size_t)r.info.tokens;
-    size_t tap_bytes =
-        (size_t)r.info.patches * (size_t)hidden * width_of(dtype);
+    size_t state_pitch = (size_t)hidden * width_of(dtype) + 16;
+    size_t state_bytes = (size_t)r.info.patches * state_pitch;
     size_t needed = fixture_workspace(r.plan, ORIEL_PRECISION_BF16, 1);
     device_buffer d_out = device_output(bytes),
-                  d_tap = device_output(tap_bytes);
+                  d_state = device_output(state_bytes);
     device_buffer workspace = device_output(needed);
     unsigned char *host = oracle_alloc(1, bytes);
-    unsigned char *host_tap = oracle_alloc(1, tap_bytes);
+    unsigned char *host_state = oracle_alloc(1, state_bytes);
     oriel_input input = cuda_fixture_host_input(&r);
     fixture_result whole = fixture_encode(&r.m, encoder, r.plan, &input);
-    oriel_tap tap = {.hidden_state = 3, .dtype = dtype, .bytes = tap_bytes};
-    oriel_output output = cuda_fixture_output(&r, NULL, ORIEL_MEMORY_HOST);
+    oriel_result results[2];
+    oriel_output output = output_of(
+        results, 2, on_device ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST);
     oriel_error err;
 
     memset(host, 0xff, bytes);
-    tap.data = on_device ? d_tap.data : host_tap;
-    output.embeddings = on_device ? d_out.data : host;
-    output.memory = on_device ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
-    output.embeddings_bytes = bytes;
-    output.row_bytes = pitch;
-    output.dtype = dtype;
-    output.taps = &tap;
-    output.n_taps = 1;
+    memset(host_state, 0xff, state_bytes);
+    results[0] = embeddings_result(on_device ? d_out.data : host, bytes);
+    results[0].row_bytes = pitch;
+    results[1] = hidden_state_result(3, on_device ? d_state.data : host_state,
+                                     state_bytes);
+    results[1].row_bytes = state_pitch;
+    results[0].dtype = results[1].dtype = dtype;
     output.workspace = workspace.data;
     output.workspace_bytes = needed - 1;
     ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, &err),
@@ -112,21 +112,21 @@ START_TEST(results_in_every_dtype_and_place)
     cuda_fixture_expect_silence();
     if (on_device) {
         device_download(host, d_out);
-        device_download(host_tap, d_tap);
+        device_download(host_state, d_state);
     }
     compare_rows(host, pitch, whole.embeddings, r.info.tokens, out, dtype,
                  0xff);
-    compare_rows(host_tap, (size_t)hidden * width_of(dtype), whole.states[3],
-                 r.info.patches, hidden, dtype, 0);
+    compare_rows(host_state, state_pitch, whole.states[3], r.info.patches,
+                 hidden, dtype, 0xff);
     /* Nothing was written behind the workspace. */
     unsigned char *all = oracle_alloc(1, needed);
     device_download(all, workspace);
     free(all);
     device_release(workspace);
     device_release(d_out);
-    device_release(d_tap);
+    device_release(d_state);
     free(host);
-    free(host_tap);
+    free(host_state);
     fixture_result_free(&whole);
     oriel_encoder_destroy(encoder);
     cuda_fixture_free(&r);
@@ -155,10 +155,10 @@ START_TEST(pixel_values_in_every_dtype_and_place)
     convert(values, r.pixels, n, dtype);
     d_values = device_upload(values, bytes);
     input.pixel_values = on_device ? d_values.data : values;
-    input.memory = on_device ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
+    input.pixels_memory = on_device ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
     input.pixel_values_bytes = bytes;
     input.dtype = dtype;
-    output.embeddings = found;
+    result_at(&output, 0)->data = found;
     ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, NULL),
                      ORIEL_OK);
     cuda_fixture_expect_silence();
@@ -172,8 +172,8 @@ START_TEST(pixel_values_in_every_dtype_and_place)
 }
 END_TEST
 
-/* Taps alone: the embeddings and the blocks behind are not run. */
-START_TEST(taps_without_embeddings)
+/* Hidden states alone: the embeddings and the blocks after them are not run. */
+START_TEST(hidden_states_without_embeddings)
 {
     cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     oriel_encoder *encoder = cuda_fixture_encoder(&r);
@@ -181,11 +181,10 @@ START_TEST(taps_without_embeddings)
     fixture_result whole = fixture_encode(&r.m, encoder, r.plan, &input);
     size_t n = (size_t)(r.info.patches * 32);
     float *states[2] = {oracle_alloc(n, 4), oracle_alloc(n, 4)};
-    oriel_tap taps[2] = {{1, 0, states[0], n * 4}, {0, 0, states[1], n * 4}};
-    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result results[2] = {hidden_state_result(1, states[0], n * 4),
+                               hidden_state_result(0, states[1], n * 4)};
+    oriel_output output = output_of(results, 2, ORIEL_MEMORY_HOST);
 
-    output.taps = taps;
-    output.n_taps = 2;
     ck_assert_int_eq(oriel_encode(encoder, r.plan, &input, &output, NULL, NULL),
                      ORIEL_OK);
     ck_assert_mem_eq(states[0], whole.states[1], n * 4);
@@ -327,7 +326,8 @@ END_TEST
 /* Every published size is inside, and can be planned for without a device. */
 START_TEST(published_sizes_are_inside)
 {
-    static const char *const names[] = {"3b", "7b", "32b", "72b"};
+    static const char *const names[] = {"qwen2.5-vl-3b", "qwen2.5-vl-7b",
+                                        "qwen2.5-vl-32b", "qwen2.5-vl-72b"};
     static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
     oriel_backend_config config = {
         .precision = ORIEL_PRECISION_BF16, .hooks = &hooks, .call = &hooks};
@@ -363,7 +363,7 @@ main(void)
     tcase_set_timeout(tc, 240);
     tcase_add_loop_test(tc, results_in_every_dtype_and_place, 0, 12);
     tcase_add_loop_test(tc, pixel_values_in_every_dtype_and_place, 0, 6);
-    tcase_add_test(tc, taps_without_embeddings);
+    tcase_add_test(tc, hidden_states_without_embeddings);
     tcase_add_test(tc, weights_are_shared_and_go);
     tcase_add_test(tc, the_workspace_is_linear);
     tcase_add_loop_test(tc, what_is_outside_the_envelope_is_refused_by_name, 0,

@@ -61,8 +61,6 @@ START_TEST(other_devices_are_left_alone)
     oriel_input input = cuda_fixture_host_input(&r);
     oriel_output output = cuda_fixture_output(&r, found, ORIEL_MEMORY_HOST);
     oriel_encoder *encoder;
-    char line[128];
-    oriel_error err;
     int device = -1;
 
     sim_devices(3, 13000);
@@ -71,7 +69,6 @@ START_TEST(other_devices_are_left_alone)
     encoder = cuda_fixture_encoder_on(&r, 1);
     for (int i = 0; i < 3; i++)
         cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
-    MUST(fixture_backend()->examine(1, line, sizeof(line), &err));
     oriel_encoder_destroy(encoder);
     MUST(cudaGetDevice(&device));
     ck_assert_int_eq(device, _i);
@@ -203,7 +200,7 @@ START_TEST(encoders_on_devices_do_not_meet)
                 cuda_fixture_output(&r, sites[i].out.data, ORIEL_MEMORY_DEVICE);
 
             if (turn % 2) {
-                input.memory = ORIEL_MEMORY_DEVICE;
+                input.pixels_memory = ORIEL_MEMORY_DEVICE;
                 input.pixel_values = sites[i].pixels.data;
             }
             cuda_fixture_encode(sites[i].encoder, r.plan, &input, &output,
@@ -239,7 +236,7 @@ START_TEST(what_is_of_another_device_is_refused)
         "input.pixel_values is in memory of device 1, expected 0");
     cuda_fixture_expect_refusal(
         here.encoder, &r, &input, &bad_output, here.stream, ORIEL_ERR_ARGUMENT,
-        "output.embeddings is in memory of device 1, expected 0");
+        "results[].data is in memory of device 1, expected 0");
     cuda_fixture_expect_refusal(here.encoder, &r, &input, &output, there.stream,
                                 ORIEL_ERR_ARGUMENT,
                                 "the stream is of device 1, expected 0");
@@ -268,8 +265,8 @@ START_TEST(every_kind_of_device_has_room)
     cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
     cuda_fixture_expect(&r, out);
     for (int32_t head_dim = 8; head_dim <= 128; head_dim += 8) {
-        MUST(oriel_cuda_window_attention_prepare(head_dim));
-        MUST(oriel_cuda_full_attention_prepare(head_dim));
+        MUST(oriel_cuda_window_attention_prepare(head_dim, NULL));
+        MUST(oriel_cuda_full_attention_prepare(head_dim, NULL));
     }
     oriel_encoder_destroy(encoder);
     device_release(out);
@@ -299,7 +296,7 @@ START_TEST(host_pointers_are_not_device_pointers)
                                 "input.pixel_values is not in device memory");
     cuda_fixture_expect_refusal(encoder, &r, &input, &bad_output, NULL,
                                 ORIEL_ERR_ARGUMENT,
-                                "output.embeddings is not in device memory");
+                                "results[].data is not in device memory");
     cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
     cuda_fixture_expect(&r, out);
     oriel_encoder_destroy(encoder);
@@ -321,24 +318,23 @@ START_TEST(results_of_the_host_are_looked_at)
     oriel_output output =
         cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
     oriel_output to_host = cuda_fixture_output(&r, out.data, ORIEL_MEMORY_HOST);
-    oriel_tap tap = {
-        .hidden_state = 1, .data = r.d_pixels.data, .bytes = r.pixels_bytes};
+    oriel_result results[2] = {
+        embeddings_result(host, r.embeddings_bytes),
+        hidden_state_result(1, r.d_pixels.data, r.pixels_bytes)};
 
     cuda_fixture_expect_refusal(
         encoder, &r, &input, &to_host, NULL, ORIEL_ERR_ARGUMENT,
-        "output.embeddings is in device memory, but output.memory");
-    to_host.embeddings = host;
-    to_host.taps = &tap;
-    to_host.n_taps = 1;
+        "results[].data is in device memory, but output.results_memory");
+    to_host = output_of(results, 2, ORIEL_MEMORY_HOST);
     cuda_fixture_expect_refusal(
         encoder, &r, &input, &to_host, NULL, ORIEL_ERR_ARGUMENT,
-        "taps[].data is in device memory, but output.memory");
-    to_host.n_taps = 0;
-    to_host.row_bytes = (size_t)INT32_MAX + 1;
-    to_host.embeddings_bytes = (size_t)r.info.tokens * to_host.row_bytes;
+        "results[].data is in device memory, but output.results_memory");
+    to_host.n_results = 1;
+    results[0].row_bytes = (size_t)INT32_MAX + 1;
+    results[0].bytes = (size_t)r.info.tokens * results[0].row_bytes;
     cuda_fixture_expect_refusal(
         encoder, &r, &input, &to_host, NULL, ORIEL_ERR_ARGUMENT,
-        "output.row_bytes is 2147483648, expected at most");
+        "results[].row_bytes is 2147483648, expected at most");
     cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
     cuda_fixture_expect(&r, out);
     oriel_encoder_destroy(encoder);
@@ -371,7 +367,7 @@ START_TEST(frames_are_not_too_far_apart)
     input.frames = &frame;
     input.pitches = &pitch;
     output = cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
-    output.embeddings_bytes = out.bytes;
+    result_at(&output, 0)->bytes = out.bytes;
     cuda_fixture_expect_refusal(
         encoder, &r, &input, &output, NULL, ORIEL_ERR_ARGUMENT,
         "input.pitches[] is 2147483648, expected at most");

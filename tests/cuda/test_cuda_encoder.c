@@ -185,8 +185,8 @@ plan_items(const batch *b, int32_t resample)
     oriel_error err;
 
     options.resample = resample;
-    options.min_pixels = 16 * 16;
-    options.max_pixels = 24 * 24;
+    options.min_pixels = options.video_min_pixels = 16 * 16;
+    options.max_pixels = options.video_max_pixels = 24 * 24;
     ck_assert_msg(oriel_plan_create(&plan, b->m.model, items, COUNT(items),
                                     &options, &err) == ORIEL_OK,
                   "%s", err.message);
@@ -217,7 +217,7 @@ START_TEST(frames_on_the_device_give_the_same_bytes)
     for (int64_t i = 0; i < f.n_frames; i++)
         f.frames[i] = (char *)memory.data +
                       ((const unsigned char *)f.frames[i] - f.memory);
-    f.input.memory = ORIEL_MEMORY_DEVICE;
+    f.input.pixels_memory = ORIEL_MEMORY_DEVICE;
     device = batch_encode(&b, plan, &f.input, 1);
     must_be_silent();
     fixture_same(&host, &device);

@@ -31,11 +31,12 @@ typedef struct life {
     input_case input_case;
     oriel_input input;
     oriel_output output;
+    oriel_result result;
     device_buffer device; /* embeddings there */
     float *host, *good;
 } life;
 
-/* In place: the input points into the input_case. */
+/* In place: the input points into the input_case, the output to the result. */
 static void
 make_life(life *l, int kind)
 {
@@ -49,8 +50,8 @@ make_life(life *l, int kind)
     l->host = oracle_alloc(1, bytes);
     l->good = oracle_alloc(1, bytes);
     l->input = input_case_input(&l->input_case, lives[kind].input);
-    l->output = cuda_fixture_output(
-        &l->input_case.r, there ? l->device.data : l->host, lives[kind].output);
+    l->result = embeddings_result(there ? l->device.data : l->host, bytes);
+    l->output = output_of(&l->result, 1, lives[kind].output);
 }
 
 static void
@@ -66,7 +67,7 @@ free_life(life *l)
 static void
 fetch(life *l)
 {
-    if (l->output.memory == ORIEL_MEMORY_DEVICE)
+    if (l->output.results_memory == ORIEL_MEMORY_DEVICE)
         device_download(l->host, l->device);
 }
 
@@ -157,7 +158,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_any_call");
+    Suite *suite = suite_create("cuda_failing_call");
     TCase *tc = tcase_create("lives");
 
     tcase_set_timeout(tc, 480);

@@ -70,7 +70,7 @@ typedef struct errand {
     const void *frames[3];
     oriel_input input;
     oriel_output output;
-    oriel_tap tap;
+    oriel_result results[2]; /* embeddings, hidden state 2 */
     float *embeddings, *good;
     size_t bytes;
 } errand;
@@ -83,6 +83,7 @@ make_errand(errand *e)
     random_stream random = {4};
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+    size_t state_bytes;
 
     e->r = cuda_fixture_make(&fixture_tiny);
     e->from_grids = e->r.plan;
@@ -101,12 +102,11 @@ make_errand(errand *e)
     e->good = oracle_alloc(1, e->bytes);
     input.frames = e->frames;
     e->input = input;
-    e->output = cuda_fixture_output(&e->r, e->embeddings, ORIEL_MEMORY_HOST);
-    e->tap = (oriel_tap){.hidden_state = 2,
-                         .bytes = (size_t)info.patches * 32 * sizeof(float)};
-    e->tap.data = oracle_alloc(1, e->tap.bytes);
-    e->output.taps = &e->tap;
-    e->output.n_taps = 1;
+    state_bytes = (size_t)info.patches * 32 * sizeof(float);
+    e->results[0] = embeddings_result(e->embeddings, e->bytes);
+    e->results[1] =
+        hidden_state_result(2, oracle_alloc(1, state_bytes), state_bytes);
+    e->output = output_of(e->results, 2, ORIEL_MEMORY_HOST);
 }
 
 static void
@@ -114,7 +114,7 @@ free_errand(errand *e)
 {
     free(e->embeddings);
     free(e->good);
-    free(e->tap.data);
+    free(e->results[1].data);
     oriel_plan_destroy(e->r.plan);
     e->r.plan = e->from_grids;
     cuda_fixture_free(&e->r);

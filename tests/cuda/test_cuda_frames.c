@@ -78,7 +78,7 @@ START_TEST(pageable_memory_is_free_at_once)
         /* As input_case_fill, but that waits. */
         for (size_t b = 0; b < bytes * INPUT_CASE_FRAMES; b++)
             random_frames.memory[b] = (unsigned char)random_u64(&random);
-        input.memory = ORIEL_MEMORY_HOST;
+        input.pixels_memory = ORIEL_MEMORY_HOST;
         if (kind == INPUT_HOST_VALUES) {
             oriel_input frames =
                 input_case_input(&random_frames, INPUT_HOST_FRAMES);
@@ -275,7 +275,7 @@ START_TEST(device_pointers_are_not_host_pointers)
         oriel_input input = input_case_input(&random_frames, kinds[i]);
         oriel_error err;
 
-        input.memory = ORIEL_MEMORY_HOST;
+        input.pixels_memory = ORIEL_MEMORY_HOST;
         ck_assert_int_eq(oriel_encode(encoder, random_frames.r.plan, &input,
                                       &output, NULL, &err),
                          ORIEL_ERR_ARGUMENT);

@@ -50,21 +50,22 @@ free_pair(pair *p)
     }
 }
 
-/* Encode by both, as 'output' says but into the pair's memory. */
+/* Encode by both, as 'output' says but with the first result in the pair's
+   memory. */
 static void
 encode_both(pair *p, const cuda_fixture *r, const oriel_input *input,
             oriel_output output)
 {
     for (int i = 0; i < 2; i++) {
-        bool device = output.memory == ORIEL_MEMORY_DEVICE;
+        bool device = output.results_memory == ORIEL_MEMORY_DEVICE;
 
-        output.embeddings = device ? p->out[i].data : p->bytes[i];
-        output.embeddings_bytes = p->n;
+        result_at(&output, 0)->data = device ? p->out[i].data : p->bytes[i];
+        result_at(&output, 0)->bytes = p->n;
         cuda_fixture_encode(i ? p->direct : p->replaying, r->plan, input,
                             &output, NULL);
     }
     cuda_fixture_expect_silence();
-    for (int i = 0; i < 2 && output.memory == ORIEL_MEMORY_DEVICE; i++)
+    for (int i = 0; i < 2 && output.results_memory == ORIEL_MEMORY_DEVICE; i++)
         device_download(p->bytes[i], p->out[i]);
 }
 
@@ -95,18 +96,19 @@ START_TEST(replays_give_the_same_bytes)
 
     for (int i = 0; i < calls; i++) {
         oriel_input input;
-        oriel_output output = ORIEL_OUTPUT_INIT;
+        oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
+        oriel_output output = output_of(
+            &result, 1, i / 2 % 2 ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST);
         size_t value;
 
         input_case_fill(&random_frames, (uint64_t)i);
         input = input_case_input(&random_frames, (input_kind)(i % INPUT_KINDS));
-        output.memory = i / 2 % 2 ? ORIEL_MEMORY_DEVICE : ORIEL_MEMORY_HOST;
-        output.dtype = 1 + i % 3;
-        value = output.dtype == ORIEL_DTYPE_F32 ? 4 : 2;
-        output.row_bytes = ((size_t)out * value + 31) / 16 * 16;
+        result.dtype = 1 + i % 3;
+        value = result.dtype == ORIEL_DTYPE_F32 ? 4 : 2;
+        result.row_bytes = ((size_t)out * value + 31) / 16 * 16;
         encode_both(&p, &random_frames.r, &input, output);
         compare_pair(&p, random_frames.r.info.tokens, (size_t)out * value,
-                     output.row_bytes);
+                     result.row_bytes);
     }
     ck_assert_uint_eq(sim_graph_launches() - p.launches,
                       (uint64_t)(calls - DIRECT_CALLS));
@@ -115,36 +117,35 @@ START_TEST(replays_give_the_same_bytes)
 }
 END_TEST
 
-/* Taps cut the blocks into runs, each with its graph. */
-START_TEST(taps_part_the_blocks)
+/* Hidden states cut the blocks into runs, each with its graph. */
+START_TEST(hidden_states_part_the_blocks)
 {
-    enum { CALLS = 4, TAPS = 3 };
+    enum { CALLS = 4, STATES = 3 };
     cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     pair p = make_pair(&r);
     size_t bytes = (size_t)r.info.patches * 32 * sizeof(float);
-    float *states[2][TAPS];
+    float *states[2][STATES];
     oriel_input input = cuda_fixture_device_input(&r);
 
     for (int call = 0; call < CALLS; call++)
         for (int i = 0; i < 2; i++) {
-            oriel_tap taps[TAPS] = {
-                {.hidden_state = 3}, {.hidden_state = 0}, {.hidden_state = 1}};
+            static const int32_t indices[STATES] = {3, 0, 1};
+            oriel_result results[STATES + 1];
             oriel_output output =
-                cuda_fixture_output(&r, p.bytes[i], ORIEL_MEMORY_HOST);
+                output_of(results, STATES + 1, ORIEL_MEMORY_HOST);
 
-            for (int t = 0; t < TAPS; t++) {
+            for (int t = 0; t < STATES; t++) {
                 states[i][t] = oracle_alloc(1, bytes);
-                taps[t].data = states[i][t];
-                taps[t].bytes = bytes;
+                results[t] =
+                    hidden_state_result(indices[t], states[i][t], bytes);
             }
-            output.taps = taps;
-            output.n_taps = TAPS;
+            results[STATES] = embeddings_result(p.bytes[i], r.embeddings_bytes);
             cuda_fixture_encode(i ? p.direct : p.replaying, r.plan, &input,
                                 &output, NULL);
             if (i == 0)
                 continue;
             compare_pair(&p, 1, r.embeddings_bytes, 0);
-            for (int t = 0; t < TAPS; t++) {
+            for (int t = 0; t < STATES; t++) {
                 ck_assert_mem_eq(states[0][t], states[1][t], bytes);
                 free(states[0][t]);
                 free(states[1][t]);
@@ -176,10 +177,9 @@ static void
 see(gallery *g, oriel_encoder *encoder, int shape, float *out)
 {
     oriel_input input = fixture_input(g->plans[shape], g->pixels);
-    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = embeddings_result(out, g->bytes[shape]);
+    oriel_output output = output_of(&result, 1, ORIEL_MEMORY_HOST);
 
-    output.embeddings = out;
-    output.embeddings_bytes = g->bytes[shape];
     cuda_fixture_encode(encoder, g->plans[shape], &input, &output, NULL);
 }
 
@@ -287,13 +287,12 @@ START_TEST(a_running_graph_stays)
                   out = device_output(g.bytes[0]);
     device_buffer pixels = device_upload(g.pixels, 4 * 96 * sizeof(float));
     oriel_input input = fixture_input(g.plans[0], pixels.data);
-    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = embeddings_result(out.data, out.bytes);
+    oriel_output output = output_of(&result, 1, ORIEL_MEMORY_DEVICE);
     cudaStream_t stream = cuda_fixture_stream();
     uint64_t before = sim_graph_launches();
 
-    input.memory = output.memory = ORIEL_MEMORY_DEVICE;
-    output.embeddings = out.data;
-    output.embeddings_bytes = out.bytes;
+    input.pixels_memory = ORIEL_MEMORY_DEVICE;
     output.workspace = space.data;
     output.workspace_bytes = needed;
     for (int i = 0; i < 3; i++)
@@ -382,7 +381,7 @@ main(void)
 
     tcase_set_timeout(tc, 240);
     tcase_add_loop_test(tc, replays_give_the_same_bytes, 0, 3);
-    tcase_add_test(tc, taps_part_the_blocks);
+    tcase_add_test(tc, hidden_states_part_the_blocks);
     tcase_add_test(tc, shapes_take_turns);
     tcase_add_test(tc, an_idle_graph_gives_way);
     tcase_add_test(tc, a_running_graph_stays);

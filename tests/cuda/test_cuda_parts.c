@@ -14,7 +14,8 @@
 
 enum { ALIGNMENT = 256, PLANS = 200 };
 
-static const char *const presets[] = {"3b", "7b", "32b", "72b"};
+static const char *const presets[] = {"qwen2.5-vl-3b", "qwen2.5-vl-7b",
+                                      "qwen2.5-vl-32b", "qwen2.5-vl-72b"};
 
 static oriel_plan *
 random_plan(random_stream *random, int32_t preset)

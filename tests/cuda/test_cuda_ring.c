@@ -161,7 +161,7 @@ START_TEST(bytes_arrive)
 
     ck_assert_int_eq(oriel_cuda_ring_create(&ring, SLOTS, SLOT_BYTES, &err),
                      ORIEL_OK);
-    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(NULL), cudaSuccess);
     ck_assert_int_eq(cudaStreamCreateWithFlags(&stream, 0), cudaSuccess);
     if (_i)
         ck_assert_int_eq(

@@ -200,7 +200,7 @@ START_TEST(a_replay_reads_new_frames)
     out = device_output(r.embeddings_bytes);
     found = oracle_alloc(1, r.embeddings_bytes);
     frames[0] = frame.data;
-    input.memory = ORIEL_MEMORY_DEVICE;
+    input.pixels_memory = ORIEL_MEMORY_DEVICE;
     output = cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
     exec = capture(encoder, &r, &input, &output, stream);
     for (int i = 0; i < 2; i++) {
@@ -241,9 +241,9 @@ START_TEST(host_memory_is_refused_in_a_capture)
 
     MUST(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
     cuda_fixture_expect_refusal(encoder, &r, &from_host, &output, stream,
-                                ORIEL_ERR_ARGUMENT, "input.memory");
+                                ORIEL_ERR_ARGUMENT, "input.pixels_memory");
     cuda_fixture_expect_refusal(encoder, &r, &input, &to_host, stream,
-                                ORIEL_ERR_ARGUMENT, "output.memory");
+                                ORIEL_ERR_ARGUMENT, "output.results_memory");
     cuda_fixture_encode(encoder, r.plan, &input, &output, stream);
     MUST(cudaStreamEndCapture(stream, &graph));
     MUST(cudaGraphInstantiate(&exec, graph, 0));

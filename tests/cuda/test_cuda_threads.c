@@ -57,7 +57,7 @@ encode_in_turn(worker *w, oriel_encoder *encoder)
         oriel_input input = cuda_fixture_host_input(w->r);
 
         if (turn % 2) {
-            input.memory = ORIEL_MEMORY_DEVICE;
+            input.pixels_memory = ORIEL_MEMORY_DEVICE;
             input.pixel_values = w->pixels.data;
         }
         memset(w->embeddings, 0, w->r->embeddings_bytes);

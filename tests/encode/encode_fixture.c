@@ -48,19 +48,23 @@ encode_fixture_setup(struct encode_fixture *s, const oriel_backend *backend)
         s->pixel_values[i] = (float)random_unit(&random);
     s->embeddings = aligned_alloc(64, FIXTURE_TOKENS * TINY_OUT * 4);
     s->input = (oriel_input)ORIEL_INPUT_INIT;
-    s->input.memory = memory;
+    s->input.pixels_memory = memory;
     s->input.pixel_values = s->pixel_values;
     s->input.pixel_values_bytes = FIXTURE_PATCHES * TINY_COLUMNS * 4;
     s->output = (oriel_output)ORIEL_OUTPUT_INIT;
-    s->output.memory = memory;
-    s->output.embeddings = s->embeddings;
-    s->output.embeddings_bytes = FIXTURE_TOKENS * TINY_OUT * 4;
-    s->output.taps = s->taps;
+    s->output.results_memory = memory;
+    s->output.results = s->results;
+    s->output.n_results = 1;
+    s->results[0] = (oriel_result){.kind = ORIEL_RESULT_EMBEDDINGS,
+                                   .data = s->embeddings,
+                                   .bytes = FIXTURE_TOKENS * TINY_OUT * 4};
     for (int k = 0; k <= TINY_DEPTH; k++) {
         s->states[k] = aligned_alloc(64, FIXTURE_PATCHES * TINY_HIDDEN * 4);
-        s->taps[k].hidden_state = k;
-        s->taps[k].data = s->states[k];
-        s->taps[k].bytes = FIXTURE_PATCHES * TINY_HIDDEN * 4;
+        s->results[1 + k] =
+            (oriel_result){.kind = ORIEL_RESULT_HIDDEN_STATE,
+                           .index = k,
+                           .data = s->states[k],
+                           .bytes = FIXTURE_PATCHES * TINY_HIDDEN * 4};
     }
 }
 

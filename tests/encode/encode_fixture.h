@@ -25,7 +25,8 @@ struct encode_fixture {
     float *states[TINY_DEPTH + 1];
     oriel_input input;
     oriel_output output;
-    oriel_tap taps[TINY_DEPTH + 1];
+    /* The embeddings, of which the output asks; then every hidden state. */
+    oriel_result results[TINY_DEPTH + 2];
 };
 
 oriel_status encode_fixture_create(oriel_encoder **out,

@@ -26,13 +26,12 @@ typedef struct fake_job {
     int32_t columns, merge2;
     int32_t *window_index;
     const float *pixel_values;
-    uint64_t *history; /* the workspace: [patches], in window order */
-    float *embeddings;
-    size_t row_bytes;
+    uint64_t *history;  /* the workspace: [patches], in window order */
+    int32_t *row_index; /* NULL: none */
     struct {
         enum fake_step step;
         int32_t block;
-        oriel_tap tap;
+        oriel_result result;
     } * steps;
     size_t n_steps;
 } fake_job;
@@ -225,13 +224,14 @@ drop_job(fake_job *job)
     if (!job)
         return;
     free(job->window_index);
+    free(job->row_index);
     free(job->steps);
     free(job);
 }
 
 static oriel_status
 add(oriel_backend_context *context, enum fake_step step, int32_t block,
-    const oriel_tap *tap, oriel_error *err)
+    const oriel_result *result, oriel_error *err)
 {
     fake_job *job = context->job;
     oriel_status status = enter(err);
@@ -242,9 +242,9 @@ add(oriel_backend_context *context, enum fake_step step, int32_t block,
         realloc(job->steps, (job->n_steps + 1) * sizeof(job->steps[0]));
     job->steps[job->n_steps].step = step;
     job->steps[job->n_steps].block = block;
-    if (tap) {
-        job->steps[job->n_steps].tap = *tap;
-        memset(tap->data, FAKE_POISON, tap->bytes);
+    if (result) {
+        job->steps[job->n_steps].result = *result;
+        memset(result->data, FAKE_POISON, result->bytes);
     }
     job->n_steps++;
     return ORIEL_OK;
@@ -273,13 +273,13 @@ start(oriel_backend_context *context, const oriel_backend_job *given,
            (size_t)job->tokens * sizeof(int32_t));
     job->pixel_values = given->input->pixel_values;
     job->history = given->workspace;
-    job->embeddings = given->output->embeddings;
-    job->row_bytes = given->output->row_bytes;
+    if (given->output->row_index) {
+        job->row_index = calloc((size_t)job->tokens, sizeof(int32_t));
+        memcpy(job->row_index, given->output->row_index,
+               (size_t)job->tokens * sizeof(int32_t));
+    }
     memset(given->workspace, FAKE_POISON,
            (size_t)job->patches * FAKE_WORKSPACE_PER_PATCH);
-    if (job->embeddings)
-        memset(job->embeddings, FAKE_POISON,
-               (size_t)job->tokens * job->row_bytes);
     context->job = job;
     return ORIEL_OK;
 }
@@ -302,12 +302,24 @@ IN_BLOCK(attend, FAKE_ATTEND)
 IN_BLOCK(attn_out, FAKE_ATTN_OUT)
 IN_BLOCK(mlp_in, FAKE_MLP_IN)
 IN_BLOCK(mlp_out, FAKE_MLP_OUT)
-SIMPLE(merge, FAKE_MERGE)
 
 static oriel_status
-take_tap(oriel_backend_context *context, const oriel_tap *tap, oriel_error *err)
+blocks(oriel_backend_context *context, int32_t first, int32_t end,
+       oriel_error *err)
 {
-    return add(context, FAKE_TAP, 0, tap, err);
+    static const oriel_block_steps steps = {attn_in, attend, attn_out, mlp_in,
+                                            mlp_out};
+
+    return oriel_run_blocks(context, &steps, context->hooks, first, end, err);
+}
+
+static oriel_status
+store(oriel_backend_context *context, const oriel_result *result,
+      oriel_error *err)
+{
+    bool embeddings = result->kind == ORIEL_RESULT_EMBEDDINGS;
+
+    return add(context, embeddings ? FAKE_MERGE : FAKE_STORE, 0, result, err);
 }
 
 static oriel_status
@@ -343,34 +355,42 @@ run_patchify(const fake_job *job)
         }
 }
 
-static void
-run_tap(const fake_job *job, const oriel_tap *tap)
+/* Row 'i' of a result. */
+static float *
+row_of(const oriel_result *result, int64_t i)
 {
-    float *rows = tap->data;
+    return (float *)(void *)((char *)result->data +
+                             (size_t)i * result->row_bytes);
+}
 
+static void
+run_store(const fake_job *job, const oriel_result *result)
+{
     for (int64_t t = 0; t < job->tokens; t++)
         for (int32_t k = 0; k < job->merge2; k++) {
             int64_t to = (int64_t)job->window_index[t] * job->merge2 + k;
 
             for (int32_t c = 0; c < job->network.hidden_size; c++)
-                rows[to * job->network.hidden_size + c] =
+                row_of(result, to)[c] =
                     fake_value(job->history[t * job->merge2 + k], c);
         }
 }
 
 static void
-run_merge(const fake_job *job)
+run_merge(const fake_job *job, const oriel_result *result)
 {
     for (int64_t t = 0; t < job->tokens; t++) {
         uint64_t merged = 0;
-        float *row =
-            (float *)(void *)((char *)job->embeddings +
-                              (size_t)job->window_index[t] * job->row_bytes);
+        int32_t place = job->window_index[t];
 
+        if (job->row_index)
+            place = job->row_index[place];
+        if (place < 0)
+            continue;
         for (int32_t k = 0; k < job->merge2; k++)
             merged = fake_mix(merged, job->history[t * job->merge2 + k]);
         for (int32_t c = 0; c < job->network.out_hidden_size; c++)
-            row[c] = fake_value(merged, c);
+            row_of(result, place)[c] = fake_value(merged, c);
     }
 }
 
@@ -384,10 +404,10 @@ run_job(const fake_job *job)
 
         if (step == FAKE_PATCHIFY)
             run_patchify(job);
-        else if (step == FAKE_TAP)
-            run_tap(job, &job->steps[i].tap);
+        else if (step == FAKE_STORE)
+            run_store(job, &job->steps[i].result);
         else if (step == FAKE_MERGE)
-            run_merge(job);
+            run_merge(job, &job->steps[i].result);
         else
             for (int64_t p = 0; p < job->patches; p++)
                 job->history[p] = fake_mix(job->history[p], event);
@@ -425,9 +445,7 @@ fake_drain(struct CUstream_st *stream)
         .workspace_bytes = workspace_bytes, \
         .alloc_workspace = alloc_workspace, .free_workspace = free_workspace, \
         .start = start, .patchify = patchify, .embed = embed, \
-        .attn_in = attn_in, .attend = attend, .attn_out = attn_out, \
-        .mlp_in = mlp_in, .mlp_out = mlp_out, .merge = merge, .tap = take_tap, \
-        .finish = finish, \
+        .blocks = blocks, .store = store, .finish = finish, \
     }
 
 const oriel_backend *

@@ -25,7 +25,7 @@ enum fake_step {
     FAKE_MLP_IN,
     FAKE_MLP_OUT,
     FAKE_MERGE,
-    FAKE_TAP,
+    FAKE_STORE,
     FAKE_FINISH
 };
 

@@ -68,13 +68,13 @@ START_TEST(everything_but_memory_may_go_after_return)
     struct CUstream_st *stream = (struct CUstream_st *)&s;
 
     encode_fixture_setup(&s, fake_backend());
-    s.output.n_taps = TINY_DEPTH + 1;
+    s.output.n_results = TINY_DEPTH + 2;
     ck_assert_int_eq(encode_fixture_encode(&s, stream, NULL), ORIEL_OK);
     oriel_plan_destroy(s.plan);
     s.plan = NULL;
     memset(&s.input, FAKE_POISON, sizeof(s.input));
     memset(&s.output, FAKE_POISON, sizeof(s.output));
-    memset(s.taps, FAKE_POISON, sizeof(s.taps));
+    memset(s.results, FAKE_POISON, sizeof(s.results));
 
     check_poison(s.embeddings, FIXTURE_TOKENS * TINY_OUT * 4);
     ck_assert_int_eq(fake_drain(NULL), 0);
@@ -105,7 +105,7 @@ START_TEST(streams_drain_in_any_order)
     char *own = malloc(encode_fixture_workspace + 8);
 
     s.input.pixel_values = pixels;
-    s.output.embeddings = second;
+    s.results[0].data = second;
     s.output.workspace = own + 8;
     s.output.workspace_bytes = encode_fixture_workspace;
     ck_assert_int_eq(encode_fixture_encode(&s, b, NULL), ORIEL_OK);
@@ -125,20 +125,16 @@ START_TEST(streams_drain_in_any_order)
 }
 END_TEST
 
-START_TEST(taps_alone_stop_early)
+START_TEST(hidden_states_alone_stop_early)
 {
     struct encode_fixture s;
     int n_block_steps = 5;
 
     encode_fixture_setup(&s, fake_backend());
-    s.output.embeddings = NULL;
-    s.output.n_taps = 2;
-    s.taps[0].hidden_state = 2; /* in any order */
-    s.taps[1].hidden_state = 0;
-    s.taps[0].data = s.states[2];
-    s.taps[1].data = s.states[0];
+    s.results[0] = s.results[3]; /* states 2 and 0, in any order */
+    s.output.n_results = 2;
     ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), ORIEL_OK);
-    /* start, patchify, embed, two taps, finish; two blocks; no merge. */
+    /* start, patchify, embed, two states, finish; two blocks; no merge. */
     ck_assert_int_eq(fake.calls, 6 + 2 * n_block_steps);
     fake_drain(NULL);
     check_state(&s, 0);
@@ -154,15 +150,81 @@ START_TEST(wide_rows_keep_their_gaps)
     unsigned char *wide = aligned_alloc(64, FIXTURE_TOKENS * row);
 
     encode_fixture_setup(&s, fake_backend());
-    s.output.embeddings = wide;
-    s.output.row_bytes = row;
-    s.output.embeddings_bytes = FIXTURE_TOKENS * row - 32;
+    s.results[0].data = wide;
+    s.results[0].row_bytes = row;
+    s.results[0].bytes = FIXTURE_TOKENS * row - 32;
     ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), ORIEL_OK);
     fake_drain(NULL);
     for (int t = 0; t < FIXTURE_TOKENS; t++)
         memcpy(s.embeddings + t * TINY_OUT, wide + (size_t)t * row,
                TINY_OUT * 4);
     check_embeddings(&s);
+    free(wide);
+    encode_fixture_teardown(&s);
+}
+END_TEST
+
+/* Hidden states and embeddings as columns of one matrix. */
+START_TEST(results_interleave)
+{
+    struct encode_fixture s;
+    size_t width = TINY_HIDDEN * 4, row = 3 * TINY_HIDDEN * 4;
+    unsigned char *wide = aligned_alloc(64, FIXTURE_PATCHES * row);
+
+    encode_fixture_setup(&s, fake_host_backend());
+    for (int k = 0; k < 3; k++) {
+        s.results[1 + k].data = wide + (size_t)k * width;
+        s.results[1 + k].row_bytes = row;
+        s.results[1 + k].bytes = (FIXTURE_PATCHES - 1) * row + width;
+    }
+    s.output.results = s.results + 1;
+    s.output.n_results = 3;
+    /* The fake poisons whole results: each is drained before the next. */
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), ORIEL_OK);
+    fake_drain(NULL);
+    for (int k = 0; k < 3; k++) {
+        for (int p = 0; p < FIXTURE_PATCHES; p++)
+            memcpy(s.states[k] + p * TINY_HIDDEN,
+                   wide + (size_t)p * row + (size_t)k * width, width);
+        check_state(&s, k);
+    }
+    free(wide);
+    encode_fixture_teardown(&s);
+}
+END_TEST
+
+/* Tokens backwards into a larger matrix, every third of them skipped. */
+START_TEST(row_index_says_where_tokens_go)
+{
+    struct encode_fixture s;
+    size_t row = TINY_OUT * 4;
+    unsigned char *wide = aligned_alloc(64, (FIXTURE_TOKENS + 5) * row);
+    int32_t index[FIXTURE_TOKENS];
+
+    encode_fixture_setup(&s, fake_backend());
+    for (int t = 0; t < FIXTURE_TOKENS; t++)
+        index[t] = t % 3 == 0 ? -1 : FIXTURE_TOKENS + 4 - t;
+    s.results[0].data = wide;
+    s.results[0].bytes = (FIXTURE_TOKENS + 5) * row;
+    s.output.row_index = index;
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), ORIEL_OK);
+    memset(index, FAKE_POISON, sizeof(index));
+    fake_drain(NULL);
+    s.results[0].data = s.embeddings;
+    s.results[0].bytes = FIXTURE_TOKENS * row;
+    s.output.row_index = NULL;
+    ck_assert_int_eq(encode_fixture_encode(&s, NULL, NULL), ORIEL_OK);
+    fake_drain(NULL);
+    check_embeddings(&s);
+    for (int i = 0; i < FIXTURE_TOKENS + 5; i++) {
+        int t = FIXTURE_TOKENS + 4 - i;
+
+        if (t < FIXTURE_TOKENS && t % 3 != 0)
+            ck_assert_mem_eq(wide + (size_t)i * row,
+                             s.embeddings + t * TINY_OUT, row);
+        else
+            check_poison(wide + (size_t)i * row, row);
+    }
     free(wide);
     encode_fixture_teardown(&s);
 }
@@ -178,7 +240,7 @@ START_TEST(every_call_can_fail)
     oriel_error err;
 
     encode_fixture_setup(&s, fake_backend());
-    s.output.n_taps = TINY_DEPTH + 1;
+    s.output.n_results = TINY_DEPTH + 2;
     for (int n = 1; n <= ALL_CALLS; n++) {
         int starts = fake.starts, finishes = fake.finishes;
 
@@ -229,7 +291,7 @@ cancel_when_it_ends(void *user)
 }
 
 /* 0: at once; then ever later. */
-START_TEST(cancel_reaches_the_cpu_only)
+START_TEST(cancel_reaches_every_backend)
 {
     struct encode_fixture s;
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
@@ -245,11 +307,10 @@ START_TEST(cancel_reaches_the_cpu_only)
                               _i ? fake_host_backend() : fake_backend(), &hooks,
                               encode_fixture_workspace, NULL),
         ORIEL_OK);
-    s.output.memory = s.input.memory;
     for (int n = 0; n < 20; n++) {
         patience = n;
         ck_assert_int_eq(encode_fixture_encode(&s, NULL, &err),
-                         _i ? ORIEL_ERR_CANCELLED : ORIEL_OK);
+                         ORIEL_ERR_CANCELLED);
         fake_drain(NULL);
     }
     encode_fixture_teardown(&s);
@@ -257,7 +318,7 @@ START_TEST(cancel_reaches_the_cpu_only)
 END_TEST
 
 struct again {
-    struct encode_fixture *scene;
+    struct encode_fixture *fixture;
     oriel_status status;
 };
 
@@ -266,7 +327,7 @@ encode_within(void *user)
 {
     struct again *again = user;
 
-    again->status = encode_fixture_encode(again->scene, NULL, NULL);
+    again->status = encode_fixture_encode(again->fixture, NULL, NULL);
 }
 
 START_TEST(one_call_at_a_time)
@@ -311,12 +372,14 @@ main(void)
 
     tcase_add_test(order, everything_but_memory_may_go_after_return);
     tcase_add_test(order, streams_drain_in_any_order);
-    tcase_add_test(order, taps_alone_stop_early);
+    tcase_add_test(order, hidden_states_alone_stop_early);
     tcase_add_test(order, wide_rows_keep_their_gaps);
+    tcase_add_test(order, results_interleave);
+    tcase_add_test(order, row_index_says_where_tokens_go);
     tcase_add_test(order, info_tells_what_was_made);
     tcase_add_test(failures, every_call_can_fail);
     tcase_add_test(failures, after_a_fault_the_encoder_is_lost);
-    tcase_add_loop_test(failures, cancel_reaches_the_cpu_only, 0, 2);
+    tcase_add_loop_test(failures, cancel_reaches_every_backend, 0, 2);
     tcase_add_test(failures, one_call_at_a_time);
     suite_add_tcase(suite, order);
     suite_add_tcase(suite, failures);

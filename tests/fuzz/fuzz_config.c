@@ -65,11 +65,33 @@ try_preprocessor(const char *text, size_t bytes, bool nested)
     }
 }
 
+static void
+try_videos(const char *text, size_t bytes, bool nested)
+{
+    oriel_network net = {.patch_size = 14};
+    oriel_error err;
+    bool found;
+    oriel_status status = oriel_video_preprocessor_parse(
+        &net, text, bytes, "fuzz", nested, &found, NULL, &err);
+
+    if (status) {
+        check_refusal(status, &err);
+    } else if (found) {
+        FUZZ_CHECK(net.video_min_pixels >= 1.0 &&
+                   net.video_min_pixels <= 0x1p53);
+        FUZZ_CHECK(net.video_max_pixels > 0.0 &&
+                   net.video_max_pixels <= 0x1p53);
+        FUZZ_CHECK(net.video_tokens >= 0);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     try_config((const char *)data, bytes);
     try_preprocessor((const char *)data, bytes, false);
     try_preprocessor((const char *)data, bytes, true);
+    try_videos((const char *)data, bytes, false);
+    try_videos((const char *)data, bytes, true);
     return 0;
 }

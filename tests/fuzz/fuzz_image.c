@@ -30,6 +30,7 @@ decode(const uint8_t *data, size_t bytes, int32_t alpha, int32_t ignore)
     FUZZ_CHECK(info.width > 0 && info.height > 0);
     FUZZ_CHECK((int64_t)info.width * info.height <= MAX_PIXELS);
     FUZZ_CHECK(info.orientation >= 1 && info.orientation <= 8);
+    FUZZ_CHECK(info.decode_bytes > 0);
     size_t rgb_bytes = 3 * (size_t)info.width * (size_t)info.height;
     uint8_t *rgb = malloc(rgb_bytes);
     if (!rgb)

@@ -106,6 +106,39 @@ check_plan(oriel_plan *plan, const oriel_network *n)
     fuzz_accepted++;
 }
 
+/* What oriel_plan_split says of items that a plan took or refused. */
+static void
+check_split(const oriel_network *network, const oriel_item *items, size_t n,
+            const oriel_plan_options *options, const oriel_error *plans)
+{
+    const oriel_model *model = model_of(network);
+    size_t ends[MAX_ITEMS], n_ends, first = 0;
+    oriel_error err;
+    oriel_status status =
+        oriel_plan_split(model, items, n, options, NULL, ends, &n_ends, &err);
+
+    FUZZ_CHECK(err.status == status && n_ends <= n);
+    for (size_t k = 0; k < n_ends; k++) {
+        FUZZ_CHECK(ends[k] > first && ends[k] <= n);
+        first = ends[k];
+    }
+    if (status == ORIEL_OK)
+        FUZZ_CHECK(first == n);
+    else if (status == ORIEL_ERR_INPUT)
+        FUZZ_CHECK(err.item == (int64_t)first);
+    else
+        FUZZ_CHECK(n_ends == 0);
+    if (plans->status == ORIEL_OK || plans->status == ORIEL_ERR_MEMORY)
+        FUZZ_CHECK(status == ORIEL_OK && n_ends == 1);
+    else if (plans->status != ORIEL_ERR_CAPACITY)
+        FUZZ_CHECK(status == plans->status && err.item == plans->item);
+    else if (n_ends)
+        FUZZ_CHECK((int64_t)ends[0] == plans->item);
+    if (n)
+        FUZZ_CHECK(oriel_item_measure(model, items, options, NULL, NULL,
+                                      &err) != ORIEL_ERR_CAPACITY);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
@@ -133,6 +166,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     options.resample = h.resample;
     options.min_pixels = h.min_pixels;
     options.max_pixels = h.max_pixels;
+    options.video_min_pixels = h.min_pixels;
+    options.video_max_pixels = h.max_pixels;
     if (h.from_grids) {
         n = bytes / sizeof(int64_t[3]);
         n = n < MAX_ITEMS ? n : MAX_ITEMS;
@@ -145,6 +180,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         memcpy(items, data, n * sizeof(oriel_item));
         status = oriel_plan_create(&plan, model_of(&network), items, n,
                                    &options, &err);
+        check_split(&network, items, n, &options, &err);
     }
     FUZZ_CHECK(err.status == status && !plan == !!status);
     FUZZ_CHECK(err.item >= -1 && err.item < (int64_t)n);

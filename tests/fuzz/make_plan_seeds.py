@@ -15,7 +15,8 @@ def header(from_grids=0, patch=14, merge=2, temporal=2, window=4, sizing=0,
 
 
 def items(*sizes):
-    return b"".join(struct.pack("<6i", *size, 0) for size in sizes)
+    """(width, height, frames, resized width and height[, kind])"""
+    return b"".join(struct.pack("<6i", *(size + (0,))[:6]) for size in sizes)
 
 
 SEEDS.mkdir(parents=True, exist_ok=True)
@@ -23,6 +24,8 @@ SEEDS.mkdir(parents=True, exist_ok=True)
     (640, 480, 1, 0, 0), (100, 60, 5, 56, 84), (2000, 10, 0, 0, 0)))
 (SEEDS / "utils").write_bytes(header(sizing=1, resample=1, limits=(784, 99999))
                               + items((640, 480, 1, 0, 0), (1, 9, 1, 0, 0)))
+(SEEDS / "kinds").write_bytes(header(sizing=1) + items(
+    (640, 480, 1, 0, 0, 1), (640, 480, 1, 0, 0, 2), (64, 64, 9, 0, 0, 2)))
 (SEEDS / "grids").write_bytes(header(1) + struct.pack(
     "<9q", 1, 10, 14, 2, 8, 8, 1, 2, 2))
 (SEEDS / "odd").write_bytes(header(1, 5, 3, 1, 1) + struct.pack(

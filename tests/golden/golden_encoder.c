@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* golden_encoder.c - what is measured: a device in a precision, or the oracle */
 #include "golden/golden_encoder.h"
+#include "support/results.h"
 
 #include "golden/tensors.h"
 #include "model/manifest.h"
@@ -105,7 +106,7 @@ create_encoder(golden_encoder *s)
         oriel_plan *plan = make_plan(s, &s->file->cases[i]);
         size_t bytes;
 
-        CHECK_OK(oriel_plan_workspace(plan, &options, &bytes, &err), err);
+        CHECK_OK(oriel_plan_workspace_bytes(plan, &options, &bytes, &err), err);
         if (bytes > most)
             most = bytes;
         oriel_plan_destroy(plan);
@@ -257,19 +258,17 @@ run_encoder(golden_encoder *s, const golden_case *c, const oriel_plan *plan,
             const oriel_input *input, golden_encoder_result *result)
 {
     const int32_t last = c->n_states - 1;
-    oriel_tap taps[GOLDEN_MAX_STATES];
-    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result results[GOLDEN_MAX_STATES];
+    oriel_output output = output_of(results, c->n_states, ORIEL_MEMORY_HOST);
     oriel_error err;
 
-    for (int32_t k = 0; k < last; k++)
-        taps[k] = (oriel_tap){k, ORIEL_DTYPE_F32, result->states[k],
-                              (size_t)(c->states[k].rows * c->states[k].width) *
-                                  sizeof(float)};
-    output.taps = taps;
-    output.n_taps = last;
-    output.embeddings = result->states[last];
-    output.embeddings_bytes =
-        (size_t)(c->states[last].rows * c->states[last].width) * sizeof(float);
+    for (int32_t k = 0; k <= last; k++) {
+        size_t bytes =
+            (size_t)(c->states[k].rows * c->states[k].width) * sizeof(float);
+
+        results[k] = k < last ? hidden_state_result(k, result->states[k], bytes)
+                              : embeddings_result(result->states[k], bytes);
+    }
     CHECK_OK(oriel_encode(s->encoder, plan, input, &output, NULL, &err), err);
 }
 

@@ -13,6 +13,7 @@
 #include "golden/tensors.h"
 #include "oracle/rounded.h"
 #include "support/folder.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "weights/counter.h"
 #include "weights/synth.h"
@@ -187,8 +188,8 @@ encode(scene *s, const char *checkpoint, int run)
     const oriel_network *net = &s->config.network;
     oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
     oriel_input input = ORIEL_INPUT_INIT;
-    oriel_output output = ORIEL_OUTPUT_INIT;
-    oriel_tap taps[GOLDEN_MAX_STATES];
+    oriel_output output;
+    oriel_result results[GOLDEN_MAX_STATES];
     float *states[GOLDEN_MAX_STATES];
     int32_t last = net->depth + 1;
     oriel_encoder *encoder;
@@ -204,24 +205,22 @@ encode(scene *s, const char *checkpoint, int run)
     options.kernels = subject->kernels;
     options.precision = ORIEL_PRECISION_BF16;
     options.threads = 1;
-    CHECK_OK(
-        oriel_plan_workspace(plan, &options, &options.workspace_bytes, &err),
-        err);
+    CHECK_OK(oriel_plan_workspace_bytes(plan, &options,
+                                        &options.workspace_bytes, &err),
+             err);
     CHECK_OK(oriel_encoder_create(&encoder, model, &options, &err), err);
     for (int32_t k = 0; k <= last; k++) {
         size_t bytes = (size_t)values_of(s, k) * sizeof(float);
 
         states[k] = aligned_alloc(64, (bytes + 63) / 64 * 64);
         ck_assert_ptr_nonnull(states[k]);
-        taps[k] = (oriel_tap){k, ORIEL_DTYPE_F32, states[k], bytes};
+        results[k] = k < last ? hidden_state_result(k, states[k], bytes)
+                              : embeddings_result(states[k], bytes);
     }
     input.pixel_values = s->pixels;
     input.pixel_values_bytes = (size_t)s->rows * sizeof(float) *
                                (size_t)oriel_network_patch_columns(net);
-    output.taps = taps;
-    output.n_taps = last;
-    output.embeddings = states[last];
-    output.embeddings_bytes = taps[last].bytes;
+    output = output_of(results, last + 1, ORIEL_MEMORY_HOST);
     CHECK_OK(oriel_encode(encoder, plan, &input, &output, NULL, &err), err);
     for (int32_t k = 0; k <= last; k++) {
         int64_t n = values_of(s, k);

@@ -16,7 +16,7 @@ class Info(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32)] + [
         (name, ctypes.c_int32) for name in (
             "format", "width", "height", "orientation", "channels",
-            "bit_depth", "has_alpha")]
+            "bit_depth", "has_alpha")] + [("decode_bytes", ctypes.c_int64)]
 
 
 class Error(ctypes.Structure):

@@ -133,29 +133,26 @@ START_TEST(rows_convert)
 {
     static const uint8_t bytes[] = {10, 20, 30, 40, 50, 60, 70, 80,
                                     90, 91, 92, 93, 94, 95, 96, 97};
-    uint8_t rgb[12], table[768];
+    uint8_t rgb[12];
 
     oriel_convert_grey(rgb, bytes, 2);
     ck_assert_mem_eq(rgb, "\12\12\12\24\24\24", 6);
-    oriel_convert_grey_alpha(rgb, bytes, 2, 1, false);
+    oriel_convert_grey16(rgb, (const uint8_t[]){0, 10, 1, 9, 0, 255}, 3);
+    ck_assert_mem_eq(rgb, "\12\12\12\377\377\377\377\377\377", 9);
+    oriel_convert_grey_alpha(rgb, bytes, 2, false);
     ck_assert_mem_eq(rgb, "\12\12\12\36\36\36", 6);
-    oriel_convert_grey_alpha(rgb, bytes, 2, 2, false);
-    ck_assert_mem_eq(rgb, "\12\12\12\62\62\62", 6);
-    oriel_convert_rgb(rgb, bytes, 2, 1);
-    ck_assert_mem_eq(rgb, bytes, 6);
-    oriel_convert_rgb(rgb, bytes, 1, 2);
-    ck_assert_mem_eq(rgb, "\12\36\62", 3);
-    oriel_convert_rgba(rgb, bytes, 2, 1, false);
-    ck_assert_mem_eq(rgb, "\12\24\36\62\74\106", 6);
-    oriel_convert_rgba(rgb, bytes, 1, 2, true);
+    oriel_convert_grey_alpha(rgb, bytes, 1, true);
     for (size_t c = 0; c < 3; c++)
-        ck_assert_int_eq(rgb[c], oriel_on_white(bytes[2 * c], bytes[6]));
-    for (int i = 0; i < 768; i++)
-        table[i] = (uint8_t)(i / 3 + i % 3);
-    oriel_convert_table(rgb, bytes, 2, table);
-    ck_assert_mem_eq(rgb, "\12\13\14\24\25\26", 6);
-    oriel_convert_key_to_white(rgb, 2, (const uint8_t *)"\24\25\26");
-    ck_assert_mem_eq(rgb, "\12\13\14\377\377\377", 6);
+        ck_assert_int_eq(rgb[c], oriel_on_white(bytes[0], bytes[1]));
+    oriel_convert_rgba(rgb, bytes, 2, false);
+    ck_assert_mem_eq(rgb, "\12\24\36\62\74\106", 6);
+    oriel_convert_rgba(rgb, bytes, 1, true);
+    for (size_t c = 0; c < 3; c++)
+        ck_assert_int_eq(rgb[c], oriel_on_white(bytes[c], bytes[3]));
+    oriel_convert_rgb(rgb, bytes, 2);
+    ck_assert_mem_eq(rgb, bytes, 6);
+    oriel_convert_key_to_white(rgb, 2, (const uint8_t *)"\50\62\74");
+    ck_assert_mem_eq(rgb, "\12\24\36\377\377\377", 6);
 }
 END_TEST
 

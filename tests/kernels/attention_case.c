@@ -117,9 +117,10 @@ attention_case_make(int heads, int head_dim, const int *lengths, int n,
     pack_windows(&c);
     make_tiles(&c);
     upload(&c);
-    ck_assert_int_eq(oriel_cuda_window_attention_prepare(head_dim),
+    ck_assert_int_eq(oriel_cuda_window_attention_prepare(head_dim, NULL),
                      cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_full_attention_prepare(head_dim), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_full_attention_prepare(head_dim, NULL),
+                     cudaSuccess);
     return c;
 }
 

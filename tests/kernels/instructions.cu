@@ -243,7 +243,7 @@ template <void (*KERNEL)(const uint32_t *, uint32_t *), int BLOCKS>
 cudaError_t
 run(const uint32_t *in, uint32_t *out)
 {
-    cudaError_t error = prepare(KERNEL, SHARED);
+    cudaError_t error = prepare(nullptr, KERNEL, SHARED);
 
     return error ? error
                  : launch(KERNEL, BLOCKS, THREADS, SHARED, nullptr, in, out);

@@ -80,7 +80,7 @@ linear(int32_t adds)
 {
     oriel_linear_args args = linear_args();
 
-    ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_linear_prepare(NULL), cudaSuccess);
     return adds ? oriel_cuda_linear_residual(&args, NULL)
                 : oriel_cuda_linear(&args, NULL);
 }
@@ -91,7 +91,7 @@ linear_gelu(int32_t variant)
     oriel_linear_args args = linear_args();
 
     (void)variant;
-    ck_assert_int_eq(oriel_cuda_linear_gelu_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_linear_gelu_prepare(NULL), cudaSuccess);
     return oriel_cuda_linear_gelu(&args, NULL);
 }
 
@@ -103,7 +103,7 @@ linear_swiglu(int32_t variant)
                                      TILE, TILE / 2, TILE};
 
     (void)variant;
-    ck_assert_int_eq(oriel_cuda_linear_swiglu_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_linear_swiglu_prepare(NULL), cudaSuccess);
     return oriel_cuda_linear_swiglu(&args, NULL);
 }
 
@@ -116,7 +116,7 @@ swiglu(int32_t variant)
                               .columns = TILE};
 
     (void)variant;
-    ck_assert_int_eq(oriel_cuda_swiglu_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_swiglu_prepare(NULL), cudaSuccess);
     return oriel_cuda_swiglu(&args, NULL);
 }
 
@@ -124,11 +124,19 @@ static cudaError_t
 linear_rows(int32_t dtype)
 {
     oriel_linear_args a = linear_args();
-    oriel_linear_rows_args args = {
-        a.x,      a.weight, a.bias, places(TILE), zeros(TILE * TILE * 4),
-        TILE * 4, TILE,     TILE,   TILE,         dtype};
+    oriel_linear_rows_args args = {.x = a.x,
+                                   .weight = a.weight,
+                                   .bias = a.bias,
+                                   .places = places(TILE),
+                                   .out = zeros(TILE * TILE * 4),
+                                   .row_bytes = TILE * 4,
+                                   .out_rows = TILE,
+                                   .rows = TILE,
+                                   .columns = TILE,
+                                   .depth = TILE,
+                                   .dtype = dtype};
 
-    ck_assert_int_eq(oriel_cuda_linear_rows_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_linear_rows_prepare(NULL), cudaSuccess);
     return oriel_cuda_linear_rows(&args, NULL);
 }
 
@@ -155,7 +163,7 @@ patch_embed(int32_t dtype)
         args.is_still = zeros(TILE);
         args.table = zeros((size_t)3 * 256 * 2);
     }
-    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(NULL), cudaSuccess);
     return oriel_cuda_patch_embed(&args, NULL);
 }
 
@@ -169,7 +177,7 @@ rms_norm(int32_t variant)
                                 zeros(ROWS * COLUMNS * 2), ROWS, COLUMNS};
 
     (void)variant;
-    ck_assert_int_eq(oriel_cuda_rms_norm_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_rms_norm_prepare(NULL), cudaSuccess);
     return oriel_cuda_rms_norm(&args, NULL);
 }
 
@@ -183,22 +191,24 @@ rope(int32_t head_dim)
                             HEADS,
                             head_dim};
 
-    ck_assert_int_eq(oriel_cuda_rope_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_rope_prepare(NULL), cudaSuccess);
     return oriel_cuda_rope(&args, NULL);
 }
 
 static cudaError_t
 store_rows(int32_t dtype)
 {
-    oriel_store_rows_args args = {zeros(ROWS * COLUMNS * 2),
-                                  places(1),
-                                  zeros(ROWS * COLUMNS * 4),
-                                  ROWS,
-                                  COLUMNS,
-                                  4,
-                                  dtype};
+    oriel_store_rows_args args = {
+        .x = zeros(ROWS * COLUMNS * 2),
+        .tokens = places(1),
+        .out = zeros(ROWS * COLUMNS * 4),
+        .row_bytes = COLUMNS * (dtype == ORIEL_CUDA_F32 ? 4 : 2),
+        .rows = ROWS,
+        .columns = COLUMNS,
+        .merge2 = 4,
+        .dtype = dtype};
 
-    ck_assert_int_eq(oriel_cuda_store_rows_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_store_rows_prepare(NULL), cudaSuccess);
     return oriel_cuda_store_rows(&args, NULL);
 }
 
@@ -209,7 +219,7 @@ store_bytes(int32_t variant)
     oriel_store_bytes_args args = {zeros(sizeof(bytes)), bytes, sizeof(bytes)};
 
     (void)variant;
-    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(NULL), cudaSuccess);
     return oriel_cuda_store_bytes(&args, NULL);
 }
 
@@ -230,7 +240,7 @@ window_attention(int32_t head_dim)
         head_dim,
         1};
 
-    ck_assert_int_eq(oriel_cuda_window_attention_prepare(head_dim),
+    ck_assert_int_eq(oriel_cuda_window_attention_prepare(head_dim, NULL),
                      cudaSuccess);
     return oriel_cuda_window_attention(&args, NULL);
 }
@@ -249,7 +259,8 @@ full_attention(int32_t head_dim)
         head_dim,
         1};
 
-    ck_assert_int_eq(oriel_cuda_full_attention_prepare(head_dim), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_full_attention_prepare(head_dim, NULL),
+                     cudaSuccess);
     return oriel_cuda_full_attention(&args, NULL);
 }
 
@@ -277,7 +288,7 @@ expand_plan(int32_t variant)
         .is_still = zeros(TOKENS * 4)};
 
     (void)variant;
-    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(NULL), cudaSuccess);
     return oriel_cuda_expand_plan(&args, NULL);
 }
 
@@ -327,7 +338,7 @@ resample(int32_t vertical_first)
     job.waiting = zeros(oriel_cuda_resample_measure(&job, NULL, NULL));
     ck_assert_int_eq(oriel_cuda_resample_number(&args, &job, 1), cudaSuccess);
     args.jobs = upload(&job, sizeof(job));
-    ck_assert_int_eq(oriel_cuda_resample_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_resample_prepare(NULL), cudaSuccess);
     return oriel_cuda_resample(&args, NULL);
 }
 

@@ -304,7 +304,7 @@ START_TEST(random_batches)
     static const int32_t sides[] = {1, 2, 3, 4, 5, 8};
     random_stream random = {(uint64_t)_i + 1};
 
-    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(NULL), cudaSuccess);
     for (int i = 0; i < 1000; i++) {
         batch b;
 
@@ -327,7 +327,7 @@ START_TEST(every_schedule_agrees)
     unsigned char *out, *initial;
     batch b;
 
-    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(NULL), cudaSuccess);
     make_grid_batch(&b, sides[_i], mixed, COUNT(mixed));
     out = malloc(b.at[8]);
     initial = malloc(b.at[8]);
@@ -348,7 +348,7 @@ START_TEST(large_ones)
     static const int32_t sides[] = {4, 24, 1 << 20};
     batch b;
 
-    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(NULL), cudaSuccess);
     make_grid_batch(&b, sides[_i], grids, COUNT(grids));
     check_once(&b);
     free_batch(&b);
@@ -379,7 +379,7 @@ START_TEST(refuses_what_it_cannot)
     bad[5].positions = memory + 1;
     bad[6].packs = memory + 2;
     bad[7].is_still = (uint8_t *)memory + 2;
-    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(NULL), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_expand_plan(&good, NULL), cudaSuccess);
     for (size_t i = 0; i < COUNT(bad); i++)
         ck_assert_int_eq(oriel_cuda_expand_plan(&bad[i], NULL),

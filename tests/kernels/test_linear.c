@@ -58,7 +58,7 @@ check_shape(int i, bool adds)
 
     if (i % 2)
         linear_case_add_outliers(&c);
-    ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_linear_prepare(NULL), cudaSuccess);
     device_check_schedules(adds ? run_residual : run_bias, &c, out, n * 2,
                            adds ? residual : NULL);
     check(&c, out, adds ? residual : NULL);
@@ -95,7 +95,7 @@ START_TEST(a_bias_may_be_absent)
     uint16_t *zero = malloc(bytes), *absent = malloc(bytes);
     uint16_t nothing[48] = {0};
 
-    ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_linear_prepare(NULL), cudaSuccess);
     device_put(c.d_bias, 0, nothing, sizeof(nothing));
     device_check_schedules(run_bias, &c, zero, bytes, NULL);
     device_check_schedules(run_without_bias, &c, absent, bytes, NULL);
@@ -115,7 +115,7 @@ START_TEST(rows_are_their_own)
     uint16_t *together = malloc(bytes), *dirty = malloc(bytes),
              *alone = malloc(bytes);
 
-    ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_linear_prepare(NULL), cudaSuccess);
     device_check_schedules(run_bias, &c, together, bytes, NULL);
     for (int64_t r = 0; r < c.rows; r++)
         if (r % 50 != 3)
@@ -148,7 +148,7 @@ START_TEST(refuses_what_it_cannot)
     const oriel_linear_args good = {memory, memory, NULL, memory, 0, 16, 8};
     oriel_linear_args bad;
 
-    ck_assert_int_eq(oriel_cuda_linear_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_linear_prepare(NULL), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_linear(&good, NULL), cudaSuccess);
     bad = good, bad.columns = 12;
     ck_assert_int_eq(oriel_cuda_linear(&bad, NULL), cudaErrorInvalidValue);

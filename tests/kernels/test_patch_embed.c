@@ -264,7 +264,7 @@ START_TEST(both_entries_give_the_same_bytes)
     uint16_t *first = malloc(bytes), *other = malloc(bytes);
     uint16_t *halves = malloc(n_values * 2);
 
-    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(NULL), cudaSuccess);
     device_check_schedules(run, &c, first, bytes, NULL);
     check_against_oracle(&c, first);
 
@@ -312,7 +312,7 @@ START_TEST(neighbours_do_not_reach)
     size_t bytes = (size_t)(c.rows * c.hidden) * 2;
     uint16_t *clean = malloc(bytes), *dirty = malloc(bytes);
 
-    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(NULL), cudaSuccess);
     c.dtype = ORIEL_CUDA_F32;
     c.d_values = device_upload(c.pixel_values, (size_t)c.rows * values * 4);
     device_check_schedules(run, &c, clean, bytes, NULL);
@@ -342,7 +342,7 @@ START_TEST(refuses_what_it_cannot)
                                    .pixels = (const uint8_t *)memory};
     oriel_patch_embed_args bad;
 
-    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(NULL), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_patch_embed(&good, NULL), cudaSuccess);
     bad = good, bad.patch_size = 33;
     ck_assert_int_eq(oriel_cuda_patch_embed(&bad, NULL), cudaErrorInvalidValue);

@@ -155,7 +155,8 @@ static const struct {
                       .merge2 = 4,
                       .dtype = ORIEL_CUDA_F16}},
      {AT(patch_embed.pixel_values, 2)},
-     {DTYPES(patch_embed.dtype)}},
+     /* The first beyond fp16 are bytes, which need a table. */
+     {DTYPES(patch_embed.dtype), SIZE(patch_embed.dtype, ORIEL_CUDA_U8 + 1)}},
     {"linear",
      run_linear,
      {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8}},
@@ -178,10 +179,10 @@ static const struct {
      {PRODUCT_SIZES(swiglu)}},
     {"linear_rows",
      run_rows,
-     {.rows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 64, 0, 16, 8,
+     {.rows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 64, 0, 0, 16, 8,
                ORIEL_CUDA_F32}},
-     {PRODUCT(rows), AT(rows.places, 4)},
-     {PRODUCT_SIZES(rows)}},
+     {PRODUCT(rows), AT(rows.places, 4), AT(rows.row_index, 4)},
+     {PRODUCT_SIZES(rows), SIZE(rows.out_rows, -1)}},
     {"swiglu",
      run_gated,
      {.gated = {MEMORY, MEMORY, 0, 8}},
@@ -206,7 +207,7 @@ static const struct {
      {SIZE(frames.n_tiles, -1), SIZE(frames.heads, 0)}},
     {"store_rows",
      run_store_rows,
-     {.store_rows = {MEMORY, MEMORY, MEMORY, 0, 8, 4, ORIEL_CUDA_BF16}},
+     {.store_rows = {MEMORY, MEMORY, MEMORY, 16, 0, 8, 4, ORIEL_CUDA_BF16}},
      {AT(store_rows.x, 16), AT(store_rows.out, 16), AT(store_rows.tokens, 4)},
      {SIZE(store_rows.rows, -4), SIZE(store_rows.rows, 3),
       SIZE(store_rows.columns, 0), SIZE(store_rows.columns, 12),
@@ -280,8 +281,14 @@ END_TEST
 /* Rows of the output narrower than what goes there, or no multiple of 16. */
 START_TEST(rows_that_do_not_fit)
 {
-    oriel_linear_rows_args args = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY,
-                                   64,     0,      16,     8,      0};
+    oriel_linear_rows_args args = {.x = MEMORY,
+                                   .weight = MEMORY,
+                                   .bias = MEMORY,
+                                   .places = MEMORY,
+                                   .out = MEMORY,
+                                   .row_bytes = 64,
+                                   .columns = 16,
+                                   .depth = 8};
     static const struct {
         int32_t dtype;
         int64_t row_bytes;

@@ -117,7 +117,7 @@ START_TEST(equals_the_host)
     uint8_t *expected = expected_pixels(&c);
 
     memset(initial, UNTOUCHED, c.bytes);
-    ck_assert_int_eq(oriel_cuda_resample_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_resample_prepare(NULL), cudaSuccess);
     device_check_schedules(run, &c, out, c.bytes, initial);
     check_bytes(&c, out, expected);
     free(out);
@@ -148,7 +148,7 @@ START_TEST(reaches_rows_of_any_number)
     c.args.places = (const int32_t *)((uintptr_t)d_places.data -
                                       (uintptr_t)first_token * 4);
     c.rows_before = (uintptr_t)place * 4;
-    ck_assert_int_eq(oriel_cuda_resample_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_resample_prepare(NULL), cudaSuccess);
     device_check_schedules(run, &c, out, c.bytes, initial);
     check_bytes(&c, out, expected);
     device_release(d_places);
@@ -190,7 +190,7 @@ START_TEST(skips_lines_that_nobody_reads)
     ck_assert_int_eq(cudaMemcpy(c.d_jobs.data, c.jobs, c.d_jobs.bytes,
                                 cudaMemcpyHostToDevice),
                      cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_resample_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_resample_prepare(NULL), cudaSuccess);
     memset(initial, UNTOUCHED, c.bytes);
     device_check_schedules(run, &c, out, c.bytes, initial);
     check_bytes(&c, out, expected);
@@ -254,7 +254,7 @@ START_TEST(refuses_what_it_cannot)
         .pixels = memory, .patch_size = 14, .slices = 2, .merge = 2};
     oriel_resample_args bad;
 
-    ck_assert_int_eq(oriel_cuda_resample_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_resample_prepare(NULL), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_resample(&good, NULL), cudaSuccess);
     bad = good, bad.resample = ORIEL_RESAMPLE_FLOAT;
     ck_assert_int_eq(oriel_cuda_resample(&bad, NULL), cudaErrorInvalidValue);

@@ -84,7 +84,7 @@ START_TEST(matches_the_oracle)
                                        sizeof(float));
     c.positions =
         device_upload(positions, (size_t)c.rows * 2 * sizeof(int32_t));
-    ck_assert_int_eq(oriel_cuda_rope_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_rope_prepare(NULL), cudaSuccess);
     device_check_schedules(run, &c, out, n * 2, qkv);
     for (int64_t r = 0; r < c.rows; r++) {
         double *row = exact + (size_t)r * 3 * hidden;

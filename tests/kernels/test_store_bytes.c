@@ -39,7 +39,7 @@ START_TEST(bytes_arrive)
 
     for (size_t i = 0; i < sizeof(from); i++)
         from[i] = (unsigned char)random_between(&random, 0, 255);
-    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(NULL), cudaSuccess);
     device_check_schedules(run, &c, out, c.n, NULL);
     ck_assert_mem_eq(out, from, c.n);
 }
@@ -51,7 +51,7 @@ START_TEST(refuses_what_it_cannot)
     const oriel_store_bytes_args good = {memory, memory, 0};
     oriel_store_bytes_args bad;
 
-    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_store_bytes_prepare(NULL), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_store_bytes(&good, NULL), cudaSuccess);
     bad = good, bad.n = ORIEL_CUDA_STORE_BYTES + 16;
     ck_assert_int_eq(oriel_cuda_store_bytes(&bad, NULL), cudaErrorInvalidValue);

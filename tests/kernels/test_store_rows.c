@@ -33,6 +33,7 @@ shape_at(int i)
 struct store_case {
     device_buffer x, tokens;
     int64_t rows;
+    int64_t row_bytes;
     int32_t columns, merge2, dtype;
 };
 
@@ -40,8 +41,16 @@ static cudaError_t
 run(void *context, void *out)
 {
     const struct store_case *c = context;
-    oriel_store_rows_args args = {c->x.data,  c->tokens.data, out,     c->rows,
-                                  c->columns, c->merge2,      c->dtype};
+    oriel_store_rows_args args = {
+        .x = c->x.data,
+        .tokens = c->tokens.data,
+        .out = out,
+        .row_bytes = c->row_bytes,
+        .rows = c->rows,
+        .columns = c->columns,
+        .merge2 = c->merge2,
+        .dtype = c->dtype,
+    };
 
     return oriel_cuda_store_rows(&args, NULL);
 }
@@ -102,35 +111,44 @@ START_TEST(every_row_finds_its_place)
     const int tokens = shape.tokens, merge2 = shape.merge2;
     const size_t columns = (size_t)shape.columns;
     const size_t rows = (size_t)(tokens * merge2), n = rows * columns;
-    const size_t bytes = n * (dtype == ORIEL_CUDA_F32 ? 4 : 2);
+    const size_t width = columns * (dtype == ORIEL_CUDA_F32 ? 4 : 2);
+    const size_t pitch = (width + 15) / 16 * 16 + (size_t)(_i % 2) * 32;
+    const size_t bytes = rows * pitch;
     uint16_t *x = make_rows(n, (uint64_t)_i);
     int32_t *places = malloc((size_t)tokens * sizeof(*places));
-    char *out = malloc(bytes);
+    char *out = malloc(bytes), *initial = malloc(bytes);
 
+    memset(initial, 0x5a, bytes);
     for (int i = 0; i < tokens; i++)
         places[i] = (i + 1) % tokens;
     struct store_case c = {
         device_upload(x, n * 2),
         device_upload(places, (size_t)tokens * sizeof(*places)),
         (int64_t)rows,
+        (int64_t)pitch,
         (int32_t)columns,
         merge2,
         dtype};
 
-    ck_assert_int_eq(oriel_cuda_store_rows_prepare(), cudaSuccess);
-    device_check_schedules(run, &c, out, bytes, NULL);
-    for (size_t r = 0; r < rows; r++)
+    ck_assert_int_eq(oriel_cuda_store_rows_prepare(NULL), cudaSuccess);
+    device_check_schedules(run, &c, out, bytes, initial);
+    for (size_t r = 0; r < rows; r++) {
+        size_t to = (size_t)places[r / (size_t)merge2] * (size_t)merge2 +
+                    r % (size_t)merge2;
+
         for (size_t i = 0; i < columns; i++) {
-            size_t to = (size_t)places[r / (size_t)merge2] * (size_t)merge2 +
-                        r % (size_t)merge2;
             double exact = bf16_value(x[r * columns + i]);
-            double value = stored_value(out, to * columns + i, dtype);
+            double value = stored_value(out + to * pitch, i, dtype);
 
             if (dtype == ORIEL_CUDA_F16)
                 exact = nearest_f16(exact);
             ck_assert_msg(value == exact && !signbit(value) == !signbit(exact),
                           "row %zu column %zu: %g, not %g", r, i, value, exact);
         }
+        for (size_t i = width; i < pitch; i++)
+            ck_assert_int_eq(out[to * pitch + i], 0x5a);
+    }
+    free(initial);
     device_release(c.x);
     device_release(c.tokens);
     free(x);
@@ -143,11 +161,11 @@ START_TEST(refuses_what_it_cannot)
 {
     static _Alignas(16) uint16_t memory[16];
     static const int32_t tokens[1] = {0};
-    const oriel_store_rows_args good = {memory, tokens, memory + 8,     0,
+    const oriel_store_rows_args good = {memory, tokens, memory + 8,     16, 0,
                                         8,      4,      ORIEL_CUDA_BF16};
     oriel_store_rows_args bad;
 
-    ck_assert_int_eq(oriel_cuda_store_rows_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_store_rows_prepare(NULL), cudaSuccess);
     ck_assert_int_eq(oriel_cuda_store_rows(&good, NULL), cudaSuccess);
     bad = good, bad.columns = 12;
     ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
@@ -156,6 +174,10 @@ START_TEST(refuses_what_it_cannot)
     bad = good, bad.merge2 = 0;
     ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
     bad = good, bad.dtype = ORIEL_CUDA_F16 + 1;
+    ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.row_bytes = 8;
+    ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
+    bad = good, bad.row_bytes = 24;
     ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);
     bad = good, bad.x = memory + 1;
     ck_assert_int_eq(oriel_cuda_store_rows(&bad, NULL), cudaErrorInvalidValue);

@@ -58,7 +58,7 @@ START_TEST(matches_the_oracle)
     uint16_t *out = malloc(n * 2);
 
     c.gate_up = device_upload(gate_up, n * 4);
-    ck_assert_int_eq(oriel_cuda_swiglu_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_swiglu_prepare(NULL), cudaSuccess);
     device_check_schedules(run, &c, out, n * 2, NULL);
     check(gate_up, out, n);
     device_release(c.gate_up);
@@ -76,7 +76,7 @@ START_TEST(neighbours_do_not_matter)
     uint16_t *gate_up = random_bf16(&random, 64, 4, 0);
     uint16_t out[32], before[32];
 
-    ck_assert_int_eq(oriel_cuda_swiglu_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_swiglu_prepare(NULL), cudaSuccess);
     c.gate_up = device_upload(gate_up, 128);
     device_check_schedules(run, &c, before, sizeof(before), NULL);
     device_release(c.gate_up);
@@ -107,7 +107,7 @@ START_TEST(limits_are_checked)
     };
     const oriel_swiglu_args empty = {NULL, NULL, 0, 8};
 
-    ck_assert_int_eq(oriel_cuda_swiglu_prepare(), cudaSuccess);
+    ck_assert_int_eq(oriel_cuda_swiglu_prepare(NULL), cudaSuccess);
     for (size_t i = 0; i < COUNT(wrong); i++)
         ck_assert_int_eq(oriel_cuda_swiglu(&wrong[i], NULL),
                          cudaErrorInvalidValue);

@@ -26,6 +26,7 @@ from transformers import (
     AutoConfig,
     AutoImageProcessor,
     Qwen2_5_VLForConditionalGeneration,
+    Qwen2VLVideoProcessor,
 )
 
 VISION = dict(depth=4, hidden_act="silu", hidden_size=32, in_chans=3,
@@ -100,6 +101,19 @@ PROCESSOR_TEXTS = {
         "shortest_edge": 1, "longest_edge": 20000})),
 }
 
+FRAMES = 4
+V = dict(P, video_processor_type="Qwen2VLVideoProcessor")
+del V["image_processor_type"]
+CAPPED = dict(V, cap_pixels_per_frame=True, max_video_tokens=300)
+# Beside the limits of PROCESSOR_VALUES: all frames share 270 tokens.
+CAPPED_VALUES = [
+    ("max_pixels", "20000"), ("max_pixels", "4000.5"), ("max_pixels", "NaN"),
+    ("max_pixels", "Infinity"), ("max_pixels", "0.5"),
+    ("min_pixels", "100.75"), ("min_pixels", "9000.5"), ("min_pixels", "-1"),
+    ("size", '{"shortest_edge": 30000, "longest_edge": 20000}'),
+    ("size", '{"shortest_edge": 100, "longest_edge": NaN}'),
+    ("foo", '"\\ud800"')]
+
 
 def config_case(name, text, folder):
     (folder / "config.json").write_text(text)
@@ -132,6 +146,17 @@ def processor_case(name, text, folder):
     return dict(name=name, text=text, grids=grids, red=sums[0])
 
 
+def video_case(name, text, folder):
+    (folder / "video_preprocessor_config.json").write_text(text)
+    processor = Qwen2VLVideoProcessor.from_pretrained(folder)
+    grids = []
+    for width, height in SIZES:
+        video = np.full((FRAMES, height, width, 3), 51, np.uint8)
+        r = processor(videos=[video], return_tensors="pt")
+        grids.append(r["video_grid_thw"][0, 1:].tolist())
+    return dict(name=name, text=text, grids=grids)
+
+
 def values(base, pairs):
     for key, value in pairs:
         plain = json.dumps({k: v for k, v in base.items() if k != key})
@@ -152,7 +177,13 @@ def texts(folder):
     processors += list(values(P, PROCESSOR_VALUES))
     processors += list(PROCESSOR_TEXTS.items())
     processors = [processor_case(n, t, folder) for n, t in processors]
-    return dict(sizes=SIZES, configs=configs, processors=processors)
+    videos = [("plain", json.dumps(V)), ("capped", json.dumps(CAPPED))]
+    videos += list(values(V, [p for p in PROCESSOR_VALUES if p[0] in
+                              ("min_pixels", "max_pixels", "size", "foo")]))
+    videos += [("capped, " + n, t) for n, t in values(CAPPED, CAPPED_VALUES)]
+    videos = [video_case(n, t, folder) for n, t in videos]
+    return dict(sizes=SIZES, configs=configs, processors=processors,
+                frames=FRAMES, videos=videos)
 
 
 # ---- Folders ----------------------------------------------------------------

@@ -62,7 +62,7 @@ def digest(tower):
             return torch.cat(parts).float().numpy().tobytes()
         return state[name].float().contiguous().numpy().tobytes()
 
-    text = ("oriel-vision-1 depth={depth} hidden={hidden_size} "
+    text = ("oriel-vision-2 tower=1 depth={depth} hidden={hidden_size} "
             "intermediate={intermediate_size} heads={num_heads} "
             "out={out_hidden_size} channels={in_channels} patch={patch_size} "
             "temporal={temporal_patch_size} merge={spatial_merge_size} "

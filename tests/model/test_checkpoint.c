@@ -263,11 +263,38 @@ START_TEST(finds_the_processor_as_the_reference_does)
     c = open_good(folder, NULL);
     ck_assert_double_eq(c->network.min_pixels, 64);
     ck_assert_double_eq(c->network.max_pixels, 640);
+    ck_assert_double_eq(c->network.video_max_pixels, 65536);
+    oriel_checkpoint_close(c);
+
+    /* Videos: a section, a file of their own, then the images' file. */
+    write_text(folder, "video_preprocessor_config.json",
+               "{\"size\":{\"shortest_edge\":128,\"longest_edge\":1280}}");
+    c = open_good(folder, NULL);
+    ck_assert_double_eq(c->network.max_pixels, 640);
+    ck_assert_double_eq(c->network.video_min_pixels, 128);
+    ck_assert_double_eq(c->network.video_max_pixels, 1280);
+    oriel_checkpoint_close(c);
+    write_text(folder, "processor_config.json",
+               "{\"image_processor\":{\"size\":{\"shortest_edge\":64,"
+               "\"longest_edge\":640},\"patch_size\":4},"
+               "\"video_processor\":{}}");
+    c = open_good(folder, NULL);
+    ck_assert_double_eq(c->network.max_pixels, 640);
+    ck_assert_double_eq(c->network.video_min_pixels, 100352);
+    ck_assert_double_eq(c->network.video_max_pixels, 602112);
     oriel_checkpoint_close(c);
     write_text(folder, "processor_config.json", "{\"processor_class\":\"x\"}");
     c = open_good(folder, NULL);
     ck_assert_double_eq(c->network.max_pixels, 65536);
+    ck_assert_double_eq(c->network.video_max_pixels, 1280);
     oriel_checkpoint_close(c);
+
+    /* A broken one is refused, whatever the batch will hold. */
+    write_text(folder, "video_preprocessor_config.json", "{\"size\":1}");
+    ck_assert_int_eq(oriel_checkpoint_open(&c, folder, NULL, NULL, NULL),
+                     ORIEL_ERR_MODEL);
+    ck_assert_int_eq(
+        unlink(in_folder(folder, "video_preprocessor_config.json")), 0);
 
     /* Neither: what is published, and a word about it. */
     ck_assert_int_eq(unlink(in_folder(folder, "processor_config.json")), 0);
@@ -276,6 +303,8 @@ START_TEST(finds_the_processor_as_the_reference_does)
                      ORIEL_OK);
     ck_assert_double_eq(c->network.min_pixels, 3136);
     ck_assert_double_eq(c->network.max_pixels, 12845056);
+    ck_assert_double_eq(c->network.video_min_pixels, 3136);
+    ck_assert_double_eq(c->network.video_max_pixels, 12845056);
     ck_assert_ptr_nonnull(strstr(l.log, "no preprocessor_config.json"));
     oriel_checkpoint_close(c);
     ck_assert_int_eq(l.live, 0);

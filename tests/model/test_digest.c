@@ -65,7 +65,8 @@ expected_digest(char digest[33])
     FILE *f = open_memstream(&text, &bytes);
     XXH128_hash_t hash;
 
-    fputs("oriel-vision-1 depth=4 hidden=32 intermediate=20 heads=2 out=24 "
+    fputs("oriel-vision-2 tower=1 depth=4 hidden=32 intermediate=20 heads=2 "
+          "out=24 "
           "channels=3 patch=4 temporal=2 merge=2 window=32 theta=10000 "
           "full=1,3\n",
           f);
@@ -275,10 +276,11 @@ START_TEST(rows_of_any_length_are_hashed)
     oriel_error err;
     XXH128_hash_t hash;
 
-    fputs("oriel-vision-1 depth=1 hidden=4 intermediate=1 heads=1 out=1 "
-          "channels=3 patch=256 temporal=2 merge=1 window=256 theta=1000.5 "
-          "full=\n",
-          f);
+    fputs(
+        "oriel-vision-2 tower=1 depth=1 hidden=4 intermediate=1 heads=1 out=1 "
+        "channels=3 patch=256 temporal=2 merge=1 window=256 theta=1000.5 "
+        "full=\n",
+        f);
     add_wide(b, f);
     fclose(f);
     hash = XXH3_128bits(text, bytes);

@@ -10,7 +10,7 @@
 #include "model/checkpoint_builder.h"
 #include "model/config.h"
 #include "model/preprocessor.h"
-#include "plan/plan.h"
+#include "model/state.h"
 #include "support/suite.h"
 
 #include <jansson.h>
@@ -71,25 +71,35 @@ START_TEST(configurations_are_read_as_by_the_reference)
 }
 END_TEST
 
+/* A model without weights, to measure items with. */
+static const struct oriel_model blank = {.network = {.patch_size = 4,
+                                                     .temporal_patch_size = 2,
+                                                     .spatial_merge_size = 2,
+                                                     .window_size = 32}};
+
 static void
-check_grids(const json_t *kind, const oriel_network *net)
+check_grids(const json_t *kind, const oriel_model *model, int32_t frames)
 {
     const json_t *sizes = json_object_get(kinds, "sizes");
     const json_t *grids = json_object_get(kind, "grids");
+    oriel_error err;
 
     for (size_t i = 0; i < json_array_size(sizes); i++) {
         const json_t *size = json_array_get(sizes, i);
         const json_t *grid = json_array_get(grids, i);
-        int64_t h, w;
+        const oriel_item item = {
+            .width = (int32_t)json_integer_value(json_array_get(size, 0)),
+            .height = (int32_t)json_integer_value(json_array_get(size, 1)),
+            .frames = frames};
+        int64_t thw[3];
 
-        ck_assert_ptr_null(oriel_smart_resize(
-            json_integer_value(json_array_get(size, 1)),
-            json_integer_value(json_array_get(size, 0)), 8, net->min_pixels,
-            net->max_pixels, ORIEL_SIZING_TRANSFORMERS, &h, &w));
-        ck_assert_msg(h == 4 * json_integer_value(json_array_get(grid, 0)) &&
-                          w == 4 * json_integer_value(json_array_get(grid, 1)),
+        ck_assert_msg(!oriel_item_measure(model, &item, NULL, thw, NULL, &err),
+                      "%s: size %zu: %s", text_of(kind, "name"), i,
+                      err.message);
+        ck_assert_msg(thw[1] == json_integer_value(json_array_get(grid, 0)) &&
+                          thw[2] == json_integer_value(json_array_get(grid, 1)),
                       "%s: size %zu: %lld x %lld", text_of(kind, "name"), i,
-                      (long long)w, (long long)h);
+                      (long long)thw[2], (long long)thw[1]);
     }
 }
 
@@ -98,25 +108,25 @@ check_processor(const json_t *kind)
 {
     const char *text = text_of(kind, "text");
     const double red = json_number_value(json_object_get(kind, "red"));
-    oriel_network net = {
-        .patch_size = 4, .temporal_patch_size = 2, .spatial_merge_size = 2};
+    struct oriel_model model = blank;
+    const oriel_network *net = &model.network;
     oriel_notes notes = {{NULL}, 0};
     oriel_error err;
     bool found;
 
-    ck_assert_msg(oriel_preprocessor_parse(&net, text, strlen(text), "p.json",
-                                           false, &found, &notes, NULL,
-                                           &err) == ORIEL_OK,
+    ck_assert_msg(oriel_preprocessor_parse(&model.network, text, strlen(text),
+                                           "p.json", false, &found, &notes,
+                                           NULL, &err) == ORIEL_OK,
                   "%s: %s", text_of(kind, "name"), err.message);
     ck_assert_int_eq(notes.n_lines,
                      strncmp(text_of(kind, "name"), "do_pad", 6) == 0 ||
                          strncmp(text_of(kind, "name"), "do_sample", 9) == 0);
     oriel_notes_free(&notes, NULL);
-    check_grids(kind, &net);
-    ck_assert_double_lt(
-        fabs((51 * net.rescale_factor - net.image_mean[0]) / net.image_std[0] -
-             red),
-        1e-6);
+    check_grids(kind, &model, 1);
+    ck_assert_double_lt(fabs((51 * net->rescale_factor - net->image_mean[0]) /
+                                 net->image_std[0] -
+                             red),
+                        1e-6);
 }
 
 START_TEST(processors_are_read_as_by_the_reference)
@@ -126,6 +136,31 @@ START_TEST(processors_are_read_as_by_the_reference)
     ck_assert_uint_gt(json_array_size(all), 30);
     for (size_t i = 0; i < json_array_size(all); i++)
         check_processor(json_array_get(all, i));
+}
+END_TEST
+
+static void
+check_video(const json_t *kind)
+{
+    const char *text = text_of(kind, "text");
+    struct oriel_model model = blank;
+    oriel_error err;
+    bool found;
+
+    ck_assert_msg(oriel_video_preprocessor_parse(
+                      &model.network, text, strlen(text), "v.json", false,
+                      &found, NULL, &err) == ORIEL_OK,
+                  "%s: %s", text_of(kind, "name"), err.message);
+    check_grids(kind, &model, number_of(kinds, "frames"));
+}
+
+START_TEST(video_processors_are_read_as_by_the_reference)
+{
+    const json_t *all = json_object_get(kinds, "videos");
+
+    ck_assert_uint_gt(json_array_size(all), 30);
+    for (size_t i = 0; i < json_array_size(all); i++)
+        check_video(json_array_get(all, i));
 }
 END_TEST
 
@@ -440,6 +475,7 @@ main(void)
     kinds = json_load_file(ORIEL_KINDS, 0, NULL);
     tcase_add_test(tc, configurations_are_read_as_by_the_reference);
     tcase_add_test(tc, processors_are_read_as_by_the_reference);
+    tcase_add_test(tc, video_processors_are_read_as_by_the_reference);
     tcase_add_test(tc, a_byte_order_mark_is_passed_over);
     tcase_add_loop_test(tc, towers_are_those_of_the_reference, 0,
                         (int)COUNT(towers));

@@ -404,6 +404,7 @@ main(void)
     Suite *s = suite_create("locate");
     TCase *tc = tcase_create("locate");
 
+    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, follows_what_is_clear, 0, (int)COUNT(followed));
     tcase_add_loop_test(tc, every_allocation_may_fail, 0, (int)COUNT(followed));
     tcase_add_loop_test(tc, says_what_it_is, 0, (int)COUNT(refused));

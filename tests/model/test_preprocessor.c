@@ -239,6 +239,74 @@ START_TEST(an_absent_size_is_the_class_default)
 }
 END_TEST
 
+static const struct {
+    const char *json;
+    bool nested;
+    oriel_status status;
+    double min, max; /* 0, 0: no section */
+    const char *says;
+    int32_t tokens;
+} videos[] = {
+    /* Qwen2VLVideoProcessor's class default, and halves of it replaced. */
+    {"{}", false, ORIEL_OK, 100352, 602112, "", 0},
+    {"{\"min_pixels\": 3136}", false, ORIEL_OK, 3136, 602112, "", 0},
+    {"{\"max_pixels\": 200704}", false, ORIEL_OK, 100352, 200704, "", 0},
+    /* As published, in preprocessor_config.json. */
+    {"{\"min_pixels\": 3136, \"max_pixels\": 12845056, \"patch_size\": 14}",
+     false, ORIEL_OK, 3136, 12845056, "", 0},
+    {"{\"size\": {\"shortest_edge\": 784, \"longest_edge\": 7840}, "
+     "\"max_pixels\": 9000}",
+     false, ORIEL_OK, 784, 9000, "", 0},
+    {"{\"image_processor\": {\"max_pixels\": 5000}, \"video_processor\": "
+     "{\"size\": {\"shortest_edge\": 100352, \"longest_edge\": 602112}}}",
+     true, ORIEL_OK, 100352, 602112, "", 0},
+    {"{\"image_processor\": {\"max_pixels\": 5000}}", true, ORIEL_OK, 0, 0, "",
+     0},
+    {"{\"video_processor\": 3}", true, ORIEL_ERR_MODEL, 0, 0,
+     "p.json: video_processor: expected an object", 0},
+    /* Limits may cross: shrinking comes first. */
+    {"{\"video_processor\": {\"max_pixels\": 1}}", true, ORIEL_OK, 100352, 1,
+     "", 0},
+    {"{\"size\": {\"longest_edge\": 9}}", false, ORIEL_ERR_MODEL, 0, 0,
+     "p.json: size: expected shortest_edge", 0},
+    {"[", false, ORIEL_ERR_MODEL, 0, 0, "malformed JSON", 0},
+    {"{\"cap_pixels_per_frame\": true}", false, ORIEL_OK, 100352, 602112, "",
+     128000},
+    {"{\"cap_pixels_per_frame\": true, \"max_video_tokens\": 32000}", false,
+     ORIEL_OK, 100352, 602112, "", 32000},
+    {"{\"cap_pixels_per_frame\": false, \"max_video_tokens\": 32000}", false,
+     ORIEL_OK, 100352, 602112, "", 0},
+    {"{\"cap_pixels_per_frame\": null}", false, ORIEL_OK, 100352, 602112, "",
+     0},
+    {"{\"cap_pixels_per_frame\": 1}", false, ORIEL_ERR_MODEL, 0, 0,
+     "p.json: cap_pixels_per_frame: expected true or false", 0},
+    {"{\"max_video_tokens\": 0}", false, ORIEL_ERR_MODEL, 0, 0,
+     "p.json: max_video_tokens: expected an integer from 1", 0},
+};
+
+START_TEST(reads_limits_of_videos)
+{
+    oriel_network net = geometry();
+    oriel_error err = {0};
+    bool found;
+
+    ck_assert_int_eq(oriel_video_preprocessor_parse(
+                         &net, videos[_i].json, strlen(videos[_i].json),
+                         "p.json", videos[_i].nested, &found, NULL, &err),
+                     videos[_i].status);
+    ck_assert_msg(strstr(err.message, videos[_i].says) != NULL, "%s",
+                  err.message);
+    ck_assert_double_eq(net.min_pixels, 0); /* which are of images */
+    ck_assert_double_eq(net.max_pixels, 0);
+    if (videos[_i].status)
+        return;
+    ck_assert_int_eq(found, videos[_i].max > 0);
+    ck_assert_double_eq(net.video_min_pixels, videos[_i].min);
+    ck_assert_double_eq(net.video_max_pixels, videos[_i].max);
+    ck_assert_int_eq(net.video_tokens, videos[_i].tokens);
+}
+END_TEST
+
 START_TEST(knows_what_is_published)
 {
     oriel_network net = geometry();
@@ -246,6 +314,9 @@ START_TEST(knows_what_is_published)
     oriel_preprocessor_published(&net);
     ck_assert_double_eq(net.min_pixels, 3136);
     ck_assert_double_eq(net.max_pixels, 12845056);
+    ck_assert_double_eq(net.video_min_pixels, 3136);
+    ck_assert_double_eq(net.video_max_pixels, 12845056);
+    ck_assert_int_eq(net.video_tokens, 0);
     ck_assert_mem_eq(net.image_mean, clip_mean, sizeof(clip_mean));
     ck_assert_mem_eq(net.image_std, clip_std, sizeof(clip_std));
 }
@@ -258,6 +329,7 @@ main(void)
     TCase *tc = tcase_create("preprocessor");
 
     tcase_add_loop_test(tc, reads_limits, 0, (int)COUNT(limits));
+    tcase_add_loop_test(tc, reads_limits_of_videos, 0, (int)COUNT(videos));
     tcase_add_test(tc, reads_normalisation);
     tcase_add_test(tc, reads_the_nested_form);
     tcase_add_loop_test(tc, refuses_by_name, 0, (int)COUNT(bad));

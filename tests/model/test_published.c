@@ -87,7 +87,7 @@ START_TEST(a_named_file_goes_by_its_shapes)
                      ORIEL_ERR_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(err.message, "--config 7b"));
     /* A name that the shapes contradict. */
-    options.config_preset = "7b";
+    options.config_preset = "qwen2.5-vl-7b";
     ck_assert_int_eq(oriel_model_open(&model,
                                       in_folder(top, "qwen.safetensors"),
                                       &options, &err),

@@ -13,11 +13,11 @@
 static const struct {
     const char *folder;
     int32_t n_tensors, dtype;
-    int64_t max_pixels;
+    int64_t max_pixels, video_min_pixels, video_max_pixels;
 } saved[] = {
-    {"vl", 42, ORIEL_DTYPE_BF16, 4096},
-    {"vl_sharded", 42, ORIEL_DTYPE_BF16, 4096},
-    {"omni_thinker", 54, ORIEL_DTYPE_F16, 12845056},
+    {"vl", 42, ORIEL_DTYPE_BF16, 4096, 64, 4096},
+    {"vl_sharded", 42, ORIEL_DTYPE_BF16, 4096, 100352, 602112},
+    {"omni_thinker", 54, ORIEL_DTYPE_F16, 12845056, 3136, 12845056},
 };
 
 static oriel_model *
@@ -54,6 +54,8 @@ START_TEST(opens_what_the_reference_saves)
     ck_assert_int_eq(info.n_tensors, saved[_i].n_tensors);
     ck_assert_int_eq(info.weight_dtype, saved[_i].dtype);
     ck_assert_int_eq(info.max_pixels, saved[_i].max_pixels);
+    ck_assert_int_eq(info.video_min_pixels, saved[_i].video_min_pixels);
+    ck_assert_int_eq(info.video_max_pixels, saved[_i].video_max_pixels);
     ck_assert_int_eq(oriel_model_digest(model, digest, NULL), ORIEL_OK);
     ck_assert_str_eq(digest, expected);
     oriel_model_destroy(model);

@@ -46,8 +46,11 @@ make_plan(const test_case *c, const oriel_hooks *hooks)
         c->backend ? ORIEL_RESAMPLE_PILLOW : ORIEL_RESAMPLE_TORCHVISION;
     options.min_pixels = c->min_pixels;
     options.max_pixels = c->max_pixels;
+    options.video_min_pixels = c->min_pixels;
+    options.video_max_pixels = c->max_pixels;
     options.hooks = hooks;
-    ck_assert_msg(!oriel_plan_create(&plan, NULL, &item, 1, &options, &err),
+    ck_assert_msg(!oriel_plan_create(&plan, oriel_model_preset("qwen2.5-vl-7b"),
+                                     &item, 1, &options, &err),
                   "%s", err.message);
     plan->network.do_rescale = c->do_rescale;
     plan->network.do_normalize = c->do_normalize;
@@ -137,7 +140,8 @@ make_batch(const oriel_hooks *hooks)
     batch b = {.input = ORIEL_INPUT_INIT};
 
     options.hooks = hooks;
-    ck_assert(!oriel_plan_create(&b.plan, NULL, items, 3, &options, NULL));
+    ck_assert(!oriel_plan_create(&b.plan, oriel_model_preset("qwen2.5-vl-7b"),
+                                 items, 3, &options, NULL));
     for (int f = 0; f < 4; f++)
         b.frames[f] = made_image_make(
             IMAGE_NOISE, (uint64_t)f, items[item_of[f]].height,
@@ -177,7 +181,8 @@ START_TEST(batch_is_its_items)
         size_t bytes;
         float *out;
 
-        ck_assert(!oriel_plan_create(&plan, NULL, &item, 1, NULL, NULL));
+        ck_assert(!oriel_plan_create(&plan, oriel_model_preset("qwen2.5-vl-7b"),
+                                     &item, 1, NULL, NULL));
         bytes = output_bytes(plan);
         out = malloc(bytes);
         input.frames = (const void *const *)&b.frames[first_frame[i]];
@@ -218,9 +223,9 @@ START_TEST(refuses_wrong_arguments)
     in.pitches = pitches;
     expect_argument(b.plan, &in, b.out, b.bytes, 1, "pitches[2]");
     in.pitches = NULL;
-    in.memory = ORIEL_MEMORY_DEVICE;
+    in.pixels_memory = ORIEL_MEMORY_DEVICE;
     expect_argument(b.plan, &in, b.out, b.bytes, -1, "host");
-    in.memory = ORIEL_MEMORY_HOST;
+    in.pixels_memory = ORIEL_MEMORY_HOST;
     in.struct_size = 8;
     expect_argument(b.plan, &in, b.out, b.bytes, -1, "struct_size");
     in = b.input;
@@ -244,7 +249,8 @@ START_TEST(refuses_a_plan_from_grids)
     float out[16 * 1176];
     oriel_plan *plan;
 
-    ck_assert(!oriel_plan_create_from_grids(&plan, NULL, grid, 1, NULL, NULL));
+    ck_assert(!oriel_plan_create_from_grids(
+        &plan, oriel_model_preset("qwen2.5-vl-7b"), grid, 1, NULL, NULL));
     input.frames = &frame;
     expect_argument(plan, &input, out, sizeof(out), -1, "grids");
     oriel_plan_destroy(plan);

@@ -2,8 +2,8 @@
 """Digests of what the reference plans, for reference.h beside this script.
 
 Needs transformers 5.23.0, torch 2.15.0, qwen-vl-utils 0.0.14 (and Pillow,
-torchvision, which they import).  The random cases are those of
-tests/plan/cases.c: the same generator, the same order of draws.
+torchvision, which they import).  The random cases are those of the tests
+beside it: the same generator, the same order of draws.
 
     python make_reference.py > reference.h
 """
@@ -16,7 +16,12 @@ import torch
 import transformers
 import qwen_vl_utils.vision_process as utils
 from importlib.metadata import version
+from transformers.image_utils import SizeDict
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
+from transformers.models.qwen2_vl.video_processing_qwen2_vl import (
+    Qwen2VLVideoProcessor,
+)
+from transformers.video_processing_utils import BaseVideoProcessor
 from transformers.vision_utils import (
     get_vision_cu_seqlens,
     get_vision_position_ids,
@@ -88,6 +93,113 @@ def sizes_digest(form, factor, low, high):
     return md5.hexdigest(), refused
 
 
+# (min_pixels, max_pixels) of one frame as a caller gives them; None: he does not
+VIDEO_LIMITS = [
+    (None, None),
+    (3136, None),
+    (None, 200704),
+    (50176, 301056),
+    (None, 12845056),
+    (700000, None),
+]
+# The same for transformers' video processor, which always has both.
+CAPPED_LIMITS = [(100352, 602112), (3136, 12845056), (301056, 602112)]
+VIDEOS = 3000
+
+
+class Frames:
+    """A stack of decoded frames, of which fetch_video only asks the shape."""
+
+    def __init__(self, n, height, width):
+        self.shape = (n, 3, height, width)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, index):
+        """A batch of this one video."""
+        assert index is None
+        batch = Frames(0, 0, 0)
+        batch.shape = (1,) + self.shape
+        return batch
+
+
+class Resized(Exception):
+    pass
+
+
+class Transforms:
+    """Stands for torchvision.transforms: tells the size and stops."""
+
+    class functional:
+        @staticmethod
+        def resize(video, size, **_):
+            raise Resized(size)
+
+
+def fetch_video_size(n, height, width, low, high):
+    """What qwen-vl-utils resizes a list of frames to."""
+
+    class Torch:
+        @staticmethod
+        def stack(images):
+            return Frames(len(images), height, width)
+
+        @staticmethod
+        def from_numpy(array):
+            return array
+
+    ele = {"video": [None] * n}
+    if low is not None:
+        ele["min_pixels"] = low
+    if high is not None:
+        ele["max_pixels"] = high
+    kept = utils.torch, utils.transforms, utils.fetch_image
+    utils.torch, utils.transforms = Torch, Transforms
+    utils.fetch_image = lambda ele, factor: [[[0]]]
+    try:
+        utils.fetch_video(ele)
+    except Resized as size:
+        return size.args[0]
+    except ValueError:  # the ratio
+        return -1, -1
+    finally:
+        utils.torch, utils.transforms, utils.fetch_image = kept
+    raise AssertionError("fetch_video did not resize")
+
+
+def capped_size(n, height, width, low, high):
+    """What transformers resizes a video to, with cap_pixels_per_frame."""
+    kept = BaseVideoProcessor.resize
+    BaseVideoProcessor.resize = (
+        lambda self, image, size, resample: (size.height, size.width))
+    try:
+        return Qwen2VLVideoProcessor.__new__(Qwen2VLVideoProcessor).resize(
+            Frames(n, height, width)[None],
+            SizeDict(shortest_edge=low, longest_edge=high),
+            None, 28, 2, cap_pixels_per_frame=True)
+    except ValueError:  # the ratio
+        return -1, -1
+    finally:
+        BaseVideoProcessor.resize = kept
+
+
+def videos_digest(size_of, low, high):
+    random = Random(3)
+    md5 = hashlib.md5()
+    refused = 0
+    for _ in range(VIDEOS):
+        n = random.between(2, 1 << random.between(1, 11))
+        height = random.between(1, 2000)
+        width = random.between(1, 4000)
+        size = size_of(n, height, width, low, high)
+        if min(size) < 1:
+            size = -1, -1
+            refused += 1
+        md5.update(struct.pack("<qq", *size))
+    return md5.hexdigest(), refused
+
+
 # (window_size, merge, patch)
 GEOMETRIES = [
     (112, 2, 14),
@@ -151,6 +263,20 @@ def main():
         for factor, low, high in LIMITS:
             digest, refused = sizes_digest(form, factor, low, high)
             out.write(f"    {{{factor}, {low}, {high}, ORIEL_SIZING_{name},\n")
+            out.write(f'     {refused}, "{digest}"}},\n')
+    out.write("};\n\n#define N_VIDEOS %d\n\n" % VIDEOS)
+    out.write("static const struct videos_reference {\n")
+    out.write("    int32_t sizing;\n")
+    out.write("    int64_t min_pixels, max_pixels; /* 0: not given */\n")
+    out.write("    int32_t refused;\n    const char *digest;\n")
+    out.write("} videos_reference[] = {\n")
+    for name, size_of, limits in (
+        ("QWEN_VL_UTILS", fetch_video_size, VIDEO_LIMITS),
+        ("TRANSFORMERS", capped_size, CAPPED_LIMITS),
+    ):
+        for low, high in limits:
+            digest, refused = videos_digest(size_of, low, high)
+            out.write(f"    {{ORIEL_SIZING_{name}, {low or 0}, {high or 0},\n")
             out.write(f'     {refused}, "{digest}"}},\n')
     out.write("};\n\nstatic const struct windows_reference {\n")
     out.write("    int32_t window_size, merge, patch;\n")

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plan/planned.h"
 
+#include "support/fake_model.h"
+
 #include <check.h>
 
 oriel_plan_info
@@ -18,7 +20,8 @@ plan_items(const oriel_item *items, size_t n, const oriel_plan_options *options)
     oriel_plan *plan;
     oriel_error err;
 
-    ck_assert_msg(!oriel_plan_create(&plan, NULL, items, n, options, &err),
+    ck_assert_msg(!oriel_plan_create(&plan, model_of(&network_7b), items, n,
+                                     options, &err),
                   "%s", err.message);
     return plan;
 }

@@ -5,7 +5,7 @@
 
 #include "oriel.h"
 
-/* Both fail the test where the library refuses.  NULL: the published 7B. */
+/* Both fail the test where the library refuses.  Planned with network_7b. */
 oriel_plan *plan_items(const oriel_item *items, size_t n,
                        const oriel_plan_options *options);
 oriel_plan_info info_of(const oriel_plan *plan);

@@ -37,6 +37,34 @@ static const struct sizes_reference {
      "be45da7540f8be06771f8a18622e1b6a"},
 };
 
+#define N_VIDEOS 3000
+
+static const struct videos_reference {
+    int32_t sizing;
+    int64_t min_pixels, max_pixels; /* 0: not given */
+    int32_t refused;
+    const char *digest;
+} videos_reference[] = {
+    {ORIEL_SIZING_QWEN_VL_UTILS, 0, 0,
+     13, "02b52bf89641b902ffb4b6f02c365de1"},
+    {ORIEL_SIZING_QWEN_VL_UTILS, 3136, 0,
+     13, "fd77f7e7c5e137c15577f795898d1576"},
+    {ORIEL_SIZING_QWEN_VL_UTILS, 0, 200704,
+     13, "dec596d1a4d6642a1cda3952f013b04a"},
+    {ORIEL_SIZING_QWEN_VL_UTILS, 50176, 301056,
+     13, "530f1de6579cb587e4c7e35b3754e846"},
+    {ORIEL_SIZING_QWEN_VL_UTILS, 0, 12845056,
+     13, "02b52bf89641b902ffb4b6f02c365de1"},
+    {ORIEL_SIZING_QWEN_VL_UTILS, 700000, 0,
+     13, "a102a01b14f6f85d7729a35b3e5c5d8c"},
+    {ORIEL_SIZING_TRANSFORMERS, 100352, 602112,
+     13, "5dceb63d8b9f3e30e55ea02ff02cc64b"},
+    {ORIEL_SIZING_TRANSFORMERS, 3136, 12845056,
+     13, "095a8543b44a6f6979fda06f04fbfdd9"},
+    {ORIEL_SIZING_TRANSFORMERS, 301056, 602112,
+     13, "382608db78da0975a83e5acbc8163f92"},
+};
+
 static const struct windows_reference {
     int32_t window_size, merge, patch;
     const char *digest;

@@ -46,6 +46,9 @@ START_TEST(batch_of_images_and_videos)
     ck_assert_int_eq(plan->items[0].resized_height, 1092);
     ck_assert_int_eq(plan->items[2].width, 100);
     ck_assert_int_eq(plan->items[2].resized_width, 56);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(plan->items[i].kind,
+                         i < 2 ? ORIEL_KIND_IMAGE : ORIEL_KIND_VIDEO);
     ck_assert_int_eq(plan->from_grids, 0);
     oriel_plan_destroy(plan);
 }
@@ -115,7 +118,8 @@ START_TEST(crossed_limits_follow_each_form)
     oriel_plan_destroy(plan);
 
     options.sizing = ORIEL_SIZING_QWEN_VL_UTILS;
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, &photo, 1, &options, &err),
+    ck_assert_int_eq(oriel_plan_create(&plan, model_of(&network_7b), &photo, 1,
+                                       &options, &err),
                      ORIEL_ERR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.message, "min_pixels 3136"));
     ck_assert_int_eq(err.item, -1);
@@ -227,11 +231,76 @@ START_TEST(cost_saturates)
     ck_assert(info_of(plan).flops == INT64_MAX);
     oriel_plan_destroy(plan);
 
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, grid, 1, NULL, NULL),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  grid, 1, NULL, NULL),
+                     ORIEL_OK);
     ck_assert(info_of(plan).flops < INT64_MAX);
     ck_assert(info_of(plan).flops > 5 * (int64_t)1000000000000000000);
+    oriel_plan_destroy(plan);
+}
+END_TEST
+
+/* Of any configuration and any size: exact, or INT64_MAX where it is more. */
+START_TEST(cost_of_extreme_networks)
+{
+    static const int32_t depths[] = {1, 32, 1024};
+    static const int32_t widths[] = {4, 1280, 1 << 14, 1 << 18};
+    static const int64_t grids[][3] = {
+        {1, 2, 2}, {1, 200, 300}, {4, 2, 8192}, {1, 1024, 1024}};
+    int saturated = 0, exact = 0;
+
+    for (size_t d = 0; d < COUNT(depths); d++)
+        for (size_t w = 0; w < COUNT(widths); w++)
+            for (size_t g = 0; g < COUNT(grids); g++) {
+                oriel_network n = network_7b;
+                oriel_plan *plan;
+                double slow;
+                int64_t flops;
+
+                n.depth = depths[d];
+                n.hidden_size = n.intermediate_size = widths[w];
+                n.out_hidden_size = widths[w];
+                n.n_full_attention_blocks = n.depth == 1 ? 0 : 4;
+                ck_assert_int_eq(
+                    oriel_plan_create_from_grids(&plan, model_of(&n), grids[g],
+                                                 1, NULL, NULL),
+                    ORIEL_OK);
+                slow = slow_flops(&n, &plan->info);
+                flops = info_of(plan).flops;
+                if (slow >= 0x1p63) {
+                    ck_assert(flops == INT64_MAX);
+                    saturated++;
+                } else {
+                    ck_assert_double_eq_tol((double)flops, slow, slow * 1e-12);
+                    exact++;
+                }
+                oriel_plan_destroy(plan);
+            }
+    ck_assert_int_gt(saturated, 3);
+    ck_assert_int_gt(exact, 20);
+}
+END_TEST
+
+/* Two items that are below the limit, and their sum, which is not. */
+START_TEST(sums_of_costs_saturate)
+{
+    static const int64_t grids[] = {1, 4096, 2048, 1, 4096, 2048};
+    static const int32_t blocks[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    oriel_network n = network_7b;
+    oriel_plan_info info;
+    oriel_plan *plan;
+
+    n.hidden_size = 2560;
+    n.n_full_attention_blocks = 10;
+    n.full_attention_blocks = blocks;
+    ck_assert_int_eq(
+        oriel_plan_create_from_grids(&plan, model_of(&n), grids, 2, NULL, NULL),
+        ORIEL_OK);
+    info = info_of(plan);
+    ck_assert(info.flops_per_item[0] < INT64_MAX);
+    ck_assert(info.flops_per_item[0] > INT64_MAX / 2);
+    ck_assert(info.flops_per_item[1] == info.flops_per_item[0]);
+    ck_assert(info.flops == INT64_MAX);
     oriel_plan_destroy(plan);
 }
 END_TEST
@@ -276,7 +345,8 @@ START_TEST(allocation_failures)
     options.hooks = &hooks;
     for (int allow = 0; st; allow++) {
         h = (heap){.allow = allow};
-        st = oriel_plan_create(&plan, NULL, &item, 1, &options, &err);
+        st = oriel_plan_create(&plan, model_of(&network_7b), &item, 1, &options,
+                               &err);
         ck_assert_int_eq(err.status, st);
         if (st) {
             ck_assert_int_eq(st, ORIEL_ERR_MEMORY);
@@ -310,16 +380,17 @@ START_TEST(want_of_memory_names_the_largest)
     hooks.alloc = heap_alloc;
     hooks.free = heap_free;
     options.hooks = &hooks;
-    ck_assert_int_eq(
-        oriel_plan_create(&plan, NULL, items, COUNT(items), &options, &err),
-        ORIEL_ERR_MEMORY);
+    ck_assert_int_eq(oriel_plan_create(&plan, model_of(&network_7b), items,
+                                       COUNT(items), &options, &err),
+                     ORIEL_ERR_MEMORY);
     ck_assert_int_eq(err.item, 1);
     ck_assert_ptr_nonnull(
-        strstr(err.message, "item 1, the largest, grid 1 x 3310 x 3310: "));
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, items, 1, &options, &err),
+        strstr(err.message, "grid 1 x 3310 x 3310, the largest: "));
+    ck_assert_int_eq(oriel_plan_create(&plan, model_of(&network_7b), items, 1,
+                                       &options, &err),
                      ORIEL_ERR_MEMORY);
     ck_assert_int_eq(err.item, 0);
-    ck_assert_ptr_nonnull(strstr(err.message, "item 0, grid 1 x 34 x 46: "));
+    ck_assert_ptr_nonnull(strstr(err.message, "grid 1 x 34 x 46: "));
 }
 END_TEST
 
@@ -335,9 +406,9 @@ START_TEST(refusals_come_before_allocations)
     hooks.alloc = heap_alloc;
     hooks.free = heap_free;
     options.hooks = &hooks;
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, grids, 2, &options, NULL),
-        ORIEL_ERR_CAPACITY);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  grids, 2, &options, NULL),
+                     ORIEL_ERR_CAPACITY);
     ck_assert_int_eq(h.calls, 0);
 }
 END_TEST
@@ -353,7 +424,8 @@ START_TEST(plans_in_a_forked_child)
     if (!child) {
         oriel_plan *plan;
         int good = info_of(parents).tokens == 391 &&
-                   !oriel_plan_create(&plan, NULL, &item, 1, NULL, NULL) &&
+                   !oriel_plan_create(&plan, model_of(&network_7b), &item, 1,
+                                      NULL, NULL) &&
                    info_of(plan).tokens == 391;
 
         oriel_plan_destroy(parents);
@@ -407,6 +479,8 @@ main(void)
     tcase_add_loop_test(tc, published_costs, 0, COUNT(costs));
     tcase_add_test(tc, costs_of_items_add_up);
     tcase_add_test(tc, cost_saturates);
+    tcase_add_test(tc, cost_of_extreme_networks);
+    tcase_add_test(tc, sums_of_costs_saturate);
     tcase_add_test(tc, allocation_failures);
     tcase_add_test(tc, want_of_memory_names_the_largest);
     tcase_add_test(tc, refusals_come_before_allocations);

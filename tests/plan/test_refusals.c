@@ -26,9 +26,16 @@ static const bad_item bad_items[] = {
     {{9, 9, 1, 28, -28, 0}, ORIEL_ERR_INPUT, "multiples of 28"},
     {{9, 9, 1, INT32_MIN, 28, 0}, ORIEL_ERR_INPUT, "multiples of 28"},
     {{9, 9, 1, 14, 28, 0}, ORIEL_ERR_INPUT, "multiples of 28"},
-    {{9, 9, 1, 2147483632, 2147483632, 0}, ORIEL_ERR_INPUT, "over 16777216"},
-    {{9, 9, INT32_MAX, 0, 0, 0}, ORIEL_ERR_INPUT, "over 16777216"},
-    {{9, 9, 1, 0, 0, 1}, ORIEL_ERR_UNSUPPORTED, "reserved"},
+    {{9, 9, 1, 2147483632, 2147483632, 0},
+     ORIEL_ERR_INPUT,
+     "at most 16777216 patches"},
+    {{9, 9, INT32_MAX, 0, 0, 0}, ORIEL_ERR_INPUT, "at most 16777216 patches"},
+    {{9, 9, 2, 0, 0, ORIEL_KIND_IMAGE}, ORIEL_ERR_INPUT, "image of 2 frames"},
+    {{9, 9, 0, 0, 0, ORIEL_KIND_VIDEO}, ORIEL_ERR_INPUT, "video of no frames"},
+    {{9, 9, -1, 0, 0, ORIEL_KIND_VIDEO}, ORIEL_ERR_INPUT, "frames of 0"},
+    {{9, 9, 1, 0, 0, 3}, ORIEL_ERR_ARGUMENT, "oriel_item.kind 3"},
+    {{9, 9, 1, 0, 0, -1}, ORIEL_ERR_ARGUMENT, "oriel_item.kind -1"},
+    {{9, 9, 1, 0, 0, INT32_MIN}, ORIEL_ERR_ARGUMENT, "oriel_item.kind -2147"},
 };
 
 START_TEST(bad_item_is_named)
@@ -41,15 +48,17 @@ START_TEST(bad_item_is_named)
     for (int i = 0; i < 4; i++)
         items[i] = (oriel_item){640, 480, 1, 0, 0, 0};
     items[2] = b->item;
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, items, 4, NULL, &err),
-                     b->status);
+    ck_assert_int_eq(
+        oriel_plan_create(&plan, model_of(&network_7b), items, 4, NULL, &err),
+        b->status);
     ck_assert_ptr_null(plan);
     ck_assert_int_eq(err.status, b->status);
     ck_assert_int_eq(err.item, 2);
-    ck_assert_msg(strstr(err.message, "item 2"), "%s", err.message);
+    ck_assert_msg(!strstr(err.message, "item 2"), "%s", err.message);
     ck_assert_msg(strstr(err.message, b->word), "%s", err.message);
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, items, 4, NULL, NULL),
-                     b->status);
+    ck_assert_int_eq(
+        oriel_plan_create(&plan, model_of(&network_7b), items, 4, NULL, NULL),
+        b->status);
 }
 END_TEST
 
@@ -76,12 +85,12 @@ START_TEST(bad_grid_is_named)
     oriel_error err;
 
     memcpy(grids + 3, bad_grids[_i], sizeof(bad_grids[_i]));
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, grids, 3, NULL, &err),
-        ORIEL_ERR_INPUT);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  grids, 3, NULL, &err),
+                     ORIEL_ERR_INPUT);
     ck_assert_ptr_null(plan);
     ck_assert_int_eq(err.item, 1);
-    ck_assert_msg(strstr(err.message, "item 1"), "%s", err.message);
+    ck_assert_msg(!strncmp(err.message, "grid ", 5), "%s", err.message);
 }
 END_TEST
 
@@ -135,15 +144,15 @@ START_TEST(batch_over_the_limit)
     oriel_plan *plan;
     oriel_error err;
 
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, grids, 3, NULL, &err),
-        ORIEL_ERR_CAPACITY);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  grids, 3, NULL, &err),
+                     ORIEL_ERR_CAPACITY);
     ck_assert_ptr_null(plan);
     ck_assert_int_eq(err.item, 2);
 
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, grids, 2, NULL, &err),
-        ORIEL_OK);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  grids, 2, NULL, &err),
+                     ORIEL_OK);
     ck_assert_int_eq(info_of(plan).patches, ORIEL_MAX_PATCHES);
     ck_assert_int_eq(info_of(plan).cu_window_seqlens[info_of(plan).n_windows],
                      ORIEL_MAX_PATCHES);
@@ -155,26 +164,39 @@ START_TEST(program_errors)
 {
     static const oriel_item item = {640, 480, 1, 0, 0, 0};
     static const int64_t grid[] = {1, 2, 2};
-    oriel_plan_options bad[6];
+    oriel_plan_options bad[8];
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_plan *plan = (oriel_plan *)&info;
     oriel_error err;
 
-    ck_assert_int_eq(oriel_plan_create(NULL, NULL, &item, 1, NULL, &err),
-                     ORIEL_ERR_ARGUMENT);
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, NULL, 1, NULL, &err),
-                     ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(
+        oriel_plan_create(NULL, model_of(&network_7b), &item, 1, NULL, &err),
+        ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(
+        oriel_plan_create(&plan, model_of(&network_7b), NULL, 1, NULL, &err),
+        ORIEL_ERR_ARGUMENT);
     ck_assert_ptr_null(plan);
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, &item, 0, NULL, &err),
+    ck_assert_int_eq(
+        oriel_plan_create(&plan, model_of(&network_7b), &item, 0, NULL, &err),
+        ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  NULL, 1, NULL, &err),
                      ORIEL_ERR_ARGUMENT);
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, NULL, 1, NULL, &err),
-        ORIEL_ERR_ARGUMENT);
-    ck_assert_int_eq(
-        oriel_plan_create_from_grids(&plan, NULL, grid, 0, NULL, &err),
-        ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(oriel_plan_create_from_grids(&plan, model_of(&network_7b),
+                                                  grid, 0, NULL, &err),
+                     ORIEL_ERR_ARGUMENT);
     ck_assert_int_eq(oriel_plan_get_info(NULL, &info, &err),
                      ORIEL_ERR_ARGUMENT);
+    plan = (oriel_plan *)&info;
+    ck_assert_int_eq(oriel_plan_create(&plan, NULL, &item, 1, NULL, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_null(plan);
+    ck_assert_msg(strstr(err.message, "oriel_plan_create: model is NULL"), "%s",
+                  err.message);
+    ck_assert_int_eq(
+        oriel_plan_create_from_grids(&plan, NULL, grid, 1, NULL, &err),
+        ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_null(plan);
 
     for (size_t i = 0; i < COUNT(bad); i++)
         bad[i] = (oriel_plan_options)ORIEL_PLAN_OPTIONS_INIT;
@@ -184,16 +206,19 @@ START_TEST(program_errors)
     bad[3].sizing = -1;
     bad[4].min_pixels = -1;
     bad[5].max_pixels = -1;
+    bad[6].video_min_pixels = -1;
+    bad[7].video_max_pixels = -1;
     for (size_t i = 0; i < COUNT(bad); i++) {
-        ck_assert_int_eq(
-            oriel_plan_create(&plan, NULL, &item, 1, &bad[i], &err),
-            ORIEL_ERR_ARGUMENT);
+        ck_assert_int_eq(oriel_plan_create(&plan, model_of(&network_7b), &item,
+                                           1, &bad[i], &err),
+                         ORIEL_ERR_ARGUMENT);
         ck_assert_int_eq(err.item, -1);
         ck_assert_int_eq(err.status, ORIEL_ERR_ARGUMENT);
     }
     bad[0] = (oriel_plan_options)ORIEL_PLAN_OPTIONS_INIT;
     bad[0].reserved = 1;
-    ck_assert_int_eq(oriel_plan_create(&plan, NULL, &item, 1, &bad[0], &err),
+    ck_assert_int_eq(oriel_plan_create(&plan, model_of(&network_7b), &item, 1,
+                                       &bad[0], &err),
                      ORIEL_ERR_UNSUPPORTED);
 
     plan = plan_items(&item, 1, NULL);

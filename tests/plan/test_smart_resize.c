@@ -39,14 +39,24 @@ static const row rows[] = {
     {4867, 4867, {3556, 3556}, {3556, 3556}, {980, 980}},
 };
 
+/* The function with its limits apart. */
+static const char *
+resize(int64_t height, int64_t width, int64_t factor, double min_pixels,
+       double max_pixels, int32_t sizing, int64_t *h, int64_t *w)
+{
+    const oriel_pixel_range range = {min_pixels, max_pixels};
+
+    return oriel_smart_resize(height, width, factor, &range, sizing, h, w);
+}
+
 static void
 check_row(int64_t height, int64_t width, int64_t max_pixels, int32_t sizing,
           const int64_t expected[2])
 {
     int64_t h = -1, w = -1;
 
-    ck_assert_ptr_null(oriel_smart_resize(height, width, 28, LEAST,
-                                          (double)max_pixels, sizing, &h, &w));
+    ck_assert_ptr_null(
+        resize(height, width, 28, LEAST, (double)max_pixels, sizing, &h, &w));
     ck_assert_msg(h == expected[0] && w == expected[1],
                   "%lld x %lld, max %lld, sizing %d: %lld x %lld, expected "
                   "%lld x %lld",
@@ -101,8 +111,8 @@ START_TEST(refused_sizes)
     const refusal *r = &refusals[_i];
     int64_t h = -7, w = -7;
 
-    ck_assert_pstr_eq(oriel_smart_resize(r->height, r->width, 28, r->min_pixels,
-                                         r->max_pixels, r->sizing, &h, &w),
+    ck_assert_pstr_eq(resize(r->height, r->width, 28, r->min_pixels,
+                             r->max_pixels, r->sizing, &h, &w),
                       r->complaint);
     ck_assert_int_eq(h, -7);
     ck_assert_int_eq(w, -7);
@@ -113,11 +123,10 @@ START_TEST(ratio_of_200_is_allowed)
 {
     int64_t h, w;
 
-    ck_assert_ptr_null(oriel_smart_resize(1, 200, 28, LEAST, OFFICIAL,
-                                          ORIEL_SIZING_TRANSFORMERS, &h, &w));
-    ck_assert_ptr_null(oriel_smart_resize(2000000000, 10000000, 28, LEAST,
-                                          OFFICIAL, ORIEL_SIZING_TRANSFORMERS,
-                                          &h, &w));
+    ck_assert_ptr_null(
+        resize(1, 200, 28, LEAST, OFFICIAL, ORIEL_SIZING_TRANSFORMERS, &h, &w));
+    ck_assert_ptr_null(resize(2000000000, 10000000, 28, LEAST, OFFICIAL,
+                              ORIEL_SIZING_TRANSFORMERS, &h, &w));
     ck_assert_int_ge(h, 28);
     ck_assert_int_ge(w, 28);
 }
@@ -130,12 +139,12 @@ START_TEST(limits_apply_after_the_formula)
     const double limit = 46340.0 * 46340.0;
     int64_t h, w;
 
-    ck_assert_ptr_null(oriel_smart_resize(2, 2, 28, limit, limit,
-                                          ORIEL_SIZING_TRANSFORMERS, &h, &w));
+    ck_assert_ptr_null(
+        resize(2, 2, 28, limit, limit, ORIEL_SIZING_TRANSFORMERS, &h, &w));
     ck_assert_int_eq(h, 46340);
     ck_assert_int_eq(w, 46340);
-    ck_assert_ptr_null(oriel_smart_resize(2, 3, 28, limit, limit,
-                                          ORIEL_SIZING_TRANSFORMERS, &h, &w));
+    ck_assert_ptr_null(
+        resize(2, 3, 28, limit, limit, ORIEL_SIZING_TRANSFORMERS, &h, &w));
     ck_assert_double_ge((double)(h * w), limit);
 }
 END_TEST
@@ -184,9 +193,8 @@ START_TEST(random_sizes_match_the_reference)
         int64_t height, width, out[2];
 
         draw_size(&random, &height, &width);
-        if (oriel_smart_resize(height, width, r->factor, (double)r->min_pixels,
-                               (double)r->max_pixels, r->sizing, &out[0],
-                               &out[1])) {
+        if (resize(height, width, r->factor, (double)r->min_pixels,
+                   (double)r->max_pixels, r->sizing, &out[0], &out[1])) {
             out[0] = out[1] = -1;
             refused++;
         }

@@ -164,7 +164,8 @@ START_TEST(worked_example)
 {
     const example *e = &examples[_i];
     oriel_plan *plan;
-    const oriel_plan_info info = plan_info(&plan, NULL, e->grids, e->n_grids);
+    const oriel_plan_info info =
+        plan_info(&plan, &network_7b, e->grids, e->n_grids);
 
     ck_assert_int_eq(info.n_windows, e->n_windows);
     ck_assert_int_eq(info.n_frames, e->n_frames);
@@ -184,7 +185,7 @@ START_TEST(worked_inverse)
 {
     static const int64_t grid[] = {1, 10, 14};
     oriel_plan *plan;
-    const oriel_plan_info info = plan_info(&plan, NULL, grid, 1);
+    const oriel_plan_info info = plan_info(&plan, &network_7b, grid, 1);
 
     check_list(info.window_inverse, info.tokens,
                "0,1,2,3,16,17,18,4,5,6,7,19,20,21,8,9,10,11,22,23,24,12,13,14,"
@@ -201,7 +202,7 @@ START_TEST(worked_last_row)
 {
     static const int64_t grid[] = {1, 74, 74};
     oriel_plan *plan;
-    const oriel_plan_info info = plan_info(&plan, NULL, grid, 1);
+    const oriel_plan_info info = plan_info(&plan, &network_7b, grid, 1);
     int32_t lengths[65] = {0};
 
     for (int32_t i = 0; i < 37; i++)

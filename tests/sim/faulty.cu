@@ -329,7 +329,7 @@ faulty_run(int which, int wrong, const faulty_args *args)
 {
     const bool right = !wrong;
     auto go = [&](auto kernel, int blocks, int threads, auto... more) {
-        cudaError_t error = prepare(kernel, 2048);
+        cudaError_t error = prepare(nullptr, kernel, 2048);
         if (error != cudaSuccess)
             return error;
         return launch(kernel, blocks, threads, 2048, nullptr, *args, more...);
@@ -390,7 +390,7 @@ faulty_run(int which, int wrong, const faulty_args *args)
 extern "C" cudaError_t
 faulty_run_on(cudaStream_t stream, const faulty_args *args)
 {
-    cudaError_t error = prepare(reverse, 2048);
+    cudaError_t error = prepare(nullptr, reverse, 2048);
 
     return error != cudaSuccess
                ? error
@@ -400,14 +400,14 @@ faulty_run_on(cudaStream_t stream, const faulty_args *args)
 extern "C" cudaError_t
 faulty_prepare(size_t shared_bytes)
 {
-    return prepare(reverse, shared_bytes);
+    return prepare(nullptr, reverse, shared_bytes);
 }
 
 extern "C" cudaError_t
 strided_run(int bytes, int stride, const faulty_args *args)
 {
     auto go = [&](auto kernel) {
-        cudaError_t error = prepare(kernel, 2048);
+        cudaError_t error = prepare(nullptr, kernel, 2048);
         if (error != cudaSuccess)
             return error;
         return launch(kernel, 1, 32, 2048, nullptr, *args, stride);

@@ -45,4 +45,12 @@ void batch_check_nan(const batch *b, int item);
    makes of them. */
 void batch_check_frames(const batch *b, const oriel_plan *plan, uint64_t seed);
 
+/* batch_results.c. */
+/* Random frames for 'plan', none of which is resampled, and the bytes that they
+   are cut into as pixel_values. */
+void batch_check_bytes(const batch *b, const oriel_plan *plan, uint64_t seed);
+/* Results on the host: by row_index, and side by side in one matrix. */
+void batch_check_row_index(const batch *b);
+void batch_check_interleaved(const batch *b);
+
 #endif /* TESTS_SUPPORT_BATCH_H */

@@ -3,7 +3,7 @@
  * fake_model.h - planning without model/: any network at all
  *
  * These tests link plan/ and base/ only.  A model is a pointer to a network
- * here, and NULL is the published 7B.
+ * here.
  */
 #ifndef TESTS_SUPPORT_FAKE_MODEL_H
 #define TESTS_SUPPORT_FAKE_MODEL_H

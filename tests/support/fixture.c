@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fixture.c - models of any shape in memory, and encoders on the cpu backend */
 #include "support/fixture.h"
+#include "support/results.h"
 
 #include "base/version.h"
 #include "encode/encoder.h"
@@ -211,9 +212,10 @@ fixture_encode(const fixture_model *model, oriel_encoder *encoder,
 {
     const oriel_network *net = model->oracle->network;
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_output output;
     fixture_result r = {0};
-    oriel_tap *taps;
+    oriel_result *results;
+    size_t bytes;
     oriel_error err;
 
     ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
@@ -223,20 +225,20 @@ fixture_encode(const fixture_model *model, oriel_encoder *encoder,
     r.hidden = net->hidden_size;
     r.out_hidden = net->out_hidden_size;
     r.states = oracle_alloc((size_t)r.n_hidden, sizeof(*r.states));
-    taps = oracle_alloc((size_t)r.n_hidden, sizeof(*taps));
+    results = oracle_alloc((size_t)r.n_hidden + 1, sizeof(*results));
+    bytes = (size_t)(r.patches * r.hidden) * sizeof(float);
     for (int32_t k = 0; k < r.n_hidden; k++) {
-        taps[k].hidden_state = k;
-        taps[k].bytes = (size_t)(r.patches * r.hidden) * sizeof(float);
-        taps[k].data = r.states[k] = oracle_alloc(1, taps[k].bytes);
+        r.states[k] = oracle_alloc(1, bytes);
+        results[k] = hidden_state_result(k, r.states[k], bytes);
     }
-    output.embeddings_bytes = (size_t)(r.tokens * r.out_hidden) * sizeof(float);
-    output.embeddings = r.embeddings = oracle_alloc(1, output.embeddings_bytes);
-    output.taps = taps;
-    output.n_taps = r.n_hidden;
+    bytes = (size_t)(r.tokens * r.out_hidden) * sizeof(float);
+    r.embeddings = oracle_alloc(1, bytes);
+    results[r.n_hidden] = embeddings_result(r.embeddings, bytes);
+    output = output_of(results, r.n_hidden + 1, ORIEL_MEMORY_HOST);
     ck_assert_msg(oriel_encode(encoder, plan, input, &output, NULL, &err) ==
                       ORIEL_OK,
                   "%s", err.message);
-    free(taps);
+    free(results);
     return r;
 }
 

@@ -1,135 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Files that appear whole or not at all: their bytes, what is refused, and
- * what is left behind when any system call fails or the process is killed.
- */
+/* Files that appear whole or not at all: their bytes, and what is refused. */
 #include "files/safetensors_writer.h"
 #include "files/whole_file.h"
-#include "support/folder.h"
+#include "support/faults.h"
 #include "support/suite.h"
-#include "weights/faults.h"
+#include "weights/two_tensors.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-static folder home;
-static oriel_error err;
-
-static const oriel_writer_tensor two_tensors[] = {
-    {"embeddings", "F32", 2, {2, 3}},
-    {"offsets", "I64", 1, {2}},
-};
-static const oriel_writer_entry metadata[] = {{"format", "1"},
-                                              {"quote", "\"\xc3\xa9\n"}};
-static const oriel_writer_header header = {two_tensors, 2, metadata, 2};
-static const char header_text[] =
-    "{\"__metadata__\":{\"format\":\"1\",\"quote\":\"\\\"\xc3\xa9\\n\"},"
-    "\"embeddings\":{\"dtype\":\"F32\",\"shape\":[2,3],"
-    "\"data_offsets\":[0,24]},"
-    "\"offsets\":{\"dtype\":\"I64\",\"shape\":[2],\"data_offsets\":[24,40]}}";
-
-static void
-setup(void)
-{
-    home = folder_make();
-    faults_arm(FAULTS_NONE, 0);
-    faults_deny(false, false);
-}
-
-static void
-teardown(void)
-{
-    faults_arm(FAULTS_NONE, 0);
-    folder_remove(&home);
-}
-
-/* Both kinds of file system, the second twice. */
-static void
-deny(int kind)
-{
-    faults_deny(kind > 0, kind > 1);
-}
-
-static oriel_status
-write_both(const char *name, bool replace, uint64_t header_bytes,
-           const oriel_hooks *hooks)
-{
-    oriel_writer_options options = {replace, header_bytes, 40, hooks};
-    const float values[6] = {0, 1, 2, 3, 4, 5};
-    const int64_t offsets[2] = {0, 2};
-    oriel_writer *writer;
-    oriel_status status =
-        oriel_writer_create(&writer, folder_path(&home, name), &options, &err);
-
-    if (status) {
-        ck_assert_ptr_null(writer);
-        return status;
-    }
-    /* Not in order: the second tensor, then the first in two pieces. */
-    status = oriel_writer_write(writer, 24, offsets, 16, &err);
-    if (!status)
-        status = oriel_writer_write(writer, 12, values + 3, 12, &err);
-    if (!status)
-        status = oriel_writer_write(writer, 0, values, 12, &err);
-    if (status) {
-        oriel_writer_abort(writer);
-        return status;
-    }
-    return oriel_writer_finish(writer, &header, &err);
-}
-
-static void
-check_bytes(const char *name, size_t room)
-{
-    size_t bytes;
-    unsigned char *data = folder_read(&home, name, &bytes);
-    const size_t length = sizeof(header_text) - 1;
-    const int64_t offsets[2] = {0, 2};
-
-    ck_assert_ptr_nonnull(data);
-    ck_assert_uint_eq(room % 8, 0);
-    ck_assert_uint_eq(bytes, 8 + room + 40);
-    ck_assert_uint_eq(data[0] + 256u * data[1], room);
-    ck_assert_mem_eq(data + 8, header_text, length);
-    for (size_t i = length; i < room; i++)
-        ck_assert_int_eq(data[8 + i], ' ');
-    for (int i = 0; i < 6; i++) {
-        float value;
-
-        memcpy(&value, data + 8 + room + 4 * i, 4);
-        ck_assert_float_eq(value, (float)i);
-    }
-    ck_assert_mem_eq(data + 8 + room + 24, offsets, 16);
-    free(data);
-}
 
 START_TEST(writes_the_format_to_the_byte)
 {
     uint64_t room;
 
-    deny(_i);
-    ck_assert_int_eq(oriel_writer_header_bytes(&header, &room, &err), ORIEL_OK);
-    ck_assert_uint_eq(room, (sizeof(header_text) - 1 + 7) / 8 * 8);
-    ck_assert_int_eq(write_both("a", false, room, NULL), ORIEL_OK);
-    check_bytes("a", room);
+    two_tensors_deny(_i);
+    ck_assert_int_eq(
+        oriel_writer_header_bytes(&two_tensors_header, &room, &err), ORIEL_OK);
+    ck_assert_uint_eq(room, (strlen(two_tensors_text) + 7) / 8 * 8);
+    ck_assert_int_eq(two_tensors_write("a", false, room, NULL), ORIEL_OK);
+    two_tensors_check("a", room);
     /* Room to spare, as when the shapes are not known yet. */
-    ck_assert_int_eq(write_both("b", false, 1001, NULL), ORIEL_OK);
-    check_bytes("b", 1008);
+    ck_assert_int_eq(two_tensors_write("b", false, 1001, NULL), ORIEL_OK);
+    two_tensors_check("b", 1008);
     ck_assert_int_eq(folder_count(&home), 2);
 }
 END_TEST
 
 START_TEST(writes_on_after_short_writes)
 {
-    faults_arm(FAULTS_SHORT, 0);
-    ck_assert_int_eq(write_both("a", false, 400, NULL), ORIEL_OK);
-    check_bytes("a", 400);
+    faults_short();
+    ck_assert_int_eq(two_tensors_write("a", false, 400, NULL), ORIEL_OK);
+    two_tensors_check("a", 400);
 }
 END_TEST
 
@@ -138,9 +42,10 @@ START_TEST(never_overwrites_unasked)
     oriel_writer_options options = {false, 400, 0, NULL};
     oriel_writer *writer;
 
-    deny(_i);
+    two_tensors_deny(_i);
     folder_write(&home, "a", "mine", 4);
-    ck_assert_int_eq(write_both("a", false, 400, NULL), ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(two_tensors_write("a", false, 400, NULL),
+                     ORIEL_ERR_ARGUMENT);
     ck_assert_int_eq(err.cause, EEXIST);
     ck_assert_ptr_nonnull(strstr(err.message, home.path));
     /* Somebody else's file of that name appears meanwhile. */
@@ -166,16 +71,17 @@ END_TEST
 
 START_TEST(replaces_when_asked)
 {
-    deny(_i);
+    two_tensors_deny(_i);
     folder_write(&home, "a", "old", 3);
     ck_assert_int_eq(symlink("nowhere", folder_path(&home, "b")), 0);
-    ck_assert_int_eq(write_both("b", false, 400, NULL), ORIEL_ERR_ARGUMENT);
-    ck_assert_int_eq(write_both("a", true, 400, NULL), ORIEL_OK);
-    ck_assert_int_eq(write_both("b", true, 400, NULL), ORIEL_OK);
-    ck_assert_int_eq(write_both("c", true, 400, NULL), ORIEL_OK);
-    check_bytes("a", 400);
-    check_bytes("b", 400);
-    check_bytes("c", 400);
+    ck_assert_int_eq(two_tensors_write("b", false, 400, NULL),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(two_tensors_write("a", true, 400, NULL), ORIEL_OK);
+    ck_assert_int_eq(two_tensors_write("b", true, 400, NULL), ORIEL_OK);
+    ck_assert_int_eq(two_tensors_write("c", true, 400, NULL), ORIEL_OK);
+    two_tensors_check("a", 400);
+    two_tensors_check("b", 400);
+    two_tensors_check("c", 400);
     ck_assert_int_eq(folder_count(&home), 3);
 }
 END_TEST
@@ -228,7 +134,7 @@ START_TEST(abort_leaves_nothing)
     oriel_writer_options options = {false, 8, 0, NULL};
     oriel_writer *writer;
 
-    deny(_i);
+    two_tensors_deny(_i);
     ck_assert_int_eq(
         oriel_writer_create(&writer, folder_path(&home, "a"), &options, &err),
         ORIEL_OK);
@@ -236,92 +142,6 @@ START_TEST(abort_leaves_nothing)
     oriel_writer_abort(writer);
     oriel_writer_abort(NULL);
     ck_assert_int_eq(folder_count(&home), 0);
-}
-END_TEST
-
-static void
-check_io_error(void)
-{
-    ck_assert_int_eq(err.status, ORIEL_ERR_IO);
-    ck_assert_int_eq(err.cause, EIO);
-    ck_assert_ptr_nonnull(strstr(err.message, home.path));
-    ck_assert_ptr_nonnull(strstr(err.message, strerror(EIO)));
-}
-
-/* Every system call fails once: an I/O error that names the file, and nothing
-   is left, or the old file is. */
-START_TEST(survives_every_failing_call)
-{
-    const bool replace = _i >= 3;
-    int n = 0;
-
-    deny(_i % 3);
-    for (;; n++) {
-        oriel_status status;
-        unsigned char *data;
-        size_t bytes;
-
-        if (replace)
-            folder_write(&home, "a", "old", 3);
-        faults_arm(FAULTS_FAIL, n);
-        status = write_both("a", replace, 400, NULL);
-        if (faults_calls() <= n) {
-            ck_assert_int_eq(status, ORIEL_OK);
-            break;
-        }
-        /* Without a file that has no name there is the other way. */
-        if (status == ORIEL_OK)
-            ck_assert_str_eq(faults_name(), "openat");
-        else
-            check_io_error();
-        data = folder_read(&home, "a", &bytes);
-        /* A failure after the name is given is the folder's fsync alone. */
-        if (status == ORIEL_OK ||
-            (bytes == 448 && strcmp(faults_name(), "fsync") == 0))
-            check_bytes("a", 400);
-        else if (replace)
-            ck_assert_str_eq((char *)data, "old");
-        else
-            ck_assert_ptr_null(data);
-        ck_assert_int_eq(folder_count(&home), data != NULL);
-        free(data);
-        unlink(folder_path(&home, "a"));
-    }
-    ck_assert_int_ge(n, 8);
-}
-END_TEST
-
-/* Killed before any of its calls: the name has nothing or the whole file, and
-   without a temporary name nothing else is left either. */
-START_TEST(survives_a_kill_anywhere)
-{
-    int n = 0, complete = 0;
-
-    deny(_i);
-    for (;; n++) {
-        int status;
-        pid_t child = fork();
-
-        if (child == 0) {
-            faults_arm(FAULTS_KILL, n);
-            _exit(write_both("a", false, 400, NULL) == ORIEL_OK ? 0 : 1);
-        }
-        ck_assert_int_eq(waitpid(child, &status, 0), child);
-        if (WIFEXITED(status)) {
-            ck_assert_int_eq(WEXITSTATUS(status), 0);
-            break;
-        }
-        ck_assert_int_eq(WTERMSIG(status), SIGKILL);
-        if (folder_has(&home, "a")) {
-            check_bytes("a", 400);
-            unlink(folder_path(&home, "a"));
-            complete++;
-        }
-        if (_i == 0)
-            ck_assert_int_eq(folder_count(&home), 0);
-    }
-    ck_assert_int_ge(n, 7);
-    ck_assert_int_ge(complete, 1); /* before the folder's fsync */
 }
 END_TEST
 
@@ -341,7 +161,7 @@ START_TEST(refuses_impossible_headers)
     uint64_t bytes;
 
     for (size_t i = 0; i < COUNT(bad); i++) {
-        oriel_writer_tensor both[2] = {two_tensors[0], bad[i]};
+        oriel_writer_tensor both[2] = {two_tensors_table[0], bad[i]};
         oriel_writer_header h = {both, 2, NULL, 0};
 
         ck_assert_int_eq(oriel_writer_header_bytes(&h, &bytes, &err),
@@ -360,14 +180,15 @@ START_TEST(refuses_a_file_that_does_not_add_up)
     oriel_writer *writer;
 
     /* Too little room. */
-    ck_assert_int_eq(write_both("a", false, 64, NULL), ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(two_tensors_write("a", false, 64, NULL),
+                     ORIEL_ERR_ARGUMENT);
     ck_assert_ptr_nonnull(strstr(err.message, "64"));
     /* Data missing. */
     ck_assert_int_eq(
         oriel_writer_create(&writer, folder_path(&home, "a"), &options, &err),
         ORIEL_OK);
     ck_assert_int_eq(oriel_writer_write(writer, 0, "1234", 4, &err), ORIEL_OK);
-    ck_assert_int_eq(oriel_writer_finish(writer, &header, &err),
+    ck_assert_int_eq(oriel_writer_finish(writer, &two_tensors_header, &err),
                      ORIEL_ERR_INTERNAL);
     /* A header that no reader takes. */
     options.header_bytes = ORIEL_WRITER_MAX_HEADER + 1;
@@ -406,7 +227,7 @@ START_TEST(survives_every_failing_allocation)
         oriel_status status;
 
         failing_allocation = n;
-        status = write_both("a", false, 400, &hooks);
+        status = two_tensors_write("a", false, 400, &hooks);
         if (failing_allocation >= 0) {
             ck_assert_int_eq(status, ORIEL_OK);
             break;
@@ -480,7 +301,7 @@ main(void)
     Suite *s = suite_create("writer");
     TCase *tc = tcase_create("writer");
 
-    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, two_tensors_setup, two_tensors_teardown);
     tcase_add_loop_test(tc, writes_the_format_to_the_byte, 0, 3);
     tcase_add_test(tc, writes_on_after_short_writes);
     tcase_add_loop_test(tc, never_overwrites_unasked, 0, 3);
@@ -488,8 +309,6 @@ main(void)
     tcase_add_test(tc, refuses_what_is_no_place_for_a_file);
     tcase_add_test(tc, refuses_more_than_the_disk_has);
     tcase_add_loop_test(tc, abort_leaves_nothing, 0, 2);
-    tcase_add_loop_test(tc, survives_every_failing_call, 0, 6);
-    tcase_add_loop_test(tc, survives_a_kill_anywhere, 0, 3);
     tcase_add_test(tc, refuses_impossible_headers);
     tcase_add_test(tc, refuses_a_file_that_does_not_add_up);
     tcase_add_test(tc, survives_every_failing_allocation);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * blocks.c - a run of blocks: its steps launched, or replayed as a graph
+ *
+ * One loop launches the steps.  To make a graph the same loop runs once more,
+ * into a stream that is being captured, after the run has been enqueued: so
+ * what fails while a graph is made costs the call nothing.
+ */
+#include "cuda/context.h"
+
+static const struct {
+    oriel_cuda_step step;
+    oriel_block_step *launch;
+} steps[] = {
+    {ORIEL_STEP_ATTN_IN, oriel_cuda_attn_in},
+    {ORIEL_STEP_ATTEND, oriel_cuda_attend},
+    {ORIEL_STEP_ATTN_OUT, oriel_cuda_attn_out},
+    {ORIEL_STEP_MLP_IN, oriel_cuda_mlp_in},
+    {ORIEL_STEP_MLP_OUT, oriel_cuda_mlp_out},
+};
+
+/* Before each step 'call' is asked whether to go on; NULL: nobody is asked. */
+static oriel_status
+launch_blocks(oriel_backend_context *c, const oriel_hooks *call, int32_t first,
+              int32_t end, oriel_error *err)
+{
+    for (int32_t block = first; block < end; block++)
+        for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
+            oriel_status status = oriel_cancel_check(call, err);
+
+            if (!status)
+                status = oriel_cuda_begin_step(c, steps[i].step, block, err);
+            status = oriel_cuda_end_step(
+                c, status ? status : steps[i].launch(c, block, err), err);
+            if (status)
+                return status;
+        }
+    return ORIEL_OK;
+}
+
+static void
+record(oriel_backend_context *c, const oriel_cuda_graph_key *key)
+{
+    cudaStream_t stream = c->stream;
+    oriel_error err;
+    oriel_status status;
+
+    if (!oriel_cuda_graph_begin(&c->graphs, &c->hooks))
+        return;
+    c->stream = c->graphs.stream;
+    status = launch_blocks(c, NULL, key->first, key->end, &err);
+    c->stream = stream;
+    oriel_cuda_graph_end(&c->graphs, key, status ? err.message : NULL,
+                         &c->hooks);
+}
+
+static oriel_cuda_graph_key
+key_of(const oriel_backend_context *c, int32_t first, int32_t end)
+{
+    const oriel_cuda_workspace *s = &c->space;
+    const oriel_cuda_metadata *m = &s->metadata;
+
+    return (oriel_cuda_graph_key){
+        .positions = m->positions,
+        .cu_window = m->cu_window,
+        .packs = m->packs,
+        .window_tiles = m->window_tiles,
+        .frame_tiles = m->frame_tiles,
+        .rope = m->rope,
+        .residual = s->residual,
+        .normalised = s->normalised,
+        .attended = s->attended,
+        .qkv = s->qkv,
+        .inner = s->inner,
+        .gate_up = s->gate_up,
+        .rows = c->rows,
+        .n_packs = m->n_packs,
+        .n_window_tiles = m->n_window_tiles,
+        .n_frame_tiles = m->n_frame_tiles,
+        .first = first,
+        .end = end,
+    };
+}
+
+oriel_status
+oriel_cuda_blocks(oriel_backend_context *c, int32_t first, int32_t end,
+                  oriel_error *err)
+{
+    oriel_cuda_graph_key key = key_of(c, first, end);
+    bool graphs = c->graphs.on && !c->capturing;
+    oriel_cuda_graph_state state = ORIEL_GRAPH_UNKNOWN;
+    oriel_status status = oriel_cancel_check(&c->hooks, err);
+
+    if (!status && graphs)
+        status = oriel_cuda_graph_replay(&c->graphs, &state, &key, c->stream,
+                                         &c->hooks, err);
+    if (status || state == ORIEL_GRAPH_REPLAYED)
+        return status;
+    status = launch_blocks(c, &c->hooks, first, end, err);
+    if (!status && state == ORIEL_GRAPH_WANTED)
+        record(c, &key);
+    return status;
+}

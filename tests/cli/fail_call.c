@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fail_call.c - preloaded into the tool: one kind of system call fails
+ *
+ * FAIL_CALL "open" or "read": the call fails for files whose name ends in
+ * FAIL_NAME; "fsync": it fails for folders.  FAIL_ERRNO is the errno, as a
+ * number.  The errors are those that no test could cause otherwise: a disk that
+ * fails, a system with no more files to open.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Whether FAIL_CALL names this one; sets errno for it. */
+static bool
+is_asked(const char *call)
+{
+    const char *name = getenv("FAIL_CALL"), *number = getenv("FAIL_ERRNO");
+
+    if (!name || !number || strcmp(name, call) != 0)
+        return false;
+    errno = (int)strtol(number, NULL, 10);
+    return true;
+}
+
+static bool
+is_named(const char *path)
+{
+    const char *end = getenv("FAIL_NAME");
+    const size_t length = strlen(path);
+
+    return end && length >= strlen(end) &&
+           strcmp(path + length - strlen(end), end) == 0;
+}
+
+int
+open(const char *path, int flags, ...)
+{
+    int (*next)(const char *, int, ...) =
+        (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, "open");
+    va_list arguments;
+    mode_t mode = 0;
+
+    va_start(arguments, flags);
+    if (flags & O_CREAT)
+        mode = va_arg(arguments, mode_t);
+    va_end(arguments);
+    if (is_named(path) && is_asked("open"))
+        return -1;
+    return next(path, flags, mode);
+}
+
+ssize_t
+read(int fd, void *data, size_t bytes)
+{
+    ssize_t (*next)(int, void *, size_t) =
+        (ssize_t(*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+    char link[64], path[4096];
+    ssize_t length;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    length = readlink(link, path, sizeof(path) - 1);
+    path[length > 0 ? length : 0] = '\0';
+    if (is_named(path) && is_asked("read"))
+        return -1;
+    return next(fd, data, bytes);
+}
+
+int
+fsync(int fd)
+{
+    int (*next)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && is_asked("fsync"))
+        return -1;
+    return next(fd);
+}
