@@ -141,23 +141,30 @@ typedef struct oriel_model_options {
     uint32_t struct_size, reserved;
     const char *config_path; /* config.json; default: beside the weights */
     const oriel_hooks *hooks;
+    const char *prefix;        /* of the tower's tensor names: "visual." */
+    const char *config_preset; /* a name of oriel_model_preset,
+                                  instead of any config.json */
 } oriel_model_options;
 #define ORIEL_MODEL_OPTIONS_INIT \
     { \
-        sizeof(oriel_model_options), 0, NULL, NULL \
+        sizeof(oriel_model_options), 0, NULL, NULL, NULL, NULL \
     }
 
 /*
- * Open a Hugging Face folder or one .safetensors file: check configuration and
- * tensor table (milliseconds) and keep the files, which must not change, open.
- * The first encoder of a device and precision reads the vision tensors, and
- * only them, straight to where they are used; later ones share them.  Limits,
- * mean and std are those of processor_config.json or preprocessor_config.json
- * beside config.json; without either, those of the published checkpoints.  The
- * limits of videos may also be in video_preprocessor_config.json; the files are
- * taken in the order in which transformers takes them.
+ * Open a Hugging Face folder or one .safetensors file (docs/inputs.md lists all
+ * that may stand for them): check configuration and tensor table (milliseconds)
+ * and keep the files, which must not change, open: a later read of one that did
+ * is ORIEL_ERR_IO.  A file without config.json beside it goes by the shapes of
+ * its tensors.  What is passed over goes to the log hook.  The first encoder of
+ * a device and precision reads the vision tensors, and only them, straight to
+ * where they are used; later ones share them.  Limits, mean and std are those
+ * of processor_config.json or preprocessor_config.json beside config.json;
+ * without either, those of the published checkpoints.  The limits of videos may
+ * also be in video_preprocessor_config.json; the files are taken in the order in
+ * which transformers takes them.
  * Threads: any; the model: shared.
- * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY
+ * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY,
+ * _ARGUMENT (config_path and config_preset both, or no such preset)
  */
 ORIEL_API oriel_status oriel_model_open(oriel_model **out, const char *path,
                                         const oriel_model_options *options,

@@ -44,11 +44,13 @@ static const place places[] = {
     AT(oriel_hooks, log, 48),
     AT(oriel_hooks, cancel, 56),
 
-    SIZE(oriel_model_options, 24),
+    SIZE(oriel_model_options, 40),
     AT(oriel_model_options, struct_size, 0),
     AT(oriel_model_options, reserved, 4),
     AT(oriel_model_options, config_path, 8),
     AT(oriel_model_options, hooks, 16),
+    AT(oriel_model_options, prefix, 24),
+    AT(oriel_model_options, config_preset, 32),
 
     SIZE(oriel_model_info, 144),
     AT(oriel_model_info, struct_size, 0),

@@ -33,7 +33,7 @@ typedef struct builder_tensor {
 } builder_tensor;
 
 typedef struct checkpoint_builder {
-    builder_tensor tensors[160];
+    builder_tensor tensors[200];
     int n_tensors;
     int n_shards; /* 0: one file without an index */
     int padding;  /* spaces after the header: moves the data */
