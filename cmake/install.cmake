@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 
 set(ORIEL_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/oriel)
 
-install(FILES include/oriel.h include/oriel_image.h
+install(FILES include/oriel.h include/oriel_image.h include/oriel.hpp
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
 # The numbers that bindings are tested against.
