@@ -26,6 +26,9 @@
  *   zero or NULL means the default, for a field or for the whole.  Fields are
  *   only ever appended; a non-zero one that the library is too old to know is
  *   refused (ORIEL_ERR_UNSUPPORTED).  An _info is filled up to its struct_size.
+ * Numbers The number of an enum constant is promised: it never changes and is
+ *   never used again.  share/oriel/abi.json holds all numbers, and the layout of
+ *   every struct, for bindings to be tested against.
  * Memory  Arguments are read before a call returns unless its text says
  *   otherwise.  Only handles need destroying, in any order: an encoder keeps
  *   its model alive.  Pointers inside an _info live as long as its handle.
