@@ -23,6 +23,13 @@ if(TARGET oriel_cuda)
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime)
 endif()
 
+# Found beside liboriel-image.so, and a component of its own: wheels leave it
+# out, since libheif brings codecs under the GPL.
+if(TARGET oriel_formats)
+    install(TARGETS oriel_formats
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT formats)
+endif()
+
 if(TARGET oriel_tool)
     # One run path for the build's tree and the installed one.  Two would differ
     # in length: CMake pads the first with ":", an empty entry, which stands for
@@ -74,5 +81,5 @@ endforeach()
 
 install(FILES LICENSE
     DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
-install(FILES README.md docs/model.md docs/architecture.md
+install(FILES README.md docs/model.md docs/architecture.md docs/inputs.md
     DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development OPTIONAL)

@@ -10,6 +10,14 @@
  * it accepts accepted.  The exceptions are few, and docs/model.md lists them in
  * 4.6; the common one: broken EXIF and XMP refuse nothing.
  *
+ * GIF, BMP, TIFF, AVIF and HEIC, the first picture of each, are decoded by a
+ * module, liboriel-formats.so.  It is loaded when such a file is met, from the
+ * folder of liboriel-image and from nowhere else, and may be left out: the
+ * file is then ORIEL_ERR_UNSUPPORTED.  GIF, BMP, AVIF and TIFF of 8 bits equal
+ * Pillow's bit for bit, HEIC is within two levels of pillow-heif's;
+ * docs/inputs.md tells the differences.  A file that is none of these is
+ * refused by a line that says what it is.
+ *
  * Conventions of status, error, structs and hooks are those of oriel.h.
  */
 #ifndef ORIEL_IMAGE_H
@@ -25,7 +33,13 @@ enum {
     ORIEL_IMAGE_PNG = 1,
     ORIEL_IMAGE_JPEG = 2,
     ORIEL_IMAGE_WEBP = 3,
-    ORIEL_IMAGE_PNM = 4
+    ORIEL_IMAGE_PNM = 4,
+    /* Through liboriel-formats.so, a module that may be left out. */
+    ORIEL_IMAGE_GIF = 5,
+    ORIEL_IMAGE_BMP = 6,
+    ORIEL_IMAGE_TIFF = 7,
+    ORIEL_IMAGE_AVIF = 8,
+    ORIEL_IMAGE_HEIC = 9
 };
 
 enum {
@@ -60,9 +74,11 @@ typedef struct oriel_image_info {
     uint32_t struct_size;
     int32_t format;
     int32_t width, height; /* of the decoded picture, after rotation */
-    int32_t orientation;   /* 1..8 as EXIF counts; 1 when ignored or absent */
-    int32_t channels;      /* as stored: 1 grey or palette, 2, 3, 4 */
-    int32_t bit_depth;     /* as stored: 1, 2, 4, 8, 16 */
+    int32_t orientation;   /* 1..8 as EXIF counts; 1 when ignored or absent.
+                              A TIFF's own is never ignored, as in Pillow */
+    int32_t channels;      /* as stored: 1 grey or palette, 2, 3, 4; TIFF: up
+                              to 7 */
+    int32_t bit_depth;     /* as stored: 1, 2, 4, 8, 16; also 10, 12, 32 */
     int32_t has_alpha;     /* an alpha band or a transparent colour */
     int64_t decode_bytes;  /* the most host memory that a decode takes besides
                               the file and 'rgb', libraries' included */
@@ -76,7 +92,8 @@ typedef struct oriel_image_info {
  * Read what the header of a file tells, without decoding.  'bytes' is the whole
  * file; err->item is -1: the caller knows which file it was.  Threads: any.
  * ORIEL_ERR_INPUT (no such format, malformed, over max_pixels), _UNSUPPORTED
- * (a format left out of this build), _ARGUMENT, _MEMORY, _CANCELLED
+ * (a format left out of this build, or no module for it), _ARGUMENT, _MEMORY,
+ * _CANCELLED
  */
 ORIEL_API oriel_status oriel_image_probe(const void *bytes, size_t n_bytes,
                                          const oriel_image_options *options,

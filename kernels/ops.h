@@ -11,6 +11,8 @@
 #ifndef ORIEL_KERNELS_OPS_H
 #define ORIEL_KERNELS_OPS_H
 
+#include "list.h"
+
 #include <cuda_runtime.h>
 #include <stdint.h>
 
@@ -39,6 +41,17 @@ typedef struct oriel_cuda_loaded {
                                  built or by the driver */
     } kernel[ORIEL_CUDA_KERNELS_MOST];
 } oriel_cuda_loaded;
+/* Make the kernels of a file ready on the current device. */
+#define ORIEL_DECLARE_PREPARE(name) \
+    cudaError_t oriel_cuda_##name##_prepare(oriel_cuda_loaded *loaded);
+ORIEL_KERNELS(ORIEL_DECLARE_PREPARE)
+#undef ORIEL_DECLARE_PREPARE
+#define ORIEL_DECLARE_PREPARE(name) \
+    cudaError_t oriel_cuda_##name##_prepare(int32_t head_dim, \
+                                            oriel_cuda_loaded *loaded);
+ORIEL_HEAD_DIM_KERNELS(ORIEL_DECLARE_PREPARE)
+#undef ORIEL_DECLARE_PREPARE
+
 /* rms_norm.cu */
 typedef struct oriel_rms_norm_args {
     const uint16_t *x;      /* bf16 [rows, columns] */
@@ -47,7 +60,6 @@ typedef struct oriel_rms_norm_args {
     int64_t rows;
     int32_t columns; /* a multiple of 8, at most 8192 */
 } oriel_rms_norm_args;
-cudaError_t oriel_cuda_rms_norm_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
 
@@ -80,7 +92,6 @@ typedef struct oriel_expand_plan_args {
     int32_t *frame_tiles;  /* [, 3] likewise */
     uint8_t *is_still;     /* [4 tokens] */
 } oriel_expand_plan_args;
-cudaError_t oriel_cuda_expand_plan_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_expand_plan(const oriel_expand_plan_args *args,
                                    cudaStream_t stream);
 
@@ -135,7 +146,6 @@ size_t oriel_cuda_resample_measure(oriel_resample_job *job,
 cudaError_t oriel_cuda_resample_number(oriel_resample_args *args,
                                        oriel_resample_job *jobs,
                                        int32_t n_jobs);
-cudaError_t oriel_cuda_resample_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_resample(const oriel_resample_args *args,
                                 cudaStream_t stream);
 
@@ -171,7 +181,6 @@ oriel_cuda_patch_depth(int32_t patch_size, int32_t slices)
 {
     return patch_size * slices * oriel_cuda_patch_line(patch_size);
 }
-cudaError_t oriel_cuda_patch_embed_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_patch_embed(const oriel_patch_embed_args *args,
                                    cudaStream_t stream);
 
@@ -185,7 +194,6 @@ typedef struct oriel_linear_args {
     int32_t columns; /* a multiple of 8 */
     int32_t depth;   /* a multiple of 8 */
 } oriel_linear_args;
-cudaError_t oriel_cuda_linear_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_linear(const oriel_linear_args *args,
                               cudaStream_t stream);
 cudaError_t oriel_cuda_linear_residual(const oriel_linear_args *args,
@@ -202,7 +210,6 @@ typedef struct oriel_linear_swiglu_args {
     int32_t columns; /* a multiple of 8 */
     int32_t depth;   /* a multiple of 8 */
 } oriel_linear_swiglu_args;
-cudaError_t oriel_cuda_linear_swiglu_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
                                      cudaStream_t stream);
 
@@ -214,12 +221,10 @@ typedef struct oriel_swiglu_args {
     int64_t rows;
     int32_t columns; /* a multiple of 8 */
 } oriel_swiglu_args;
-cudaError_t oriel_cuda_swiglu_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_swiglu(const oriel_swiglu_args *args,
                               cudaStream_t stream);
 
 /* linear_gelu.cu */
-cudaError_t oriel_cuda_linear_gelu_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_linear_gelu(const oriel_linear_args *args,
                                    cudaStream_t stream);
 
@@ -238,7 +243,6 @@ typedef struct oriel_linear_rows_args {
     int32_t depth;   /* a multiple of 8 */
     int32_t dtype;   /* ORIEL_CUDA_* */
 } oriel_linear_rows_args;
-cudaError_t oriel_cuda_linear_rows_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_linear_rows(const oriel_linear_rows_args *args,
                                    cudaStream_t stream);
 
@@ -250,7 +254,6 @@ typedef struct oriel_rope_args {
     int64_t rows;
     int32_t heads, head_dim;
 } oriel_rope_args;
-cudaError_t oriel_cuda_rope_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_rope(const oriel_rope_args *args, cudaStream_t stream);
 
 /* window_attention.cu */
@@ -264,8 +267,6 @@ typedef struct oriel_window_attention_args {
     int32_t n_packs, heads, head_dim;
     float scale_log2; /* head_dim^-1/2 log2 e */
 } oriel_window_attention_args;
-cudaError_t oriel_cuda_window_attention_prepare(int32_t head_dim,
-                                                oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_window_attention(const oriel_window_attention_args *args,
                                         cudaStream_t stream);
 
@@ -277,8 +278,6 @@ typedef struct oriel_full_attention_args {
     int32_t n_tiles, heads, head_dim;
     float scale_log2; /* head_dim^-1/2 log2 e */
 } oriel_full_attention_args;
-cudaError_t oriel_cuda_full_attention_prepare(int32_t head_dim,
-                                              oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_full_attention(const oriel_full_attention_args *args,
                                       cudaStream_t stream);
 
@@ -293,7 +292,6 @@ typedef struct oriel_store_rows_args {
     int32_t merge2;        /* patches a token */
     int32_t dtype;         /* ORIEL_CUDA_* */
 } oriel_store_rows_args;
-cudaError_t oriel_cuda_store_rows_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_store_rows(const oriel_store_rows_args *args,
                                   cudaStream_t stream);
 
@@ -304,7 +302,6 @@ typedef struct oriel_store_bytes_args {
     const void *bytes; /* on the host; read before the launcher returns */
     size_t n;          /* a multiple of 16, at most ORIEL_CUDA_STORE_BYTES */
 } oriel_store_bytes_args;
-cudaError_t oriel_cuda_store_bytes_prepare(oriel_cuda_loaded *loaded);
 cudaError_t oriel_cuda_store_bytes(const oriel_store_bytes_args *args,
                                    cudaStream_t stream);
 

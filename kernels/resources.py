@@ -84,8 +84,12 @@ int main() { cudaError_t error = cudaSuccess;
 
 
 def kernel_names():
-    text = (HERE / "kernels.cmake").read_text()
-    return re.search(r"ORIEL_KERNEL_NAMES\n(.*?)\)", text, re.S)[1].split()
+    """The files of list.h, and those of them with an instance a head_dim."""
+    plain, of_head_dim = (
+        re.findall(r"X\((\w+)\)", part)
+        for part in (HERE / "list.h").read_text()
+        .split("define ORIEL_HEAD_DIM_KERNELS"))
+    return sorted(plain + of_head_dim), of_head_dim
 
 
 def compile_kernel(nvcc, name, folder):
@@ -145,14 +149,14 @@ def read_threads(folder):
     return threads
 
 
-def listen(nvcc, names, folder):
+def listen(nvcc, names, of_head_dim, folder):
     """{symbol: dynamic shared bytes}"""
     calls = []
-    for function, parameter in re.findall(
-            r"cudaError_t (oriel_cuda_\w+_prepare)\((\w+)",
-            (HERE / "ops.h").read_text()):
-        for value in HEAD_DIMS if parameter != "void" else [""]:
-            calls.append(f"    error = error ? error : {function}({value});")
+    for name in names:
+        for value in HEAD_DIMS if name in of_head_dim else [None]:
+            given = "nullptr" if value is None else f"{value}, nullptr"
+            calls.append("    error = error ? error : "
+                         f"oriel_cuda_{name}_prepare({given});")
     source = os.path.join(folder, "listener.cpp")
     pathlib.Path(source).write_text(
         LISTENER + "\n".join(calls) + "\n    return error;\n}\n")
@@ -218,7 +222,7 @@ def main():
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
-    names, started = kernel_names(), time.monotonic()
+    (names, of_head_dim), started = kernel_names(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, \
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         found = {}
@@ -226,7 +230,7 @@ def main():
                 lambda n: compile_kernel(options.nvcc, n, folder), names):
             found.update(parse_output(output))
         threads = read_threads(folder)
-        dynamic = listen(options.nvcc, names, folder)
+        dynamic = listen(options.nvcc, names, of_head_dim, folder)
     check_complete(found, threads, dynamic)
     table = render(found, threads, dynamic)
     print(table, end="")

@@ -15,6 +15,7 @@
 
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <jconfig.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +23,14 @@
 
 /* Libraries worth a line in a bug report, by the beginning of their name. */
 static const char *const libraries[] = {
-    "liboriel.so", "liboriel-image.so", "liboriel-cpu.so", "liboriel-cuda.so",
-    "libdnnl.so",  "libgomp.so",        "libjansson.so",   "libjpeg.so",
-    "libpng",      "libz.so",           "libwebp.so",      "libwebpdemux.so",
-    "libcuda.so",  "libcublasLt.so",    "libc.so",
+    "liboriel.so",      "liboriel-image.so", "liboriel-cpu.so",
+    "liboriel-cuda.so", "libdnnl.so",        "libgomp.so",
+    "libjansson.so",    "libjpeg.so",        "libpng",
+    "libz.so",          "libwebp.so",        "libwebpdemux.so",
+    "libcuda.so",       "libcublasLt.so",    "liboriel-formats.so",
+    "libgif.so",        "libtiff.so",        "libavif.so",
+    "libheif.so",       "libdav1d.so",       "libaom.so",
+    "libyuv.so",        "libde265.so",       "libc.so",
 };
 
 static bool
@@ -54,6 +59,40 @@ add_library(struct dl_phdr_info *info, size_t bytes, void *data)
         oriel_json_append(*list, cli_text_name(path ? path : info->dlpi_name));
     free(path);
     return 0;
+}
+
+/*
+ * Pictures that libjpeg-turbo 3 decodes otherwise than its predecessors.  Which
+ * of them is loaded shows in a function that came with 3.0.
+ */
+static json_t *
+jpeg_json(void)
+{
+    bool is_3 = dlsym(RTLD_DEFAULT, "jpeg12_read_scanlines") != NULL;
+
+    return json_pack(
+        "{s:s, s:s, s:b, s:s}", "version", is_3 ? "3.0 or later" : "before 3.0",
+        "built_with", ORIEL_STRINGIFY(LIBJPEG_TURBO_VERSION), "reads_lossless",
+        is_3, "differences",
+        is_3 ? "none known from Pillow 13's"
+             : "lossless JPEG is refused; where scans of a progressive JPEG "
+               "are missing, up to 11 levels off Pillow 13's");
+}
+
+/* The module for GIF, BMP, TIFF, AVIF and HEIC, loaded by a file of its kind;
+   without it, the reason. */
+static json_t *
+formats_json(void)
+{
+    static const char bmp[] = "BM";
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    oriel_error err;
+    oriel_status status =
+        oriel_image_probe(bmp, sizeof(bmp) - 1, NULL, &info, &err);
+
+    if (status == ORIEL_ERR_UNSUPPORTED)
+        return json_pack("{s:b, s:s}", "present", 0, "error", err.message);
+    return json_pack("{s:b}", "present", 1);
 }
 
 static json_t *
@@ -216,11 +255,13 @@ examine(void)
 {
     json_t *found = json_array();
     json_t *devices = devices_json(); /* loads the backends */
+    json_t *formats = formats_json(); /* loads the module */
 
     dl_iterate_phdr(add_library, &found);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "tool",
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "tool",
                      ORIEL_VERSION_STRING, "library", oriel_version(),
                      "processor", processor_json(), "devices", devices,
+                     "libjpeg_turbo", jpeg_json(), "formats_module", formats,
                      "libraries", found, "verdict", verdict_json(devices));
 }
 
@@ -268,6 +309,19 @@ print_device(const json_t *d)
 }
 
 static void
+print_pictures(const json_t *jpeg, const json_t *formats)
+{
+    printf("%-10s libjpeg-turbo %s (built with %s): %s\n", "jpeg",
+           text_of(jpeg, "version"), text_of(jpeg, "built_with"),
+           text_of(jpeg, "differences"));
+    if (json_is_true(json_object_get(formats, "present")))
+        printf("%-10s GIF, BMP, TIFF, AVIF, HEIC\n", "formats");
+    else
+        printf("%-10s no GIF, BMP, TIFF, AVIF, HEIC: %s\n", "formats",
+               text_of(formats, "error"));
+}
+
+static void
 print_all(const json_t *document)
 {
     const json_t *list;
@@ -279,6 +333,8 @@ print_all(const json_t *document)
     print_processor(json_object_get(document, "processor"));
     list = json_object_get(document, "devices");
     json_array_foreach(list, i, entry) print_device(entry);
+    print_pictures(json_object_get(document, "libjpeg_turbo"),
+                   json_object_get(document, "formats_module"));
     list = json_object_get(document, "libraries");
     json_array_foreach(list, i, entry)
         printf("%-10s %s\n", i ? "" : "libraries",
@@ -289,15 +345,12 @@ print_all(const json_t *document)
 static int
 run(const cli_options *options, int n_operands, char **operands)
 {
-    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
     json_t *document;
     bool well;
 
     (void)operands;
     if (n_operands > 0)
         return cli_report_error(CLI_USAGE, "doctor takes no argument");
-    /* A call into it, so that the linker keeps the decoders and they show. */
-    oriel_image_probe("", 0, NULL, &info, NULL);
     document = examine();
     if (!document)
         return cli_report_memory("the examination");
@@ -321,11 +374,11 @@ const cli_command cli_cmd_doctor = {
         "much\n"
         "memory the control group leaves, which devices can be used or why "
         "not,\n"
-        "which image of each kernel a GPU runs, and which libraries are "
-        "loaded\n"
-        "from where. The last line says what is ready, or what to do. Exit "
-        "status 5 if\n"
-        "not even the CPU can be used.\n",
+        "which image of each kernel a GPU runs, how pictures are decoded, and "
+        "which\n"
+        "libraries are loaded from where. The last line says what is ready, or "
+        "what to\n"
+        "do. Exit status 5 if not even the CPU can be used.\n",
     .examples = "Why does it not take my GPU?\n"
                 "oriel doctor\n"
                 "For a bug report.\n"

@@ -28,13 +28,18 @@ file_bytes_max(const cli_settings *settings)
 static bool
 may_be_picture(const char *head, size_t n_bytes)
 {
-    static const char *const begins[] = {"\xff\xd8\xff", "\211PNG", "RIFF",
-                                         "P"};
+    static const struct {
+        size_t at;
+        const char *text;
+    } magics[] = {{0, "\xff\xd8\xff"}, {0, "\211PNG"}, {0, "RIFF"}, {0, "P"},
+                  {0, "GIF8"},         {0, "BM"},      {0, "II"},   {0, "MM"},
+                  {4, "ftyp"}};
 
-    for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++) {
-        const size_t n = strlen(begins[i]);
+    for (size_t i = 0; i < sizeof(magics) / sizeof(*magics); i++) {
+        const size_t n = strlen(magics[i].text);
 
-        if (n_bytes >= n && memcmp(head, begins[i], n) == 0)
+        if (n_bytes >= magics[i].at + n &&
+            memcmp(head + magics[i].at, magics[i].text, n) == 0)
             return true;
     }
     return false;

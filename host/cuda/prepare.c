@@ -16,26 +16,18 @@ static const struct {
     const char *op;
     cudaError_t (*prepare)(oriel_cuda_loaded *loaded);
 } plain[] = {
-    {"rms_norm", oriel_cuda_rms_norm_prepare},
-    {"expand_plan", oriel_cuda_expand_plan_prepare},
-    {"resample", oriel_cuda_resample_prepare},
-    {"patch_embed", oriel_cuda_patch_embed_prepare},
-    {"linear", oriel_cuda_linear_prepare},
-    {"linear_swiglu", oriel_cuda_linear_swiglu_prepare},
-    {"swiglu", oriel_cuda_swiglu_prepare},
-    {"linear_gelu", oriel_cuda_linear_gelu_prepare},
-    {"linear_rows", oriel_cuda_linear_rows_prepare},
-    {"rope", oriel_cuda_rope_prepare},
-    {"store_rows", oriel_cuda_store_rows_prepare},
-    {"store_bytes", oriel_cuda_store_bytes_prepare},
+#define X(name) {#name, oriel_cuda_##name##_prepare},
+    ORIEL_KERNELS(X)
+#undef X
 };
 
 static const struct {
     const char *op;
     cudaError_t (*prepare)(int32_t head_dim, oriel_cuda_loaded *loaded);
 } of_head_dim[] = {
-    {"window_attention", oriel_cuda_window_attention_prepare},
-    {"full_attention", oriel_cuda_full_attention_prepare},
+#define X(name) {#name, oriel_cuda_##name##_prepare},
+    ORIEL_HEAD_DIM_KERNELS(X)
+#undef X
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "image/file.h"
+#include "image/kinds.h"
 
 #include <string.h>
 
@@ -16,31 +17,6 @@ static const oriel_image_format *const formats[] = {
     &oriel_format_webp,
     &oriel_format_pnm,
 };
-
-oriel_status
-oriel_image_check_size(const oriel_image_job *job, const char *format,
-                       uint64_t width, uint64_t height)
-{
-    if (width == 0 || height == 0 || width > INT32_MAX || height > INT32_MAX)
-        return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                          "%s: %llux%llu pixels, expected sides from 1 to %d",
-                          format, (unsigned long long)width,
-                          (unsigned long long)height, INT32_MAX);
-    if (width * height > (uint64_t)job->max_pixels)
-        return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                          "%s: %llux%llu pixels, expected at most %lld in all",
-                          format, (unsigned long long)width,
-                          (unsigned long long)height,
-                          (long long)job->max_pixels);
-    return ORIEL_OK;
-}
-
-oriel_status
-oriel_image_fail_cancelled(const oriel_image_job *job)
-{
-    return oriel_fail(job->err, ORIEL_ERR_CANCELLED,
-                      "image: cancelled while it was decoded");
-}
 
 static oriel_status
 load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
@@ -81,23 +57,40 @@ load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
     return ORIEL_OK;
 }
 
+/* A format of our own, else one of the module, else what the file is. */
+static oriel_status
+find_format(const oriel_image_job *job, const oriel_image_format **format)
+{
+    const oriel_file_kind *kind;
+
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+        if (formats[i]->accepts(job->bytes, job->n_bytes)) {
+            *format = formats[i];
+            return ORIEL_OK;
+        }
+    kind = oriel_file_kind_of(job->bytes, job->n_bytes);
+    if (!kind)
+        return oriel_fail(job->err, ORIEL_ERR_INPUT,
+                          "unknown format (%zu bytes), expected PNG, JPEG, "
+                          "WebP, PNM, GIF, BMP, TIFF, AVIF or HEIC",
+                          job->n_bytes);
+    if (kind->code)
+        return oriel_formats_get(format, kind->code, kind->what, job->err);
+    return oriel_fail(job->err, ORIEL_ERR_INPUT, "%s, %s", kind->what,
+                      kind->advice);
+}
+
 /* Ends with '(*format)->close(file)' when '*format' is set. */
 static oriel_status
 open_file(oriel_image_file *file, const oriel_image_job *job,
           const oriel_image_format **format, oriel_image_header *header)
 {
+    oriel_status status = find_format(job, format);
+
     memset(file, 0, sizeof(*file));
     memset(header, 0, sizeof(*header));
     header->orientation = 1;
-    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
-        if (formats[i]->accepts(job->bytes, job->n_bytes)) {
-            *format = formats[i];
-            return formats[i]->open(file, job, header);
-        }
-    return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                      "unknown format (%zu bytes), expected PNG, JPEG, WebP "
-                      "or PNM",
-                      job->n_bytes);
+    return status ? status : (*format)->open(file, job, header);
 }
 
 /* Sides of the picture that comes out. */

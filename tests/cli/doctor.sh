@@ -6,6 +6,15 @@ run 0 doctor
 prints "processor"
 prints "liboriel.so"
 prints "liboriel-cpu.so"
+prints "libjpeg-turbo"
+if [ -e "$(dirname "$oriel")/../lib/liboriel-formats.so" ]; then
+    prints "formats    GIF, BMP, TIFF, AVIF, HEIC"
+    for library in liboriel-formats libgif libtiff libavif libheif; do
+        prints "/$library.so"
+    done
+else
+    prints "liboriel-formats.so is not installed"
+fi
 # No line repeats its head; the last one says what is ready.
 ! grep -E '^(cpu +cpu|cuda +cuda|cuda +absent)' out || fail "a head is repeated"
 last=$(tail -1 out)

@@ -157,9 +157,12 @@ static const struct {
     oriel_status status;
     const char *says;
 } unfit[] = {
-    {"", 0, ORIEL_ERR_INPUT, "unknown format"},
-    {"\x89", 1, ORIEL_ERR_INPUT, "unknown format"},
-    {"GIF89a\1\0\1\0", 10, ORIEL_ERR_INPUT, "expected PNG, JPEG, WebP or PNM"},
+    {"", 0, ORIEL_ERR_INPUT, "an empty file"},
+    {"\x89", 1, ORIEL_ERR_INPUT,
+     "unknown format (1 bytes), expected PNG, JPEG, WebP, PNM"},
+    /* Beside this program there is no module. */
+    {"GIF89a\1\0\1\0", 10, ORIEL_ERR_UNSUPPORTED,
+     "a GIF; liboriel-formats.so is not installed"},
     {"\x89PNG\r\n\x1a\n", 8, ORIEL_ERR_INPUT, "PNG: no chunk"},
     {"\xff\xd8\xff", 3, ORIEL_ERR_INPUT, "JPEG: truncated"},
     {"P5 2 2 255 abc", 14, ORIEL_ERR_INPUT, "PNM: truncated"},
