@@ -34,10 +34,10 @@ oriel_cpu_multiply(oriel_backend_context *c, oriel_product product,
     if (atomic_load_explicit(oriel_team_stop_flag(c->team),
                              memory_order_relaxed))
         return;
-    status =
-        oriel_gemm_run(c->products[product], thread, src,
-                       oriel_cpu_matrix(c->weights, product, c->block, panel),
-                       dst, rows, c->threads[thread].scratch);
+    status = oriel_cpu_gemm_run(
+        c->products[product], thread, src,
+        oriel_cpu_matrix(c->weights, product, c->block, panel), dst, rows,
+        c->threads[thread].scratch);
     if (status)
         atomic_store_explicit(&c->failed, (int)status, memory_order_relaxed);
 }
@@ -79,8 +79,8 @@ oriel_cpu_products_status(const oriel_backend_context *c, oriel_error *err)
 static oriel_status
 allocate_threads(oriel_backend_context *c, oriel_error *err)
 {
-    const oriel_shapes *s = &c->weights->shapes;
-    size_t unit = oriel_storage_bytes(c->weights->storage);
+    const oriel_cpu_shapes *s = &c->weights->shapes;
+    size_t unit = oriel_cpu_storage_bytes(c->weights->storage);
     size_t operand = oriel_round_up(
         ORIEL_ROW_TILE * (size_t)s->operand_columns * unit, ORIEL_ALIGNMENT);
     size_t tile =
@@ -91,8 +91,8 @@ allocate_threads(oriel_backend_context *c, oriel_error *err)
     size_t each, all;
 
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
-        if (oriel_gemm_scratch_bytes(c->products[p]) > scratch)
-            scratch = oriel_gemm_scratch_bytes(c->products[p]);
+        if (oriel_cpu_gemm_scratch_bytes(c->products[p]) > scratch)
+            scratch = oriel_cpu_gemm_scratch_bytes(c->products[p]);
     each = 2 * operand + tile + oriel_round_up(scratch, ORIEL_ALIGNMENT);
     c->threads =
         oriel_calloc(&c->hooks, (size_t)c->n_threads, sizeof(c->threads[0]));
@@ -126,8 +126,8 @@ compile_task(void *argument, int64_t task, int32_t thread)
     compilation *all = argument;
 
     (void)thread;
-    all->status[task] =
-        oriel_gemm_compile(all->context->products[task], &all->errors[task]);
+    all->status[task] = oriel_cpu_gemm_compile(all->context->products[task],
+                                               &all->errors[task]);
 }
 
 static oriel_status
@@ -137,9 +137,9 @@ create_products(oriel_backend_context *c, oriel_error *err)
     oriel_status status;
 
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
-        status = oriel_gemm_create(&c->products[p], c->weights->engine,
-                                   c->weights->packings[p], c->n_threads,
-                                   &c->hooks, err);
+        status = oriel_cpu_gemm_create(&c->products[p], c->weights->engine,
+                                       c->weights->packings[p], c->n_threads,
+                                       &c->hooks, err);
 
         if (status)
             return status;
@@ -160,8 +160,9 @@ static void
 describe(oriel_backend_context *c)
 {
     snprintf(c->description, sizeof(c->description), "cpu %s, %s, %d thread%s",
-             oriel_isa_name(oriel_processor_isa()), oriel_onednn_description(),
-             c->n_threads, c->n_threads == 1 ? "" : "s");
+             oriel_isa_name(oriel_processor_isa()),
+             oriel_cpu_onednn_description(), c->n_threads,
+             c->n_threads == 1 ? "" : "s");
 }
 
 oriel_status
@@ -177,11 +178,12 @@ oriel_cpu_create_context(oriel_backend_context **out,
         return oriel_fail_memory(err, sizeof(*c), "a cpu context");
     c->hooks = *config->hooks;
     c->weights = weights;
-    c->kernels = oriel_kernels_get(oriel_processor_isa());
+    c->kernels = oriel_cpu_kernels_get(oriel_processor_isa());
     c->n_threads = config->threads;
     describe(c);
-    status = oriel_team_create(&c->team, config->threads,
-                               oriel_onednn_thread_start, config->hooks, err);
+    status =
+        oriel_team_create(&c->team, config->threads,
+                          oriel_cpu_onednn_thread_start, config->hooks, err);
     if (!status)
         status = create_products(c, err);
     if (!status)
@@ -211,7 +213,7 @@ oriel_cpu_destroy_context(oriel_backend_context *c)
 
     oriel_team_destroy(c->team);
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
-        oriel_gemm_destroy(c->products[p]);
+        oriel_cpu_gemm_destroy(c->products[p]);
     oriel_free(&hooks, c->threads);
     oriel_free(&hooks, c->thread_memory);
     oriel_free(&hooks, c);

@@ -31,9 +31,9 @@ typedef struct oriel_cpu_thread {
 struct oriel_backend_context {
     oriel_hooks hooks;
     const oriel_backend_weights *weights;
-    const oriel_kernels *kernels;
+    const oriel_cpu_kernels *kernels;
     oriel_team *team;
-    oriel_gemm *products[ORIEL_N_PRODUCTS];
+    oriel_cpu_gemm *products[ORIEL_N_PRODUCTS];
     int32_t n_threads;
     uint32_t heights; /* of tiles that keep a row's bits; see heights.c */
     oriel_cpu_thread *threads;

@@ -18,11 +18,12 @@ describe(int32_t device_index, oriel_device_info *info, oriel_error *err)
     oriel_status status = oriel_cpu_describe_processor(device_index, info, err);
 
     if (!status)
-        status = oriel_onednn_load(err);
+        status = oriel_cpu_onednn_load(err);
     if (status)
         return status;
     snprintf(info->description, sizeof(info->description), "cpu %s, %s",
-             oriel_isa_name(oriel_processor_isa()), oriel_onednn_description());
+             oriel_isa_name(oriel_processor_isa()),
+             oriel_cpu_onednn_description());
     return ORIEL_OK;
 }
 

@@ -6,27 +6,27 @@
 #include "base/memory.h"
 
 typedef struct height {
-    oriel_onednn_primitive *product;
-    oriel_onednn_slot *slots; /* [threads] */
+    oriel_cpu_onednn_primitive *product;
+    oriel_cpu_onednn_slot *slots; /* [threads] */
 } height;
 
-struct oriel_gemm {
+struct oriel_cpu_gemm {
     oriel_hooks hooks;
-    oriel_onednn_engine *engine;
-    const oriel_onednn_packing *packing;
+    oriel_cpu_onednn_engine *engine;
+    const oriel_cpu_onednn_packing *packing;
     int32_t threads;
     size_t scratch_bytes; /* of the neediest height */
     height heights[ORIEL_ROW_HEIGHTS];
-    oriel_onednn_stream **streams; /* [threads] */
-    oriel_onednn_slot *slots;      /* [heights][threads] */
+    oriel_cpu_onednn_stream **streams; /* [threads] */
+    oriel_cpu_onednn_slot *slots;      /* [heights][threads] */
 };
 
 oriel_status
-oriel_gemm_create(oriel_gemm **out, oriel_onednn_engine *engine,
-                  const oriel_onednn_packing *packing, int32_t threads,
-                  const oriel_hooks *hooks, oriel_error *err)
+oriel_cpu_gemm_create(oriel_cpu_gemm **out, oriel_cpu_onednn_engine *engine,
+                      const oriel_cpu_onednn_packing *packing, int32_t threads,
+                      const oriel_hooks *hooks, oriel_error *err)
 {
-    oriel_gemm *gemm = oriel_calloc(hooks, 1, sizeof(*gemm));
+    oriel_cpu_gemm *gemm = oriel_calloc(hooks, 1, sizeof(*gemm));
     size_t n = (size_t)threads;
 
     *out = NULL;
@@ -42,7 +42,7 @@ oriel_gemm_create(oriel_gemm **out, oriel_onednn_engine *engine,
     gemm->slots =
         oriel_calloc(hooks, n * ORIEL_ROW_HEIGHTS, sizeof(gemm->slots[0]));
     if (!gemm->streams || !gemm->slots) {
-        oriel_gemm_destroy(gemm);
+        oriel_cpu_gemm_destroy(gemm);
         return oriel_fail_memory(err,
                                  n * ORIEL_ROW_HEIGHTS * sizeof(gemm->slots[0]),
                                  "matrix products");
@@ -54,17 +54,17 @@ oriel_gemm_create(oriel_gemm **out, oriel_onednn_engine *engine,
 }
 
 oriel_status
-oriel_gemm_compile(oriel_gemm *gemm, oriel_error *err)
+oriel_cpu_gemm_compile(oriel_cpu_gemm *gemm, oriel_error *err)
 {
     oriel_status status = ORIEL_OK;
 
     for (int32_t t = 0; t < gemm->threads && !status; t++)
-        status =
-            oriel_onednn_stream_create(&gemm->streams[t], gemm->engine, err);
+        status = oriel_cpu_onednn_stream_create(&gemm->streams[t], gemm->engine,
+                                                err);
     for (int32_t i = 0; i < ORIEL_ROW_HEIGHTS && !status; i++) {
         size_t bytes = 0;
 
-        status = oriel_onednn_product_create(
+        status = oriel_cpu_onednn_product_create(
             &gemm->heights[i].product, gemm->heights[i].slots, gemm->threads,
             &bytes, gemm->packing, (i + 1) * ORIEL_ROW_STEP, err);
         if (bytes > gemm->scratch_bytes)
@@ -74,35 +74,35 @@ oriel_gemm_compile(oriel_gemm *gemm, oriel_error *err)
 }
 
 size_t
-oriel_gemm_scratch_bytes(const oriel_gemm *gemm)
+oriel_cpu_gemm_scratch_bytes(const oriel_cpu_gemm *gemm)
 {
     return gemm->scratch_bytes;
 }
 
 oriel_status
-oriel_gemm_run(const oriel_gemm *gemm, int32_t thread, const void *src,
-               const oriel_onednn_matrix *matrix, float *dst, int32_t rows,
-               void *scratch)
+oriel_cpu_gemm_run(const oriel_cpu_gemm *gemm, int32_t thread, const void *src,
+                   const oriel_cpu_onednn_matrix *matrix, float *dst,
+                   int32_t rows, void *scratch)
 {
     const height *h = &gemm->heights[rows / ORIEL_ROW_STEP - 1];
 
-    return oriel_onednn_product_run(h->product, &h->slots[thread],
-                                    gemm->streams[thread], matrix, src, dst,
-                                    scratch);
+    return oriel_cpu_onednn_product_run(h->product, &h->slots[thread],
+                                        gemm->streams[thread], matrix, src, dst,
+                                        scratch);
 }
 
 void
-oriel_gemm_destroy(oriel_gemm *gemm)
+oriel_cpu_gemm_destroy(oriel_cpu_gemm *gemm)
 {
     if (!gemm)
         return;
     for (int32_t i = 0; i < ORIEL_ROW_HEIGHTS; i++)
-        oriel_onednn_product_destroy(gemm->heights[i].product);
+        oriel_cpu_onednn_product_destroy(gemm->heights[i].product);
     for (int32_t i = 0; gemm->slots && i < gemm->threads * ORIEL_ROW_HEIGHTS;
          i++)
-        oriel_onednn_slot_clear(&gemm->slots[i]);
+        oriel_cpu_onednn_slot_clear(&gemm->slots[i]);
     for (int32_t t = 0; gemm->streams && t < gemm->threads; t++)
-        oriel_onednn_stream_destroy(gemm->streams[t]);
+        oriel_cpu_onednn_stream_destroy(gemm->streams[t]);
 
     oriel_hooks hooks = gemm->hooks;
     oriel_free(&hooks, gemm->slots);

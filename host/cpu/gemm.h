@@ -14,25 +14,27 @@
 
 #include "cpu/onednn.h"
 
-typedef struct oriel_gemm oriel_gemm;
+typedef struct oriel_cpu_gemm oriel_cpu_gemm;
 
 /* On the caller's thread; 'packing' and its 'engine' outlive it. */
-oriel_status oriel_gemm_create(oriel_gemm **out, oriel_onednn_engine *engine,
-                               const oriel_onednn_packing *packing,
-                               int32_t threads, const oriel_hooks *hooks,
-                               oriel_error *err);
+oriel_status oriel_cpu_gemm_create(oriel_cpu_gemm **out,
+                                   oriel_cpu_onednn_engine *engine,
+                                   const oriel_cpu_onednn_packing *packing,
+                                   int32_t threads, const oriel_hooks *hooks,
+                                   oriel_error *err);
 /* Before the first run.  Member. */
-oriel_status oriel_gemm_compile(oriel_gemm *gemm, oriel_error *err);
-/* What one thread must bring to oriel_gemm_run. */
-size_t oriel_gemm_scratch_bytes(const oriel_gemm *gemm);
+oriel_status oriel_cpu_gemm_compile(oriel_cpu_gemm *gemm, oriel_error *err);
+/* What one thread must bring to oriel_cpu_gemm_run. */
+size_t oriel_cpu_gemm_scratch_bytes(const oriel_cpu_gemm *gemm);
 /*
  * 'rows' is one of the heights.  src, dst and scratch are aligned to 64; src is
  * of the packing's storage, dst fp32, both tight.  Member number 'thread'.
  * ORIEL_ERR_MEMORY, _FAULT: dst is undefined.
  */
-oriel_status oriel_gemm_run(const oriel_gemm *gemm, int32_t thread,
-                            const void *src, const oriel_onednn_matrix *matrix,
-                            float *dst, int32_t rows, void *scratch);
-void oriel_gemm_destroy(oriel_gemm *gemm); /* NULL is fine */
+oriel_status oriel_cpu_gemm_run(const oriel_cpu_gemm *gemm, int32_t thread,
+                                const void *src,
+                                const oriel_cpu_onednn_matrix *matrix,
+                                float *dst, int32_t rows, void *scratch);
+void oriel_cpu_gemm_destroy(oriel_cpu_gemm *gemm); /* NULL is fine */
 
 #endif /* ORIEL_CPU_GEMM_H */

@@ -31,7 +31,7 @@ failed(oriel_error *err, dnnl_status_t status, const char *what)
         return oriel_fail(err, ORIEL_ERR_MEMORY,
                           "out of memory: oneDNN, while %s", what);
     if (status == dnnl_runtime_error) {
-        oriel_status refused = oriel_onednn_check_execution(err);
+        oriel_status refused = oriel_cpu_onednn_check_execution(err);
 
         if (refused)
             return refused;
@@ -80,27 +80,27 @@ released(Body body) noexcept
 struct destroy {
     void operator()(dnnl_primitive_attr *p) const
     {
-        released([&] { oriel_onednn.dnnl_primitive_attr_destroy(p); });
+        released([&] { oriel_cpu_onednn.dnnl_primitive_attr_destroy(p); });
     }
     void operator()(dnnl_post_ops *p) const
     {
-        released([&] { oriel_onednn.dnnl_post_ops_destroy(p); });
+        released([&] { oriel_cpu_onednn.dnnl_post_ops_destroy(p); });
     }
     void operator()(dnnl_primitive_desc *p) const
     {
-        released([&] { oriel_onednn.dnnl_primitive_desc_destroy(p); });
+        released([&] { oriel_cpu_onednn.dnnl_primitive_desc_destroy(p); });
     }
     void operator()(dnnl_primitive *p) const
     {
-        released([&] { oriel_onednn.dnnl_primitive_destroy(p); });
+        released([&] { oriel_cpu_onednn.dnnl_primitive_destroy(p); });
     }
     void operator()(dnnl_memory *p) const
     {
-        released([&] { oriel_onednn.dnnl_memory_destroy(p); });
+        released([&] { oriel_cpu_onednn.dnnl_memory_destroy(p); });
     }
     void operator()(dnnl_stream *p) const
     {
-        released([&] { oriel_onednn.dnnl_stream_destroy(p); });
+        released([&] { oriel_cpu_onednn.dnnl_stream_destroy(p); });
     }
 };
 template <typename T> using owner = std::unique_ptr<T, destroy>;
@@ -126,7 +126,7 @@ make(owner<T> *out, Make call)
     } while (0)
 
 dnnl_data_type_t
-operand_type(oriel_storage storage)
+operand_type(oriel_cpu_storage storage)
 {
     return storage == ORIEL_STORAGE_BF16 ? dnnl_bf16 : dnnl_f32;
 }
@@ -137,25 +137,27 @@ describe_matrix(dnnl_memory_desc_t *out, int32_t rows, int32_t columns,
 {
     const dnnl_dims_t dims = {rows, columns};
 
-    return oriel_onednn.dnnl_memory_desc_init_by_tag(out, 2, dims, type, tag);
+    return oriel_cpu_onednn.dnnl_memory_desc_init_by_tag(out, 2, dims, type,
+                                                         tag);
 }
 
 dnnl_status_t
 make_attributes(owner<dnnl_primitive_attr> *out, bool accumulate)
 {
-    TRY(make(out, oriel_onednn.dnnl_primitive_attr_create));
+    TRY(make(out, oriel_cpu_onednn.dnnl_primitive_attr_create));
     /* Strict: DNNL_DEFAULT_FPMATH_MODE would let fp32 be bf16. */
-    TRY(oriel_onednn.dnnl_primitive_attr_set_fpmath_mode(
+    TRY(oriel_cpu_onednn.dnnl_primitive_attr_set_fpmath_mode(
         out->get(), dnnl_fpmath_mode_strict));
-    TRY(oriel_onednn.dnnl_primitive_attr_set_scratchpad_mode(
+    TRY(oriel_cpu_onednn.dnnl_primitive_attr_set_scratchpad_mode(
         out->get(), dnnl_scratchpad_mode_user));
     if (!accumulate)
         return dnnl_success;
 
     owner<dnnl_post_ops> sum;
-    TRY(make(&sum, oriel_onednn.dnnl_post_ops_create));
-    TRY(oriel_onednn.dnnl_post_ops_append_sum(sum.get(), 1.0f));
-    return oriel_onednn.dnnl_primitive_attr_set_post_ops(out->get(), sum.get());
+    TRY(make(&sum, oriel_cpu_onednn.dnnl_post_ops_create));
+    TRY(oriel_cpu_onednn.dnnl_post_ops_append_sum(sum.get(), 1.0f));
+    return oriel_cpu_onednn.dnnl_primitive_attr_set_post_ops(out->get(),
+                                                             sum.get());
 }
 
 /* A product of 'rows' rows, with weights laid out as 'weights' says. */
@@ -165,9 +167,9 @@ struct product {
 };
 
 dnnl_status_t
-describe_product(product *p, dnnl_engine *engine, const oriel_gemm_shape &shape,
-                 oriel_storage storage, const dnnl_memory_desc_t &weights,
-                 int32_t rows)
+describe_product(product *p, dnnl_engine *engine,
+                 const oriel_cpu_gemm_shape &shape, oriel_cpu_storage storage,
+                 const dnnl_memory_desc_t &weights, int32_t rows)
 {
     owner<dnnl_primitive_attr> attributes;
     dnnl_matmul_desc_t desc;
@@ -176,12 +178,12 @@ describe_product(product *p, dnnl_engine *engine, const oriel_gemm_shape &shape,
                         dnnl_ab));
     TRY(describe_matrix(&p->dst, rows, shape.n, dnnl_f32, dnnl_ab));
     TRY(describe_matrix(&p->bias, 1, shape.n, dnnl_f32, dnnl_ab));
-    TRY(oriel_onednn.dnnl_matmul_desc_init(&desc, &p->src, &weights,
-                                           shape.has_bias ? &p->bias : nullptr,
-                                           &p->dst));
+    TRY(oriel_cpu_onednn.dnnl_matmul_desc_init(
+        &desc, &p->src, &weights, shape.has_bias ? &p->bias : nullptr,
+        &p->dst));
     TRY(make_attributes(&attributes, shape.accumulate != 0));
     return make(&p->desc, [&](dnnl_primitive_desc **out) {
-        return oriel_onednn.dnnl_primitive_desc_create(
+        return oriel_cpu_onednn.dnnl_primitive_desc_create(
             out, &desc, attributes.get(), engine, nullptr);
     });
 }
@@ -189,8 +191,8 @@ describe_product(product *p, dnnl_engine *engine, const oriel_gemm_shape &shape,
 const dnnl_memory_desc_t *
 weights_of(const product &p)
 {
-    return oriel_onednn.dnnl_primitive_desc_query_md(p.desc.get(),
-                                                     dnnl_query_weights_md, 0);
+    return oriel_cpu_onednn.dnnl_primitive_desc_query_md(
+        p.desc.get(), dnnl_query_weights_md, 0);
 }
 
 const char *
@@ -198,7 +200,7 @@ code_of(const product &p)
 {
     const char *name = nullptr;
 
-    if (oriel_onednn.dnnl_primitive_desc_query(
+    if (oriel_cpu_onednn.dnnl_primitive_desc_query(
             p.desc.get(), dnnl_query_impl_info_str, 0, &name) != dnnl_success)
         return "";
     return name;
@@ -220,48 +222,49 @@ compile(owner<dnnl_primitive> *out, const dnnl_primitive_desc *desc)
         return dnnl_out_of_memory;
     munmap(room, ROOM_BYTES);
     return make(out, [&](dnnl_primitive **made) {
-        return oriel_onednn.dnnl_primitive_create(made, desc);
+        return oriel_cpu_onednn.dnnl_primitive_create(made, desc);
     });
 }
 
 dnnl_status_t
-make_memory(oriel_onednn_memory **out, const dnnl_memory_desc_t &desc,
+make_memory(oriel_cpu_onednn_memory **out, const dnnl_memory_desc_t &desc,
             dnnl_engine *engine, void *data)
 {
-    return oriel_onednn.dnnl_memory_create(out, &desc, engine, data);
+    return oriel_cpu_onednn.dnnl_memory_create(out, &desc, engine, data);
 }
 
 } // namespace
 
 oriel_status
-oriel_onednn_engine_create(oriel_onednn_engine **out, oriel_error *err)
+oriel_cpu_onednn_engine_create(oriel_cpu_onednn_engine **out, oriel_error *err)
 {
     *out = nullptr;
     return guarded(err, "making an engine", [&] {
-        return oriel_onednn.dnnl_engine_create(out, dnnl_cpu, 0);
+        return oriel_cpu_onednn.dnnl_engine_create(out, dnnl_cpu, 0);
     });
 }
 
 void
-oriel_onednn_engine_destroy(oriel_onednn_engine *engine)
+oriel_cpu_onednn_engine_destroy(oriel_cpu_onednn_engine *engine)
 {
     if (engine)
-        released([&] { oriel_onednn.dnnl_engine_destroy(engine); });
+        released([&] { oriel_cpu_onednn.dnnl_engine_destroy(engine); });
 }
 
 oriel_status
-oriel_onednn_stream_create(oriel_onednn_stream **out,
-                           oriel_onednn_engine *engine, oriel_error *err)
+oriel_cpu_onednn_stream_create(oriel_cpu_onednn_stream **out,
+                               oriel_cpu_onednn_engine *engine,
+                               oriel_error *err)
 {
     *out = nullptr;
     return guarded(err, "making a stream", [&] {
-        return oriel_onednn.dnnl_stream_create(out, engine,
-                                               dnnl_stream_default_flags);
+        return oriel_cpu_onednn.dnnl_stream_create(out, engine,
+                                                   dnnl_stream_default_flags);
     });
 }
 
 void
-oriel_onednn_stream_destroy(oriel_onednn_stream *stream)
+oriel_cpu_onednn_stream_destroy(oriel_cpu_onednn_stream *stream)
 {
     if (stream)
         destroy()(stream);
@@ -269,20 +272,20 @@ oriel_onednn_stream_destroy(oriel_onednn_stream *stream)
 
 /* ---- Weights ------------------------------------------------------------ */
 
-struct oriel_onednn_packing {
-    oriel_gemm_shape shape;
-    oriel_storage storage;
+struct oriel_cpu_onednn_packing {
+    oriel_cpu_gemm_shape shape;
+    oriel_cpu_storage storage;
     dnnl_engine *engine;
     dnnl_memory_desc_t weights;
     char code[64];
 };
 
 oriel_status
-oriel_onednn_packing_create(oriel_onednn_packing **out,
-                            oriel_onednn_engine *engine,
-                            const oriel_gemm_shape *shape,
-                            oriel_storage storage, int32_t rows,
-                            oriel_error *err)
+oriel_cpu_onednn_packing_create(oriel_cpu_onednn_packing **out,
+                                oriel_cpu_onednn_engine *engine,
+                                const oriel_cpu_gemm_shape *shape,
+                                oriel_cpu_storage storage, int32_t rows,
+                                oriel_error *err)
 {
     *out = nullptr;
     return guarded(err, "planning a matrix product", [&] {
@@ -292,7 +295,7 @@ oriel_onednn_packing_create(oriel_onednn_packing **out,
         TRY(describe_matrix(&any, shape->k, shape->n, operand_type(storage),
                             dnnl_format_tag_any));
         TRY(describe_product(&p, engine, *shape, storage, any, rows));
-        *out = new oriel_onednn_packing{
+        *out = new oriel_cpu_onednn_packing{
             *shape, storage, engine, *weights_of(p), {}};
         std::snprintf((*out)->code, sizeof((*out)->code), "%s", code_of(p));
         return dnnl_success;
@@ -300,27 +303,27 @@ oriel_onednn_packing_create(oriel_onednn_packing **out,
 }
 
 size_t
-oriel_onednn_packing_bytes(const oriel_onednn_packing *packing)
+oriel_cpu_onednn_packing_bytes(const oriel_cpu_onednn_packing *packing)
 {
-    return oriel_onednn.dnnl_memory_desc_get_size(&packing->weights);
+    return oriel_cpu_onednn.dnnl_memory_desc_get_size(&packing->weights);
 }
 
 const char *
-oriel_onednn_packing_code(const oriel_onednn_packing *packing)
+oriel_cpu_onednn_packing_code(const oriel_cpu_onednn_packing *packing)
 {
     return packing->code;
 }
 
 void
-oriel_onednn_packing_destroy(oriel_onednn_packing *packing)
+oriel_cpu_onednn_packing_destroy(oriel_cpu_onednn_packing *packing)
 {
     delete packing;
 }
 
 oriel_status
-oriel_onednn_matrix_init(oriel_onednn_matrix *matrix,
-                         const oriel_onednn_packing *packing, void *weights,
-                         float *bias, oriel_error *err)
+oriel_cpu_onednn_matrix_init(oriel_cpu_onednn_matrix *matrix,
+                             const oriel_cpu_onednn_packing *packing,
+                             void *weights, float *bias, oriel_error *err)
 {
     *matrix = {nullptr, nullptr};
     return guarded(err, "packing weights", [&] {
@@ -336,9 +339,9 @@ oriel_onednn_matrix_init(oriel_onednn_matrix *matrix,
 }
 
 oriel_status
-oriel_onednn_matrix_pack(const oriel_onednn_matrix *matrix,
-                         const oriel_onednn_packing *packing, void *rows,
-                         oriel_error *err)
+oriel_cpu_onednn_matrix_pack(const oriel_cpu_onednn_matrix *matrix,
+                             const oriel_cpu_onednn_packing *packing,
+                             void *rows, oriel_error *err)
 {
     return guarded(err, "packing weights", [&] {
         dnnl_engine *engine = packing->engine;
@@ -355,25 +358,25 @@ oriel_onednn_matrix_pack(const oriel_onednn_matrix *matrix,
             return make_memory(out, desc, engine, rows);
         }));
         TRY(make(&reorder, [&](dnnl_primitive_desc **out) {
-            return oriel_onednn.dnnl_reorder_primitive_desc_create(
+            return oriel_cpu_onednn.dnnl_reorder_primitive_desc_create(
                 out, &desc, engine, &packing->weights, engine, nullptr);
         }));
         TRY(compile(&primitive, reorder.get()));
         TRY(make(&stream, [&](dnnl_stream **out) {
-            return oriel_onednn.dnnl_stream_create(out, engine,
-                                                   dnnl_stream_default_flags);
+            return oriel_cpu_onednn.dnnl_stream_create(
+                out, engine, dnnl_stream_default_flags);
         }));
 
         const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, from.get()},
                                              {DNNL_ARG_TO, matrix->weights}};
-        TRY(oriel_onednn.dnnl_primitive_execute(primitive.get(), stream.get(),
-                                                2, arguments));
-        return oriel_onednn.dnnl_stream_wait(stream.get());
+        TRY(oriel_cpu_onednn.dnnl_primitive_execute(
+            primitive.get(), stream.get(), 2, arguments));
+        return oriel_cpu_onednn.dnnl_stream_wait(stream.get());
     });
 }
 
 void
-oriel_onednn_matrix_clear(oriel_onednn_matrix *matrix)
+oriel_cpu_onednn_matrix_clear(oriel_cpu_onednn_matrix *matrix)
 {
     if (matrix->weights)
         destroy()(matrix->weights);
@@ -389,11 +392,12 @@ oriel_onednn_matrix_clear(oriel_onednn_matrix *matrix)
  * depend on its neighbours: the same code on the same weights.
  */
 static oriel_status
-check_alike(const product &p, const oriel_onednn_packing *packing, int32_t rows,
-            oriel_error *err)
+check_alike(const product &p, const oriel_cpu_onednn_packing *packing,
+            int32_t rows, oriel_error *err)
 {
     if (std::strcmp(code_of(p), packing->code) == 0 &&
-        oriel_onednn.dnnl_memory_desc_equal(weights_of(p), &packing->weights))
+        oriel_cpu_onednn.dnnl_memory_desc_equal(weights_of(p),
+                                                &packing->weights))
         return ORIEL_OK;
     return oriel_fail(err, ORIEL_ERR_INTERNAL,
                       "oneDNN multiplies %d rows by %dx%d as %s, expected %s",
@@ -402,7 +406,7 @@ check_alike(const product &p, const oriel_onednn_packing *packing, int32_t rows,
 }
 
 static dnnl_status_t
-fill_slots(oriel_onednn_slot *slots, int32_t threads, const product &p,
+fill_slots(oriel_cpu_onednn_slot *slots, int32_t threads, const product &p,
            const dnnl_memory_desc_t &scratch, dnnl_engine *engine)
 {
     for (int32_t t = 0; t < threads; t++) {
@@ -414,11 +418,11 @@ fill_slots(oriel_onednn_slot *slots, int32_t threads, const product &p,
 }
 
 oriel_status
-oriel_onednn_product_create(oriel_onednn_primitive **out,
-                            oriel_onednn_slot *slots, int32_t threads,
-                            size_t *scratch_bytes,
-                            const oriel_onednn_packing *packing, int32_t rows,
-                            oriel_error *err)
+oriel_cpu_onednn_product_create(oriel_cpu_onednn_primitive **out,
+                                oriel_cpu_onednn_slot *slots, int32_t threads,
+                                size_t *scratch_bytes,
+                                const oriel_cpu_onednn_packing *packing,
+                                int32_t rows, oriel_error *err)
 {
     oriel_status alike = ORIEL_OK;
 
@@ -434,9 +438,9 @@ oriel_onednn_product_create(oriel_onednn_primitive **out,
             return dnnl_success;
 
         const dnnl_memory_desc_t *scratch =
-            oriel_onednn.dnnl_primitive_desc_query_md(
+            oriel_cpu_onednn.dnnl_primitive_desc_query_md(
                 p.desc.get(), dnnl_query_scratchpad_md, 0);
-        *scratch_bytes = oriel_onednn.dnnl_memory_desc_get_size(scratch);
+        *scratch_bytes = oriel_cpu_onednn.dnnl_memory_desc_get_size(scratch);
         TRY(compile(&primitive, p.desc.get()));
         TRY(fill_slots(slots, threads, p, *scratch, packing->engine));
         *out = primitive.release();
@@ -446,11 +450,11 @@ oriel_onednn_product_create(oriel_onednn_primitive **out,
 }
 
 oriel_status
-oriel_onednn_product_run(const oriel_onednn_primitive *product,
-                         const oriel_onednn_slot *slot,
-                         oriel_onednn_stream *stream,
-                         const oriel_onednn_matrix *matrix, const void *src,
-                         float *dst, void *scratch)
+oriel_cpu_onednn_product_run(const oriel_cpu_onednn_primitive *product,
+                             const oriel_cpu_onednn_slot *slot,
+                             oriel_cpu_onednn_stream *stream,
+                             const oriel_cpu_onednn_matrix *matrix,
+                             const void *src, float *dst, void *scratch)
 {
     const dnnl_exec_arg_t arguments[] = {
         {DNNL_ARG_SRC, slot->src},     {DNNL_ARG_WEIGHTS, matrix->weights},
@@ -459,11 +463,12 @@ oriel_onednn_product_run(const oriel_onednn_primitive *product,
     };
     oriel_status status = guarded(nullptr, "multiplying", [&] {
         /* oneDNN only reads it. */
-        TRY(oriel_onednn.dnnl_memory_set_data_handle(slot->src,
-                                                     const_cast<void *>(src)));
-        TRY(oriel_onednn.dnnl_memory_set_data_handle(slot->dst, dst));
-        TRY(oriel_onednn.dnnl_memory_set_data_handle(slot->scratch, scratch));
-        return oriel_onednn.dnnl_primitive_execute(
+        TRY(oriel_cpu_onednn.dnnl_memory_set_data_handle(
+            slot->src, const_cast<void *>(src)));
+        TRY(oriel_cpu_onednn.dnnl_memory_set_data_handle(slot->dst, dst));
+        TRY(oriel_cpu_onednn.dnnl_memory_set_data_handle(slot->scratch,
+                                                         scratch));
+        return oriel_cpu_onednn.dnnl_primitive_execute(
             product, stream, matrix->bias ? 5 : 4, arguments);
     });
 
@@ -471,14 +476,14 @@ oriel_onednn_product_run(const oriel_onednn_primitive *product,
 }
 
 void
-oriel_onednn_product_destroy(oriel_onednn_primitive *product)
+oriel_cpu_onednn_product_destroy(oriel_cpu_onednn_primitive *product)
 {
     if (product)
         destroy()(product);
 }
 
 void
-oriel_onednn_slot_clear(oriel_onednn_slot *slot)
+oriel_cpu_onednn_slot_clear(oriel_cpu_onednn_slot *slot)
 {
     owner<dnnl_memory> src(slot->src), dst(slot->dst), scratch(slot->scratch);
 

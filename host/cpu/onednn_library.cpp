@@ -18,7 +18,7 @@ extern "C" {
 #include <sys/mman.h>
 #include <unistd.h>
 
-oriel_onednn_library oriel_onednn;
+oriel_cpu_onednn_library oriel_cpu_onednn;
 
 namespace
 {
@@ -95,7 +95,7 @@ find(void *handle, const char *name, F *out)
 
 /* OpenMP's settings, where it is what oneDNN takes its threads from. */
 const char *
-find_threads(void *handle, oriel_onednn_library *out)
+find_threads(void *handle, oriel_cpu_onednn_library *out)
 {
     unsigned runtime = out->dnnl_version()->cpu_runtime;
 
@@ -112,7 +112,7 @@ find_threads(void *handle, oriel_onednn_library *out)
 
 /* What is missing, or NULL. */
 const char *
-find_all(void *handle, oriel_onednn_library *out)
+find_all(void *handle, oriel_cpu_onednn_library *out)
 {
 #define FIND(name) \
     if (!find(handle, #name, &out->name)) \
@@ -127,7 +127,8 @@ void
 lend_spares(void *handle)
 {
     Dl_info openmp;
-    auto function = reinterpret_cast<void *>(oriel_onednn.omp_set_num_threads);
+    auto function =
+        reinterpret_cast<void *>(oriel_cpu_onednn.omp_set_num_threads);
 
     oriel_cpu_spare_lend(handle);
     if (!function || !dladdr(function, &openmp))
@@ -189,7 +190,7 @@ execution_error()
  * is gone.
  */
 oriel_status
-settle(oriel_onednn_library *l, oriel_error *err) noexcept
+settle(oriel_cpu_onednn_library *l, oriel_error *err) noexcept
 try {
     l->dnnl_set_verbose(0);
     l->dnnl_set_jit_dump(0);
@@ -211,7 +212,7 @@ try {
 } // namespace
 
 oriel_status
-oriel_onednn_check_execution(oriel_error *err)
+oriel_cpu_onednn_check_execution(oriel_error *err)
 {
     int error = execution_error();
     char text[64];
@@ -232,7 +233,7 @@ oriel_onednn_check_execution(oriel_error *err)
 /* ---- Loading ------------------------------------------------------------ */
 
 oriel_status
-oriel_onednn_load(oriel_error *err)
+oriel_cpu_onednn_load(oriel_error *err)
 {
     oriel_status status = ORIEL_OK;
 
@@ -240,7 +241,7 @@ oriel_onednn_load(oriel_error *err)
     if (!loaded) {
         void *handle = open_library(ORIEL_ONEDNN_FILE);
         const char *missing =
-            handle ? find_all(handle, &oriel_onednn) : nullptr;
+            handle ? find_all(handle, &oriel_cpu_onednn) : nullptr;
 
         if (!handle)
             status = not_loaded(err, errno);
@@ -249,27 +250,27 @@ oriel_onednn_load(oriel_error *err)
                                 "%s, which the cpu backend needs, lacks %s",
                                 ORIEL_ONEDNN_FILE, missing);
         if (!status)
-            status = settle(&oriel_onednn, err);
+            status = settle(&oriel_cpu_onednn, err);
         if (!status)
             lend_spares(handle);
         loaded = status == ORIEL_OK;
     }
     pthread_mutex_unlock(&load_lock);
-    return status ? status : oriel_onednn_check_execution(err);
+    return status ? status : oriel_cpu_onednn_check_execution(err);
 }
 
 const char *
-oriel_onednn_description()
+oriel_cpu_onednn_description()
 {
-    return oriel_onednn.description;
+    return oriel_cpu_onednn.description;
 }
 
 void
-oriel_onednn_thread_start(int32_t thread)
+oriel_cpu_onednn_thread_start(int32_t thread)
 {
     (void)thread;
     (void)oriel_cpu_spare_fill(); /* setting allocates */
-    if (oriel_onednn.omp_set_num_threads &&
-        oriel_onednn.omp_get_max_threads() != 1)
-        oriel_onednn.omp_set_num_threads(1); /* of this thread alone */
+    if (oriel_cpu_onednn.omp_set_num_threads &&
+        oriel_cpu_onednn.omp_get_max_threads() != 1)
+        oriel_cpu_onednn.omp_set_num_threads(1); /* of this thread alone */
 }

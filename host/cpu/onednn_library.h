@@ -51,7 +51,7 @@ extern "C" {
     F(dnnl_stream_wait) \
     F(dnnl_version)
 
-struct oriel_onednn_library {
+struct oriel_cpu_onednn_library {
 #define MEMBER(name) decltype(&::name) name;
     ORIEL_ONEDNN_FUNCTIONS(MEMBER)
 #undef MEMBER
@@ -61,11 +61,11 @@ struct oriel_onednn_library {
     char description[64];
 };
 
-/* Constant once oriel_onednn_load succeeded. */
-extern oriel_onednn_library oriel_onednn;
+/* Constant once oriel_cpu_onednn_load succeeded. */
+extern oriel_cpu_onednn_library oriel_cpu_onednn;
 
 /* ORIEL_OK when memory that was written may be run, as oneDNN's code is; else
    ORIEL_ERR_DEVICE with the reason, or ORIEL_ERR_MEMORY. */
-oriel_status oriel_onednn_check_execution(oriel_error *err);
+oriel_status oriel_cpu_onednn_check_execution(oriel_error *err);
 
 #endif /* ORIEL_CPU_ONEDNN_LIBRARY_H */

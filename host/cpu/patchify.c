@@ -47,7 +47,7 @@ read_value(const char *from, int64_t i, int32_t dtype, int64_t plane,
 /* One patch of the input, padded with zeros. */
 static void
 take_row(void *to, const char *from, int64_t columns, int64_t padded,
-         int32_t dtype, const float table[3][256], oriel_storage storage)
+         int32_t dtype, const float table[3][256], oriel_cpu_storage storage)
 {
     for (int64_t i = 0; i < padded; i++) {
         float value =
@@ -68,9 +68,10 @@ gather_task(void *context, int64_t task, int32_t thread)
     const oriel_backend_context *c = context;
     const oriel_plan_info *info = &c->job->plan->info;
     const oriel_input *input = c->job->input;
-    const oriel_shapes *s = &c->weights->shapes;
+    const oriel_cpu_shapes *s = &c->weights->shapes;
     int64_t padded = s->product[ORIEL_PRODUCT_PATCH].k;
-    size_t to_bytes = (size_t)padded * oriel_storage_bytes(c->weights->storage);
+    size_t to_bytes =
+        (size_t)padded * oriel_cpu_storage_bytes(c->weights->storage);
     size_t from_bytes =
         (size_t)s->patch_columns * oriel_dtype_bytes(input->dtype);
     int64_t first = task * TOKENS_A_TASK;
@@ -173,10 +174,10 @@ static void
 finish_rows(const oriel_backend_context *c, const int32_t *place,
             int32_t n_tokens)
 {
-    const oriel_shapes *s = &c->weights->shapes;
-    oriel_storage storage = c->weights->storage;
+    const oriel_cpu_shapes *s = &c->weights->shapes;
+    oriel_cpu_storage storage = c->weights->storage;
     int64_t padded = s->product[ORIEL_PRODUCT_PATCH].k;
-    size_t unit = oriel_storage_bytes(storage);
+    size_t unit = oriel_cpu_storage_bytes(storage);
 
     for (int32_t x = 0; x < n_tokens; x++)
         for (int64_t i = 0; i < PATCHES; i++) {
@@ -274,7 +275,7 @@ oriel_cpu_patchify(oriel_backend_context *c, oriel_error *err)
     int64_t tokens = c->job->plan->info.tokens;
     int64_t patches = c->job->plan->info.patches;
     size_t row = (size_t)c->weights->shapes.product[ORIEL_PRODUCT_PATCH].k *
-                 oriel_storage_bytes(c->weights->storage);
+                 oriel_cpu_storage_bytes(c->weights->storage);
 
     memset((char *)c->space.patch_rows + (size_t)patches * row, 0,
            (size_t)(oriel_cpu_rows_held(c->job->plan) - patches) * row);

@@ -37,7 +37,7 @@ oriel_cpu_check(const oriel_network *network, int32_t precision,
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                           "precision is %d, the cpu backend has bf16 and fp32",
                           precision);
-    return oriel_shapes_check(network, err);
+    return oriel_cpu_shapes_check(network, err);
 }
 
 const oriel_backend oriel_cpu_planner = {

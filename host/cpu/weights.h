@@ -17,10 +17,10 @@ struct oriel_backend_weights {
     oriel_network network; /* full_attention_blocks: our own copy */
     int32_t *full_attention_blocks;
     int32_t precision;
-    oriel_storage storage;
-    oriel_shapes shapes;
-    oriel_onednn_engine *engine;
-    oriel_onednn_packing *packings[ORIEL_N_PRODUCTS];
+    oriel_cpu_storage storage;
+    oriel_cpu_shapes shapes;
+    oriel_cpu_onednn_engine *engine;
+    oriel_cpu_onednn_packing *packings[ORIEL_N_PRODUCTS];
 
     /* Stage 0 is what lies outside blocks, then comes a stage a block. */
     struct oriel_cpu_stage {
@@ -31,7 +31,7 @@ struct oriel_backend_weights {
         int32_t panel; /* the first, within its stage */
         size_t byte, bias;
     } places[ORIEL_N_PRODUCTS];
-    oriel_onednn_matrix *matrices; /* stage after stage */
+    oriel_cpu_onednn_matrix *matrices; /* stage after stage */
     int64_t n_matrices;
     char *packed; /* all packed matrices */
     size_t packed_bytes;
@@ -41,7 +41,7 @@ struct oriel_backend_weights {
     float *norms; /* merger's, then norm1 and norm2 of each block */
 };
 
-const oriel_onednn_matrix *oriel_cpu_matrix(
+const oriel_cpu_onednn_matrix *oriel_cpu_matrix(
     const oriel_backend_weights *weights, oriel_product product, int32_t block,
     int32_t panel);
 

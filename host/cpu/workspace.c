@@ -97,7 +97,7 @@ lay_out_pixels(oriel_cpu_pixels *p, cursor *c, char *base,
 /* What the three stages of a block share; its bytes. */
 static void
 lay_out_union(oriel_cpu_workspace *s, cursor *c, char *base,
-              const oriel_shapes *shapes, size_t rows, size_t unit)
+              const oriel_cpu_shapes *shapes, size_t rows, size_t unit)
 {
     cursor heads = *c, inner = *c, patches = *c;
     size_t hidden = (size_t)shapes->hidden * unit;
@@ -130,15 +130,15 @@ longest_side(const oriel_plan *plan)
 
 oriel_status
 oriel_cpu_lay_out(oriel_cpu_workspace *space, char *base,
-                  const oriel_plan *plan, oriel_storage storage,
+                  const oriel_plan *plan, oriel_cpu_storage storage,
                   int32_t threads, oriel_error *err)
 {
     const oriel_network *net = &plan->network;
     size_t rows = (size_t)oriel_cpu_rows_held(plan), table;
     cursor c = {0, false}, pixels = {0, false};
-    oriel_shapes shapes;
+    oriel_cpu_shapes shapes;
 
-    oriel_shapes_init(&shapes, net);
+    oriel_cpu_shapes_init(&shapes, net);
     space->residual =
         place(base, take(&c, rows, (size_t)shapes.hidden * sizeof(float)));
     if (!plan->from_grids)
@@ -152,7 +152,8 @@ oriel_cpu_lay_out(oriel_cpu_workspace *space, char *base,
         space->cosine = place(base, take(&c, table, sizeof(float)));
         space->sine = place(base, take(&c, table, sizeof(float)));
     }
-    lay_out_union(space, &c, base, &shapes, rows, oriel_storage_bytes(storage));
+    lay_out_union(space, &c, base, &shapes, rows,
+                  oriel_cpu_storage_bytes(storage));
     space->bytes = c.at;
     if (c.overflowed || pixels.overflowed)
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
@@ -166,13 +167,13 @@ oriel_cpu_workspace_bytes(const oriel_plan *plan,
                           oriel_error *err)
 {
     oriel_cpu_workspace space;
-    oriel_status status = oriel_shapes_check(&plan->network, err);
+    oriel_status status = oriel_cpu_shapes_check(&plan->network, err);
 
     if (status)
         return status;
     status = oriel_cpu_lay_out(
         &space, NULL, plan,
-        oriel_cpu_storage(config->precision, oriel_processor_isa()),
+        oriel_cpu_storage_for(config->precision, oriel_processor_isa()),
         config->threads, err);
     *bytes = space.bytes;
     return status;

@@ -62,8 +62,9 @@ int64_t oriel_cpu_rows_held(const oriel_plan *plan);
  * counts.  ORIEL_ERR_CAPACITY when it overflows.
  */
 oriel_status oriel_cpu_lay_out(oriel_cpu_workspace *space, char *base,
-                               const oriel_plan *plan, oriel_storage storage,
-                               int32_t threads, oriel_error *err);
+                               const oriel_plan *plan,
+                               oriel_cpu_storage storage, int32_t threads,
+                               oriel_error *err);
 
 oriel_status oriel_cpu_workspace_bytes(const oriel_plan *plan,
                                        const oriel_backend_config *config,

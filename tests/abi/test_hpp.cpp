@@ -72,7 +72,7 @@ struct Job {
     oriel_output output = ORIEL_OUTPUT_INIT;
 
     Job(const oriel_plan_info &info, const void *const *frames)
-        : embeddings(static_cast<size_t>(info.tokens) * CHECKPOINT_OUT)
+        : embeddings(static_cast<size_t>(info.tokens) * TINY_OUT)
     {
         result.kind = ORIEL_RESULT_EMBEDDINGS;
         result.data = embeddings.data();
@@ -248,7 +248,7 @@ START_TEST(handles_are_freed_once)
         ck_assert_ptr_null(static_cast<oriel_model *>(model));
         model = std::move(other);
         ck_assert_ptr_eq(static_cast<oriel_model *>(model), handle);
-        ck_assert_int_eq(model.info().hidden_size, CHECKPOINT_HIDDEN);
+        ck_assert_int_eq(model.info().hidden_size, TINY_HIDDEN);
         ck_assert_int_eq(model.info().has_weights, 1);
         ck_assert_int_gt(counter.made, counter.freed);
     }

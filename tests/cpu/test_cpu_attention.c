@@ -74,10 +74,10 @@ attention_truth(const qkv *a)
 
 /* Stored as the kernel wants it, right up to the end of its memory. */
 static buffer
-store_qkv(const qkv *a, oriel_storage storage)
+store_qkv(const qkv *a, oriel_cpu_storage storage)
 {
     size_t n = (size_t)a->rows * a->stride;
-    buffer b = make_buffer(n * oriel_storage_bytes(storage));
+    buffer b = make_buffer(n * oriel_cpu_storage_bytes(storage));
 
     for (size_t i = 0; i < n; i++) {
         uint16_t half = oriel_f32_to_bf16(a->x[i]);
@@ -91,14 +91,14 @@ store_qkv(const qkv *a, oriel_storage storage)
 }
 
 static void
-run_attention_until(const oriel_kernels *k, const qkv *a, buffer *b,
-                    int32_t first, int32_t queries, oriel_storage storage,
+run_attention_until(const oriel_cpu_kernels *k, const qkv *a, buffer *b,
+                    int32_t first, int32_t queries, oriel_cpu_storage storage,
                     const atomic_bool *stop)
 {
-    size_t unit = oriel_storage_bytes(storage);
+    size_t unit = oriel_cpu_storage_bytes(storage);
     buffer scratch = make_buffer(k->attention_scratch(a->dim));
     unsigned char *q = b->memory + (size_t)first * a->stride * unit;
-    oriel_attention args = {
+    oriel_cpu_attention args = {
         .q = q,
         .k = b->memory + (size_t)a->dim * unit,
         .v = b->memory + 2 * (size_t)a->dim * unit,
@@ -121,16 +121,16 @@ run_attention_until(const oriel_kernels *k, const qkv *a, buffer *b,
 }
 
 static void
-run_attention(const oriel_kernels *k, const qkv *a, buffer *b, int32_t first,
-              int32_t queries, oriel_storage storage)
+run_attention(const oriel_cpu_kernels *k, const qkv *a, buffer *b,
+              int32_t first, int32_t queries, oriel_cpu_storage storage)
 {
     run_attention_until(k, a, b, first, queries, storage, NULL);
 }
 
 /* In tiles of queries, in place, as the backend does it. */
 static void
-attend_all(const oriel_kernels *k, const qkv *a, buffer *b,
-           oriel_storage storage, int32_t tile)
+attend_all(const oriel_cpu_kernels *k, const qkv *a, buffer *b,
+           oriel_cpu_storage storage, int32_t tile)
 {
     for (int32_t r = 0; r < a->rows; r += tile)
         run_attention(k, a, b, r, a->rows - r < tile ? a->rows - r : tile,
@@ -142,7 +142,7 @@ START_TEST(attention_follows_the_oracle)
     const attention_case *c = &attention_cases[_i];
 
     for (size_t s = 0; s < COUNT(storages); s++) {
-        oriel_storage storage = storages[s];
+        oriel_cpu_storage storage = storages[s];
         qkv a = make_qkv(c, storage != ORIEL_STORAGE_F32);
         double *truth = attention_truth(&a);
         /* P's rounding moves the mean of v by half a unit of each weight; the

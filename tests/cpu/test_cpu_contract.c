@@ -20,7 +20,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const int64_t grids[3][3] = {{1, 10, 14}, {2, 4, 6}, {1, 2, 2}};
 static const int32_t precisions[] = {ORIEL_PRECISION_FP32,
@@ -311,94 +310,6 @@ START_TEST(loading_can_be_cancelled)
 }
 END_TEST
 
-/*
- * 64,680 patches in one frame of full attention: minutes on some machines, and
- * a step of it is most of that.  The hook says yes from within a step: when it
- * is asked so long after the last time that it can only be the clock.
- */
-typedef struct impatience {
-    pthread_t thread;
-    double asked, said_yes, longest; /* times, and the longest pause, in s */
-    int waits;
-} impatience;
-
-static double
-seconds_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int32_t
-grow_impatient(void *user)
-{
-    impatience *i = user;
-    double now = seconds_now(), pause = now - i->asked;
-
-    ck_assert(pthread_equal(i->thread, pthread_self()));
-    if (i->asked > 0 && pause > i->longest)
-        i->longest = pause;
-    i->waits += i->asked > 0 && pause > 0.015;
-    i->asked = now;
-    if (i->waits < 8)
-        return 0;
-    i->said_yes = i->said_yes > 0 ? i->said_yes : now;
-    return 1;
-}
-
-START_TEST(a_long_step_is_cancelled)
-{
-    static const int64_t large[1][3] = {{1, 196, 330}};
-    scene s = make_scene(precisions[_i]);
-    oriel_plan *plan = fixture_plan(&s.m, large, 1);
-    float *pixels = fixture_pixels(plan, 6), *before, *after;
-    oriel_input input = fixture_input(plan, pixels);
-    oriel_output output;
-    oriel_result result;
-    size_t bytes;
-    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    oriel_hooks hooks = ORIEL_HOOKS_INIT;
-    impatience i = {.thread = pthread_self(), .waits = -1000000};
-    oriel_encoder *encoder;
-    oriel_error err;
-
-    hooks.user = &i;
-    hooks.cancel = grow_impatient;
-    ck_assert_int_eq(
-        oriel_encoder_create_on(
-            &encoder, s.m.model, fixture_backend(), ORIEL_DEVICE_CPU,
-            &(oriel_backend_config){.precision = s.precision, .threads = 2},
-            &hooks, fixture_workspace(plan, s.precision, 2), &err),
-        ORIEL_OK);
-    before = encode_f32(&s, encoder, NULL, 0);
-
-    ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
-    bytes = (size_t)info.tokens * (size_t)info.out_hidden_size * 4;
-    result = embeddings_result(oracle_alloc(1, bytes), bytes);
-    output = output_of(&result, 1, ORIEL_MEMORY_HOST);
-    i = (impatience){.thread = pthread_self()};
-    ck_assert_int_eq(oriel_encode(encoder, plan, &input, &output, NULL, &err),
-                     ORIEL_ERR_CANCELLED);
-    ck_assert_str_eq(err.message, "cancelled by the caller's hook");
-    /* Goals are 0.05 and 1; a loaded machine and a sanitizer get more. */
-    ck_assert_double_le(i.longest, 1.0);
-    ck_assert_double_le(seconds_now() - i.said_yes, 10.0);
-
-    i = (impatience){.thread = pthread_self(), .waits = -1000000};
-    after = encode_f32(&s, encoder, NULL, 0);
-    ck_assert_int_eq(memcmp(before, after, embedding_bytes(&s)), 0);
-    free(before);
-    free(after);
-    free(pixels);
-    free(result.data);
-    oriel_encoder_destroy(encoder);
-    oriel_plan_destroy(plan);
-    free_scene(&s);
-}
-END_TEST
-
 typedef struct broken_reader {
     oriel_weight_reader reader;
     oriel_tensor tensor;
@@ -571,7 +482,6 @@ main(void)
     tcase_add_loop_test(tc, any_allocation_may_fail, 0, 2);
     tcase_add_loop_test(tc, types_are_rounded_once, 0, 4);
     tcase_add_test(tc, loading_can_be_cancelled);
-    tcase_add_loop_test(tc, a_long_step_is_cancelled, 0, 2);
     tcase_add_loop_test(tc, a_failing_read_is_reported, 0, 2);
     tcase_add_loop_test(tc, what_it_cannot_run_is_refused_by_name, 0,
                         (int)COUNT(refusals));
