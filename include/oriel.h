@@ -33,8 +33,12 @@
  *   otherwise.  Only handles need destroying, in any order: an encoder keeps
  *   its model alive.  Pointers inside an _info live as long as its handle.
  * Threads Different handles never interfere.  "Shared": one handle serves many
- *   callers at once; "exclusive": one call at a time, from any thread.  After
- *   fork() the child may use plans only.
+ *   callers at once; "exclusive": one call at a time, from any thread.
+ * Fork    A model or encoder is of the process that made it.  In a child that was
+ *   forked later, its _get_info works, planning with it works, destroy frees host
+ *   memory only, and any other call is ORIEL_ERR_ARGUMENT.  Plans work, and so do
+ *   handles that the child makes; but CUDA is ORIEL_ERR_DEVICE where the parent
+ *   had used it.  Fork while no other thread is inside a call.
  * Process The library never prints, exits, aborts, reads the environment, or
  *   changes locale, signals or the caller's current CUDA device.  oneDNN and
  *   OpenMP's runtime, beneath the CPU backend, do read the environment, but
