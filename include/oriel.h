@@ -102,7 +102,7 @@ enum {
 typedef struct oriel_error {
     oriel_status status;
     int32_t item;  /* index of the item at fault, or -1 */
-    int32_t cause; /* errno or cudaError_t behind it, or 0 */
+    int32_t cause; /* the errno or cudaError_t, or 0 */
     int32_t reserved;
     char message[496]; /* one line of UTF-8, control characters escaped; names
                           file, field or tensor, and what was expected */
