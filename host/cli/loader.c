@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum { MEASURE_AHEAD_MAX = 64, BATCH_PHOTOS_MAX = 1024 };
-#define BATCH_RGB_BYTES ((size_t)1 << 30)
+#define BATCH_BYTES ((size_t)1 << 30)
 
 struct cli_loader {
     const cli_settings *settings;
@@ -63,21 +63,39 @@ measure_ahead(cli_loader *loader)
     loader->n_measured = n;
 }
 
+/* What a batch holds while it is made. */
+typedef struct held {
+    size_t bytes;  /* of pictures, and of files that wait */
+    size_t decode; /* the most that one decode takes */
+} held;
+
+static held
+with(held before, const cli_photo *photo)
+{
+    before.bytes += photo->rgb_bytes + (photo->bytes ? photo->n_bytes : 0);
+    if (photo->decode_bytes > before.decode)
+        before.decode = photo->decode_bytes;
+    return before;
+}
+
 static bool
-fits(const cli_loader *loader, const cli_batch *batch, size_t rgb_bytes,
+fits(const cli_loader *loader, const cli_batch *batch, held before,
      const cli_photo *photo)
 {
+    held after = with(before, photo);
+    size_t threads = (size_t)oriel_team_threads(loader->team);
+
     if (photo->err.status || batch->patches == 0)
         return true;
     return batch->patches + photo->patches <= loader->batch_patches &&
-           rgb_bytes + photo->rgb_bytes <= BATCH_RGB_BYTES;
+           after.bytes + threads * after.decode <= BATCH_BYTES;
 }
 
 /* Move measured photos into the batch until it is full. */
 static void
 gather(cli_loader *loader, cli_batch *batch)
 {
-    size_t rgb_bytes = 0;
+    held so_far = {0};
 
     while (batch->n < BATCH_PHOTOS_MAX && !cli_signal_caught()) {
         cli_photo *photo;
@@ -88,11 +106,11 @@ gather(cli_loader *loader, cli_batch *batch)
             measure_ahead(loader);
         }
         photo = &loader->measured[loader->first_measured];
-        if (!fits(loader, batch, rgb_bytes, photo))
+        if (!fits(loader, batch, so_far, photo))
             return;
         if (!photo->err.status) {
             batch->patches += photo->patches;
-            rgb_bytes += photo->rgb_bytes;
+            so_far = with(so_far, photo);
         }
         batch->photos[batch->n++] = *photo;
         memset(photo, 0, sizeof(*photo));

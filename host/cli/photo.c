@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The largest picture that Pillow accepts, with 16 bits and alpha, unpacked. */
 #define FILE_BYTES_MAX ((size_t)ORIEL_IMAGE_MAX_PIXELS * 8 + (1 << 20))
@@ -53,6 +54,18 @@ let_go(cli_photo *photo)
     photo->n_bytes = 0;
 }
 
+/* What a file that waits may take. */
+enum { WAITING_BYTES_MAX = 4 << 20 };
+
+/* Not a pipe, whose bytes are gone once they were read. */
+static bool
+can_be_read_again(const char *name)
+{
+    struct stat st;
+
+    return stat(name, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 void
 cli_photo_measure(cli_photo *photo, const cli_settings *settings)
 {
@@ -68,23 +81,48 @@ cli_photo_measure(cli_photo *photo, const cli_settings *settings)
     photo->item.width = info.width;
     photo->item.height = info.height;
     photo->rgb_bytes = (size_t)info.width * (size_t)info.height * 3;
+    photo->decode_bytes = (size_t)info.decode_bytes;
     if (!status)
         status = oriel_item_measure(settings->model, &photo->item,
                                     &settings->plan, grid, NULL, &photo->err);
     photo->patches = grid[0] * grid[1] * grid[2];
-    if (status)
+    if (status ||
+        (photo->n_bytes > WAITING_BYTES_MAX && can_be_read_again(photo->name)))
         let_go(photo);
 }
 
-void
-cli_photo_decode(cli_photo *photo, const cli_settings *settings)
+/* The pixels of a file that is there. */
+static void
+decode(cli_photo *photo, const cli_settings *settings)
 {
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+
+    if (oriel_image_probe(photo->bytes, photo->n_bytes, &settings->image, &info,
+                          &photo->err))
+        return;
+    if (info.width != photo->item.width || info.height != photo->item.height) {
+        oriel_fail(&photo->err, ORIEL_ERR_INPUT,
+                   "changed between two reads: %d x %d, expected %d x %d",
+                   info.width, info.height, photo->item.width,
+                   photo->item.height);
+        return;
+    }
     photo->rgb = malloc(photo->rgb_bytes);
     if (!photo->rgb)
         oriel_fail_memory(&photo->err, photo->rgb_bytes, "a picture");
     else
         oriel_image_decode(photo->bytes, photo->n_bytes, &settings->image,
                            photo->rgb, photo->rgb_bytes, 0, &photo->err);
+}
+
+void
+cli_photo_decode(cli_photo *photo, const cli_settings *settings)
+{
+    if (!photo->bytes)
+        cli_read_file(photo->name, file_bytes_max(settings), may_be_picture,
+                      &photo->bytes, &photo->n_bytes, &photo->err);
+    if (!photo->err.status)
+        decode(photo, settings);
     let_go(photo);
     if (photo->err.status) {
         free(photo->rgb);

@@ -7,8 +7,9 @@
 
 typedef struct cli_photo {
     const char *name;
-    char *bytes; /* the file, until it is decoded */
+    char *bytes; /* the file, until it is decoded; NULL: to be read again */
     size_t n_bytes;
+    size_t decode_bytes; /* that decoding takes besides the picture */
     unsigned char *rgb; /* then the picture */
     size_t rgb_bytes;
     oriel_item item;
@@ -16,7 +17,9 @@ typedef struct cli_photo {
     oriel_error err; /* status ORIEL_OK: good so far */
 } cli_photo;
 
-/* Read the file and find out what it will cost.  Threads: any. */
+/* Read the file and find out what it will cost.  A large one is let go of, and
+   read again when it is decoded, so that files that wait take little memory.
+   Threads: any. */
 void cli_photo_measure(cli_photo *photo, const cli_settings *settings);
 
 /* Decode it, and let go of the file.  Threads: any. */
