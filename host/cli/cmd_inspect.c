@@ -38,13 +38,13 @@ stored_name(int32_t dtype)
 static size_t
 n_files(const inspection *in)
 {
-    return in->plain ? 1 : in->checkpoint->n_files;
+    return in->checkpoint ? in->checkpoint->n_files : 1;
 }
 
 static const oriel_safetensors *
 file_at(const inspection *in, size_t i)
 {
-    return in->plain ? in->plain : in->checkpoint->files[i];
+    return in->checkpoint ? in->checkpoint->files[i] : in->plain;
 }
 
 /* ---- JSON ---------------------------------------------------------------- */
