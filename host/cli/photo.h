@@ -10,7 +10,7 @@ typedef struct cli_photo {
     char *bytes; /* the file, until it is decoded; NULL: to be read again */
     size_t n_bytes;
     size_t decode_bytes; /* that decoding takes besides the picture */
-    unsigned char *rgb; /* then the picture */
+    unsigned char *rgb;  /* then the picture */
     size_t rgb_bytes;
     oriel_item item;
     int64_t patches;
