@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/process.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +27,7 @@ typedef struct member {
 
 struct oriel_team {
     oriel_hooks hooks;
+    int32_t process; /* that the threads are of */
     pthread_mutex_t lock;
     pthread_cond_t begun, done;
     atomic_uint generation; /* of the run; changes under the lock */
@@ -158,6 +160,7 @@ oriel_team_create(oriel_team **out, int32_t n_threads,
         return oriel_fail_memory(err, bytes, "a team of threads");
     if (hooks)
         team->hooks = *hooks;
+    team->process = oriel_process_id();
     team->start = start;
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->begun, NULL);
@@ -263,11 +266,9 @@ oriel_team_stop_flag(const oriel_team *team)
     return &team->stop;
 }
 
-void
-oriel_team_destroy(oriel_team *team)
+static void
+stop(oriel_team *team)
 {
-    if (!team)
-        return;
     pthread_mutex_lock(&team->lock);
     team->ended = true;
     next_generation(team);
@@ -277,7 +278,18 @@ oriel_team_destroy(oriel_team *team)
     pthread_cond_destroy(&team->done);
     pthread_cond_destroy(&team->begun);
     pthread_mutex_destroy(&team->lock);
+}
+
+void
+oriel_team_destroy(oriel_team *team)
+{
+    if (!team)
+        return;
     oriel_hooks hooks = team->hooks;
 
+    /* After fork() the threads are the parent's: there is none to join, and the
+       lock may be one that a thread held. */
+    if (!oriel_process_is_other(team->process))
+        stop(team);
     oriel_free(&hooks, team);
 }

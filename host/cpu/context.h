@@ -4,7 +4,7 @@
  *
  * Tokens are in window order from the first step to the last.  The residual
  * stream is fp32 in every precision; operands of products are of the weights'
- * storage.  Rows are padded to a multiple of ORIEL_ROW_STEP and more lie behind
+ * storage.  Rows are padded to a multiple of ORIEL_ROW_STEP and more follow
  * them, for the last tile; what the padding holds is never read by a row that
  * counts.
  */

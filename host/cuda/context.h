@@ -25,7 +25,7 @@ struct oriel_backend_context {
     oriel_cuda_ring ring;
     oriel_cuda_graphs graphs;
     oriel_cuda_checks checks;
-    cudaEvent_t done; /* behind the last job that was not captured */
+    cudaEvent_t done; /* after the last job that was not captured */
     bool has_done, ran;
     void *scratch; /* host memory, kept from call to call */
     size_t scratch_bytes;

@@ -221,7 +221,7 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
     return oriel_cuda_finish_upload(c, &m->upload, err);
 }
 
-/* Host memory for the largest pair of axes and, behind it, the jobs. */
+/* Host memory for the largest pair of axes and, after it, the jobs. */
 static oriel_status
 borrow(maker *m, oriel_error *err)
 {

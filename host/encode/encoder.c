@@ -21,6 +21,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "base/process.h"
 #include "base/processor.h"
 #include "encode/device.h"
 #include "encode/job.h"
@@ -36,7 +37,7 @@ struct oriel_encoder {
     const oriel_model *model;
     const oriel_backend *backend;
     oriel_backend_config config;
-    int32_t device;
+    int32_t device, process;
     oriel_shared_weights *weights;
     oriel_backend_context *context;
     void *workspace;
@@ -188,6 +189,7 @@ oriel_encoder_create_on(oriel_encoder **out, const oriel_model *model,
     encoder->model = model;
     encoder->backend = backend;
     encoder->device = device;
+    encoder->process = oriel_process_id();
     encoder->config = *config;
     encoder->config.hooks = &encoder->hooks;
     encoder->config.call = &encoder->hooks;
@@ -228,7 +230,9 @@ oriel_encoder_create(oriel_encoder **out, const oriel_model *model,
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "model is %s, expected one that was opened",
                           model ? "a preset, without weights" : "NULL");
-    status = choose(&chosen, options, ORIEL_DEVICE_TO_RUN, err);
+    status = oriel_model_check_process(model, err);
+    if (!status)
+        status = choose(&chosen, options, ORIEL_DEVICE_TO_RUN, err);
     if (!status)
         status = oriel_hooks_load(&hooks, chosen.options.hooks, err);
     if (status)
@@ -397,6 +401,9 @@ oriel_encode(oriel_encoder *encoder, const oriel_plan *plan,
 
     if (!encoder)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT, "encoder is NULL");
+    status = oriel_process_check(encoder->process, "the encoder", err);
+    if (status)
+        return status;
     if (atomic_flag_test_and_set(&encoder->busy))
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "the encoder is inside another call: give each "

@@ -39,7 +39,7 @@ oriel_status oriel_file_read(const oriel_file *file, uint64_t offset, void *out,
                              size_t bytes, oriel_error *err);
 
 /*
- * The whole of a small file as text with a NUL behind it, to be freed with
+ * The whole of a small file as text with a NUL after it, to be freed with
  * oriel_free.  Longer than 'limit' is ORIEL_ERR_MODEL.
  */
 oriel_status oriel_file_load(const oriel_file *file, size_t limit, char **text,

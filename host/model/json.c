@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json.c - jansson behind a bound, and typed fields */
+/* json.c - jansson within a bound, and typed fields */
 #include "model/json.h"
 
 #include "base/fail.h"
@@ -129,7 +129,7 @@ was_memory(const feed *f, const json_error_t *why)
 /*
  * The length of the first string.  jansson doubles its buffer when it is full
  * but for one byte; if it cannot, it drops the character, and of a string whose
- * last quote was dropped it copies what lies behind the buffer.  So growing
+ * last quote was dropped it copies what lies after the buffer.  So growing
  * must not coincide with that quote, nor be the one character earlier that a
  * dropped one makes it.
  */

@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "base/process.h"
 #include "model/published.h"
 #include "model/read.h"
 #include "model/state.h"
@@ -62,6 +63,7 @@ wrap(oriel_model **out, oriel_checkpoint *checkpoint, const oriel_hooks *hooks,
     model->n_tensors = checkpoint->n_tensors;
     model->weight_bytes = checkpoint->weight_bytes;
     model->checkpoint = checkpoint;
+    model->process = oriel_process_id();
     model->hooks = *hooks;
     atomic_init(&model->references, 1);
     pthread_mutex_init(&model->shared.lock, NULL);
@@ -182,7 +184,7 @@ oriel_model_digest(const oriel_model *model, char digest[33], oriel_error *err)
 {
     /* The digest is remembered; to its readers the model does not change. */
     oriel_model *m = (oriel_model *)model;
-    oriel_status status = ORIEL_OK;
+    oriel_status status;
 
     if (!model || !digest)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
@@ -191,6 +193,9 @@ oriel_model_digest(const oriel_model *model, char digest[33], oriel_error *err)
     if (!model->checkpoint)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "oriel_model_digest: a preset has no weights");
+    status = oriel_model_check_process(model, err);
+    if (status)
+        return status;
     pthread_mutex_lock(&m->digest_lock);
     if (!m->digest[0])
         status = oriel_checkpoint_digest(model->checkpoint, m->digest, err);
@@ -212,6 +217,12 @@ int32_t
 oriel_model_has_weights(const oriel_model *model)
 {
     return model && model->checkpoint;
+}
+
+oriel_status
+oriel_model_check_process(const oriel_model *model, oriel_error *err)
+{
+    return oriel_process_check(model->process, "the model", err);
 }
 
 static oriel_status

@@ -19,19 +19,19 @@ enum { LENGTH_BYTES = 8 };
 struct oriel_safetensors {
     oriel_hooks hooks;
     oriel_file *file;
-    uint64_t data; /* offset of the first byte behind the header */
+    uint64_t data; /* offset of the first byte after the header */
     oriel_stored_tensor *tensors;
     const oriel_stored_tensor **by_name;
     size_t n_tensors;
     oriel_metadata_pair *pairs;
     size_t n_pairs;
-    int64_t *shapes; /* of all tensors, behind one another */
+    int64_t *shapes; /* of all tensors, one after another */
     char *text;      /* likewise their names, and the metadata */
 };
 
 /* ---- The header ------------------------------------------------------- */
 
-/* Reads the header's text; it has no NUL behind it. */
+/* Reads the header's text; no NUL follows it. */
 static oriel_status
 load_header(oriel_safetensors *table, char **text, size_t *bytes,
             oriel_error *err)

@@ -181,7 +181,7 @@ START_TEST(plans_as_c_does)
     ck_assert_uint_gt(n, 1);
     ck_assert(oriel::split(preset, items, budget, &options) ==
               std::vector<size_t>(ends, ends + n));
-    ck_assert(oriel::split(preset, items, oriel_budget ORIEL_BUDGET_INIT) ==
+    ck_assert(oriel::split(preset, items, ORIEL_BUDGET_INIT) ==
               std::vector<size_t>{3});
 
     const oriel::Plan plan(oriel_plan_create_from_grids, preset, grid.data(),

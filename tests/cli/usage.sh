@@ -122,7 +122,7 @@ mistake "takes one command" help a b
 mistake '\x1b[31m' encode --$'\e'"[31m"
 absent x.safetensors
 
-# The words behind -- are names.
+# The words after -- are names.
 picture ./--force 28 28
 run 0 plan -- --force
 prints "56x56"

@@ -23,7 +23,7 @@ typedef struct buffer {
 } buffer;
 
 buffer make_buffer(size_t bytes);
-/* Fails the test when a guard behind the buffer was touched. */
+/* Fails the test when a guard after the buffer was touched. */
 void free_buffer(buffer *b);
 float value_at(const buffer *b, int64_t i, oriel_cpu_storage storage);
 

@@ -438,15 +438,15 @@ static const struct {
     const char *message;
 } overruns[] = {
     {"residual", 1, ORIEL_STEP_MLP_IN, 1,
-     "MLP_IN of block 1 wrote behind the end of residual"},
+     "MLP_IN of block 1 wrote after the end of residual"},
     {"residual", 0, ORIEL_STEP_STORE, 1,
      "STORE of hidden state 1 wrote before the start of residual"},
     {"qkv", 1, ORIEL_STEP_ATTEND, 0,
-     "ATTEND of block 0 wrote behind the end of qkv"},
+     "ATTEND of block 0 wrote after the end of qkv"},
     {"pixels", 0, ORIEL_STEP_EMBED, 0,
      "EMBED wrote before the start of pixels"},
     {"metadata.tokens", 1, ORIEL_STEP_MERGE, 0,
-     "MERGE wrote behind the end of metadata.tokens"},
+     "MERGE wrote after the end of metadata.tokens"},
 };
 static int overrun;
 
@@ -496,7 +496,7 @@ START_TEST(a_kernel_that_goes_too_far_is_caught)
 {
     static const char *const messages[] = {
         "the device failed in rms_norm (ATTN_IN of block 1)",
-        "ATTN_IN of block 1 wrote behind the end of normalised"};
+        "ATTN_IN of block 1 wrote after the end of normalised"};
     scene *s = scene_make(three_blocks(), INPUT_HOST_VALUES, NULL, false);
     oriel_error err;
 

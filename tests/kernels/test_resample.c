@@ -247,30 +247,6 @@ START_TEST(only_rows_that_are_read_wait)
 }
 END_TEST
 
-START_TEST(refuses_what_it_cannot)
-{
-    static _Alignas(16) uint8_t memory[16];
-    oriel_resample_args good = {
-        .pixels = memory, .patch_size = 14, .slices = 2, .merge = 2};
-    oriel_resample_args bad;
-
-    ck_assert_int_eq(oriel_cuda_resample_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_resample(&good, NULL), cudaSuccess);
-    bad = good, bad.resample = ORIEL_RESAMPLE_FLOAT;
-    ck_assert_int_eq(oriel_cuda_resample(&bad, NULL), cudaErrorInvalidValue);
-    bad = good, bad.resample = -1;
-    ck_assert_int_eq(oriel_cuda_resample(&bad, NULL), cudaErrorInvalidValue);
-    bad = good, bad.patch_size = 33;
-    ck_assert_int_eq(oriel_cuda_resample(&bad, NULL), cudaErrorInvalidValue);
-    bad = good, bad.slices = 3;
-    ck_assert_int_eq(oriel_cuda_resample(&bad, NULL), cudaErrorInvalidValue);
-    bad = good, bad.merge = 0;
-    ck_assert_int_eq(oriel_cuda_resample(&bad, NULL), cudaErrorInvalidValue);
-    bad = good, bad.pixels = memory + 4;
-    ck_assert_int_eq(oriel_cuda_resample(&bad, NULL), cudaErrorInvalidValue);
-}
-END_TEST
-
 static cudaError_t
 number(oriel_resample_job job)
 {
@@ -363,7 +339,6 @@ main(void)
     tcase_add_test(tcase, skips_lines_that_are_not_read);
     tcase_add_test(tcase, the_batches_go_both_ways);
     tcase_add_test(tcase, only_rows_that_are_read_wait);
-    tcase_add_test(tcase, refuses_what_it_cannot);
     tcase_add_test(tcase, refuses_jobs_that_do_not_fit);
     tcase_add_test(tcase, counts_blocks_of_the_largest_sizes);
     suite_add_tcase(suite, tcase);

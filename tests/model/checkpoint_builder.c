@@ -63,7 +63,7 @@ store(uint8_t *at, const char *dtype, float value)
     memcpy(at, &h, sizeof(h));
 }
 
-/* Values row by row; 'channels_last' moves the channel behind the rest. */
+/* Values row by row; 'channels_last' moves the channel after the rest. */
 static uint8_t *
 fill(oriel_tensor tensor, int32_t block, int64_t first_row, int64_t rows,
      int64_t columns, const char *dtype, int channels_last)
