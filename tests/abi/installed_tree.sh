@@ -80,11 +80,12 @@ version=$(sed -n 's/^#define ORIEL_VERSION_M[A-Z]* //p' \
     "$prefix/include/oriel.h" | paste -sd.)
 expect "*$version*" "$prefix/bin/oriel" version
 
-use() { # folder with count_tokens and embed
+use() { # folder with count_tokens, embed and serve
     expect '*: 128 x 72, 15 tokens of 10 x 6 patches' \
         "$1/count_tokens" "$work/picture.ppm"
     expect '144 tokens of * values, root mean square [0-9]*' \
         "$1/embed" "$work/model" "$work/picture.ppm"
+    expect '*requests in * rows, * runs' "$1/serve" "$work/model"
 }
 
 # pkg-config, C99 and C++17.
@@ -101,7 +102,10 @@ mkdir "$work/pc"
     quietly "$cc" -std=c99 -Wall -Wextra -Werror $flags \
         "$source/examples/count_tokens.c" -o "$work/pc/count_tokens" $found \
         -Wl,-rpath,"$lib"
-    quietly "$cxx" -std=c++17 -Wall -Wextra -Werror $flags \
+    quietly "$cc" -std=c99 -Wall -Wextra -Werror $flags \
+        "$source/examples/serve.c" -o "$work/pc/serve" $found \
+        -Wl,-rpath,"$lib"
+    quietly "$cxx" -std=c++17 -Wall -Wextra -Wpedantic -Werror $flags \
         "$source/examples/embed.cpp" -o "$work/pc/embed" $found \
         -Wl,-rpath,"$lib"
 }
