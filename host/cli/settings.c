@@ -190,7 +190,7 @@ full_name(const char *name)
 #undef X
     };
 
-    for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (strcmp(name, strrchr(names[i], '-') + 1) == 0)
             return names[i];
     return NULL;
@@ -212,7 +212,8 @@ cli_settings_model_options(const cli_options *options)
     model.prefix = options->prefix;
     model.hooks = &cli_hooks;
     /* A file of such a name goes first. */
-    if (full_name(options->config) && !exists(options->config))
+    if (options->config && full_name(options->config) &&
+        !exists(options->config))
         model.config_preset = full_name(options->config);
     else
         model.config_path = options->config;
