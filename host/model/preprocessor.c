@@ -248,6 +248,26 @@ check_geometry(const oriel_network *net, oriel_fields *fields)
     }
 }
 
+/* The fields of the whole text or, where it is named, of an object in it.  The
+   caller releases what comes back; NULL when the text is refused. */
+static json_t *
+parse_fields(oriel_fields *fields, const char *text, size_t bytes,
+             const char *object, const char *path, const oriel_hooks *hooks)
+{
+    json_t *root = NULL;
+
+    fields->status = oriel_json_parse_python(&root, text, bytes, fields->file,
+                                             hooks, fields->err);
+    if (fields->status)
+        return NULL;
+    fields->object = root;
+    if (object) {
+        fields->object = oriel_field_object(fields, object);
+        fields->path = path;
+    }
+    return root;
+}
+
 oriel_status
 oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
                          const char *file, bool nested, bool *found,
@@ -255,20 +275,12 @@ oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
                          oriel_error *err)
 {
     oriel_fields fields = {NULL, file, "", ORIEL_OK, err};
-    json_t *root;
+    json_t *root =
+        parse_fields(&fields, text, bytes, nested ? "image_processor" : NULL,
+                     "image_processor.", hooks);
 
-    *found = false;
-    fields.status =
-        oriel_json_parse_python(&root, text, bytes, file, hooks, err);
-    if (fields.status)
-        return fields.status;
-    fields.object = root;
-    if (nested) {
-        fields.object = oriel_field_object(&fields, "image_processor");
-        fields.path = "image_processor.";
-    }
-    if (fields.object && !fields.status) {
-        *found = true;
+    *found = fields.object && !fields.status;
+    if (*found) {
         oriel_preprocessor_published(network);
         read_flags(network, &fields);
         note_other_steps(&fields, notes, hooks);
@@ -313,20 +325,12 @@ oriel_video_preprocessor_parse(oriel_network *network, const char *text,
                                oriel_error *err)
 {
     oriel_fields fields = {NULL, file, "", ORIEL_OK, err};
-    json_t *root;
+    json_t *root =
+        parse_fields(&fields, text, bytes, nested ? "video_processor" : NULL,
+                     "video_processor.", hooks);
 
-    *found = false;
-    fields.status =
-        oriel_json_parse_python(&root, text, bytes, file, hooks, err);
-    if (fields.status)
-        return fields.status;
-    fields.object = root;
-    if (nested) {
-        fields.object = oriel_field_object(&fields, "video_processor");
-        fields.path = "video_processor.";
-    }
-    if (fields.object && !fields.status) {
-        *found = true;
+    *found = fields.object && !fields.status;
+    if (*found) {
         network->video_min_pixels = 100352; /* 128 tokens of 28 x 28 */
         network->video_max_pixels = 602112; /* 768 */
         read_limits(&fields, &network->video_min_pixels,
