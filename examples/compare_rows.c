@@ -220,7 +220,7 @@ find_row(const rows_table *expected, const rows_table *output, size_t i,
 {
     const int64_t photo = expected->starts[2 * i];
     const int64_t token = expected->starts[2 * i + 1];
-    int64_t first, behind;
+    int64_t first, end;
     long place;
 
     if (photo < 0 || (size_t)photo >= expected->photos || token < 0)
@@ -232,8 +232,8 @@ find_row(const rows_table *expected, const rows_table *output, size_t i,
                3 * sizeof(int64_t)) != 0)
         return NULL;
     first = output->starts[place];
-    behind = output->starts[place + 1];
-    if (first < 0 || behind > (int64_t)output->n || token >= behind - first)
+    end = output->starts[place + 1];
+    if (first < 0 || end > (int64_t)output->n || token >= end - first)
         return NULL;
     return output->rows + (size_t)(first + token) * output->columns;
 }

@@ -12,7 +12,7 @@
 
 typedef struct oriel_layout_tensor {
     oriel_tensor tensor;
-    int32_t block; /* the depth for tensors behind the blocks */
+    int32_t block; /* the depth for tensors after the blocks */
     int32_t shard;
     oriel_tensor_shape shape;
     uint64_t offset;     /* within the shard's data */

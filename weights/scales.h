@@ -23,7 +23,7 @@ typedef struct oriel_synth_schedule {
     double energy;  /* squares of all factors over hidden_size */
 } oriel_synth_schedule;
 
-/* For tensors behind the blocks, 'block' is the depth. */
+/* For tensors after the blocks, 'block' is the depth. */
 oriel_synth_schedule oriel_synth_schedule_at(const oriel_network *network,
                                              int32_t block);
 

@@ -32,7 +32,7 @@ oriel_lt_check(const oriel_lt_library *library, oriel_lt_status status,
 {
     if (status == ORIEL_LT_SUCCESS)
         return ORIEL_OK;
-    (void)cudaGetLastError(); /* not left behind for whoever asks next */
+    (void)cudaGetLastError(); /* not left for whoever asks next */
     return oriel_fail_cause(err, status_of(status), status, "%s: %s", call,
                             ORIEL_QUOTE(library->GetStatusString(status)));
 }

@@ -41,7 +41,7 @@ oriel_cuda_check(cudaError_t error, const char *call, oriel_error *err)
 {
     if (error == cudaSuccess)
         return ORIEL_OK;
-    (void)cudaGetLastError(); /* not left behind for whoever asks next */
+    (void)cudaGetLastError(); /* not left for whoever asks next */
     return oriel_fail_cause(err, status_of(error), (int32_t)error, "%s: %s",
                             call, cudaGetErrorString(error));
 }
