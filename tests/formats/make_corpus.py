@@ -33,6 +33,7 @@ import corpus_bmp  # noqa: E402
 import corpus_gif  # noqa: E402
 import corpus_heif  # noqa: E402
 import corpus_tiff  # noqa: E402
+from mutate import mutate  # noqa: E402
 import reference  # noqa: E402
 
 pillow_heif.register_heif_opener()
@@ -40,23 +41,6 @@ reference.FORMATS.update(GIF=5, BMP=6, TIFF=7, AVIF=8, HEIF=9)
 
 # Pillow leaves the missing rows black, for files without compression alone.
 REFUSED = {"TIFF, the last strip missing"}
-
-
-def mutate(rng, data):
-    data = bytearray(data)
-    for _ in range(rng.choice((1, 1, 1, 2, 4))):
-        at = rng.randrange(len(data) or 1)
-        data = data or bytearray(1)
-        what = rng.randrange(8)
-        if what == 0:
-            del data[at:at + rng.randrange(1, 9)]
-        elif what == 1:
-            data[at:at] = rng.randbytes(rng.randrange(1, 9))
-        elif what == 2:
-            data[at] ^= 1 << rng.randrange(8)
-        else:
-            data[at] = rng.randrange(256)
-    return bytes(data)
 
 
 def mutations(files, rng, count):

@@ -26,6 +26,7 @@ import corpus_png
 import corpus_pnm
 import corpus_webp
 import reference
+from mutate import mutate
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -52,20 +53,7 @@ def mutations(files, rng, count):
     """Files of every kind with a few bytes changed, cut out or put in."""
     for i in range(count):
         name, data, _ = rng.choice(files)
-        data = bytearray(data)
-        for _ in range(rng.choice((1, 1, 1, 2, 4))):
-            at = rng.randrange(len(data) or 1)
-            data = data or bytearray(1)
-            what = rng.randrange(8)
-            if what == 0:
-                del data[at:at + rng.randrange(1, 9)]
-            elif what == 1:
-                data[at:at] = rng.randbytes(rng.randrange(1, 9))
-            elif what == 2:
-                data[at] ^= 1 << rng.randrange(8)
-            else:
-                data[at] = rng.randrange(256)
-        yield ("mutation %d of %s" % (i, name), bytes(data), None)
+        yield "mutation %d of %s" % (i, name), mutate(rng, data), None
 
 
 def main():
