@@ -156,11 +156,12 @@ oriel_folder_snapshot(char **out, const char *folder, const oriel_hooks *hooks,
     char *snapshots = oriel_path_join(hooks, folder, "snapshots");
     char *revision = NULL;
     oriel_entries all = {NULL, 0};
-    oriel_status status =
-        snapshots ? read_revision(&revision, folder, hooks, err)
-                  : oriel_fail_memory(err, strlen(folder), "a path");
+    oriel_status status;
 
     *out = NULL;
+    if (!snapshots)
+        return oriel_fail_memory(err, strlen(folder), "a path");
+    status = read_revision(&revision, folder, hooks, err);
     if (!status && revision)
         status = join_existing(out, snapshots, revision, hooks, err);
     if (!status && !*out)

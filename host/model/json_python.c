@@ -26,14 +26,22 @@
 /* From this power of ten on a number counts as infinite. */
 enum { INFINITE_EXPONENT = 308 };
 
+/* 'with', without its end, over what is at 'at'; returns what follows. */
+static char *
+overwrite(char *at, const char *with)
+{
+    while (*with)
+        *at++ = *with++;
+    return at;
+}
+
 /* 'with' and spaces over [at, at + bytes). */
 static void
 put(char *at, size_t bytes, const char *with)
 {
-    const size_t n = strlen(with);
+    char *rest = overwrite(at, with);
 
-    memcpy(at, with, n);
-    memset(at + n, ' ', bytes - n);
+    memset(rest, ' ', (size_t)(at + bytes - rest));
 }
 
 static bool
@@ -163,7 +171,7 @@ pass_escape(char *at, const char *end)
             return at + 12;
     }
     if (unit == 0 || (unit >= 0xD800 && unit < 0xE000))
-        memcpy(at, "\\ufffd", 6);
+        overwrite(at, "\\ufffd");
     return at + 6;
 }
 
@@ -211,7 +219,7 @@ pass_word(char *at, char *end)
         next++;
     bytes = (size_t)(next - at);
     if (is_this(at, bytes, "NaN") && !is_name(next, end))
-        memcpy(at, "\"\x7f\"", 3);
+        overwrite(at, "\"\x7f\"");
     else if (is_this(at, bytes, "Infinity"))
         put(at, bytes, "1e308");
     else if (is_this(at, bytes, "-Infinity"))

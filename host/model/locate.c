@@ -83,10 +83,12 @@ static oriel_status
 has(const locator *l, const char *folder, const char *name, bool *found)
 {
     char *path = oriel_path_join(l->hooks, folder, name);
-    oriel_status status =
-        path ? oriel_path_exists(path, found, l->err)
-             : oriel_fail_memory(l->err, strlen(folder), "a path");
+    oriel_status status;
 
+    *found = false;
+    if (!path)
+        return oriel_fail_memory(l->err, strlen(folder), "a path");
+    status = oriel_path_exists(path, found, l->err);
     oriel_free(l->hooks, path);
     return status;
 }

@@ -10,6 +10,8 @@
 #define ORIEL_MODEL_PUBLISHED_H
 
 #define ORIEL_PUBLISHED_HIDDEN 1280
+/* Of the four patches that the merger takes together. */
+#define ORIEL_PUBLISHED_MERGED INT64_C(5120)
 
 #define ORIEL_PUBLISHED(X) \
     X("qwen2.5-vl-3b", 3420, 2048) \

@@ -152,8 +152,8 @@ oriel_checkpoint_check_published(const oriel_checkpoint *checkpoint,
 {
     static const int64_t patch[] = {ORIEL_PUBLISHED_HIDDEN, 3, 2, 14, 14};
     static const int64_t last[] = {ORIEL_PUBLISHED_HIDDEN, 2, 14, 14, 3};
-    static const int64_t merger[] = {4 * ORIEL_PUBLISHED_HIDDEN,
-                                     4 * ORIEL_PUBLISHED_HIDDEN};
+    static const int64_t merger[] = {ORIEL_PUBLISHED_MERGED,
+                                     ORIEL_PUBLISHED_MERGED};
     const oriel_stored_tensor *embed =
         find(checkpoint, ORIEL_TENSOR_PATCH_EMBED);
     char shape[ORIEL_SHAPE_TEXT];

@@ -77,13 +77,15 @@ oriel_shard_index_name(char **out, const oriel_shard_index *index,
                        const char *tensor, const json_t *value,
                        const oriel_hooks *hooks, oriel_error *err)
 {
-    const char *name = json_string_value(value);
+    const char *given = json_string_value(value);
+    const char *name = given ? given : "";
+    const size_t bytes = strlen(name) + 1;
 
     /* With room for the '/' that resolving puts after each part. */
-    *out = oriel_alloc(hooks, name ? strlen(name) + 2 : 2);
+    *out = oriel_alloc(hooks, bytes + 1);
     if (!*out)
-        return oriel_fail_memory(err, 2, "a file name");
-    strcpy(*out, name ? name : "");
+        return oriel_fail_memory(err, bytes + 1, "a file name");
+    memcpy(*out, name, bytes);
     if (resolve(*out))
         return ORIEL_OK;
     oriel_free(hooks, *out);
@@ -91,7 +93,7 @@ oriel_shard_index_name(char **out, const oriel_shard_index *index,
     return oriel_fail(err, ORIEL_ERR_MODEL,
                       "%s: weight_map: expected a file name within the folder, "
                       "found \"%s\" for tensor %s",
-                      ORIEL_QUOTE(index->path), ORIEL_QUOTE(name ? name : ""),
+                      ORIEL_QUOTE(index->path), ORIEL_QUOTE(name),
                       ORIEL_QUOTE(tensor));
 }
 
