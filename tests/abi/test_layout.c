@@ -33,7 +33,7 @@ static const place places[] = {
     AT(oriel_error, reserved, 12),
     AT(oriel_error, message, 16),
 
-    SIZE(oriel_hooks, 64),
+    SIZE(oriel_hooks, 72),
     AT(oriel_hooks, struct_size, 0),
     AT(oriel_hooks, reserved, 4),
     AT(oriel_hooks, user, 8),
@@ -43,6 +43,7 @@ static const place places[] = {
     AT(oriel_hooks, device_free, 40),
     AT(oriel_hooks, log, 48),
     AT(oriel_hooks, cancel, 56),
+    AT(oriel_hooks, progress, 64),
 
     SIZE(oriel_model_options, 24),
     AT(oriel_model_options, struct_size, 0),
@@ -136,7 +137,7 @@ static const place places[] = {
     AT(oriel_device_info, description, 32),
     AT(oriel_device_info, reason, 160),
 
-    SIZE(oriel_encoder_options, 48),
+    SIZE(oriel_encoder_options, 56),
     AT(oriel_encoder_options, struct_size, 0),
     AT(oriel_encoder_options, device, 4),
     AT(oriel_encoder_options, device_index, 8),
@@ -147,6 +148,8 @@ static const place places[] = {
     AT(oriel_encoder_options, checks, 28),
     AT(oriel_encoder_options, workspace_bytes, 32),
     AT(oriel_encoder_options, hooks, 40),
+    AT(oriel_encoder_options, grow, 48),
+    AT(oriel_encoder_options, profile, 52),
 
     SIZE(oriel_encoder_info, 48),
     AT(oriel_encoder_info, struct_size, 0),
@@ -243,6 +246,8 @@ static const constant constants[] = {
     IS(ORIEL_LOG_WARNING, 1),
     IS(ORIEL_LOG_INFO, 2),
     IS(ORIEL_LOG_DEBUG, 3),
+    IS(ORIEL_PROGRESS_LOADING, 1),
+    IS(ORIEL_PROGRESS_ENCODING, 2),
     IS(ORIEL_DTYPE_F32, 1),
     IS(ORIEL_DTYPE_BF16, 2),
     IS(ORIEL_DTYPE_F16, 3),
