@@ -11,7 +11,10 @@
 #include <string.h>
 
 enum { MEASURE_AHEAD_MAX = 64, BATCH_PHOTOS_MAX = 1024 };
-#define BATCH_RGB_BYTES ((size_t)1 << 30)
+/* Of a batch: pictures, files, and what decoders take besides. */
+#define BATCH_BYTES ((size_t)1 << 30)
+/* Of files that were read and are not decoded yet; a larger one is read alone. */
+#define FILES_BYTES ((size_t)256 << 20)
 
 struct cli_loader {
     const cli_settings *settings;
@@ -44,15 +47,34 @@ measure_task(void *context, int64_t task, int32_t thread)
     cli_photo_measure(&loader->measured[task], loader->settings);
 }
 
+static size_t
+next_file_bytes(const cli_loader *loader, size_t ahead)
+{
+    return cli_photo_file_bytes(
+        loader->inputs->names[loader->next_input + ahead]);
+}
+
+/* How many inputs may be read, beside 'held' bytes of files; at least one. */
+static size_t
+count_ahead(const cli_loader *loader, size_t held)
+{
+    size_t most = (size_t)oriel_team_threads(loader->team) * 4;
+    size_t left = loader->inputs->n - loader->next_input, n = 0;
+
+    most = most > MEASURE_AHEAD_MAX ? MEASURE_AHEAD_MAX : most;
+    most = most > left ? left : most;
+    do
+        held += next_file_bytes(loader, n++);
+    while (n < most && held + next_file_bytes(loader, n) <= FILES_BYTES);
+    return n;
+}
+
 /* Measure the next few inputs; they lie at measured[0 ..] afterwards. */
 static void
-measure_ahead(cli_loader *loader)
+measure_ahead(cli_loader *loader, size_t held)
 {
-    size_t n = (size_t)oriel_team_threads(loader->team) * 4;
-    size_t left = loader->inputs->n - loader->next_input;
+    size_t n = count_ahead(loader, held);
 
-    n = n > MEASURE_AHEAD_MAX ? MEASURE_AHEAD_MAX : n;
-    n = n > left ? left : n;
     memset(loader->measured, 0, sizeof(loader->measured));
     for (size_t i = 0; i < n; i++)
         loader->measured[i].name =
@@ -63,36 +85,59 @@ measure_ahead(cli_loader *loader)
     loader->n_measured = n;
 }
 
+/* The memory that a batch takes. */
+typedef struct batch_memory {
+    size_t pictures, files;
+    size_t decode; /* the most that one of them takes */
+} batch_memory;
+
+static void
+add_photo(batch_memory *memory, const cli_photo *photo)
+{
+    memory->pictures += photo->rgb_bytes;
+    memory->files += photo->n_bytes;
+    if (photo->decode_bytes > memory->decode)
+        memory->decode = photo->decode_bytes;
+}
+
+/* One picture a thread is decoded at a time. */
 static bool
-fits(const cli_loader *loader, const cli_batch *batch, size_t rgb_bytes,
+fits(const cli_loader *loader, const cli_batch *batch, batch_memory memory,
      const cli_photo *photo)
 {
+    size_t threads = (size_t)oriel_team_threads(loader->team);
+
     if (photo->err.status || batch->patches == 0)
         return true;
+    add_photo(&memory, photo);
+    threads = threads > batch->n + 1 ? batch->n + 1 : threads;
     return batch->patches + photo->patches <= loader->batch_patches &&
-           rgb_bytes + photo->rgb_bytes <= BATCH_RGB_BYTES;
+           memory.files + memory.pictures + threads * memory.decode <=
+               BATCH_BYTES;
 }
 
 /* Move measured photos into the batch until it is full. */
 static void
 gather(cli_loader *loader, cli_batch *batch)
 {
-    size_t rgb_bytes = 0;
+    batch_memory memory = {0};
 
     while (batch->n < BATCH_PHOTOS_MAX && !cli_signal_caught()) {
         cli_photo *photo;
 
         if (loader->first_measured == loader->n_measured) {
-            if (loader->next_input == loader->inputs->n)
+            if (loader->next_input == loader->inputs->n ||
+                (memory.files > 0 &&
+                 memory.files + next_file_bytes(loader, 0) > FILES_BYTES))
                 return;
-            measure_ahead(loader);
+            measure_ahead(loader, memory.files);
         }
         photo = &loader->measured[loader->first_measured];
-        if (!fits(loader, batch, rgb_bytes, photo))
+        if (!fits(loader, batch, memory, photo))
             return;
         if (!photo->err.status) {
             batch->patches += photo->patches;
-            rgb_bytes += photo->rgb_bytes;
+            add_photo(&memory, photo);
         }
         batch->photos[batch->n++] = *photo;
         memset(photo, 0, sizeof(*photo));
@@ -152,12 +197,12 @@ make_batch(cli_loader *loader)
             batch->patches += photo->patches;
         else if (!cli_photo_is_at_fault(photo) && !batch->err.status) {
             batch->err = photo->err;
-            batch->culprit = photo->name;
+            batch->failed_input = photo->name;
         }
     }
     if (cli_signal_caught()) {
         oriel_fail(&batch->err, ORIEL_ERR_CANCELLED, "stopped by a signal");
-        batch->culprit = NULL;
+        batch->failed_input = NULL;
     }
     return batch;
 }
@@ -248,17 +293,17 @@ cli_loader_next(cli_loader *loader)
 }
 
 const char *
-cli_batch_only(const cli_batch *batch)
+cli_batch_blame(const cli_batch *batch)
 {
-    const char *only = NULL;
+    const char *blame = NULL;
 
     for (size_t i = 0; i < batch->n; i++)
         if (!batch->photos[i].err.status) {
-            if (only)
+            if (blame)
                 return NULL;
-            only = batch->photos[i].name;
+            blame = batch->photos[i].name;
         }
-    return only;
+    return blame;
 }
 
 void

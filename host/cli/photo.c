@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The largest picture that Pillow accepts, with 16 bits and alpha, unpacked. */
 #define FILE_BYTES_MAX ((size_t)ORIEL_IMAGE_MAX_PIXELS * 8 + (1 << 20))
@@ -53,6 +54,14 @@ let_go(cli_photo *photo)
     photo->n_bytes = 0;
 }
 
+size_t
+cli_photo_file_bytes(const char *name)
+{
+    struct stat st;
+
+    return stat(name, &st) == 0 && S_ISREG(st.st_mode) ? (size_t)st.st_size : 0;
+}
+
 void
 cli_photo_measure(cli_photo *photo, const cli_settings *settings)
 {
@@ -68,6 +77,7 @@ cli_photo_measure(cli_photo *photo, const cli_settings *settings)
     photo->item.width = info.width;
     photo->item.height = info.height;
     photo->rgb_bytes = (size_t)info.width * (size_t)info.height * 3;
+    photo->decode_bytes = (size_t)info.decode_bytes;
     if (!status)
         status = oriel_item_measure(settings->model, &photo->item,
                                     &settings->plan, grid, NULL, &photo->err);

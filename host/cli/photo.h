@@ -11,10 +11,14 @@ typedef struct cli_photo {
     size_t n_bytes;
     unsigned char *rgb; /* then the picture */
     size_t rgb_bytes;
+    size_t decode_bytes; /* that decoding takes besides file and picture */
     oriel_item item;
     int64_t patches;
     oriel_error err; /* status ORIEL_OK: good so far */
 } cli_photo;
+
+/* Bytes of the file, as far as its name tells: 0 for what is no regular file. */
+size_t cli_photo_file_bytes(const char *name);
 
 /* Read the file and find out what it will cost.  Threads: any. */
 void cli_photo_measure(cli_photo *photo, const cli_settings *settings);
