@@ -80,7 +80,7 @@ take_state(void *user, int32_t state, int32_t run, const double *values)
     }
     (is_out ? s->squares : s->hidden)[run] = off / all;
     if (run == s->n_runs - 1 && !is_out)
-        fprintf(stderr, "behind the blocks\n");
+        fprintf(stderr, "after the blocks\n");
 }
 
 static int32_t

@@ -6,8 +6,12 @@ include(CMakePackageConfigHelpers)
 
 set(ORIEL_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/oriel)
 
-install(FILES include/oriel.h include/oriel_image.h
+install(FILES include/oriel.h include/oriel_image.h include/oriel.hpp
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
+
+# The numbers that bindings are tested against.
+install(FILES share/oriel/abi.json
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/oriel COMPONENT development)
 
 set_target_properties(oriel_image PROPERTIES EXPORT_NAME image)
 install(TARGETS oriel oriel_image EXPORT orielTargets

@@ -26,7 +26,7 @@ typedef struct tensor_file {
     uint8_t *bytes;
     size_t n_bytes;
     json_t *header;
-    const uint8_t *data; /* behind the header */
+    const uint8_t *data; /* after the header */
     size_t data_bytes;
 } tensor_file;
 

@@ -2,42 +2,48 @@
 /*
  * oriel.h - the Qwen2.5-VL vision encoder: RGB pixels in, embeddings out
  *
- * Four nouns carry the library:
+ * A whole program (oriel_image.h decodes files; here the picture is black):
  *
- *   oriel_model    a checkpoint, opened and checked      immutable, shared
- *   oriel_plan     the geometry of a batch, from sizes   immutable, shared
- *   oriel_encoder  a model on a device, with scratch     one call at a time
- *   oriel_error    why a call failed                     the caller's
+ *  #include <oriel.h>
+ *  #include <stdio.h>
+ *  #include <stdlib.h>
  *
- * A plan needs neither pixels, weights nor a device: count tokens, bytes and
- * FLOPs with it before decoding or admitting anything.
+ *  int main(int argc, char **argv)
+ *  {
+ *      const void *rgb = calloc(480, 640 * 3);
+ *      oriel_item item = {640, 480, 1, 0, 0, 0}; oriel_error err;
+ *      oriel_model *model; oriel_plan *plan; oriel_encoder *encoder;
+ *      oriel_encoder_options opt = ORIEL_ENCODER_OPTIONS_INIT;
+ *      oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+ *      oriel_input in = ORIEL_INPUT_INIT; oriel_output out = ORIEL_OUTPUT_INIT;
+ *      oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
+ *      if (oriel_model_open(&model, argv[argc - 1], NULL, &err) ||
+ *          oriel_plan_create(&plan, model, &item, 1, NULL, &err) ||
+ *          oriel_plan_get_info(plan, &info, &err) ||
+ *          oriel_plan_workspace_bytes(plan, &opt, &opt.workspace_bytes, &err) ||
+ *          oriel_encoder_create(&encoder, model, &opt, &err))
+ *          return fprintf(stderr, "%s\n", err.message), 1;
+ *      in.frames = &rgb;
+ *      result.bytes = (size_t)(info.tokens * info.out_hidden_size * 4);
+ *      result.data = malloc(result.bytes);
+ *      out.results = &result; out.n_results = 1;
+ *      if (oriel_encode(encoder, plan, &in, &out, NULL, &err))
+ *          return fprintf(stderr, "%s\n", err.message), 1;
+ *      printf("%d tokens\n", (int)info.tokens);
+ *      oriel_encoder_destroy(encoder); oriel_plan_destroy(plan);
+ *      oriel_model_destroy(model);
+ *  }
  *
- * Words   item: an image or a video of a batch.  patch: a square of patch_size
- *   pixels a side from temporal_patch_size frames, one row of the network.
- *   token: a square of spatial_merge_size patches a side, one row of the result.
- *   image order: tokens row by row, frame by frame, item by item, with the
- *   patches of a token next to each other; the order of pixel_values, and of
- *   every result.  compute order: the same tokens grouped by attention window,
- *   as the network runs them.
+ * Words   item: an image or video of a batch.  patch: patch_size squared pixels
+ *   of temporal_patch_size frames, one row of the network.  token: the patches of
+ *   spatial_merge_size squared, one row of the embeddings.  image order: row by
+ *   row, frame by frame, item by item, a token's patches adjacent: the order of
+ *   pixel_values and of every result.
  * Status  Functions return ORIEL_OK (0) or a positive code, so calls chain with
  *   ||.  Every call fills 'err' unless it is NULL, on success too.  A create or
  *   open that fails stores NULL in *out.
- * Structs begin with struct_size and start from their _INIT macro.  In options,
- *   zero or NULL means the default, for a field or for the whole.  Fields are
- *   only ever appended; a non-zero one that the library is too old to know is
- *   refused (ORIEL_ERR_UNSUPPORTED).  An _info is filled up to its struct_size.
- * Memory  Arguments are read before a call returns unless its text says
- *   otherwise.  Only handles need destroying, in any order: an encoder keeps
- *   its model alive.  Pointers inside an _info live as long as its handle.
- * Threads Different handles never interfere.  "Shared": one handle serves many
- *   callers at once; "exclusive": one call at a time, from any thread.  After
- *   fork() the child may use plans only.
- * Process The library never prints, exits, aborts, reads the environment, or
- *   changes locale, signals or the caller's current CUDA device.  oneDNN and
- *   OpenMP's runtime, beneath the CPU backend, do read the environment.
- * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
- *   thread count, direct or replayed: for one library version, model,
- *   precision, and processor or GPU kind (oriel_encoder_info.description).
+ * Structs begin with struct_size and start from their _INIT macro; zero or NULL
+ *   means the default.  More in "Conventions", after the first five calls.
  */
 #ifndef ORIEL_H
 #define ORIEL_H
@@ -47,55 +53,303 @@
 
 #define ORIEL_API __attribute__((visibility("default"))) /* gcc, clang */
 
-#ifdef __cplusplus
-extern "C" {
-#endif
-
 #define ORIEL_VERSION_MAJOR 0
 #define ORIEL_VERSION_MINOR 1
 #define ORIEL_VERSION_PATCH 0
 #define ORIEL_ABI_VERSION 0 /* the number in liboriel.so.N */
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct oriel_model oriel_model;     /* a checkpoint: shared */
+typedef struct oriel_plan oriel_plan;       /* a batch's geometry: shared */
+typedef struct oriel_encoder oriel_encoder; /* a model on a device: one call at
+                                               a time */
 struct CUstream_st; /* what cudaStream_t and CUstream point to */
 
-typedef struct oriel_model oriel_model;
-typedef struct oriel_plan oriel_plan;
-typedef struct oriel_encoder oriel_encoder;
+typedef struct oriel_item oriel_item;
+typedef struct oriel_model_options oriel_model_options;
+typedef struct oriel_plan_options oriel_plan_options;
+typedef struct oriel_encoder_options oriel_encoder_options;
+typedef struct oriel_input oriel_input;
+typedef struct oriel_output oriel_output;
 
-/* ---- Errors ----------------------------------------------------------- */
+/* ==== The first five calls =============================================== */
 
 /*
  * Pinned for ever.  ORIEL_ERR_INPUT alone is the fault of who sent the image
- * (HTTP 400); err->item says which.  At right: Triton's class of error.
+ * (HTTP 400); err->item says which.
  */
 typedef int32_t oriel_status;
 enum {
     ORIEL_OK = 0,
-    ORIEL_ERR_INPUT = 1,       /* size, ratio or grid of an item  INVALID_ARG */
-    ORIEL_ERR_ARGUMENT = 2,    /* the calling program is wrong    INVALID_ARG */
-    ORIEL_ERR_CAPACITY = 3,    /* too much for one call: split    UNAVAILABLE */
-    ORIEL_ERR_MEMORY = 4,      /* host or device memory is out    UNAVAILABLE */
-    ORIEL_ERR_NOT_FOUND = 5,   /* no such file or folder          NOT_FOUND   */
-    ORIEL_ERR_IO = 6,          /* a read failed or came short     UNAVAILABLE */
-    ORIEL_ERR_MODEL = 7,       /* checkpoint or config malformed  INTERNAL    */
-    ORIEL_ERR_UNSUPPORTED = 8, /* well-formed, but not built in   UNSUPPORTED */
-    ORIEL_ERR_DEVICE = 9,      /* no such device or no driver     UNAVAILABLE */
-    ORIEL_ERR_FAULT = 10,      /* device failed: encoder is lost  INTERNAL    */
-    ORIEL_ERR_CANCELLED = 11,  /* the cancel hook said so         CANCELLED   */
-    ORIEL_ERR_INTERNAL = 12,   /* a bug in Oriel: please report   INTERNAL    */
-    ORIEL_ERR_BUSY = 13        /* work is in flight: try later    UNAVAILABLE */
+    ORIEL_ERR_INPUT = 1,       /* size, ratio or grid of an item */
+    ORIEL_ERR_ARGUMENT = 2,    /* the calling program is wrong */
+    ORIEL_ERR_CAPACITY = 3,    /* too much for one call: split */
+    ORIEL_ERR_MEMORY = 4,      /* host or device memory is out */
+    ORIEL_ERR_NOT_FOUND = 5,   /* no such file or folder */
+    ORIEL_ERR_IO = 6,          /* a read failed or came short */
+    ORIEL_ERR_MODEL = 7,       /* checkpoint or config malformed */
+    ORIEL_ERR_UNSUPPORTED = 8, /* well-formed, but not built in */
+    ORIEL_ERR_DEVICE = 9,      /* no such device or no driver */
+    ORIEL_ERR_FAULT = 10,      /* device failed: encoder is lost */
+    ORIEL_ERR_CANCELLED = 11,  /* the cancel hook said so */
+    ORIEL_ERR_INTERNAL = 12,   /* a bug in Oriel: please report */
+    ORIEL_ERR_BUSY = 13        /* work is in flight: try again later */
 };
 
 typedef struct oriel_error {
     oriel_status status;
     int32_t item;  /* index of the item at fault, or -1 */
-    int32_t cause; /* errno or cudaError_t behind it, or 0 */
+    int32_t cause; /* the errno or cudaError_t, or 0 */
     int32_t reserved;
     char message[496]; /* one line of UTF-8, control characters escaped; names
                           file, field or tensor, and what was expected */
 } oriel_error;
 
-/* ---- Version and hooks ------------------------------------------------ */
+/*
+ * Open a Hugging Face folder or one .safetensors file (docs/inputs.md lists all
+ * that may stand for them): check configuration and tensor table (milliseconds)
+ * and keep the files open.  They must not change: a later read of one that did is
+ * ORIEL_ERR_IO.  The first encoder of a device and precision reads the vision
+ * tensors, and only them; later ones share them.  Limits, mean and std are those
+ * of the processor's files, which are taken in transformers' order; without any,
+ * those of the published checkpoints.  What is passed over goes to the log hook.
+ * Threads: any; the model: shared.
+ * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY,
+ * _ARGUMENT (config_path and config_preset both, or no such preset)
+ */
+ORIEL_API oriel_status oriel_model_open(oriel_model **out, const char *path,
+                                        const oriel_model_options *options,
+                                        oriel_error *err);
+
+/*
+ * Plan a batch of images and videos from their sizes.  'items' is [n_items], and
+ * n_items is at least 1.  'model' gives geometry and limits; it may be a preset,
+ * and it need not outlive the call.  The call takes microseconds of the host and
+ * needs no device.  All that a client can get wrong is refused here: no picture
+ * makes oriel_encode fail.  Threads: any; the plan: shared.
+ * ORIEL_ERR_INPUT  err->item has a side below 1, a ratio of sides over 200 where
+ *   the rule sizes it, resized sides that are not such multiples, a number of
+ *   frames that its kind cannot have, or alone more than ORIEL_MAX_PATCHES
+ * ORIEL_ERR_CAPACITY  together the items have more than that: split the batch
+ *   before err->item
+ * ORIEL_ERR_ARGUMENT  no model, no items, an unknown kind or option, or limits
+ *   that cross where the rule refuses it
+ * ORIEL_ERR_MEMORY  err->item is the largest
+ */
+ORIEL_API oriel_status oriel_plan_create(
+    oriel_plan **out, const oriel_model *model, const oriel_item *items,
+    size_t n_items, const oriel_plan_options *options, oriel_error *err);
+
+/*
+ * Put a model on a device.  The first for a device and precision reads the
+ * weights (seconds); the next share them.  Threads of the CPU backend start here
+ * and end in destroy; there are no others.  Everything lazy happens here, so the
+ * first encode may be captured.  Make one per stream or thread.
+ * Threads: any; the encoder: exclusive.
+ * ORIEL_ERR_ARGUMENT (a preset), _DEVICE, _IO, _MEMORY, _CANCELLED, and
+ * _UNSUPPORTED (a precision the device lacks; never another in its place)
+ */
+ORIEL_API oriel_status
+oriel_encoder_create(oriel_encoder **out, const oriel_model *model,
+                     const oriel_encoder_options *options, oriel_error *err);
+
+/*
+ * Encode a planned batch: fill each result of 'output' from the pixels of
+ * 'input'.  On the CPU the results are there on return, and 'stream' is ignored.
+ * On CUDA the work is enqueued on 'stream' (NULL: the default stream); "Memory
+ * and streams" below tells what must stay for how long.  A NaN in pixel_values
+ * stays within its item.  Threads: exclusive.
+ * Nothing written: ORIEL_ERR_ARGUMENT (missing pointer, wrong bytes, results that
+ *   overlap, plan of another geometry), _CAPACITY (workspace), _UNSUPPORTED, _BUSY
+ * Results undefined: _CANCELLED, _MEMORY; _FAULT (destroy the encoder; a fault
+ *   after return surfaces when the caller synchronises)
+ */
+ORIEL_API oriel_status oriel_encode(
+    oriel_encoder *encoder, const oriel_plan *plan, const oriel_input *input,
+    const oriel_output *output, struct CUstream_st *stream, oriel_error *err);
+
+/* Destroy in any order: an encoder keeps its model alive.  NULL is fine.  The
+   encoder's waits for its own work on the device. */
+ORIEL_API void oriel_encoder_destroy(oriel_encoder *encoder);
+ORIEL_API void oriel_plan_destroy(oriel_plan *plan);
+ORIEL_API void oriel_model_destroy(oriel_model *model);
+
+/* ==== Conventions ========================================================= */
+
+/*
+ * Plans   need neither pixels, weights nor a device: count tokens, bytes and
+ *   FLOPs with them before decoding or admitting anything.  compute order: the
+ *   order in which the tower holds the tokens, grouped by attention window; where
+ *   a tower has no windows it is image order.
+ * Structs In options, zero or NULL means the default, for a field or for the
+ *   whole.  Fields are only ever appended; a non-zero one that the library is too
+ *   old to know is refused (ORIEL_ERR_UNSUPPORTED).  An _info is filled up to its
+ *   struct_size.  All numbers of enums are pinned for ever; share/oriel/abi.json
+ *   holds them, and the layout of every struct.
+ * Memory  Arguments are read before a call returns unless its text says otherwise.
+ *   Pointers inside an _info live as long as its handle.
+ * Threads Different handles never interfere.  "Shared": one handle serves many
+ *   callers at once; "exclusive": one call at a time, from any thread.
+ * Fork    A model or encoder is of the process that made it.  In a child that was
+ *   forked later, its _get_info works, planning with it works, destroy frees host
+ *   memory only, and any other call is ORIEL_ERR_ARGUMENT.  Plans work, and so do
+ *   handles that the child makes; but CUDA is ORIEL_ERR_DEVICE where the parent
+ *   had used it.  Fork while no other thread is inside a call.
+ * Process The library never prints, exits, aborts, reads the environment, or
+ *   changes locale, signals or the caller's current CUDA device.  oneDNN and
+ *   OpenMP's runtime, beneath the CPU backend, do read the environment, but
+ *   nothing that oneDNN finds there changes a result, prints or leaves a file.
+ * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
+ *   thread count, direct or replayed: for one library version, model,
+ *   precision, and processor or GPU kind (oriel_encoder_info.description).
+ */
+
+/* What the _INIT macros stand for; use those. */
+#ifdef __cplusplus
+extern "C++" {
+template <class T>
+inline T
+oriel_init_()
+{
+    T value = T();
+    value.struct_size = sizeof(T);
+    return value;
+}
+}
+#define ORIEL_INIT_(type) oriel_init_<type>()
+#else
+/* clang-format off */
+#define ORIEL_INIT_(type) {.struct_size = sizeof(type)}
+/* clang-format on */
+#endif
+
+/* ==== What the calls take ================================================= */
+
+enum {
+    ORIEL_KIND_BY_FRAMES = 0, /* an image if frames is 0 or 1, else a video */
+    ORIEL_KIND_IMAGE = 1,     /* frames is 0 or 1 */
+    ORIEL_KIND_VIDEO = 2      /* frames is 1 or more */
+};
+
+struct oriel_item {                        /* never to grow */
+    int32_t width, height;                 /* after EXIF rotation */
+    int32_t frames;                        /* 0 means 1 */
+    int32_t resized_width, resized_height; /* 0, 0: by the options' rule; else
+                                              multiples of patch_size x
+                                              spatial_merge_size */
+    int32_t kind;                          /* ORIEL_KIND_* */
+};
+
+enum { ORIEL_MEMORY_HOST = 0, ORIEL_MEMORY_DEVICE = 1 };
+
+enum {
+    ORIEL_DTYPE_F32 = 1,
+    ORIEL_DTYPE_BF16 = 2,
+    ORIEL_DTYPE_F16 = 3,
+    ORIEL_DTYPE_U8 = 4 /* pixel_values only */
+};
+
+/* Exactly one of 'frames' and 'pixel_values' is set. */
+struct oriel_input {
+    uint32_t struct_size;
+    int32_t pixels_memory;     /* ORIEL_MEMORY_*: of frames or pixel_values */
+    const void *const *frames; /* [sum of frames], item after item, each RGB8
+                                   [height, width, 3]; the array itself and
+                                   'pitches' lie on the host */
+    const size_t *pitches;     /* [sum of frames] bytes a line; NULL: tight */
+    const void *pixel_values;  /* [patches, patch_columns], tight */
+    size_t pixel_values_bytes;
+    int32_t dtype;   /* of pixel_values; default F32.  U8: bytes as they were
+                        before normalising; the encoder normalises them as it
+                        does frames, to the same embeddings */
+    int32_t no_wait; /* 1: on CUDA ORIEL_ERR_BUSY rather than a wait */
+};
+#define ORIEL_INPUT_INIT ORIEL_INIT_(oriel_input)
+
+/* What a result is; all are in image order. */
+enum {
+    ORIEL_RESULT_EMBEDDINGS = 1,   /* [tokens, out_hidden_size] */
+    ORIEL_RESULT_HIDDEN_STATE = 2, /* [patches, hidden_size]; index 0: the patch
+                                      embedding, k: after k blocks */
+    ORIEL_RESULT_DEEPSTACK = 3     /* kept for towers that have them; refused */
+};
+
+/*
+ * One matrix that an encode fills.  Results may interleave in one matrix of the
+ * caller's (another 'data', the same row_bytes), but no byte belongs to two.
+ */
+typedef struct oriel_result { /* never to grow */
+    int32_t kind, index;      /* index: of hidden states; else 0 */
+    int32_t dtype, reserved;  /* F32 by default, BF16, F16 */
+    void *data;
+    size_t bytes;     /* of the matrix, from 'data' on */
+    size_t row_bytes; /* from row to row; 0: tight */
+} oriel_result;
+
+struct oriel_output {
+    uint32_t struct_size;
+    int32_t results_memory;      /* ORIEL_MEMORY_*: of every result */
+    const oriel_result *results; /* [n_results], read before return.  What is
+                                    not asked for is not computed, and blocks
+                                    after the last result are not run */
+    int32_t n_results;           /* 1 to ORIEL_MAX_RESULTS */
+    int32_t row_index_memory;    /* ORIEL_MEMORY_*: of row_index */
+    const int32_t *row_index;    /* [tokens] or NULL; see below */
+    void *workspace;             /* on the encoder's device; NULL: its own */
+    size_t workspace_bytes;
+};
+#define ORIEL_OUTPUT_INIT ORIEL_INIT_(oriel_output)
+
+#define ORIEL_MAX_RESULTS 1024
+
+/*
+ * output.row_index: token i of each result with a row a token (EMBEDDINGS) is
+ * stored in row row_index[i] of that result's matrix, so that embeddings land
+ * in a language model's input.  Rows of the matrix are those that fit 'bytes';
+ * -1 skips a token; other rows keep their bytes; of two tokens with one row
+ * either may stay.  Hidden states ignore it.  Indices on the host are checked
+ * and copied before return.  Indices on the device are read in stream order,
+ * and a token whose row is outside is not stored; they need results on the
+ * device.  A captured call takes indices on the device only.
+ */
+
+/*
+ * Memory and streams of oriel_encode on CUDA.  The plan, the structs and the
+ * arrays of pointers are read before the call returns.
+ *
+ *   what, and where             is used             is yours again   waits
+ *   pixels, pageable            before return       on return        (1)
+ *   pixels, pinned or device    in stream order     after the stream no
+ *   frames of the float flavour before return       on return        (1)
+ *   results, pageable           before return       on return        (2)
+ *   results, pinned or device   in stream order     after the stream no
+ *   row_index, host             before return       on return        (1)
+ *   row_index, device           in stream order     after the stream no
+ *   workspace                   in stream order     after the stream no
+ *
+ * (1) The call copies them into the encoder's 8 MiB of pinned memory, in slots
+ * of 1 MiB; it waits only while all eight are on their way.  Metadata of the
+ * plan always takes one.  (2) The call waits for the stream.  With no_wait pixels
+ * and results are pinned or on the device, and a call that finds no slot is
+ * ORIEL_ERR_BUSY; one whose metadata takes more than eight is _CAPACITY.
+ *
+ * Nothing else waits or allocates, but host memory in which frames of the float
+ * flavour are resampled, when a call needs more than any before; what CUDA takes
+ * when a graph is made (ORIEL_GRAPHS_AUTO); and both with ORIEL_CHECKS_ON.
+ * hooks.cancel is asked before each enqueue and before the call waits.  A call
+ * whose pixels, results and indices are on the device may be captured into a CUDA
+ * graph; plan, encoder and all that memory must then outlive the graph, whose
+ * replays read them anew.  The caller orders calls of one encoder on different
+ * streams, whoever brings the workspace.  Device pointers and row_bytes are
+ * multiples of 16; row_bytes and a line of the host's frames are below 2^31.
+ */
+
+/* ==== Advanced ============================================================= */
+
+/* ---- Version and hooks ---------------------------------------------------- */
 
 /* "ORIEL_ERR_INPUT"; "unknown" for others.  Static.  Threads: any. */
 ORIEL_API const char *oriel_status_name(oriel_status status);
@@ -118,63 +372,32 @@ typedef struct oriel_hooks {
     void (*device_free)(void *user, void *memory, int32_t device_index);
     void (*log)(void *user, int32_t level, const char *line);
     int32_t (*cancel)(void *user); /* non-zero stops loading, decoding an image,
-                                      and an encode: on CUDA it is asked before
-                                      each piece of work is enqueued and before
-                                      the call waits */
+                                      reserve, prepare and encode */
     void (*progress)(void *user, int32_t what, int64_t done, int64_t of);
 } oriel_hooks;
-#define ORIEL_HOOKS_INIT \
-    { \
-        sizeof(oriel_hooks), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
-    }
+#define ORIEL_HOOKS_INIT ORIEL_INIT_(oriel_hooks)
 
 enum { ORIEL_LOG_WARNING = 1, ORIEL_LOG_INFO = 2, ORIEL_LOG_DEBUG = 3 };
 
-/*
- * What hooks.progress is told of.  Within one call of the library 'done' rises.
- * The hook is called at most 20 times a second, and on success once more with
- * done == of.
- */
+/* What hooks.progress is told of.  Within one call of the library 'done' rises, at
+   most 20 times a second; on success the hook is called last with done == of. */
 enum {
     ORIEL_PROGRESS_LOADING = 1, /* bytes of weights, as the first encoder of a
                                    device and precision reads them */
     ORIEL_PROGRESS_ENCODING = 2 /* FLOPs of an encode on the CPU */
 };
 
-/* ---- Model ------------------------------------------------------------ */
+/* ---- Model ------------------------------------------------------------------ */
 
-enum {
-    ORIEL_DTYPE_F32 = 1,
-    ORIEL_DTYPE_BF16 = 2,
-    ORIEL_DTYPE_F16 = 3,
-    ORIEL_DTYPE_U8 = 4 /* pixel_values only */
-};
-
-typedef struct oriel_model_options {
+struct oriel_model_options {
     uint32_t struct_size, reserved;
     const char *config_path; /* config.json; default: beside the weights */
     const oriel_hooks *hooks;
-} oriel_model_options;
-#define ORIEL_MODEL_OPTIONS_INIT \
-    { \
-        sizeof(oriel_model_options), 0, NULL, NULL \
-    }
-
-/*
- * Open a Hugging Face folder or one .safetensors file: check configuration and
- * tensor table (milliseconds) and keep the files, which must not change, open.
- * The first encoder of a device and precision reads the vision tensors, and
- * only them, straight to where they are used; later ones share them.  Limits,
- * mean and std are those of processor_config.json or preprocessor_config.json
- * beside config.json; without either, those of the published checkpoints.  The
- * limits of videos may also be in video_preprocessor_config.json; the files are
- * taken in the order in which transformers takes them.
- * Threads: any; the model: shared.
- * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY
- */
-ORIEL_API oriel_status oriel_model_open(oriel_model **out, const char *path,
-                                        const oriel_model_options *options,
-                                        oriel_error *err);
+    const char *prefix;        /* of the tower's tensor names: "visual." */
+    const char *config_preset; /* a name of oriel_model_preset,
+                                  instead of any config.json */
+};
+#define ORIEL_MODEL_OPTIONS_INIT ORIEL_INIT_(oriel_model_options)
 
 /* The same from config.json's text and one safetensors file's bytes, which must
    stay unchanged until the model and its encoders are gone. */
@@ -210,11 +433,7 @@ typedef struct oriel_model_info {
     int32_t weight_dtype, n_tensors; /* as stored; the vision part */
     uint64_t weight_bytes;
 } oriel_model_info;
-#define ORIEL_MODEL_INFO_INIT \
-    { \
-        sizeof(oriel_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-            NULL, 0, 0, 0, 0, {0}, {0}, 0, 0, 0 \
-    }
+#define ORIEL_MODEL_INFO_INIT ORIEL_INIT_(oriel_model_info)
 
 /* Threads: shared. */
 ORIEL_API oriel_status oriel_model_get_info(const oriel_model *model,
@@ -233,9 +452,9 @@ ORIEL_API oriel_status oriel_model_get_info(const oriel_model *model,
 ORIEL_API oriel_status oriel_model_digest(const oriel_model *model,
                                           char digest[33], oriel_error *err);
 
-ORIEL_API void oriel_model_destroy(oriel_model *model); /* NULL is fine */
+/* ---- Plan ------------------------------------------------------------------- */
 
-/* ---- Plan ------------------------------------------------------------- */
+#define ORIEL_MAX_PATCHES 16777216 /* in one plan, whatever a config says */
 
 enum {
     ORIEL_RESAMPLE_TORCHVISION = 0, /* transformers' default, vLLM, SGLang */
@@ -254,53 +473,14 @@ enum { ORIEL_SIZING_TRANSFORMERS = 0, ORIEL_SIZING_QWEN_VL_UTILS = 1 };
  * ORIEL_SIZING_QWEN_VL_UTILS it is that of fetch_video: 128 to 768 tokens a frame,
  * and fewer where there are many frames; video_max_pixels can only lower that.
  */
-typedef struct oriel_plan_options {
+struct oriel_plan_options {
     uint32_t struct_size;
     int32_t resample, sizing, reserved;
     int64_t min_pixels, max_pixels;
     int64_t video_min_pixels, video_max_pixels;
     const oriel_hooks *hooks;
-} oriel_plan_options;
-#define ORIEL_PLAN_OPTIONS_INIT \
-    { \
-        sizeof(oriel_plan_options), 0, 0, 0, 0, 0, 0, 0, NULL \
-    }
-
-enum {
-    ORIEL_KIND_BY_FRAMES = 0, /* an image if frames is 0 or 1, else a video */
-    ORIEL_KIND_IMAGE = 1,     /* frames is 0 or 1 */
-    ORIEL_KIND_VIDEO = 2      /* frames is 1 or more */
 };
-
-typedef struct oriel_item {                /* never to grow */
-    int32_t width, height;                 /* after EXIF rotation */
-    int32_t frames;                        /* 0 means 1 */
-    int32_t resized_width, resized_height; /* 0, 0: by the options' rule; else
-                                              multiples of patch_size x
-                                              spatial_merge_size */
-    int32_t kind;                          /* ORIEL_KIND_* */
-} oriel_item;
-
-#define ORIEL_MAX_PATCHES 16777216 /* in one plan, whatever a config says */
-
-/*
- * Plan a batch of images and videos from their sizes.  'items' is [n_items], and
- * n_items is at least 1.  'model' gives geometry and limits; it may be a preset,
- * and it need not outlive the call.  The call takes microseconds of the host and
- * needs no device.  All that a client can get wrong is refused here: no picture
- * makes oriel_encode fail.  Threads: any; the plan: shared.
- * ORIEL_ERR_INPUT  err->item has a side below 1, a ratio of sides over 200 where
- *   the rule sizes it, resized sides that are not such multiples, a number of
- *   frames that its kind cannot have, or alone more than ORIEL_MAX_PATCHES
- * ORIEL_ERR_CAPACITY  together the items have more than that: split the batch
- *   before err->item
- * ORIEL_ERR_ARGUMENT  no model, no items, an unknown kind or option, or limits
- *   that cross where the rule refuses it
- * ORIEL_ERR_MEMORY  err->item is the largest
- */
-ORIEL_API oriel_status oriel_plan_create(
-    oriel_plan **out, const oriel_model *model, const oriel_item *items,
-    size_t n_items, const oriel_plan_options *options, oriel_error *err);
+#define ORIEL_PLAN_OPTIONS_INIT ORIEL_INIT_(oriel_plan_options)
 
 /*
  * The same for pixel_values: 'grid_thw' is image_grid_thw, [n_items, 3] in
@@ -328,10 +508,7 @@ typedef struct oriel_budget {
     uint32_t struct_size, reserved;
     int64_t max_patches, max_tokens, max_flops;
 } oriel_budget;
-#define ORIEL_BUDGET_INIT \
-    { \
-        sizeof(oriel_budget), 0, 0, 0, 0 \
-    }
+#define ORIEL_BUDGET_INIT ORIEL_INIT_(oriel_budget)
 
 /*
  * Cut a queue of items into runs that each fit a budget.  The order is kept, and
@@ -376,11 +553,7 @@ typedef struct oriel_plan_info {
     const int32_t *positions;         /* [patches, 2] in compute order: row and
                                           column, for rope */
 } oriel_plan_info;
-#define ORIEL_PLAN_INFO_INIT \
-    { \
-        sizeof(oriel_plan_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, \
-            NULL, NULL, NULL, NULL, NULL, NULL \
-    }
+#define ORIEL_PLAN_INFO_INIT ORIEL_INIT_(oriel_plan_info)
 
 /* Item i was resized to h x patch_size by w x patch_size pixels, with h and w
    from its grid.  Threads: shared. */
@@ -388,9 +561,19 @@ ORIEL_API oriel_status oriel_plan_get_info(const oriel_plan *plan,
                                            oriel_plan_info *info,
                                            oriel_error *err);
 
-ORIEL_API void oriel_plan_destroy(oriel_plan *plan); /* NULL is fine */
+/*
+ * Only resize, normalise and cut: what a Hugging Face processor returns, bit
+ * for bit, into [patches, patch_columns] fp32 on the host.  No model, no
+ * device; works on the calling thread.  'input' holds frames on the host.
+ * Threads: any.  ORIEL_ERR_ARGUMENT, _MEMORY
+ */
+ORIEL_API oriel_status oriel_preprocess(const oriel_plan *plan,
+                                        const oriel_input *input,
+                                        float *pixel_values,
+                                        size_t pixel_values_bytes,
+                                        oriel_error *err);
 
-/* ---- Encoder ---------------------------------------------------------- */
+/* ---- Device and encoder ------------------------------------------------------ */
 
 enum { ORIEL_DEVICE_AUTO = 0, ORIEL_DEVICE_CPU = 1, ORIEL_DEVICE_CUDA = 2 };
 enum {
@@ -399,8 +582,11 @@ enum {
     ORIEL_PRECISION_FP32 = 2
 };
 
-/* Which matrix products a CUDA encoder runs; both keep an image's bytes the
-   same in every batch, but the bytes of one are not those of the other. */
+/* Which matrix products a CUDA encoder runs; both keep an image's bytes the same
+   in every batch, but the bytes of one are not those of the other.  CUBLASLT is
+   ORIEL_ERR_DEVICE without libcublasLt.so.13, and _UNSUPPORTED where it has no
+   algorithm whose bytes are the same in every batch; with AUTO a library that is
+   wanted and missing is logged as a warning. */
 enum {
     ORIEL_KERNELS_AUTO = 0,    /* by a table of devices, which a build holds */
     ORIEL_KERNELS_OWN = 1,     /* Oriel's, with fused epilogues */
@@ -408,21 +594,15 @@ enum {
 };
 enum {
     ORIEL_GRAPHS_AUTO = 0, /* a shape's second call makes a graph of its blocks,
-                              those behind launch it; 8 are kept.  Where CUDA
-                              cannot make one, the log says so */
+                              later ones launch it; 8 are kept */
     ORIEL_GRAPHS_OFF = 1   /* every call launches its kernels one by one */
 };
 
 /*
- * For finding what is wrong with kernels, driver or memory.  With checks on, each
- * part of the scratch is an allocation of its own (hooks.device_alloc, else
- * cudaMalloc) with a guard on either side, made when the part is first needed,
- * filled with NaN then and when it is needed no more, and given back.  Every
- * kernel and copy is waited for and every step's guards are looked at: an error
- * names the kernel, the step and the block that did it, and a damaged guard, which
- * is ORIEL_ERR_FAULT, the part and the side.  Slow; results are the same bytes.
- * The workspace must be there as ever and is not touched, no graphs are made,
- * and a call that is being captured, or must not wait, is ORIEL_ERR_ARGUMENT.
+ * To find faults of kernels, driver or memory (slow; the same bytes): each part of
+ * the scratch is an allocation of its own between guards, NaN before and after its
+ * use; every launch is waited for, and an error names kernel, step and block.  No
+ * graphs are made; a call that is captured or must not wait is ORIEL_ERR_ARGUMENT.
  */
 enum { ORIEL_CHECKS_OFF = 0, ORIEL_CHECKS_ON = 1 };
 
@@ -433,16 +613,10 @@ typedef struct oriel_device_info {
     int32_t threads;              /* CPU: cores we may run on */
     int32_t reserved;
     uint64_t memory_bytes; /* of the device, all of it */
-    char description[128]; /* "cpu avx512_bf16, oneDNN 2.6.3" */
+    char description[128]; /* "cpu avx2, oneDNN 2.6.3 (avx2)" */
     char reason[256];      /* AUTO: why this device and no other */
 } oriel_device_info;
-#define ORIEL_DEVICE_INFO_INIT \
-    { \
-        sizeof(oriel_device_info), 0, 0, 0, 0, 0, 0, {0}, \
-        { \
-            0 \
-        } \
-    }
+#define ORIEL_DEVICE_INFO_INIT ORIEL_INIT_(oriel_device_info)
 
 /*
  * Look at a device without a model: is it there, and what is it?  AUTO names
@@ -453,7 +627,7 @@ ORIEL_API oriel_status oriel_device_get_info(int32_t device,
                                              oriel_device_info *info,
                                              oriel_error *err);
 
-typedef struct oriel_encoder_options {
+struct oriel_encoder_options {
     uint32_t struct_size;
     int32_t device;         /* AUTO: CUDA if there is one, else CPU */
     int32_t device_index;   /* CUDA ordinal */
@@ -464,15 +638,12 @@ typedef struct oriel_encoder_options {
     int32_t checks;         /* CUDA: ORIEL_CHECKS_*; the CPU ignores it */
     size_t workspace_bytes; /* owned scratch; 0: the caller brings it */
     const oriel_hooks *hooks;
-    int32_t grow;    /* 1: a CPU encoder enlarges its scratch when a plan needs
-                        more, as by oriel_encoder_reserve */
-    int32_t profile; /* 1: the milliseconds of each step in a debug line of the
-                        log; no graphs, every call waits */
-} oriel_encoder_options;
-#define ORIEL_ENCODER_OPTIONS_INIT \
-    { \
-        sizeof(oriel_encoder_options), 0, 0, 0, 0, 0, 0, 0, 0, NULL, 0, 0 \
-    }
+    int32_t grow; /* 1: a CPU encoder enlarges its own scratch when a plan needs
+                        more; on CUDA create is ORIEL_ERR_UNSUPPORTED */
+    int32_t profile; /* 1: milliseconds by step in a debug line of the log; no
+                        graphs, and every call waits */
+};
+#define ORIEL_ENCODER_OPTIONS_INIT ORIEL_INIT_(oriel_encoder_options)
 
 /*
  * Scratch, in bytes on its device, that an encoder of these options needs for
@@ -483,24 +654,6 @@ ORIEL_API oriel_status oriel_plan_workspace_bytes(
     const oriel_plan *plan, const oriel_encoder_options *options, size_t *bytes,
     oriel_error *err);
 
-/*
- * Put a model on a device.  The first for a device and precision reads the
- * weights (seconds); the next share them.  Threads of the CPU backend start
- * here and end in destroy; there are no others.  Everything lazy happens here,
- * so the first encode may be captured.  Make one per stream or thread.
- * Threads: any; the encoder: exclusive.
- * ORIEL_ERR_ARGUMENT (a preset), _DEVICE, _IO, _MEMORY, _CANCELLED, and
- * _UNSUPPORTED (a precision the device lacks, never another in its place; 'grow'
- * on CUDA).  With
- * ORIEL_KERNELS_CUBLASLT also _DEVICE (libcublasLt.so.13 cannot be loaded) and
- * _UNSUPPORTED (it has no algorithm whose bytes are the same in every batch);
- * with ORIEL_KERNELS_AUTO a library that is wanted and missing is logged as a
- * warning, and info.description says so.  The algorithms are logged.
- */
-ORIEL_API oriel_status
-oriel_encoder_create(oriel_encoder **out, const oriel_model *model,
-                     const oriel_encoder_options *options, oriel_error *err);
-
 typedef struct oriel_encoder_info {
     uint32_t struct_size;
     int32_t device, device_index, precision, threads; /* as chosen */
@@ -509,10 +662,7 @@ typedef struct oriel_encoder_info {
     uint64_t weight_bytes;   /* on the device, shared with others */
     const char *description; /* "cpu avx512_bf16, oneDNN 2.6.3, 2 threads" */
 } oriel_encoder_info;
-#define ORIEL_ENCODER_INFO_INIT \
-    { \
-        sizeof(oriel_encoder_info), 0, 0, 0, 0, 0, 0, 0, NULL \
-    }
+#define ORIEL_ENCODER_INFO_INIT ORIEL_INIT_(oriel_encoder_info)
 
 /* Threads: shared. */
 ORIEL_API oriel_status oriel_encoder_get_info(const oriel_encoder *encoder,
@@ -531,13 +681,13 @@ ORIEL_API oriel_status oriel_encoder_reserve(oriel_encoder *encoder,
                                              size_t bytes, oriel_error *err);
 
 /*
- * Do beforehand what the first encodes of this plan would do: allocate host
- * memory for its frames and make the graph of its blocks.  The call may allocate,
- * wait and take seconds, and it touches no stream of the caller's; a second call
- * does nothing.  An encode of the plan that uses the encoder's own scratch then
- * allocates and builds nothing, while the graph is among the 8 that are kept.  A
- * graph belongs to one scratch, so there is none where the caller brings it.  A
- * NULL plan prepares what needs no plan.  Threads: exclusive.
+ * Do beforehand what the first encodes of this plan would do: allocate host memory
+ * for its frames and make the graph of its blocks.  It may allocate, wait and take
+ * seconds, and it touches no stream of the caller's; a second call does nothing.
+ * An encode of the plan in the encoder's own scratch then allocates and builds
+ * nothing, while the graph is among the 8 that are kept.  A graph belongs to one
+ * scratch: there is none beforehand where the caller brings it.  A NULL plan
+ * prepares what needs no plan.  Threads: exclusive.
  * ORIEL_ERR_ARGUMENT (a plan of another geometry), _CAPACITY (own scratch that is
  * too small), _MEMORY, _CANCELLED, _FAULT
  */
@@ -546,175 +696,15 @@ ORIEL_API oriel_status oriel_encoder_prepare(oriel_encoder *encoder,
                                              oriel_error *err);
 
 /*
- * Whether the encoder works: ORIEL_ERR_BUSY while a call is inside or the work
- * that one enqueued is in flight, ORIEL_OK else, and after a fault of the device
- * ORIEL_ERR_FAULT for ever.  Replays of a graph that the caller captured do not
- * count.  It never waits.  Threads: shared, beside the encoder's other calls.
+ * ORIEL_ERR_BUSY while a call is inside or work that one enqueued is in flight;
+ * after a fault of the device ORIEL_ERR_FAULT for ever.  Replays of a graph that
+ * the caller captured do not count.  It never waits.  Threads: shared, beside the
+ * encoder's other calls.
  */
 ORIEL_API oriel_status oriel_encoder_status(oriel_encoder *encoder,
                                             oriel_error *err);
 
-/* Waits for the encoder's own work on the device.  NULL is fine. */
-ORIEL_API void oriel_encoder_destroy(oriel_encoder *encoder);
-
-/* ---- Encode ----------------------------------------------------------- */
-
-enum { ORIEL_MEMORY_HOST = 0, ORIEL_MEMORY_DEVICE = 1 };
-
-/* Exactly one of 'frames' and 'pixel_values' is set. */
-typedef struct oriel_input {
-    uint32_t struct_size;
-    int32_t pixels_memory;     /* ORIEL_MEMORY_*: of frames or pixel_values */
-    const void *const *frames; /* [sum of frames], item after item, each RGB8
-                                   [height, width, 3]; the array itself and
-                                   'pitches' lie on the host */
-    const size_t *pitches;     /* [sum of frames] bytes a line; NULL: tight */
-    const void *pixel_values;  /* [patches, patch_columns], tight */
-    size_t pixel_values_bytes;
-    int32_t dtype;   /* of pixel_values; default F32.  U8: bytes as they were
-                        before normalising; the encoder normalises them as it
-                        does frames, to the same embeddings */
-    int32_t no_wait; /* 1: on CUDA ORIEL_ERR_BUSY rather than a wait */
-} oriel_input;
-#define ORIEL_INPUT_INIT \
-    { \
-        sizeof(oriel_input), 0, NULL, NULL, NULL, 0, 0, 0 \
-    }
-
-/* What a result is; all are in image order. */
-enum {
-    ORIEL_RESULT_EMBEDDINGS = 1,   /* [tokens, out_hidden_size] */
-    ORIEL_RESULT_HIDDEN_STATE = 2, /* [patches, hidden_size]; index 0: the patch
-                                      embedding, k: after k blocks */
-    ORIEL_RESULT_DEEPSTACK = 3     /* kept for towers that have them; refused */
-};
-
-/*
- * One matrix that an encode fills.  Results may interleave in one matrix of the
- * caller's (another 'data', the same row_bytes), but no byte belongs to two.
- */
-typedef struct oriel_result { /* never to grow */
-    int32_t kind, index;      /* index: of hidden states; else 0 */
-    int32_t dtype, reserved;  /* F32 by default, BF16, F16 */
-    void *data;
-    size_t bytes;     /* of the matrix, from 'data' on */
-    size_t row_bytes; /* from row to row; 0: tight */
-} oriel_result;
-
-typedef struct oriel_output {
-    uint32_t struct_size;
-    int32_t results_memory;      /* ORIEL_MEMORY_*: of every result */
-    const oriel_result *results; /* [n_results], read before return.  What is
-                                    not asked for is not computed, and blocks
-                                    after the last result are not run */
-    int32_t n_results;           /* 1 to ORIEL_MAX_RESULTS */
-    int32_t row_index_memory;    /* ORIEL_MEMORY_*: of row_index */
-    const int32_t *row_index;    /* [tokens] or NULL; see below */
-    void *workspace;             /* on the encoder's device; NULL: its own */
-    size_t workspace_bytes;
-} oriel_output;
-#define ORIEL_OUTPUT_INIT \
-    { \
-        sizeof(oriel_output), 0, NULL, 0, 0, NULL, NULL, 0 \
-    }
-
-#define ORIEL_MAX_RESULTS 1024
-
-/*
- * output.row_index: token i of each result with a row a token (EMBEDDINGS) is
- * stored in row row_index[i] of that result's matrix, so that embeddings land
- * in a language model's input.  Rows of the matrix are those that fit 'bytes';
- * -1 skips a token; other rows keep their bytes; of two tokens with one row
- * either may stay.  Hidden states ignore it.  Indices on the host are checked
- * and copied before return.  Indices on the device are read in stream order,
- * and a token whose row is outside is not stored; they need results on the
- * device.  A captured call takes indices on the device only.
- */
-
-/*
- * Encode a planned batch.  A NaN in pixel_values stays within its item.
- *
- * On the CPU the result is there on return and 'stream' is ignored.  On CUDA
- * the work is enqueued on 'stream' (NULL: the default stream): output and
- * workspace must stay until the stream has passed, the plan only until return.
- * Pixels of the device, and pinned ones of the host, are read in stream order
- * and must stay as well; but frames that ORIEL_RESAMPLE_FLOAT resamples are of
- * the host, and pinned or not, the call itself reads them.  Pageable pixels are
- * free on return: the call copies them into the encoder's 8 MiB of pinned
- * memory.  Every call takes at least one of its eight slots, whatever its
- * pixels, and waits for the device only when all are on their way.  Pageable
- * results make the call wait for the stream.  No call waits or allocates
- * otherwise, but for host memory that frames need to be resampled, kept from
- * call to call, when they need more than any before; and for what CUDA takes
- * when a graph is made (ORIEL_GRAPHS_AUTO); with ORIEL_CHECKS_ON every call
- * does both.  A call whose pixels and results are of the device may be captured
- * into a CUDA graph; then plan, encoder and all that memory must outlive the
- * graph, whose replays read the pixels anew.  Calls of one encoder on different
- * streams are ordered by the caller, whoever brings the workspace.  Device
- * pointers and row_bytes are multiples of 16; on CUDA row_bytes and a line of
- * the host's frames are below 2^31.  Threads: exclusive.
- *
- * With input.no_wait a call on CUDA never waits: ORIEL_ERR_BUSY when the slots
- * that it takes are not all free, as one a MiB of pageable pixels and one or two
- * besides; ORIEL_ERR_CAPACITY when it takes more than there are; results are
- * then of the device or pinned.
- *
- * Nothing enqueued or written: ORIEL_ERR_ARGUMENT (missing pointer, wrong
- *   bytes, plan of another geometry), _CAPACITY (workspace), _UNSUPPORTED, _BUSY
- * Output undefined: _CANCELLED, _MEMORY; _FAULT (destroy the encoder; a fault
- *   after return surfaces when the caller synchronises)
- */
-ORIEL_API oriel_status oriel_encode(
-    oriel_encoder *encoder, const oriel_plan *plan, const oriel_input *input,
-    const oriel_output *output, struct CUstream_st *stream, oriel_error *err);
-
-/*
- * Only resize, normalise and cut: what a Hugging Face processor returns, bit
- * for bit, into [patches, patch_columns] fp32 on the host.  No model, no
- * device; works on the calling thread.  'input' holds frames on the host.
- * Threads: any.  ORIEL_ERR_ARGUMENT, _MEMORY
- */
-ORIEL_API oriel_status oriel_preprocess(const oriel_plan *plan,
-                                        const oriel_input *input,
-                                        float *pixel_values,
-                                        size_t pixel_values_bytes,
-                                        oriel_error *err);
-
 #ifdef __cplusplus
 }
 #endif
-
-/*
- * A whole program (oriel_image.h decodes files; here the picture is black).
- *
- *  #include <oriel.h>
- *  #include <stdio.h>
- *  #include <stdlib.h>
- *
- *  int main(int argc, char **argv)
- *  {
- *      const void *rgb = calloc(480, 640 * 3);
- *      oriel_item item = {640, 480, 1, 0, 0, 0}; oriel_error err;
- *      oriel_model *model; oriel_plan *plan; oriel_encoder *encoder;
- *      oriel_encoder_options opt = ORIEL_ENCODER_OPTIONS_INIT;
- *      oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
- *      oriel_input in = ORIEL_INPUT_INIT; oriel_output out = ORIEL_OUTPUT_INIT;
- *      oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
- *      if (oriel_model_open(&model, argv[argc - 1], NULL, &err) ||
- *          oriel_plan_create(&plan, model, &item, 1, NULL, &err) ||
- *          oriel_plan_get_info(plan, &info, &err) ||
- *          oriel_plan_workspace_bytes(plan, &opt, &opt.workspace_bytes, &err) ||
- *          oriel_encoder_create(&encoder, model, &opt, &err))
- *          return fprintf(stderr, "%s\n", err.message), 1;
- *      in.frames = &rgb;
- *      result.bytes = (size_t)(info.tokens * info.out_hidden_size * 4);
- *      result.data = malloc(result.bytes);
- *      out.results = &result; out.n_results = 1;
- *      if (oriel_encode(encoder, plan, &in, &out, NULL, &err))
- *          return fprintf(stderr, "%s\n", err.message), 1;
- *      printf("%d tokens\n", (int)info.tokens);
- *      oriel_encoder_destroy(encoder); oriel_plan_destroy(plan);
- *      oriel_model_destroy(model);
- *  }
- */
 #endif /* ORIEL_H */

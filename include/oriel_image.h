@@ -18,7 +18,7 @@
  * docs/inputs.md tells the differences.  A file that is none of these is
  * refused by a line that says what it is.
  *
- * Conventions of status, error, structs and hooks are those of oriel.h.
+ * Conventions of status, error, structs, numbers and hooks are those of oriel.h.
  */
 #ifndef ORIEL_IMAGE_H
 #define ORIEL_IMAGE_H
@@ -65,10 +65,7 @@ typedef struct oriel_image_options {
                                  milliseconds: it is asked before, after each
                                  64 Ki pixels of work, and each MiB of text */
 } oriel_image_options;
-#define ORIEL_IMAGE_OPTIONS_INIT \
-    { \
-        sizeof(oriel_image_options), 0, 0, 0, 0, NULL \
-    }
+#define ORIEL_IMAGE_OPTIONS_INIT ORIEL_INIT_(oriel_image_options)
 
 typedef struct oriel_image_info {
     uint32_t struct_size;
@@ -83,10 +80,7 @@ typedef struct oriel_image_info {
     int64_t decode_bytes;  /* the most host memory that a decode takes besides
                               the file and 'rgb', libraries' included */
 } oriel_image_info;
-#define ORIEL_IMAGE_INFO_INIT \
-    { \
-        sizeof(oriel_image_info), 0, 0, 0, 0, 0, 0, 0, 0 \
-    }
+#define ORIEL_IMAGE_INFO_INIT ORIEL_INIT_(oriel_image_info)
 
 /*
  * Read what the header of a file tells, without decoding.  'bytes' is the whole

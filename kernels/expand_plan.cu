@@ -126,7 +126,7 @@ locate(const oriel_plan_record &r, int32_t side, int32_t token)
     return p;
 }
 
-/* Of each kind, how large a window is and how many of the item came before; a
+/* For each kind: how large a window is and how many of the item came before; a
    kind that the item lacks has no tokens, and its count means nothing. */
 struct Kinds {
     int32_t tokens[4], before[4];
@@ -154,7 +154,7 @@ count_kinds(const oriel_plan_record &r, int32_t side, const Place &p)
 }
 
 /* A window of 'size' slots that is the rank-th of its class: which pack, from
-   which slot on, and whether nobody fills what is behind it. */
+   which slot on, and whether the slots after it stay empty. */
 struct Pack {
     int32_t pack, slot;
     bool last;

@@ -137,7 +137,7 @@ __global__ void __launch_bounds__(THREADS, HEAD_DIM <= 80 ? 2 : 1)
                                           lane);
     ptx::sync_block();
 
-    /* Stage s: keys at 2 s parts, values behind them. */
+    /* Stage s: keys at 2 s parts, values after them. */
     load_rows<HEAD_DIM, KEYS>(shared, next_rows, row_values, n, args.head_dim);
     load_rows<HEAD_DIM, KEYS>(shared + PART_BYTES, next_rows + hidden,
                               row_values, n, args.head_dim);
@@ -146,7 +146,7 @@ __global__ void __launch_bounds__(THREADS, HEAD_DIM <= 80 ? 2 : 1)
     for (int t = 0; t < n_tiles; t++) {
         const uint32_t keys = shared + t % 2 * 2 * PART_BYTES;
         const uint32_t next = shared + (t + 1) % 2 * 2 * PART_BYTES;
-        const int left = n - (t + 1) * KEYS; /* behind this tile */
+        const int left = n - (t + 1) * KEYS; /* after this tile */
         attention::Scores scores = {};
         uint32_t p[attention::KEY_GROUPS][2];
 

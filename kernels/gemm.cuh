@@ -14,7 +14,7 @@
  * Launch   256 threads a tile of 128 x 128: 8 warps of 64 x 32 each, 64
  *          accumulators a thread and 128 registers in all, so that two blocks
  *          share a multiprocessor where its memory allows (sm_90, sm_100) and
- *          one's epilogue lies behind the other's products.  A ring of 3 stages
+ *          one's epilogue runs during the other's products.  A ring of 3 stages
  *          of 64 depth, 32 KiB each, 98,304 bytes of shared memory, filled by
  *          cp.async two stages ahead.  Tiles are taken 8 rows of tiles at a time,
  *          so that a wave shares its operands in L2.

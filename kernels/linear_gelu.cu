@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linear_gelu.cu - a linear layer with the erf form of GELU behind it
+ * linear_gelu.cu - a linear layer, then the erf form of GELU
  *
  *     out = gelu(x weight^T + bias)     rounded once
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linear_swiglu.cu - gate and up as one matrix product, SiLU(gate) up behind it
+ * linear_swiglu.cu - gate and up as one matrix product, then SiLU(gate) up
  *
  *     out = silu(x gate^T + gate_bias) (x up^T + up_bias)    rounded once
  *

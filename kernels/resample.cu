@@ -107,7 +107,7 @@ load_four(uint32_t (&words)[WORDS], const uint8_t *from)
     }
 }
 
-/* Pixels x and on, at most 4; what comes behind them is anything. */
+/* Pixels x and on, at most 4; what comes after them is anything. */
 __device__ __forceinline__ void
 load_pixels(uint32_t (&words)[WORDS], const Line &line, int64_t x, int pixels)
 {
@@ -186,7 +186,7 @@ across(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
 }
 
 /* Into zeros, pixels x and on of line y that the pass down the columns makes;
-   what comes behind them is anything. */
+   what comes after them is anything. */
 __device__ __forceinline__ void
 down(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
      const Lines &lines, int64_t y, int64_t x, int pixels)
@@ -211,7 +211,7 @@ down(uint32_t (&words)[WORDS], const oriel_resample_axis &axis,
         put_byte(words, i, clip_shifted(sum[i], axis.shift));
 }
 
-/* Bytes behind 'pixels' pixels become zero. */
+/* Bytes after 'pixels' pixels become zero. */
 __device__ __forceinline__ void
 clear_behind(uint32_t (&words)[WORDS], int pixels)
 {

@@ -45,7 +45,7 @@ __global__ void __launch_bounds__(THREADS, 4) turn_rows(oriel_rope_args args)
                            args.positions[row * 2 + 1]};
     uint16_t *x = args.qkv + row * 3 * args.heads * args.head_dim;
 
-    /* q and k lie one behind the other: 2 x heads heads. */
+    /* k follows q: 2 x heads heads. */
     for (int i = (int)ptx::thread_index(); i < 2 * args.heads * pairs;
          i += THREADS) {
         const int d = i % pairs * 2;

@@ -4,7 +4,7 @@
  *
  *     out = silu(gate) up          fp32, rounded once to bf16
  *
- * Behind a library's product, which has rounded gate and up once each; in
+ * After a library's product, which has rounded gate and up once each; in
  * linear_swiglu.cu neither is.  The columns of gate and up alternate in groups
  * of 8, as there.
  *

@@ -32,14 +32,14 @@ high_half(uint32_t pair)
     return ptx::bits_to_float(pair & 0xffff0000u);
 }
 
-/* The same as an offset in bytes. */
+/* Where a chunk of the swizzled tile lies, in bytes from the tile's start. */
 __device__ __forceinline__ int
 chunk_offset(int row, int chunk)
 {
     return row * ROW_BYTES + (chunk ^ (row & 7)) * CHUNK_BYTES;
 }
 
-/* Address of a chunk of the swizzled tile that starts at 'base'. */
+/* Its address, for a tile that starts at 'base'. */
 __device__ __forceinline__ uint32_t
 chunk_address(uint32_t base, int row, int chunk)
 {

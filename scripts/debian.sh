@@ -14,6 +14,9 @@ python3-numpy"
 ORIEL_CHECK_PACKAGES="$ORIEL_TEST_PACKAGES clang clang-format clang-tidy \
 libclang-rt-14-dev git"
 
+# Debian's python3 is the one that has python3-numpy, whatever PATH finds first.
+ORIEL_PYTHON=/usr/bin/python3
+
 say() {
     printf '\n== %s\n' "$*"
 }

@@ -26,7 +26,7 @@ struct Range {
     uintptr_t begin, end;
 };
 
-/* Constants and tables of the program itself: nobody's shared state. */
+/* Constants and tables of the program itself: no shared state. */
 const std::vector<Range> &
 program_segments()
 {
@@ -224,7 +224,7 @@ UNDEFINED(out_of_bounds, "an index beyond the end of an array", void *)
 UNDEFINED(add_overflow, "a sum overflows", void *, void *)
 UNDEFINED(sub_overflow, "a difference overflows", void *, void *)
 UNDEFINED(mul_overflow, "a product overflows", void *, void *)
-/* These do not return, or a kernel would load anew behind each what it has. */
+/* These do not return, or a kernel would load again after each what it has. */
 UNDEFINED(shift_out_of_bounds_abort, "a shift by too much, or of a sign",
           void *, void *)
 UNDEFINED(float_cast_overflow_abort, "a float beyond what the integer holds",

@@ -79,7 +79,7 @@ def lint_bounds(name, text):
 
 
 def lint_launchers(name, text):
-    """A kernel file is a namespace of its own with the kernels, and behind it
+    """A kernel file is a namespace of its own with the kernels, and after it
     functions of C alone, the last of which launches what the file is named
     after."""
     spaces = list(re.finditer(r"\bnamespace\s*(?=\{)", text))
@@ -90,7 +90,7 @@ def lint_launchers(name, text):
         if not m:
             at += len(text[at:]) - len(text[at:].lstrip())
             line = text.count("\n", 0, at) + 1
-            yield f"{name}:{line}: no function of C, behind the kernels"
+            yield f"{name}:{line}: no function of C after the kernels"
             return
         last = m.group(1)
         at = closing(text, text.index("{", at + m.end())) + 1

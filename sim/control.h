@@ -30,7 +30,7 @@ void sim_architecture(int device, int architecture);
    that its device takes; 0: none has. */
 void sim_image(uint64_t nth, int binary, int ptx);
 size_t sim_device_bytes(void);
-/* Run so many operations of a stream, and none behind them until it is released. */
+/* Run so many operations of a stream, and none after them until it is released. */
 void sim_hold(cudaStream_t stream, int operations);
 void sim_release(cudaStream_t stream);
 /* Since the program began: waits for what was not there yet, allocations of

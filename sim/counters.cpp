@@ -30,7 +30,7 @@ sim_counters counters;
 std::map<Request, std::vector<Lane>> requests;
 std::map<Visitor, uint32_t> visits;
 
-/* Of lanes that are served together: the most words that one bank has. */
+/* The most words that one bank has, among lanes that are served together. */
 uint64_t
 phases(const std::vector<Lane> &lanes)
 {

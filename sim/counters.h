@@ -44,7 +44,7 @@ extern "C" {
 
 /* From zero, from now on; it takes time, so nothing is counted before. */
 void sim_start_counters(void);
-/* Of all launches that ended since then; nothing more is counted. */
+/* What all launches that ended since then cost; counting stops. */
 sim_counters sim_take_counters(void);
 
 #ifdef __cplusplus

@@ -59,7 +59,8 @@ is_alive(const void *object, const char *what)
     if (object && alive.count(object))
         return true;
     if (object)
-        sim::host_violation("cuBLASLt is given a %s that is none", what);
+        sim::host_violation("cuBLASLt is given something that is not a %s",
+                            what);
     return false;
 }
 

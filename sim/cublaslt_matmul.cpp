@@ -351,7 +351,7 @@ cublasLtMatmul(oriel_lt_handle handle, oriel_lt_desc desc, const void *alpha,
                                               b_layout, c_layout, d_layout);
     if (status)
         return status;
-    /* The library would choose, by the size at hand: nobody here may let it. */
+    /* The library would choose by the size at hand, which Oriel must not allow. */
     if (!alpha || !beta || !algo || !sim::lt_read(&call.algorithm, algo))
         return ORIEL_LT_INVALID_VALUE;
     call.alpha = *static_cast<const float *>(alpha);

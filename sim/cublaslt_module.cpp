@@ -53,7 +53,7 @@ void *__wrap_dlopen(const char *name, int flags);
 void *__wrap_dlsym(void *module, const char *name);
 
 /* The program itself stands for the module; what is absent is looked for under
-   a name that nobody has, so that dlerror() is the loader's. */
+   a name that does not exist, so that dlerror() is the loader's. */
 void *
 __wrap_dlopen(const char *name, int flags)
 {

@@ -47,7 +47,7 @@ struct DeviceLimits {
     uint32_t multiprocessors;
 };
 DeviceLimits device_limits(int device);
-/* Those of a GPU of this architecture. */
+/* Give a device the limits of a GPU of this architecture. */
 void set_architecture(int device, int architecture);
 struct Launch;
 /* Whether its device can run it; else a host_violation(). */
@@ -131,7 +131,7 @@ struct Launch {
     uint32_t number = 0; /* no two launches have the same */
 };
 
-/* Of all threads, since the program began: how much was simulated. */
+/* How often a thread took its turn since the program began. */
 uint64_t turns_so_far();
 
 /* Run all blocks.  False when a violation ended it (report.hpp). */
@@ -156,7 +156,7 @@ void copy_issue(size_t offset, const void *source, uint32_t bytes,
                 uint32_t valid_bytes, const void *where);
 void copy_commit();
 void copy_wait(uint32_t groups_left);
-/* At a moment that nobody chose, some of what is on its way arrives. */
+/* At a random moment some of what is on its way arrives. */
 void copy_land_some(Thread &thread);
 
 } // namespace sim

@@ -29,7 +29,7 @@ struct Allocation {
     int device;
 };
 
-std::map<uintptr_t, Allocation> allocations; /* by the byte behind the end */
+std::map<uintptr_t, Allocation> allocations; /* by the byte after the end */
 size_t in_use;
 int openings;
 bool sparse;
@@ -65,7 +65,7 @@ report_wild(const void *address, size_t bytes, const char *verb,
     auto it = allocations.upper_bound(at);
 
     if (it != allocations.begin() && at - std::prev(it)->first < 64 * PAGE)
-        violation("%s %zu bytes at %zu bytes behind the end of an allocation "
+        violation("%s %zu bytes at %zu bytes past the end of an allocation "
                   "of %zu bytes, at %s",
                   verb, bytes, static_cast<size_t>(at - std::prev(it)->first),
                   std::prev(it)->second.bytes, source_line(where).c_str());

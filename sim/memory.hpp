@@ -20,7 +20,7 @@ enum class Poison { NAN_BYTES, LARGE_FINITE };
 void set_poison(Poison poison);
 uint8_t poison_byte();
 
-/* Allocations from now on are sparse: pages that nobody touches cost nothing,
+/* Allocations from now on are sparse: pages that are never touched cost nothing,
    but fresh memory is zero instead of poisoned. */
 void set_sparse(bool on);
 

@@ -39,11 +39,21 @@ std::vector<std::unique_ptr<int32_t[]>> pool;
 
 thread_local Path *running; /* null in host code */
 
-/* Learn from a way what follows what. */
+uint64_t
+hash_with(uint64_t hash, Code next)
+{
+    return (hash ^ static_cast<uint32_t>(next)) * 0x9E3779B97F4A7C15u;
+}
+
+/* Learn from a way, or from the rest that is kept of it, what follows what. */
 void
 walk(const Path &path)
 {
-    if (path.n == 0 || !walked.insert(path.hash).second)
+    uint64_t hash = path.whole ? path.hash : 0;
+
+    for (uint32_t i = 0; i < path.n && !path.whole; i++)
+        hash = hash_with(hash, path.blocks[i]);
+    if (path.n == 0 || !walked.insert(hash).second)
         return;
     for (uint32_t i = 1; i < path.n; i++)
         if (followers[path.blocks[i - 1]].insert(path.blocks[i]).second)
@@ -55,7 +65,19 @@ begin_anew(Path &path)
 {
     path.blocks[0] = path.blocks[path.n - 1];
     path.n = 1;
+    path.whole = true;
     path.hash = static_cast<uint32_t>(path.blocks[0]);
+}
+
+/* The room is full.  What followed what must be known even so: loops would be
+   made out wrongly from a part of it. */
+void
+make_room(Path &path)
+{
+    walk(path);
+    path.blocks[0] = path.blocks[path.n - 1];
+    path.n = 1;
+    path.whole = false;
 }
 
 /* Whether one can come from a block to another without passing a third. */
@@ -94,7 +116,7 @@ ends_round(Code last, Code head, Code place)
                         [=](Code entry) { return reaches(entry, last, head); });
 }
 
-/* Those that end behind the first 'skip' blocks of a way. */
+/* Rounds that end after the first 'skip' blocks of a way. */
 int
 rounds(const Way &way, size_t skip)
 {
@@ -125,7 +147,7 @@ Paths::Paths(uint32_t n_threads) : paths_(n_threads)
     room_ = std::move(pool.back());
     pool.pop_back();
     for (uint32_t t = 0; t < n_threads; t++)
-        paths_[t] = {0, 0, room_.get() + size_t{t} * PATH_ROOM};
+        paths_[t] = {0, 0, true, room_.get() + size_t{t} * PATH_ROOM};
 }
 
 Paths::~Paths()
@@ -153,14 +175,14 @@ Paths::meet(const Site &site, uint32_t block, uint32_t warp)
 
     for (uint32_t l = 1; l < LANES; l++)
         together &= lanes[l].hash == lanes[0].hash;
-    if (together && lanes[0].n < PATH_ROOM / 2)
+    if (together && lanes[0].whole && lanes[0].n < PATH_ROOM / 2)
         return;
     walk(lanes[0]);
     for (uint32_t l = 1; l < LANES && !together; l++) {
         const Path &a = lanes[0], &b = lanes[l];
 
         walk(b);
-        if (a.hash != b.hash && a.n < PATH_ROOM && b.n < PATH_ROOM &&
+        if (a.hash != b.hash && a.whole && b.whole &&
             compared.insert(a.hash * 31 + b.hash).second)
             parted.push_back({site, block, warp * LANES, warp * LANES + l,
                               Way(a.blocks, a.blocks + a.n),
@@ -211,7 +233,8 @@ __sanitizer_cov_trace_pc()
         return; /* a kernel's helper, called by the host */
     if (path->n == 0)
         sim::entries.insert(at);
-    path->hash = (path->hash ^ static_cast<uint32_t>(at)) * 0x9E3779B97F4A7C15u;
-    path->blocks[path->n] = at;
-    path->n += path->n < sim::PATH_ROOM - 1;
+    if (path->n == sim::PATH_ROOM)
+        sim::make_room(*path);
+    path->hash = sim::hash_with(path->hash, at);
+    path->blocks[path->n++] = at;
 }

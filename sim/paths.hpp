@@ -22,17 +22,19 @@ namespace sim
 {
 
 /* Blocks of code that a thread ran through, each by where it begins, since its
-   warp last parted. */
+   warp last parted.  Of a way longer than PATH_ROOM only the last blocks are
+   kept; it is not compared with another. */
 struct Path {
-    uint64_t hash; /* of all of them, also of those for which is no room */
-    uint32_t n;
+    uint64_t hash; /* of all blocks, kept or not */
+    uint32_t n;    /* kept */
+    bool whole;
     int32_t *blocks; /* [PATH_ROOM] */
 };
 constexpr uint32_t PATH_ROOM = 512;
 
 struct Site;
 
-/* Those of a block. */
+/* The ways of the threads of a block. */
 class Paths
 {
   public:
@@ -54,7 +56,7 @@ class Paths
     std::unique_ptr<int32_t[]> room_;
 };
 
-/* Of the launch: lanes that met in different rounds; else "". */
+/* Which lanes of the launch met in different rounds, in words; else "". */
 std::string paths_judge();
 
 } // namespace sim

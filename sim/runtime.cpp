@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 struct CUctx_st {
@@ -23,6 +24,7 @@ thread_local int chosen;
 thread_local std::vector<CUctx_st *> pushed;
 std::map<int, CUctx_st> primaries;
 std::set<int> contexts; /* devices that have one */
+pid_t process;          /* that used a device first; 0: none did */
 uint64_t calls, failing_call;
 cudaError_t failing_error;
 
@@ -90,6 +92,11 @@ error_at_entrance()
         return result(cudaErrorInsufficientDriver);
     if (runtime().device_count == 0)
         return result(cudaErrorNoDevice);
+    /* As CUDA says in the child of a process that had used it. */
+    if (!process)
+        process = getpid();
+    if (process != getpid())
+        return result(cudaErrorInitializationError);
     return result(runtime().sticky);
 }
 

@@ -39,7 +39,7 @@ void fault_operation(uint64_t nth, cudaError_t error);
 void recover();
 /* How many calls there were since the last fail_call(). */
 uint64_t calls_made();
-/* Run so many operations of a stream and none behind them, until it is held no
+/* Run so many operations of a stream and none after them, until it is held no
    more: as if it waited for somebody else's work. */
 void hold_stream(cudaStream_t stream, int operations);
 void release_stream(cudaStream_t stream);

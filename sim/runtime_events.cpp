@@ -12,7 +12,7 @@ using namespace sim;
 namespace
 {
 
-/* What is recorded in a capture never happens: nobody can ask for it. */
+/* What is recorded in a capture never happens, so it cannot be asked for. */
 cudaError_t
 captured_event(const CUevent_st &event)
 {

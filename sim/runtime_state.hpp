@@ -62,7 +62,7 @@ struct CUevent_st {
     uint64_t reached = 0;  /* ... and the last that was run */
     bool timed = false;
     double reached_at = 0; /* milliseconds, where it is timed */
-    /* If the last record of all was captured: where, and behind what. */
+    /* If the last record of all was captured: where, and after what. */
     std::shared_ptr<sim::Capture> capture;
     sim::Nodes last = {};
 };
@@ -74,7 +74,7 @@ struct CUgraph_st {
 namespace sim
 {
 
-/* Behind the lock of Entrance, but for what tests steer before they start
+/* Guarded by the lock of Entrance, but for what tests set before they start
    threads. */
 struct RuntimeState {
     std::recursive_mutex lock;
@@ -85,7 +85,7 @@ struct RuntimeState {
     std::set<CUstream_st *> streams = {&default_stream};
 };
 RuntimeState &runtime();
-/* Of this thread. */
+/* State of this thread. */
 int current_device();
 cudaStreamCaptureMode &capture_mode();
 

@@ -50,7 +50,7 @@ run_operation(sim::Operation &operation)
 namespace sim
 {
 
-/* Those of all devices and threads are one here. */
+/* The default streams of all devices and threads are one here. */
 bool
 is_default(cudaStream_t stream)
 {

@@ -2,7 +2,7 @@
 # From the functions of kernels/ptx.cuh and of ptx_sim.hpp, the list of claims
 # that signatures.cpp holds: a twin for each, with the same parameters, and as
 # many of each name on both sides.  Both files are read anew when they change.
-set(ORIEL_PTX_HARDWARE ${PROJECT_SOURCE_DIR}/kernels/ptx.cuh)
+set(ORIEL_PTX_HARDWARE ${CMAKE_CURRENT_SOURCE_DIR}/../kernels/ptx.cuh)
 set(ORIEL_PTX_SIMULATED ${CMAKE_CURRENT_SOURCE_DIR}/ptx_sim.hpp)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
     ${ORIEL_PTX_HARDWARE} ${ORIEL_PTX_SIMULATED})

@@ -6,7 +6,7 @@
  * renamed; its functions are never called, so their assembly is never emitted.
  * For each of them signatures.inc (made by signatures.cmake) claims a twin in
  * ptx_sim.hpp with the same result and the same parameters, where the twin may
- * take the place of the call behind them.
+ * take the place of the call after them.
  */
 #include "ptx_sim.hpp"
 

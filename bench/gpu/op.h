@@ -48,7 +48,7 @@ typedef struct op_case {
 } op_case;
 
 /* What cuBLASLt may run in the place of an op: its product with bias, added to
-   the result, or with SwiGLU behind it. */
+   the result, or with SwiGLU after it. */
 enum {
     OP_LIBRARY_NONE,
     OP_LIBRARY_BIAS,

@@ -139,7 +139,7 @@ merged(const op_case *c)
     return c->geometry->hidden * c->geometry->merge2;
 }
 
-/* Behind the merger a row is a token. */
+/* After the merger a row is a token. */
 static void
 take_tokens(op_case *c)
 {

@@ -3,7 +3,7 @@
 """One JSON file of what the steps of bench/on-gpu.sh left behind.
 
     report.py PARTS OUT
-    report.py products OPS_JSON     what the A3 table would say
+    report.py products OPS_JSON     rows for the table of host/cuda/products.c
 
 PARTS holds steps.tsv (name, exit status, seconds) and whatever JSON the steps
 wrote; of a step that was cut, what it had finished is taken.  Shares are of

@@ -4,7 +4,7 @@
  *
  * A message names the file, the field or tensor, and what was expected.  Text
  * from outside goes through oriel_quote first: it is escaped and shortened
- * there, so that the expectation behind it always fits.
+ * there, so that the expectation after it always fits.
  */
 #ifndef ORIEL_BASE_FAIL_H
 #define ORIEL_BASE_FAIL_H

@@ -32,9 +32,10 @@ typedef struct oriel_network {
     const int32_t *full_attention_blocks; /* 0-based, ascending */
     double rope_theta;
 
-    /* preprocessor_config.json and its relatives */
-    int64_t min_pixels, max_pixels;             /* of an image */
-    int64_t video_min_pixels, video_max_pixels; /* of a frame of a video */
+    /* preprocessor_config.json and its relatives; limits may be fractions, and
+       the lower one may be above the upper one */
+    double min_pixels, max_pixels;             /* of an image */
+    double video_min_pixels, video_max_pixels; /* of a frame of a video */
     int32_t video_tokens; /* that its slices share; 0: no such limit */
     double image_mean[3], image_std[3];
     double rescale_factor;

@@ -4,17 +4,18 @@
  *
  * A run hands out task numbers from one atomic counter.  Workers spin briefly
  * before they sleep: an encode is hundreds of runs back to back, and waking a
- * thread costs as much as a small one.
+ * thread costs as much as a small one.  The caller sleeps until the last member
+ * is done, or until it is time to ask the cancel hook.
  */
 #include "base/team.h"
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/process.h"
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdbool.h>
+#include <time.h>
 
 enum { SPINS = 2000 };
 
@@ -26,17 +27,19 @@ typedef struct member {
 
 struct oriel_team {
     oriel_hooks hooks;
+    int32_t process; /* that the threads are of */
     pthread_mutex_t lock;
     pthread_cond_t begun, done;
     atomic_uint generation; /* of the run; changes under the lock */
-    bool stop;              /* under the lock, told by a new generation */
+    bool ended;             /* under the lock, told by a new generation */
     void (*start)(int32_t thread);
 
     oriel_team_task *run;
     void *context;
     int64_t n_tasks;
     atomic_int_fast64_t next;
-    atomic_int busy; /* members still inside the run */
+    atomic_int busy;  /* members still inside the run */
+    atomic_bool stop; /* the caller was told to cancel */
 
     int32_t n_members;
     member members[];
@@ -79,7 +82,8 @@ work(oriel_team *team, int32_t thread)
         int64_t task =
             atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
 
-        if (task >= team->n_tasks)
+        if (task >= team->n_tasks ||
+            atomic_load_explicit(&team->stop, memory_order_relaxed))
             break;
         team->run(team->context, task, thread);
     }
@@ -102,9 +106,9 @@ member_main(void *argument)
     for (;;) {
         seen = await_generation(team, seen);
         pthread_mutex_lock(&team->lock);
-        bool stop = team->stop;
+        bool ended = team->ended;
         pthread_mutex_unlock(&team->lock);
-        if (stop)
+        if (ended)
             return NULL;
         work(team, self->index);
     }
@@ -131,6 +135,18 @@ start_member(member *m)
     return error;
 }
 
+/* Its waits must not depend on when somebody sets the clock. */
+static void
+init_done(oriel_team *team)
+{
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&team->done, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 oriel_status
 oriel_team_create(oriel_team **out, int32_t n_threads,
                   void (*start)(int32_t thread), const oriel_hooks *hooks,
@@ -144,10 +160,11 @@ oriel_team_create(oriel_team **out, int32_t n_threads,
         return oriel_fail_memory(err, bytes, "a team of threads");
     if (hooks)
         team->hooks = *hooks;
+    team->process = oriel_process_id();
     team->start = start;
     pthread_mutex_init(&team->lock, NULL);
     pthread_cond_init(&team->begun, NULL);
-    pthread_cond_init(&team->done, NULL);
+    init_done(team);
     for (int32_t i = 0; i < n_threads; i++) {
         team->members[i].team = team;
         team->members[i].index = i;
@@ -171,31 +188,89 @@ oriel_team_threads(const oriel_team *team)
     return team->n_members;
 }
 
-void
-oriel_team_run(oriel_team *team, oriel_team_task *run, void *context,
-               int64_t n_tasks)
+/* Under the lock. */
+static void
+begin(oriel_team *team, oriel_team_task *run, void *context, int64_t n_tasks)
 {
-    if (n_tasks <= 0)
-        return;
-    pthread_mutex_lock(&team->lock);
     team->run = run;
     team->context = context;
     team->n_tasks = n_tasks;
     atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    atomic_store_explicit(&team->stop, false, memory_order_relaxed);
     atomic_store_explicit(&team->busy, team->n_members, memory_order_relaxed);
     next_generation(team);
-    while (atomic_load_explicit(&team->busy, memory_order_acquire) > 0)
-        pthread_cond_wait(&team->done, &team->lock);
-    pthread_mutex_unlock(&team->lock);
+}
+
+static bool
+is_busy(oriel_team *team)
+{
+    return atomic_load_explicit(&team->busy, memory_order_acquire) > 0;
 }
 
 void
-oriel_team_destroy(oriel_team *team)
+oriel_team_run(oriel_team *team, oriel_team_task *run, void *context,
+               int64_t n_tasks)
 {
-    if (!team)
-        return;
+    (void)oriel_team_run_unless_cancelled(team, run, context, n_tasks, NULL);
+}
+
+/* Under the lock: wait for the end of the run or for the time to ask. */
+static void
+wait_a_while(oriel_team *team)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ORIEL_TEAM_ASK_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    while (is_busy(team) &&
+           pthread_cond_timedwait(&team->done, &team->lock, &until) == 0)
+        continue;
+}
+
+bool
+oriel_team_run_unless_cancelled(oriel_team *team, oriel_team_task *run,
+                                void *context, int64_t n_tasks,
+                                const oriel_hooks *hooks)
+{
+    bool asks = hooks && hooks->cancel, stopped = false;
+
+    if (n_tasks <= 0)
+        return true;
     pthread_mutex_lock(&team->lock);
-    team->stop = true;
+    begin(team, run, context, n_tasks);
+    while (is_busy(team)) {
+        if (!asks || stopped) {
+            pthread_cond_wait(&team->done, &team->lock);
+            continue;
+        }
+        wait_a_while(team);
+        if (!is_busy(team))
+            break;
+        pthread_mutex_unlock(&team->lock);
+        stopped = oriel_cancelled(hooks);
+        if (stopped)
+            atomic_store_explicit(&team->stop, true, memory_order_relaxed);
+        pthread_mutex_lock(&team->lock);
+    }
+    pthread_mutex_unlock(&team->lock);
+    return !stopped;
+}
+
+const atomic_bool *
+oriel_team_stop_flag(const oriel_team *team)
+{
+    return &team->stop;
+}
+
+static void
+stop(oriel_team *team)
+{
+    pthread_mutex_lock(&team->lock);
+    team->ended = true;
     next_generation(team);
     pthread_mutex_unlock(&team->lock);
     for (int32_t i = 0; i < team->n_members; i++)
@@ -203,7 +278,18 @@ oriel_team_destroy(oriel_team *team)
     pthread_cond_destroy(&team->done);
     pthread_cond_destroy(&team->begun);
     pthread_mutex_destroy(&team->lock);
+}
+
+void
+oriel_team_destroy(oriel_team *team)
+{
+    if (!team)
+        return;
     oriel_hooks hooks = team->hooks;
 
+    /* After fork() the threads are the parent's: there is none to join, and the
+       lock may be one that a thread held. */
+    if (!oriel_process_is_other(team->process))
+        stop(team);
     oriel_free(&hooks, team);
 }

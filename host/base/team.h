@@ -11,6 +11,9 @@
 
 #include "oriel.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
 typedef struct oriel_team oriel_team;
 
 /* Task 'task' of 'n_tasks', on the team's thread 'thread'. */
@@ -29,6 +32,20 @@ int32_t oriel_team_threads(const oriel_team *team);
  */
 void oriel_team_run(oriel_team *team, oriel_team_task *run, void *context,
                     int64_t n_tasks);
+
+/*
+ * The same, while the cancel hook is asked on the caller's thread, every
+ * ORIEL_TEAM_ASK_MS of the wait.  Once it says yes no further task begins, and
+ * the team's stop flag is true for those that have begun: false when they have
+ * returned, as soon as they care to.  'hooks' may be NULL.
+ */
+enum { ORIEL_TEAM_ASK_MS = 20 };
+bool oriel_team_run_unless_cancelled(oriel_team *team, oriel_team_task *run,
+                                     void *context, int64_t n_tasks,
+                                     const oriel_hooks *hooks);
+
+/* Lives as long as the team; false again as each run begins. */
+const atomic_bool *oriel_team_stop_flag(const oriel_team *team);
 
 void oriel_team_destroy(oriel_team *team); /* NULL is fine */
 

@@ -8,6 +8,7 @@
 #include "cli/text.h"
 #include "files/json_text.h"
 #include "model/checkpoint.h"
+#include "model/locate.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -97,6 +98,16 @@ floats_json(const float *values, size_t n)
 }
 
 static json_t *
+notes_json(const oriel_notes *notes)
+{
+    json_t *list = json_array();
+
+    for (int32_t i = 0; i < notes->n_lines; i++)
+        list = oriel_json_append(list, json_string(notes->lines[i]));
+    return list;
+}
+
+static json_t *
 model_json(const inspection *in)
 {
     const oriel_model_info *m = &in->info;
@@ -107,7 +118,7 @@ model_json(const inspection *in)
                                    json_integer(m->full_attention_blocks[i]));
     return json_pack(
         "{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:I, "
-        "s:I, s:o, s:o, s:s, s:i, s:I, s:s, s:s?}",
+        "s:I, s:o, s:o, s:s, s:i, s:I, s:s, s:s?, s:o}",
         "depth", m->depth, "hidden_size", m->hidden_size, "intermediate_size",
         m->intermediate_size, "num_heads", m->num_heads, "head_dim",
         m->head_dim, "out_hidden_size", m->out_hidden_size, "in_channels",
@@ -119,7 +130,8 @@ model_json(const inspection *in)
         "image_std", floats_json(m->image_std, 3), "weight_dtype",
         stored_name(m->weight_dtype), "n_tensors", m->n_tensors, "weight_bytes",
         (json_int_t)m->weight_bytes, "prefix", in->checkpoint->prefix, "digest",
-        *in->digest ? in->digest : NULL);
+        *in->digest ? in->digest : NULL, "notes",
+        notes_json(&in->checkpoint->notes));
 }
 
 static int
@@ -162,6 +174,8 @@ print_model(const inspection *in)
            stored_name(m->weight_dtype), ORIEL_QUOTE(in->checkpoint->prefix));
     if (*in->digest)
         printf("digest      %s\n", in->digest);
+    for (int32_t i = 0; i < in->checkpoint->notes.n_lines; i++)
+        printf("note        %s\n", in->checkpoint->notes.lines[i]);
 }
 
 static void
@@ -220,16 +234,16 @@ has_tower(const oriel_safetensors *file)
 static int
 open_model(inspection *in)
 {
-    oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
+    oriel_model_options options = cli_settings_model_options(in->options);
+    oriel_checkpoint_options same = {options.config_path, options.config_preset,
+                                     options.prefix};
     oriel_model_info info = ORIEL_MODEL_INFO_INIT;
     oriel_error err;
 
-    options.config_path = in->options->config;
-    options.hooks = &cli_hooks;
     if (oriel_model_open(&in->model, in->path, &options, &err) ||
         oriel_model_get_info(in->model, &info, &err) ||
-        oriel_checkpoint_open(&in->checkpoint, in->path, in->options->config,
-                              &cli_hooks, &err) ||
+        oriel_checkpoint_open(&in->checkpoint, in->path, &same, &cli_hooks,
+                              &err) ||
         (in->options->digest &&
          oriel_model_digest(in->model, in->digest, &err)))
         return cli_report_failure(&err, NULL);
@@ -242,12 +256,18 @@ open_it(inspection *in)
 {
     struct stat st;
     oriel_error err;
+    bool is_json;
 
     if (stat(in->path, &st) == 0 && S_ISDIR(st.st_mode))
         return open_model(in);
+    /* An index or a config.json stands for its model. */
+    if (oriel_path_is_json(in->path, &is_json, &cli_hooks, &err))
+        return cli_report_failure(&err, NULL);
+    if (is_json)
+        return open_model(in);
     if (oriel_safetensors_open(&in->plain, in->path, &cli_hooks, &err))
         return cli_report_failure(&err, NULL);
-    if (!has_tower(in->plain))
+    if (!in->options->prefix && !has_tower(in->plain))
         return CLI_DONE;
     oriel_safetensors_close(in->plain);
     in->plain = NULL;

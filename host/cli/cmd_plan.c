@@ -21,7 +21,7 @@ typedef struct planned {
     int64_t grid[3];
     int64_t patches, tokens, flops;
     int32_t n_windows, n_frames;
-    size_t workspace; /* 0: unknown */
+    size_t workspace;
 } planned;
 
 typedef struct plan_job {
@@ -30,8 +30,6 @@ typedef struct plan_job {
     cli_inputs inputs;
     oriel_encoder_options encoder;
     oriel_model_info model;
-    bool workspace_known;
-    char why_unknown[200];
     json_t *items, *failed;
     planned total; /* sums; workspace: the largest */
     size_t n_good, n_failed;
@@ -106,9 +104,8 @@ measure(plan_job *job, const char *name, planned *out, oriel_error *err)
         out->flops = info.flops;
         out->n_windows = info.n_windows;
         out->n_frames = info.n_frames;
-        if (job->workspace_known)
-            status = oriel_plan_workspace_bytes(plan, &job->encoder,
-                                                &out->workspace, err);
+        status = oriel_plan_workspace_bytes(plan, &job->encoder,
+                                            &out->workspace, err);
     }
     oriel_plan_destroy(plan);
     return status;
@@ -119,20 +116,17 @@ item_json(const plan_job *job, const char *name, const planned *p)
 {
     int64_t width = p->grid[2] * job->model.patch_size;
     int64_t height = p->grid[1] * job->model.patch_size;
-    json_t *workspace = job->workspace_known
-                            ? json_integer((json_int_t)p->workspace)
-                            : json_null();
 
     return json_pack(
         "{s:o, s:i, s:i, s:i, s:I, s:I, s:[I,I,I], s:I, s:I, s:i, s:i, s:I, "
-        "s:o}",
+        "s:I}",
         "source", cli_text_name(name), "width", p->item.width, "height",
         p->item.height, "frames", p->item.frames, "resized_width",
         (json_int_t)width, "resized_height", (json_int_t)height, "grid_thw",
         (json_int_t)p->grid[0], (json_int_t)p->grid[1], (json_int_t)p->grid[2],
         "patches", (json_int_t)p->patches, "tokens", (json_int_t)p->tokens,
         "windows", p->n_windows, "full_segments", p->n_frames, "flops",
-        (json_int_t)p->flops, "workspace_bytes", workspace);
+        (json_int_t)p->flops, "workspace_bytes", (json_int_t)p->workspace);
 }
 
 /* Names come last: they are as long as they like. */
@@ -158,8 +152,7 @@ print_row(const plan_job *job, const char *name, const planned *p)
     printf("%13s %11s %14s %8" PRId64 " %7" PRId64 " %8d %12s %10s  %s\n", size,
            resized, grid, p->patches, p->tokens, p->n_windows,
            cli_text_flops((double)p->flops).text,
-           job->workspace_known ? cli_text_bytes(p->workspace).text : "?",
-           ORIEL_QUOTE(name));
+           cli_text_bytes(p->workspace).text, ORIEL_QUOTE(name));
 }
 
 static void
@@ -224,15 +217,12 @@ print_total(const plan_job *job)
     if (job->n_good == 0)
         return;
     printf("\n%zu inputs: %" PRId64 " patches, %" PRId64 " tokens, %s; "
-           "embeddings [%" PRId64 ", %" PRId64 "], %s in bf16",
+           "embeddings [%" PRId64 ", %" PRId64 "], %s in bf16; scratch of the "
+           "largest alone %s\n",
            job->n_good, total->patches, total->tokens,
            cli_text_flops((double)total->flops).text, total->tokens, width,
-           cli_text_bytes((uint64_t)(total->tokens * width * 2)).text);
-    if (job->workspace_known)
-        printf("; scratch of the largest alone %s\n",
-               cli_text_bytes(total->workspace).text);
-    else
-        printf("; scratch unknown: %s\n", job->why_unknown);
+           cli_text_bytes((uint64_t)(total->tokens * width * 2)).text,
+           cli_text_bytes(total->workspace).text);
 }
 
 static int
@@ -240,46 +230,43 @@ print_document(plan_job *job)
 {
     const planned *total = &job->total;
     int64_t embedding = total->tokens * job->model.out_hidden_size * 2;
-    json_t *workspace = job->workspace_known
-                            ? json_integer((json_int_t)total->workspace)
-                            : json_null();
 
     return cli_report_document(json_pack(
-        "{s:O, s:O, s:{s:I, s:I, s:I, s:I, s:i, s:I, s:o}, s:o}", "items",
+        "{s:O, s:O, s:{s:I, s:I, s:I, s:I, s:i, s:I, s:I}, s:o}", "items",
         job->items, "failed", job->failed, "total", "inputs",
         (json_int_t)job->n_good, "patches", (json_int_t)total->patches,
         "tokens", (json_int_t)total->tokens, "flops", (json_int_t)total->flops,
         "out_hidden_size", job->model.out_hidden_size, "embedding_bytes_bf16",
-        (json_int_t)embedding, "largest_workspace_bytes", workspace,
-        "preprocessing", cli_settings_describe(&job->settings)));
+        (json_int_t)embedding, "largest_workspace_bytes",
+        (json_int_t)total->workspace, "preprocessing",
+        cli_settings_describe(&job->settings)));
 }
 
-/* The device of --device, default auto; without it scratch stays unknown. */
+/* The device of --device, default auto.  The CPU is not asked what it is: that
+   would load what multiplies there. */
 static int
 choose_device(plan_job *job)
 {
-    oriel_encoder_options encoder = ORIEL_ENCODER_OPTIONS_INIT;
     oriel_device_info device = ORIEL_DEVICE_INFO_INIT;
+    oriel_encoder_options *encoder = &job->encoder;
     oriel_error err;
+    oriel_status status;
 
-    cli_device_parse(job->options->device, &encoder.device,
-                     &encoder.device_index);
-    encoder.precision = (int32_t)job->options->precision;
-    encoder.kernels = (int32_t)job->options->kernels;
-    encoder.threads = job->options->threads ? (int32_t)job->options->threads
-                                            : cli_limits_read().threads;
-    job->workspace_known =
-        oriel_device_get_info(encoder.device, encoder.device_index, &device,
-                              &err) == ORIEL_OK;
-    if (!job->workspace_known && job->options->device)
+    *encoder = (oriel_encoder_options)ORIEL_ENCODER_OPTIONS_INIT;
+    cli_device_parse(job->options->device, &encoder->device,
+                     &encoder->device_index);
+    encoder->precision = (int32_t)job->options->precision;
+    encoder->kernels = (int32_t)job->options->kernels;
+    encoder->threads = job->options->threads ? (int32_t)job->options->threads
+                                             : cli_limits_read().threads;
+    if (encoder->device == ORIEL_DEVICE_CPU)
+        return CLI_DONE;
+    status = oriel_device_get_info(ORIEL_DEVICE_CUDA, encoder->device_index,
+                                   &device, &err);
+    if (status == ORIEL_ERR_MEMORY ||
+        (status && encoder->device == ORIEL_DEVICE_CUDA))
         return cli_report_failure(&err, NULL);
-    snprintf(job->why_unknown, sizeof(job->why_unknown), "%.*s",
-             (int)sizeof(job->why_unknown) - 1, err.message);
-    if (job->workspace_known) {
-        encoder.device = device.device;
-        encoder.device_index = device.device_index;
-    }
-    job->encoder = encoder;
+    encoder->device = status ? ORIEL_DEVICE_CPU : ORIEL_DEVICE_CUDA;
     return CLI_DONE;
 }
 

@@ -58,7 +58,7 @@ preprocess_photo(preprocess_job *job, int64_t task, oriel_error *err)
     if (!status)
         memcpy(job->grids + 3 * task, info.grid_thw, 3 * sizeof(int64_t));
     if (!status)
-        status = oriel_preprocess(
+        (void)oriel_preprocess(
             plan, &input, job->values + job->first[task] * job->columns,
             (size_t)(rows * job->columns) * sizeof(float), err);
     oriel_plan_destroy(plan);

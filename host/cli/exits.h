@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exits.h - what the tool's exit status says, and the table behind it */
+/* exits.h - what the tool's exit status says, and its table */
 #ifndef ORIEL_CLI_EXITS_H
 #define ORIEL_CLI_EXITS_H
 

@@ -47,7 +47,7 @@ enum {
 /* What the flags say; zero or NULL where a flag was not given, if no more is
    said. */
 typedef struct cli_options {
-    const char *output, *model, *config;
+    const char *output, *model, *config, *prefix;
     const char *device; /* "auto", "cpu", "cuda" or "cuda:N"; checked */
     int64_t min_pixels, max_pixels, min_tokens, max_tokens, max_source_pixels;
     int64_t threads, batch_patches, depth;

@@ -50,11 +50,14 @@ fill_descriptors(void)
 int
 main(int n_args, char **args)
 {
+    static char output[1 << 16];
     const cli_command *command;
     int exit_status, flushed;
 
     if (!fill_descriptors())
         return CLI_INTERNAL;
+    /* A text fits, so that the flush at the end knows why writing failed. */
+    setvbuf(stdout, output, _IOFBF, sizeof(output));
     cli_report_setup(false, false);
     cli_signals_catch();
     if (n_args < 2)

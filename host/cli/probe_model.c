@@ -81,19 +81,18 @@ make_file(size_t *file_bytes)
 {
     size_t bytes;
     json_t *header = header_of(&bytes);
-    char *text = header ? json_dumps(header, JSON_COMPACT) : NULL;
-    uint64_t length = text ? strlen(text) : 0;
+    uint64_t length = header ? json_dumpb(header, NULL, 0, JSON_COMPACT) : 0;
     unsigned char *file = NULL;
 
-    json_decref(header);
     *file_bytes = sizeof(length) + length + bytes;
-    if (text)
+    if (length)
         file = calloc(1, *file_bytes);
     if (file) {
         memcpy(file, &length, sizeof(length));
-        memcpy(file + sizeof(length), text, length);
+        (void)json_dumpb(header, (char *)file + sizeof(length), length,
+                         JSON_COMPACT);
     }
-    free(text);
+    json_decref(header);
     return file;
 }
 

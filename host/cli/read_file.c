@@ -73,7 +73,7 @@ first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
     return ORIEL_OK;
 }
 
-/* With room for a NUL behind the capacity. */
+/* With room for a NUL after the capacity. */
 static bool
 grow(char **text, size_t capacity)
 {

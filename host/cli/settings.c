@@ -8,9 +8,9 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signals.h"
+#include "model/published.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -189,24 +189,55 @@ exists(const char *path)
     return stat(path, &st) == 0;
 }
 
-/* The tool's short name of a published size, "7b"; NULL for other names. */
-static const oriel_model *
-find_preset(const char *name)
+/* The library's name of the published size that the tool calls "7b"; NULL for
+   other names. */
+static const char *
+full_name(const char *name)
 {
-    char full[64];
+    static const char *const names[] = {
+#define X(full, intermediate, out) full,
+        ORIEL_PUBLISHED(X)
+#undef X
+    };
 
-    snprintf(full, sizeof(full), "qwen2.5-vl-%s", name);
-    return oriel_model_preset(full);
+    for (size_t i = 0; name && i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(name, strrchr(names[i], '-') + 1) == 0)
+            return names[i];
+    return NULL;
+}
+
+static void
+show_note(void *user, int32_t level, const char *line)
+{
+    (void)user;
+    if (level == ORIEL_LOG_WARNING)
+        cli_report_note("note: %s", line);
+}
+
+oriel_model_options
+cli_settings_model_options(const cli_options *options)
+{
+    oriel_model_options model = ORIEL_MODEL_OPTIONS_INIT;
+
+    model.prefix = options->prefix;
+    model.hooks = &cli_hooks;
+    /* A file of such a name goes first. */
+    if (full_name(options->config) && !exists(options->config))
+        model.config_preset = full_name(options->config);
+    else
+        model.config_path = options->config;
+    return model;
 }
 
 static int
-open_folder(cli_settings *settings, const char *path, const char *config)
+open_folder(cli_settings *settings, const char *path, const cli_options *given)
 {
-    oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
+    oriel_model_options options = cli_settings_model_options(given);
+    oriel_hooks hooks = cli_hooks;
     oriel_error err;
 
-    options.config_path = config;
-    options.hooks = &cli_hooks;
+    hooks.log = show_note;
+    options.hooks = &hooks;
     if (oriel_model_open(&settings->opened, path, &options, &err))
         return cli_report_failure(&err, NULL);
     settings->model = settings->opened;
@@ -218,7 +249,7 @@ open_model(cli_settings *settings, const cli_options *options,
            bool needs_weights)
 {
     const char *name = options->model ? options->model : "7b";
-    const oriel_model *preset = find_preset(name);
+    const oriel_model *preset = oriel_model_preset(full_name(name));
 
     if (preset && needs_weights && !exists(name))
         return cli_report_error(
@@ -226,16 +257,17 @@ open_model(cli_settings *settings, const cli_options *options,
             "--model %s: a published size has no weights here; name a folder, "
             "or make one: oriel synth --config %s DIR",
             name, name);
-    if (preset && options->config)
-        return cli_report_error(CLI_USAGE,
-                                "--config %s: a published size (--model %s) "
-                                "takes none",
-                                ORIEL_QUOTE(options->config), name);
+    if (preset && (options->config || options->prefix))
+        return cli_report_error(
+            CLI_USAGE, "--%s %s: a published size (--model %s) takes none",
+            options->config ? "config" : "prefix",
+            ORIEL_QUOTE(options->config ? options->config : options->prefix),
+            name);
     if (preset && !(needs_weights && exists(name))) {
         settings->model = preset;
         return CLI_DONE;
     }
-    return open_folder(settings, name, options->config);
+    return open_folder(settings, name, options);
 }
 
 int

@@ -19,13 +19,17 @@ typedef struct cli_settings {
 } cli_settings;
 
 /*
- * Open the model that --model and --config name: a folder or file, or (unless
+ * Open the model that --model, --config and --prefix name, with notes on what
+ * is passed over in it: a folder or file, or (unless
  * 'needs_weights') a published size, default 7b.  Then check that the limits
  * given by flags agree with it.  CLI_DONE, or reports and returns the exit
  * status.
  */
 int cli_settings_open(cli_settings *settings, const cli_options *options,
                       bool needs_weights);
+
+/* How --config and --prefix say to open a model; without notes. */
+oriel_model_options cli_settings_model_options(const cli_options *options);
 
 /* For the metadata of outputs; NULL when memory is out. */
 json_t *cli_settings_describe(const cli_settings *settings);

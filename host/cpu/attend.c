@@ -52,11 +52,11 @@ attend_rows(const oriel_backend_context *c, int32_t head, int64_t first,
             int64_t end, const segments *s, int64_t segment, void *scratch)
 {
     const oriel_backend_weights *w = c->weights;
-    size_t unit = oriel_storage_bytes(w->storage);
+    size_t unit = oriel_cpu_storage_bytes(w->storage);
     size_t column = (size_t)head * (size_t)w->network.head_dim * unit;
     size_t row = (size_t)w->shapes.hidden * unit;
     size_t keys = (size_t)s->cu[segment] * row + column;
-    oriel_attention args = {
+    oriel_cpu_attention args = {
         .q = (char *)c->space.q + (size_t)first * row + column,
         .k = (char *)c->space.k + keys,
         .v = (char *)c->space.v + keys,
@@ -68,6 +68,7 @@ attend_rows(const oriel_backend_context *c, int32_t head, int64_t first,
         .rounded = w->storage == ORIEL_STORAGE_ROUNDED,
         .scale = (float)(1.0 / sqrt(w->network.head_dim)),
         .scratch = scratch,
+        .stop = oriel_team_stop_flag(c->team),
     };
 
     if (w->storage == ORIEL_STORAGE_BF16)

@@ -108,7 +108,7 @@ probabilities(operand *p, float *s, int64_t keys, float scale, int rounded,
 
 /* Four queries from row 'r' on against the packed tile. */
 static void
-pass(const oriel_attention *a, const scratch *s, int64_t r, int64_t keys,
+pass(const oriel_cpu_attention *a, const scratch *s, int64_t r, int64_t keys,
      float scale)
 {
     const operand *q[4];
@@ -131,7 +131,7 @@ pass(const oriel_attention *a, const scratch *s, int64_t r, int64_t keys,
 /* Rows of the next tile's keys and values, on their way while this one is
    computed: 'first' and on, those that exist. */
 static void
-fetch_rows(const oriel_attention *a, int64_t first, int64_t rows)
+fetch_rows(const oriel_cpu_attention *a, int64_t first, int64_t rows)
 {
     const int64_t line = 64 / (int64_t)sizeof(operand);
 
@@ -148,7 +148,7 @@ fetch_rows(const oriel_attention *a, int64_t first, int64_t rows)
 
 /* Sums of all queries, rounded up to fours, from nothing. */
 static void
-begin_sums(const oriel_attention *a, const scratch *s)
+begin_sums(const oriel_cpu_attention *a, const scratch *s)
 {
     int64_t rows = ((int64_t)a->queries + 3) / 4 * 4;
 
@@ -160,7 +160,7 @@ begin_sums(const oriel_attention *a, const scratch *s)
 }
 
 void
-ORIEL_KERNEL(attention)(const oriel_attention *a)
+ORIEL_KERNEL(attention)(const oriel_cpu_attention *a)
 {
     int64_t padded = pad_to_lanes(a->head_dim);
     int64_t fetched = (4 * KEY_TILE + a->queries - 1) / a->queries;
@@ -173,6 +173,8 @@ ORIEL_KERNEL(attention)(const oriel_attention *a)
         int64_t next = first + KEY_TILE;
         size_t at = (size_t)first * a->stride;
 
+        if (a->stop && atomic_load_explicit(a->stop, memory_order_relaxed))
+            return;
         pack_keys(s.keys, (const operand *)a->k + at, a->stride, a->head_dim,
                   n);
         pack_values(s.values, (const operand *)a->v + at, a->stride,

@@ -23,9 +23,10 @@ turn_panel(const oriel_backend_context *c, oriel_cpu_tile tile, char *out,
            size_t row_bytes, const float *results)
 {
     static const int32_t nowhere[2] = {0, 0}; /* rows of padding */
-    const oriel_shapes *s = &c->weights->shapes;
+    const oriel_cpu_shapes *s = &c->weights->shapes;
     const int32_t *positions = c->job->plan->info.positions;
-    int32_t quarter = c->space.quarter, width = s->product[ORIEL_PRODUCT_QKV].n;
+    int32_t quarter = c->weights->network.head_dim / 4,
+            width = s->product[ORIEL_PRODUCT_QKV].n;
     float cosine[HALF_MOST], sine[HALF_MOST];
 
     for (int64_t r = 0; r < tile.rows; r++) {
@@ -33,8 +34,8 @@ turn_panel(const oriel_backend_context *c, oriel_cpu_tile tile, char *out,
                                       ? positions + 2 * (tile.first + r)
                                       : nowhere;
 
-        gather_angles(cosine, c->space.cosine, position, quarter);
-        gather_angles(sine, c->space.sine, position, quarter);
+        gather_angles(cosine, c->cosine, position, quarter);
+        gather_angles(sine, c->sine, position, quarter);
         c->kernels->rope(out + (size_t)r * row_bytes, results + r * width,
                          s->panel_heads, c->weights->network.head_dim, cosine,
                          sine, c->weights->storage);
@@ -45,8 +46,8 @@ static void
 finish_panel(const oriel_backend_context *c, oriel_cpu_tile tile, int32_t panel,
              const float *results)
 {
-    const oriel_shapes *s = &c->weights->shapes;
-    size_t unit = oriel_storage_bytes(c->weights->storage);
+    const oriel_cpu_shapes *s = &c->weights->shapes;
+    size_t unit = oriel_cpu_storage_bytes(c->weights->storage);
     size_t row_bytes = (size_t)s->hidden * unit;
     int32_t width = s->product[ORIEL_PRODUCT_QKV].n;
     int32_t per_third = s->hidden / width, third = panel / per_third;

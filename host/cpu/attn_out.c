@@ -8,7 +8,7 @@ attn_out_task(void *context, int64_t task, int32_t thread)
     oriel_backend_context *c = context;
     oriel_cpu_tile tile = oriel_cpu_get_tile(c, task);
     int64_t hidden = c->weights->shapes.hidden;
-    size_t row = (size_t)hidden * oriel_storage_bytes(c->weights->storage);
+    size_t row = (size_t)hidden * oriel_cpu_storage_bytes(c->weights->storage);
 
     oriel_cpu_multiply(c, ORIEL_PRODUCT_PROJ, 0, thread,
                        (char *)c->space.q + (size_t)tile.first * row,

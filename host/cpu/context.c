@@ -28,27 +28,49 @@ oriel_cpu_multiply(oriel_backend_context *c, oriel_product product,
                    int32_t panel, int32_t thread, const void *src, float *dst,
                    int32_t rows)
 {
-    if (!oriel_gemm_run(c->products[product], thread, src,
-                        oriel_cpu_matrix(c->weights, product, c->block, panel),
-                        dst, rows, c->threads[thread].scratch))
-        atomic_store_explicit(&c->failed, true, memory_order_relaxed);
+    oriel_status status;
+
+    /* What a cancelled run leaves is not read; the rest of a task is short. */
+    if (atomic_load_explicit(oriel_team_stop_flag(c->team),
+                             memory_order_relaxed))
+        return;
+    status = oriel_cpu_gemm_run(
+        c->products[product], thread, src,
+        oriel_cpu_matrix(c->weights, product, c->block, panel), dst, rows,
+        c->threads[thread].scratch);
+    if (status)
+        atomic_store_explicit(&c->failed, (int)status, memory_order_relaxed);
 }
 
 oriel_status
 oriel_cpu_run(oriel_backend_context *c, oriel_team_task *task, int64_t n_tasks,
               oriel_error *err)
 {
-    oriel_team_run(c->team, task, c, n_tasks);
+    return oriel_cpu_run_on(c, task, c, n_tasks, err);
+}
+
+oriel_status
+oriel_cpu_run_on(oriel_backend_context *c, oriel_team_task *task,
+                 void *argument, int64_t n_tasks, oriel_error *err)
+{
+    if (!oriel_team_run_unless_cancelled(c->team, task, argument, n_tasks,
+                                         &c->hooks))
+        return oriel_fail(err, ORIEL_ERR_CANCELLED,
+                          "cancelled by the caller's hook");
     return oriel_cpu_products_status(c, err);
 }
 
 oriel_status
 oriel_cpu_products_status(const oriel_backend_context *c, oriel_error *err)
 {
-    if (!atomic_load_explicit(&c->failed, memory_order_relaxed))
-        return ORIEL_OK;
-    return oriel_fail(err, ORIEL_ERR_FAULT,
-                      "oneDNN failed to multiply, memory may be out");
+    int status = atomic_load_explicit(&c->failed, memory_order_relaxed);
+
+    if (status == ORIEL_ERR_MEMORY)
+        return oriel_fail(err, ORIEL_ERR_MEMORY,
+                          "out of memory: oneDNN, while multiplying");
+    return status
+               ? oriel_fail(err, ORIEL_ERR_FAULT, "oneDNN failed to multiply")
+               : ORIEL_OK;
 }
 
 /* ---- Create and destroy ------------------------------------------------- */
@@ -57,8 +79,8 @@ oriel_cpu_products_status(const oriel_backend_context *c, oriel_error *err)
 static oriel_status
 allocate_threads(oriel_backend_context *c, oriel_error *err)
 {
-    const oriel_shapes *s = &c->weights->shapes;
-    size_t unit = oriel_storage_bytes(c->weights->storage);
+    const oriel_cpu_shapes *s = &c->weights->shapes;
+    size_t unit = oriel_cpu_storage_bytes(c->weights->storage);
     size_t operand = oriel_round_up(
         ORIEL_ROW_TILE * (size_t)s->operand_columns * unit, ORIEL_ALIGNMENT);
     size_t tile =
@@ -69,8 +91,8 @@ allocate_threads(oriel_backend_context *c, oriel_error *err)
     size_t each, all;
 
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
-        if (oriel_gemm_scratch_bytes(c->products[p]) > scratch)
-            scratch = oriel_gemm_scratch_bytes(c->products[p]);
+        if (oriel_cpu_gemm_scratch_bytes(c->products[p]) > scratch)
+            scratch = oriel_cpu_gemm_scratch_bytes(c->products[p]);
     each = 2 * operand + tile + oriel_round_up(scratch, ORIEL_ALIGNMENT);
     c->threads =
         oriel_calloc(&c->hooks, (size_t)c->n_threads, sizeof(c->threads[0]));
@@ -104,24 +126,27 @@ compile_task(void *argument, int64_t task, int32_t thread)
     compilation *all = argument;
 
     (void)thread;
-    all->status[task] =
-        oriel_gemm_compile(all->context->products[task], &all->errors[task]);
+    all->status[task] = oriel_cpu_gemm_compile(all->context->products[task],
+                                               &all->errors[task]);
 }
 
 static oriel_status
 create_products(oriel_backend_context *c, oriel_error *err)
 {
     compilation all = {.context = c};
+    oriel_status status;
 
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
-        oriel_status status =
-            oriel_gemm_create(&c->products[p], &c->weights->packings[p],
-                              c->n_threads, &c->hooks, err);
+        status = oriel_cpu_gemm_create(&c->products[p], c->weights->engine,
+                                       c->weights->packings[p], c->n_threads,
+                                       &c->hooks, err);
 
         if (status)
             return status;
     }
-    oriel_team_run(c->team, compile_task, &all, ORIEL_N_PRODUCTS);
+    status = oriel_cpu_run_on(c, compile_task, &all, ORIEL_N_PRODUCTS, err);
+    if (status)
+        return status;
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
         if (all.status[p]) {
             if (err)
@@ -134,11 +159,9 @@ create_products(oriel_backend_context *c, oriel_error *err)
 static void
 describe(oriel_backend_context *c)
 {
-    char library[32];
-
-    oriel_gemm_library(library, sizeof(library));
     snprintf(c->description, sizeof(c->description), "cpu %s, %s, %d thread%s",
-             oriel_isa_name(oriel_processor_isa()), library, c->n_threads,
+             oriel_isa_name(oriel_processor_isa()),
+             oriel_cpu_onednn_description(), c->n_threads,
              c->n_threads == 1 ? "" : "s");
 }
 
@@ -155,11 +178,12 @@ oriel_cpu_create_context(oriel_backend_context **out,
         return oriel_fail_memory(err, sizeof(*c), "a cpu context");
     c->hooks = *config->hooks;
     c->weights = weights;
-    c->kernels = oriel_kernels_get(oriel_processor_isa());
+    c->kernels = oriel_cpu_kernels_get(oriel_processor_isa());
     c->n_threads = config->threads;
     describe(c);
-    status = oriel_team_create(&c->team, config->threads,
-                               oriel_gemm_thread_start, config->hooks, err);
+    status =
+        oriel_team_create(&c->team, config->threads,
+                          oriel_cpu_onednn_thread_start, config->hooks, err);
     if (!status)
         status = create_products(c, err);
     if (!status)
@@ -189,8 +213,37 @@ oriel_cpu_destroy_context(oriel_backend_context *c)
 
     oriel_team_destroy(c->team);
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
-        oriel_gemm_destroy(c->products[p]);
+        oriel_cpu_gemm_destroy(c->products[p]);
     oriel_free(&hooks, c->threads);
     oriel_free(&hooks, c->thread_memory);
     oriel_free(&hooks, c);
+}
+
+/* ---- Workspace ----------------------------------------------------------- */
+
+oriel_status
+oriel_cpu_alloc_workspace(void **out, size_t bytes,
+                          const oriel_backend_config *config, oriel_error *err)
+{
+    char *memory = NULL;
+    size_t all;
+
+    /* Hooks align to 64; the address before the start remembers theirs. */
+    *out = NULL;
+    if (oriel_add_size(&all, bytes, 256))
+        memory = oriel_alloc(config->hooks, all);
+    if (!memory)
+        return oriel_fail_memory(err, bytes, "the workspace");
+    oriel_cpu_wish_large_pages(memory, all);
+    size_t gap = 256 - (uintptr_t)memory % 256;
+    *out = memory + gap;
+    ((void **)*out)[-1] = memory;
+    return ORIEL_OK;
+}
+
+void
+oriel_cpu_free_workspace(void *workspace, const oriel_backend_config *config)
+{
+    if (workspace)
+        oriel_free(config->hooks, ((void **)workspace)[-1]);
 }

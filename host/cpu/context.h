@@ -4,7 +4,7 @@
  *
  * Tokens are in window order from the first step to the last.  The residual
  * stream is fp32 in every precision; operands of products are of the weights'
- * storage.  Rows are padded to a multiple of ORIEL_ROW_STEP and more lie behind
+ * storage.  Rows are padded to a multiple of ORIEL_ROW_STEP and more follow
  * them, for the last tile; what the padding holds is never read by a row that
  * counts.
  */
@@ -13,6 +13,7 @@
 
 #include "base/dtype.h"
 #include "base/team.h"
+#include "cpu/gemm.h"
 #include "cpu/kernels.h"
 #include "cpu/weights.h"
 #include "cpu/workspace.h"
@@ -30,9 +31,9 @@ typedef struct oriel_cpu_thread {
 struct oriel_backend_context {
     oriel_hooks hooks;
     const oriel_backend_weights *weights;
-    const oriel_kernels *kernels;
+    const oriel_cpu_kernels *kernels;
     oriel_team *team;
-    oriel_gemm *products[ORIEL_N_PRODUCTS];
+    oriel_cpu_gemm *products[ORIEL_N_PRODUCTS];
     int32_t n_threads;
     uint32_t heights; /* of tiles that keep a row's bits; see heights.c */
     oriel_cpu_thread *threads;
@@ -40,13 +41,14 @@ struct oriel_backend_context {
     char description[128];
 
     const oriel_backend_job *job;
-    oriel_cpu_workspace space; /* the job's workspace, laid out */
-    int64_t rows;              /* patches, padded to ORIEL_ROW_STEP */
-    int32_t tile_rows;         /* height of a task's tile of patches */
+    oriel_cpu_workspace space;  /* the job's workspace, laid out */
+    const float *cosine, *sine; /* [positions][head_dim / 4] */
+    int64_t rows;               /* patches, padded to ORIEL_ROW_STEP */
+    int32_t tile_rows;          /* height of a task's tile of patches */
     int64_t n_tiles;
     int32_t block;              /* the step's */
     const oriel_result *result; /* the step's */
-    atomic_bool failed;         /* a product failed inside a task */
+    atomic_int failed;          /* a product's ORIEL_ERR_* in a task, or 0 */
 };
 
 /* Rows of one task; the last tile may reach into the padding. */
@@ -80,12 +82,17 @@ void oriel_cpu_multiply(oriel_backend_context *context, oriel_product product,
                         int32_t panel, int32_t thread, const void *src,
                         float *dst, int32_t rows);
 
-/* Run tasks; ORIEL_ERR_FAULT when a product failed. */
+/* Run tasks, asking the cancel hook.  ORIEL_ERR_CANCELLED, and as below. */
 oriel_status oriel_cpu_run(oriel_backend_context *context,
                            oriel_team_task *task, int64_t n_tasks,
                            oriel_error *err);
 
-/* ORIEL_ERR_FAULT when a product failed. */
+/* The same with another argument than the context. */
+oriel_status oriel_cpu_run_on(oriel_backend_context *context,
+                              oriel_team_task *task, void *argument,
+                              int64_t n_tasks, oriel_error *err);
+
+/* ORIEL_ERR_MEMORY, _FAULT when a product failed. */
 oriel_status oriel_cpu_products_status(const oriel_backend_context *context,
                                        oriel_error *err);
 

@@ -5,47 +5,26 @@
  * oneDNN for the products, our own code for everything between them; see
  * context.h for the data that passes through.
  */
-#include "base/fail.h"
 #include "base/version.h"
 #include "cpu/context.h"
+#include "cpu/planner.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool
-multiplies_bf16(void)
-{
-    return oriel_processor_isa() >= ORIEL_ISA_AVX512_BF16;
-}
-
 static oriel_status
 describe(int32_t device_index, oriel_device_info *info, oriel_error *err)
 {
-    char library[32];
+    oriel_status status = oriel_cpu_describe_processor(device_index, info, err);
 
-    if (device_index != 0)
-        return oriel_fail(err, ORIEL_ERR_DEVICE,
-                          "device_index is %d, the cpu has only index 0",
-                          device_index);
-    oriel_gemm_library(library, sizeof(library));
-    info->device_index = 0;
-    info->precision =
-        multiplies_bf16() ? ORIEL_PRECISION_BF16 : ORIEL_PRECISION_FP32;
-    info->threads = oriel_processor_cores();
-    info->memory_bytes = oriel_processor_memory_bytes();
+    if (!status)
+        status = oriel_cpu_onednn_load(err);
+    if (status)
+        return status;
     snprintf(info->description, sizeof(info->description), "cpu %s, %s",
-             oriel_isa_name(oriel_processor_isa()), library);
+             oriel_isa_name(oriel_processor_isa()),
+             oriel_cpu_onednn_description());
     return ORIEL_OK;
-}
-
-static oriel_status
-check(const oriel_network *network, int32_t precision, oriel_error *err)
-{
-    if (precision != ORIEL_PRECISION_BF16 && precision != ORIEL_PRECISION_FP32)
-        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
-                          "precision is %d, the cpu backend has bf16 and fp32",
-                          precision);
-    return oriel_shapes_check(network, err);
 }
 
 /* ---- Steps --------------------------------------------------------------- */
@@ -79,7 +58,7 @@ static const oriel_backend backend = {
     .name = "cpu",
     .memory = ORIEL_MEMORY_HOST,
     .describe = describe,
-    .check = check,
+    .check = oriel_cpu_check,
     .load_weights = oriel_cpu_load_weights,
     .weight_bytes = oriel_cpu_weight_bytes,
     .free_weights = oriel_cpu_free_weights,

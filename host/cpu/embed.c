@@ -7,9 +7,10 @@ embed_task(void *context, int64_t task, int32_t thread)
 {
     oriel_backend_context *c = context;
     oriel_cpu_tile tile = oriel_cpu_get_tile(c, task);
-    const oriel_gemm_shape *shape =
+    const oriel_cpu_gemm_shape *shape =
         &c->weights->shapes.product[ORIEL_PRODUCT_PATCH];
-    size_t row = (size_t)shape->k * oriel_storage_bytes(c->weights->storage);
+    size_t row =
+        (size_t)shape->k * oriel_cpu_storage_bytes(c->weights->storage);
 
     oriel_cpu_multiply(c, ORIEL_PRODUCT_PATCH, 0, thread,
                        (char *)c->space.patch_rows + (size_t)tile.first * row,

@@ -31,7 +31,8 @@ gelu_of(vf x)
 }
 
 void
-ORIEL_KERNEL(gelu)(void *y, const float *x, int64_t n, oriel_storage storage)
+ORIEL_KERNEL(gelu)(void *y, const float *x, int64_t n,
+                   oriel_cpu_storage storage)
 {
     int64_t i = 0;
 

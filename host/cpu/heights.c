@@ -36,7 +36,7 @@ height_of(int32_t index)
 
 /* Numbers of both signs whose sums round. */
 static void
-fill_operand(void *operand, int64_t n, oriel_storage storage)
+fill_operand(void *operand, int64_t n, oriel_cpu_storage storage)
 {
     uint64_t x = 1;
 
@@ -57,7 +57,7 @@ examine_task(void *context, int64_t task, int32_t thread)
 {
     examination *e = context;
     oriel_backend_context *c = e->context;
-    const oriel_gemm_shape *shape = &c->weights->shapes.product[task];
+    const oriel_cpu_gemm_shape *shape = &c->weights->shapes.product[task];
     char *src = e->memory + (size_t)thread * e->each;
     float *want = (float *)(void *)(src + e->src_bytes);
     float *got = (float *)(void *)(src + e->src_bytes + e->dst_bytes);
@@ -81,8 +81,8 @@ examine_task(void *context, int64_t task, int32_t thread)
 static bool
 measure(examination *e, size_t *bytes)
 {
-    const oriel_shapes *s = &e->context->weights->shapes;
-    size_t unit = oriel_storage_bytes(e->context->weights->storage);
+    const oriel_cpu_shapes *s = &e->context->weights->shapes;
+    size_t unit = oriel_cpu_storage_bytes(e->context->weights->storage);
 
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
         size_t src = ORIEL_ROW_TILE * (size_t)s->product[p].k * unit;
@@ -109,8 +109,7 @@ oriel_cpu_check_heights(oriel_backend_context *c, oriel_error *err)
     if (!e.memory)
         return oriel_fail_memory(err, bytes, "examining matrix products");
     c->block = 0;
-    oriel_team_run(c->team, examine_task, &e, ORIEL_N_PRODUCTS);
-    status = oriel_cpu_products_status(c, err);
+    status = oriel_cpu_run_on(c, examine_task, &e, ORIEL_N_PRODUCTS, err);
     c->heights = ALL_HEIGHTS;
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
         c->heights &= e.heights[p];

@@ -11,31 +11,20 @@
 #define ORIEL_CPU_KERNELS_H
 
 #include "base/processor.h"
+#include "cpu/storage.h"
 
-#include <stddef.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
-
-/* How the operands of matrix products are kept.  They are all that bf16 rounds
-   here, each once (docs/numerics.md): the residual stays fp32. */
-typedef enum oriel_storage {
-    ORIEL_STORAGE_F32,     /* fp32 as they are */
-    ORIEL_STORAGE_ROUNDED, /* fp32 holding values rounded to bf16 */
-    ORIEL_STORAGE_BF16     /* bf16, for processors that multiply it */
-} oriel_storage;
-
-static inline size_t
-oriel_storage_bytes(oriel_storage storage)
-{
-    return storage == ORIEL_STORAGE_BF16 ? 2 : 4;
-}
 
 /*
  * Softmax attention of 'queries' rows over the 'keys' rows of their segment,
  * one head.  Rows are 'stride' elements apart; 'out' may be 'q' itself.  The
  * key tiles start at the first key, so a row's bits depend on its segment
- * alone.  scratch: oriel_kernels.attention_scratch bytes.
+ * alone.  scratch: oriel_cpu_kernels.attention_scratch bytes.  Once *stop is true
+ * it returns within a tile of keys, and what 'out' holds is undefined.
  */
-typedef struct oriel_attention {
+typedef struct oriel_cpu_attention {
     const void *q, *k, *v;
     void *out;
     size_t stride;
@@ -45,35 +34,38 @@ typedef struct oriel_attention {
     int32_t rounded;  /* ORIEL_STORAGE_ROUNDED: P is rounded to bf16 too */
     float scale;      /* of the scores */
     void *scratch;    /* aligned to 64 */
-} oriel_attention;
+    const atomic_bool *stop; /* NULL: never */
+} oriel_cpu_attention;
 
 enum { ORIEL_QUERY_TILE = 256 };
 
-typedef struct oriel_kernels {
+typedef struct oriel_cpu_kernels {
     /* y = x / sqrt(mean(x^2) + eps) * weight for each row, tight. */
     void (*rms_norm)(void *y, const float *x, const float *weight, int64_t rows,
-                     int64_t width, float eps, oriel_storage storage);
+                     int64_t width, float eps, oriel_cpu_storage storage);
     /* y = x, stored. */
-    void (*store)(void *y, const float *x, int64_t n, oriel_storage storage);
+    void (*store)(void *y, const float *x, int64_t n,
+                  oriel_cpu_storage storage);
     /*
      * Each head of x[heads, head_dim] turned, then stored into y.  cosine and
      * sine are [head_dim / 2].
      */
     void (*rope)(void *y, const float *x, int32_t heads, int32_t head_dim,
-                 const float *cosine, const float *sine, oriel_storage storage);
+                 const float *cosine, const float *sine,
+                 oriel_cpu_storage storage);
     /* y = silu(gate) * up, stored. */
     void (*swiglu)(void *y, const float *gate, const float *up, int64_t n,
-                   oriel_storage storage);
+                   oriel_cpu_storage storage);
     /* y = x . Phi(x), stored. */
-    void (*gelu)(void *y, const float *x, int64_t n, oriel_storage storage);
+    void (*gelu)(void *y, const float *x, int64_t n, oriel_cpu_storage storage);
     /* fp32 operands: STORAGE_F32 and _ROUNDED. */
-    void (*attention_f32)(const oriel_attention *args);
+    void (*attention_f32)(const oriel_cpu_attention *args);
     /* bf16 operands; NULL where the processor does not multiply bf16. */
-    void (*attention_bf16)(const oriel_attention *args);
+    void (*attention_bf16)(const oriel_cpu_attention *args);
     size_t (*attention_scratch)(int32_t head_dim);
-} oriel_kernels;
+} oriel_cpu_kernels;
 
 /* The table for 'isa', or for the best lesser one that was compiled in. */
-const oriel_kernels *oriel_kernels_get(oriel_isa isa);
+const oriel_cpu_kernels *oriel_cpu_kernels_get(oriel_isa isa);
 
 #endif /* ORIEL_CPU_KERNELS_H */

@@ -2,10 +2,9 @@
 /*
  * load.c - tensors out of a checkpoint into packed panels, on all cores
  *
- * Blocks come one after another, so that a caller's cancel is seen between
- * them; within one, each panel is a task: read its rows into the thread's
- * staging memory, pad, pack.  Beside the packed weights only that staging, one
- * panel a thread, ever exists.
+ * Blocks come one after another; within one, each panel is a task: read its rows
+ * into the thread's staging memory, pad, pack.  Beside the packed weights only
+ * that staging, one panel a thread, ever exists.
  */
 #include "cpu/weights.h"
 
@@ -49,7 +48,7 @@ clamp_rows(int64_t first, int64_t rows, int64_t all)
 
 /* The one or two pieces of a panel; their number. */
 static int
-pieces_of(const oriel_shapes *s, oriel_product product, int32_t panel,
+pieces_of(const oriel_cpu_shapes *s, oriel_product product, int32_t panel,
           piece out[2])
 {
     static const struct {
@@ -101,7 +100,7 @@ pieces_of(const oriel_shapes *s, oriel_product product, int32_t panel,
 /* One row of what the reader gave, padded, in the staging's storage. */
 static void
 spread_row(char *to, const char *from, int64_t have, int64_t want,
-           oriel_storage storage)
+           oriel_cpu_storage storage)
 {
     if (storage == ORIEL_STORAGE_ROUNDED) {
         for (int64_t i = 0; i < have; i++) {
@@ -113,10 +112,10 @@ spread_row(char *to, const char *from, int64_t have, int64_t want,
             memcpy(to + i * 4, &f, sizeof(f));
         }
     } else {
-        memcpy(to, from, (size_t)have * oriel_storage_bytes(storage));
+        memcpy(to, from, (size_t)have * oriel_cpu_storage_bytes(storage));
     }
-    memset(to + (size_t)have * oriel_storage_bytes(storage), 0,
-           (size_t)(want - have) * oriel_storage_bytes(storage));
+    memset(to + (size_t)have * oriel_cpu_storage_bytes(storage), 0,
+           (size_t)(want - have) * oriel_cpu_storage_bytes(storage));
 }
 
 /* Rows of a tensor into the staged panel. */
@@ -129,7 +128,7 @@ read_piece(const loader *l, const piece *p, int64_t columns, char *staging,
     int64_t have = p->columns;
     int32_t dtype =
         w->storage == ORIEL_STORAGE_F32 ? ORIEL_DTYPE_F32 : ORIEL_DTYPE_BF16;
-    size_t row_bytes = (size_t)columns * oriel_storage_bytes(w->storage);
+    size_t row_bytes = (size_t)columns * oriel_cpu_storage_bytes(w->storage);
     size_t read_bytes = (size_t)have * (dtype == ORIEL_DTYPE_F32 ? 4 : 2);
     char *to = staging + (size_t)p->to * row_bytes;
     char *chunk = staging + l->rows_bytes;
@@ -168,17 +167,17 @@ load_panel(const loader *l, oriel_product product, int32_t panel, char *staging,
            oriel_error *err)
 {
     oriel_backend_weights *w = l->weights;
-    const oriel_gemm_packing *packing = &w->packings[product];
-    const oriel_gemm_shape *shape = &packing->shape;
+    const oriel_cpu_onednn_packing *packing = w->packings[product];
+    const oriel_cpu_gemm_shape *shape = &w->shapes.product[product];
     float *bias = oriel_cpu_bias_place(w, product, l->block, panel);
     piece pieces[2];
     int n = pieces_of(&w->shapes, product, panel, pieces);
-    oriel_gemm_matrix *matrix;
+    oriel_cpu_onednn_matrix *matrix;
     oriel_status status = ORIEL_OK;
 
     memset(staging, 0,
            (size_t)shape->n * (size_t)shape->k *
-               oriel_storage_bytes(w->storage));
+               oriel_cpu_storage_bytes(w->storage));
     for (int i = 0; i < n && !status; i++) {
         status = read_piece(l, &pieces[i], shape->k, staging, err);
         if (!status && shape->has_bias && pieces[i].rows > 0)
@@ -190,11 +189,11 @@ load_panel(const loader *l, oriel_product product, int32_t panel, char *staging,
         return status;
     matrix = &w->matrices[oriel_cpu_matrix(w, product, l->block, panel) -
                           w->matrices];
-    status = oriel_gemm_matrix_init(
+    status = oriel_cpu_onednn_matrix_init(
         matrix, packing, oriel_cpu_packed_place(w, product, l->block, panel),
         bias, err);
     return status ? status
-                  : oriel_gemm_matrix_pack(matrix, packing, staging, err);
+                  : oriel_cpu_onednn_matrix_pack(matrix, packing, staging, err);
 }
 
 static oriel_status
@@ -252,8 +251,9 @@ packing_task(void *context, int64_t task, int32_t thread)
     oriel_error err;
 
     (void)thread;
-    if (oriel_gemm_packing_init(&w->packings[task], w->engine,
-                                &w->shapes.product[task], w->storage, &err))
+    if (oriel_cpu_onednn_packing_create(&w->packings[task], w->engine,
+                                        &w->shapes.product[task], w->storage,
+                                        ORIEL_ROW_TILE, &err))
         note_failure(l, task, &err);
 }
 
@@ -272,8 +272,8 @@ static oriel_status
 allocate_staging(loader *l, const oriel_backend_config *config,
                  oriel_error *err)
 {
-    const oriel_shapes *s = &l->weights->shapes;
-    size_t unit = oriel_storage_bytes(l->weights->storage), widest = 0;
+    const oriel_cpu_shapes *s = &l->weights->shapes;
+    size_t unit = oriel_cpu_storage_bytes(l->weights->storage), widest = 0;
 
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
         size_t row = (size_t)s->product[p].k * unit;
@@ -307,10 +307,11 @@ load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
         const struct oriel_cpu_stage *stage = &w->stages[l->block >= 0];
         oriel_status status;
 
-        if (oriel_cancelled(config->call))
+        if (oriel_cancelled(config->call) ||
+            !oriel_team_run_unless_cancelled(team, load_task, l,
+                                             1 + stage->panels, config->call))
             return oriel_fail(err, ORIEL_ERR_CANCELLED,
                               "cancelled by the caller's hook");
-        oriel_team_run(team, load_task, l, 1 + stage->panels);
         status = take_failure(l, err);
         if (status)
             return status;
@@ -331,8 +332,9 @@ oriel_cpu_read_weights(oriel_backend_weights *weights,
     oriel_status status;
 
     pthread_mutex_init(&l.lock, NULL);
-    status = oriel_team_create(&team, config->threads, oriel_gemm_thread_start,
-                               config->hooks, err);
+    status =
+        oriel_team_create(&team, config->threads, oriel_cpu_onednn_thread_start,
+                          config->hooks, err);
     if (!status) {
         oriel_team_run(team, packing_task, &l, ORIEL_N_PRODUCTS);
         status = take_failure(&l, err);

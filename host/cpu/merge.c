@@ -19,7 +19,7 @@ make_operand(const oriel_backend_context *c, void *operand, int64_t first,
     const oriel_backend_weights *w = c->weights;
     int64_t hidden = w->shapes.hidden, tokens = c->job->plan->info.tokens;
     size_t row =
-        (size_t)w->shapes.merger_width * oriel_storage_bytes(w->storage);
+        (size_t)w->shapes.merger_width * oriel_cpu_storage_bytes(w->storage);
     int64_t real = tokens - first < rows ? tokens - first : rows;
 
     c->kernels->rms_norm(operand, c->space.residual + first * PATCHES * hidden,
@@ -61,14 +61,14 @@ merge_task(void *context, int64_t task, int32_t thread)
 {
     oriel_backend_context *c = context;
     const oriel_backend_weights *w = c->weights;
-    const oriel_shapes *s = &w->shapes;
+    const oriel_cpu_shapes *s = &w->shapes;
     oriel_cpu_thread *own = &c->threads[thread];
     int64_t tokens = c->job->plan->info.tokens;
     int32_t height = oriel_cpu_tile_rows(c, tokens);
     int64_t first = task * height, left = tokens - first;
     int32_t rows = left < height ? oriel_cpu_height_for(c, left) : height;
     int32_t width = s->product[ORIEL_PRODUCT_FC1].n;
-    size_t unit = oriel_storage_bytes(w->storage);
+    size_t unit = oriel_cpu_storage_bytes(w->storage);
     size_t merged = (size_t)s->product[ORIEL_PRODUCT_FC2].k * unit;
 
     make_operand(c, own->operand, first, rows);

@@ -8,10 +8,10 @@ mlp_in_task(void *context, int64_t task, int32_t thread)
 {
     oriel_backend_context *c = context;
     const oriel_backend_weights *w = c->weights;
-    const oriel_shapes *s = &w->shapes;
+    const oriel_cpu_shapes *s = &w->shapes;
     oriel_cpu_tile tile = oriel_cpu_get_tile(c, task);
     oriel_cpu_thread *own = &c->threads[thread];
-    size_t unit = oriel_storage_bytes(w->storage);
+    size_t unit = oriel_cpu_storage_bytes(w->storage);
     size_t row = (size_t)s->product[ORIEL_PRODUCT_DOWN].k * unit;
     int32_t gates = s->panel_gates;
 

@@ -8,7 +8,18 @@
 #include "cpu/context.h"
 
 #include "base/half.h"
+#include "pixels/bands.h"
+
 #include <string.h>
+
+typedef const float levels[256];
+
+/* What a level of each channel becomes in the plan's flavour. */
+static levels *
+levels_of(const oriel_backend_context *c)
+{
+    return (levels *)c->weights->tables.levels[c->job->plan->resample];
+}
 
 /* ---- pixel_values ------------------------------------------------------- */
 
@@ -36,7 +47,7 @@ read_value(const char *from, int64_t i, int32_t dtype, int64_t plane,
 /* One patch of the input, padded with zeros. */
 static void
 take_row(void *to, const char *from, int64_t columns, int64_t padded,
-         int32_t dtype, const float table[3][256], oriel_storage storage)
+         int32_t dtype, const float table[3][256], oriel_cpu_storage storage)
 {
     for (int64_t i = 0; i < padded; i++) {
         float value =
@@ -57,18 +68,15 @@ gather_task(void *context, int64_t task, int32_t thread)
     const oriel_backend_context *c = context;
     const oriel_plan_info *info = &c->job->plan->info;
     const oriel_input *input = c->job->input;
-    const oriel_shapes *s = &c->weights->shapes;
+    const oriel_cpu_shapes *s = &c->weights->shapes;
     int64_t padded = s->product[ORIEL_PRODUCT_PATCH].k;
-    size_t to_bytes = (size_t)padded * oriel_storage_bytes(c->weights->storage);
+    size_t to_bytes =
+        (size_t)padded * oriel_cpu_storage_bytes(c->weights->storage);
     size_t from_bytes =
         (size_t)s->patch_columns * oriel_dtype_bytes(input->dtype);
     int64_t first = task * TOKENS_A_TASK;
-    float table[3][256];
 
     (void)thread;
-    if (input->dtype == ORIEL_DTYPE_U8)
-        oriel_normalise_table(&c->job->plan->network, c->job->plan->resample,
-                              table);
     for (int64_t t = first; t < first + TOKENS_A_TASK && t < info->tokens; t++)
         for (int64_t i = 0; i < PATCHES; i++) {
             int64_t from = (int64_t)info->window_index[t] * PATCHES + i;
@@ -77,8 +85,8 @@ gather_task(void *context, int64_t task, int32_t thread)
                          (size_t)(t * PATCHES + i) * to_bytes,
                      (const char *)input->pixel_values +
                          (size_t)from * from_bytes,
-                     s->patch_columns, padded, input->dtype,
-                     (const float(*)[256])table, c->weights->storage);
+                     s->patch_columns, padded, input->dtype, levels_of(c),
+                     c->weights->storage);
         }
 }
 
@@ -135,7 +143,6 @@ typedef struct band {
 
 enum { SLICE_MOST = 8 }; /* frames; shapes.c takes no more */
 
-/* Resample the band of each frame; the last frame fills a short slice. */
 static void
 resample_slice(const oriel_backend_context *c, const band *b,
                const uint8_t *frames[SLICE_MOST])
@@ -143,28 +150,23 @@ resample_slice(const oriel_backend_context *c, const band *b,
     const oriel_plan *plan = c->job->plan;
     const oriel_input *input = c->job->input;
     const oriel_cpu_pixels *p = &c->space.pixels;
-    int32_t per_slice = plan->network.temporal_patch_size;
     int32_t side = oriel_network_token_pixels(&plan->network);
     int64_t first = plan->first_frame[b->item];
-    int64_t last = plan->first_frame[b->item + 1] - 1, before = -1;
+    oriel_bands bands = {
+        .resampler = p->items[b->item].resampler,
+        .frames = input->frames + first,
+        .pitches = input->pitches ? input->pitches + first : NULL,
+        .n_frames = plan->first_frame[b->item + 1] - first,
+        .source_width = plan->items[b->item].width,
+        .width = b->width,
+        .per_slice = plan->network.temporal_patch_size,
+        .memory = (uint8_t *)b->memory,
+        .band_bytes = p->frame_bytes,
+        .scratch = b->memory + p->frames_bytes,
+    };
 
-    for (int32_t f = 0; f < per_slice; f++) {
-        int64_t frame = first + b->slice * per_slice + f;
-        uint8_t *out = (uint8_t *)b->memory + (size_t)f * p->frame_bytes;
-
-        frame = frame < last ? frame : last;
-        frames[f] = out;
-        if (f > 0 && frame == before)
-            frames[f] = frames[f - 1];
-        else
-            oriel_resample_band(
-                p->items[b->item].resampler, input->frames[frame],
-                input->pitches ? input->pitches[frame]
-                               : (size_t)plan->items[b->item].width * 3,
-                b->first_row * side, b->rows * side, out, (size_t)b->width * 3,
-                b->memory + p->frames_bytes);
-        before = frame;
-    }
+    oriel_resample_slice(&bands, b->slice, b->first_row * side, b->rows * side,
+                         frames);
 }
 
 /* Zero what pads the rows of one token row, and round what must be. */
@@ -172,10 +174,10 @@ static void
 finish_rows(const oriel_backend_context *c, const int32_t *place,
             int32_t n_tokens)
 {
-    const oriel_shapes *s = &c->weights->shapes;
-    oriel_storage storage = c->weights->storage;
+    const oriel_cpu_shapes *s = &c->weights->shapes;
+    oriel_cpu_storage storage = c->weights->storage;
     int64_t padded = s->product[ORIEL_PRODUCT_PATCH].k;
-    size_t unit = oriel_storage_bytes(storage);
+    size_t unit = oriel_cpu_storage_bytes(storage);
 
     for (int32_t x = 0; x < n_tokens; x++)
         for (int64_t i = 0; i < PATCHES; i++) {
@@ -194,8 +196,7 @@ finish_rows(const oriel_backend_context *c, const int32_t *place,
 /* Cut token row 'row' of the band into its places in window order. */
 static void
 cut_token_row(const oriel_backend_context *c, const band *b,
-              const float table[3][256], const uint8_t *const bands[SLICE_MOST],
-              int32_t row)
+              const uint8_t *const bands[SLICE_MOST], int32_t row)
 {
     const oriel_plan *plan = c->job->plan;
     const oriel_network *net = &plan->network;
@@ -208,6 +209,7 @@ cut_token_row(const oriel_backend_context *c, const band *b,
     const int32_t *place = plan->info.window_inverse + token;
     size_t pitch = (size_t)b->width * 3;
     size_t columns = (size_t)c->weights->shapes.product[ORIEL_PRODUCT_PATCH].k;
+    levels *table = levels_of(c);
     const uint8_t *frames[SLICE_MOST];
 
     for (int32_t f = 0; f < net->temporal_patch_size; f++)
@@ -235,7 +237,6 @@ band_task(void *context, int64_t task, int32_t thread)
     int32_t token_rows = (int32_t)(plan->info.grid_thw[3 * item + 1] /
                                    plan->network.spatial_merge_size);
     const uint8_t *frames[SLICE_MOST];
-    float table[3][256];
     band b = {
         .item = item,
         .slice = within / bands,
@@ -247,10 +248,9 @@ band_task(void *context, int64_t task, int32_t thread)
 
     if (b.first_row + b.rows > token_rows)
         b.rows = token_rows - b.first_row;
-    oriel_normalise_table(&plan->network, plan->resample, table);
     resample_slice(c, &b, frames);
     for (int32_t row = 0; row < b.rows; row++)
-        cut_token_row(c, &b, (const float(*)[256])table, frames, row);
+        cut_token_row(c, &b, frames, row);
 }
 
 static oriel_status
@@ -275,7 +275,7 @@ oriel_cpu_patchify(oriel_backend_context *c, oriel_error *err)
     int64_t tokens = c->job->plan->info.tokens;
     int64_t patches = c->job->plan->info.patches;
     size_t row = (size_t)c->weights->shapes.product[ORIEL_PRODUCT_PATCH].k *
-                 oriel_storage_bytes(c->weights->storage);
+                 oriel_cpu_storage_bytes(c->weights->storage);
 
     memset((char *)c->space.patch_rows + (size_t)patches * row, 0,
            (size_t)(oriel_cpu_rows_held(c->job->plan) - patches) * row);

@@ -33,7 +33,7 @@ sum_of_squares(const float *x, int64_t width)
 /* Specialised on 'storage' by the calls below. */
 static inline __attribute__((always_inline)) void
 scale_row(void *y, int64_t at, const float *x, const float *weight,
-          int64_t width, float scale, oriel_storage storage)
+          int64_t width, float scale, oriel_cpu_storage storage)
 {
     int64_t i = 0;
 
@@ -50,7 +50,7 @@ scale_row(void *y, int64_t at, const float *x, const float *weight,
 void
 ORIEL_KERNEL(rms_norm)(void *y, const float *x, const float *weight,
                        int64_t rows, int64_t width, float eps,
-                       oriel_storage storage)
+                       oriel_cpu_storage storage)
 {
     for (int64_t r = 0; r < rows; r++, x += width) {
         float mean = sum_of_squares(x, width) / (float)width;

@@ -10,7 +10,7 @@
 
 static inline __attribute__((always_inline)) void
 turn(void *y, int64_t at, const float *x, int32_t half, int32_t d, int32_t n,
-     const float *cosine, const float *sine, oriel_storage storage)
+     const float *cosine, const float *sine, oriel_cpu_storage storage)
 {
     vf a = n == LANES ? load(x + d) : load_part(x + d, n);
     vf b = n == LANES ? load(x + d + half) : load_part(x + d + half, n);
@@ -24,7 +24,7 @@ turn(void *y, int64_t at, const float *x, int32_t half, int32_t d, int32_t n,
 void
 ORIEL_KERNEL(rope)(void *y, const float *x, int32_t heads, int32_t head_dim,
                    const float *cosine, const float *sine,
-                   oriel_storage storage)
+                   oriel_cpu_storage storage)
 {
     int32_t half = head_dim / 2;
 

@@ -35,16 +35,16 @@ even_width(int32_t columns, int32_t most, int32_t *panels)
     return round_up((columns + *panels - 1) / *panels, UNIT);
 }
 
-static oriel_gemm_shape
+static oriel_cpu_gemm_shape
 shape(int32_t n, int32_t k, int32_t has_bias, int32_t accumulate)
 {
-    oriel_gemm_shape s = {n, k, has_bias, accumulate};
+    oriel_cpu_gemm_shape s = {n, k, has_bias, accumulate};
 
     return s;
 }
 
 void
-oriel_shapes_init(oriel_shapes *s, const oriel_network *net)
+oriel_cpu_shapes_init(oriel_cpu_shapes *s, const oriel_network *net)
 {
     int32_t merge = net->spatial_merge_size, width;
 
@@ -92,7 +92,7 @@ oriel_shapes_init(oriel_shapes *s, const oriel_network *net)
     } while (0)
 
 oriel_status
-oriel_shapes_check(const oriel_network *net, oriel_error *err)
+oriel_cpu_shapes_check(const oriel_network *net, oriel_error *err)
 {
     REQUIRE(net->depth >= 1, "depth is %d, the cpu backend takes 1 and more",
             net->depth);
@@ -125,4 +125,13 @@ oriel_shapes_check(const oriel_network *net, oriel_error *err)
             "temporal_patch_size is %d, the cpu backend takes 1 to 8",
             net->temporal_patch_size);
     return ORIEL_OK;
+}
+
+oriel_cpu_storage
+oriel_cpu_storage_for(int32_t precision, oriel_isa isa)
+{
+    if (precision != ORIEL_PRECISION_BF16)
+        return ORIEL_STORAGE_F32;
+    return isa >= ORIEL_ISA_AVX512_BF16 ? ORIEL_STORAGE_BF16
+                                        : ORIEL_STORAGE_ROUNDED;
 }

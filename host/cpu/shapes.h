@@ -11,7 +11,22 @@
 #define ORIEL_CPU_SHAPES_H
 
 #include "base/network.h"
-#include "cpu/gemm.h"
+#include "base/processor.h"
+#include "cpu/storage.h"
+#include "oriel.h"
+
+enum {
+    ORIEL_ROW_STEP = 16,
+    ORIEL_ROW_TILE = 128,
+    ORIEL_ROW_HEIGHTS = ORIEL_ROW_TILE / ORIEL_ROW_STEP
+};
+
+/* A kind of product. */
+typedef struct oriel_cpu_gemm_shape {
+    int32_t n, k;
+    int32_t has_bias;
+    int32_t accumulate; /* dst += */
+} oriel_cpu_gemm_shape;
 
 typedef enum oriel_product {
     ORIEL_PRODUCT_PATCH,   /* patch rows -> hidden */
@@ -24,8 +39,8 @@ typedef enum oriel_product {
     ORIEL_N_PRODUCTS
 } oriel_product;
 
-typedef struct oriel_shapes {
-    oriel_gemm_shape product[ORIEL_N_PRODUCTS]; /* of one panel */
+typedef struct oriel_cpu_shapes {
+    oriel_cpu_gemm_shape product[ORIEL_N_PRODUCTS]; /* of one panel */
     int32_t panels[ORIEL_N_PRODUCTS];
     int32_t patch_columns; /* as given; product[PATCH].k is padded */
     int32_t hidden;        /* = num_heads x head_dim */
@@ -36,11 +51,16 @@ typedef struct oriel_shapes {
     int32_t out_hidden;
     int32_t tile_columns;    /* widest panel whose results go to a tile */
     int32_t operand_columns; /* widest operand that is made in a tile */
-} oriel_shapes;
+} oriel_cpu_shapes;
 
-void oriel_shapes_init(oriel_shapes *shapes, const oriel_network *network);
+void oriel_cpu_shapes_init(oriel_cpu_shapes *shapes,
+                           const oriel_network *network);
+
+/* Where AVX512-BF16 is absent, bf16 is kept as rounded fp32. */
+oriel_cpu_storage oriel_cpu_storage_for(int32_t precision, oriel_isa isa);
 
 /* Refuse by name what this backend cannot run. */
-oriel_status oriel_shapes_check(const oriel_network *network, oriel_error *err);
+oriel_status oriel_cpu_shapes_check(const oriel_network *network,
+                                    oriel_error *err);
 
 #endif /* ORIEL_CPU_SHAPES_H */

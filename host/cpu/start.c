@@ -2,28 +2,18 @@
 /* start.c - a job begins: its memory laid out, its tables made; and ends */
 #include "cpu/context.h"
 
-#include <math.h>
-#include <string.h>
-
-/*
- * The reference multiplies an fp32 position by an fp32 frequency; the product's
- * cosine is then as good as fp32 can hold.
- */
+/* Angles for the longest side: the network's, or the job's own. */
 static void
-make_rope_table(oriel_cpu_workspace *s, const oriel_network *net)
+choose_angles(oriel_backend_context *c)
 {
-    for (int32_t j = 0; j < s->quarter; j++) {
-        float frequency =
-            (float)(1.0 / pow(net->rope_theta, 4.0 * j / net->head_dim));
-
-        for (int32_t p = 0; p < s->positions; p++) {
-            double angle = (double)((float)p * frequency);
-            size_t at = (size_t)p * (size_t)s->quarter + (size_t)j;
-
-            s->cosine[at] = (float)cos(angle);
-            s->sine[at] = (float)sin(angle);
-        }
-    }
+    c->cosine = c->weights->tables.cosine;
+    c->sine = c->weights->tables.sine;
+    if (!c->space.cosine)
+        return;
+    oriel_cpu_make_angles(c->space.cosine, c->space.sine, &c->weights->network,
+                          c->space.positions);
+    c->cosine = c->space.cosine;
+    c->sine = c->space.sine;
 }
 
 oriel_status
@@ -41,8 +31,8 @@ oriel_cpu_start(oriel_backend_context *c, const oriel_backend_job *job,
     c->tile_rows = oriel_cpu_tile_rows(c, c->rows);
     c->n_tiles = (c->rows + c->tile_rows - 1) / c->tile_rows;
     c->block = 0;
-    atomic_store_explicit(&c->failed, false, memory_order_relaxed);
-    make_rope_table(&c->space, &c->weights->network);
+    atomic_store_explicit(&c->failed, 0, memory_order_relaxed);
+    choose_angles(c);
     return ORIEL_OK;
 }
 

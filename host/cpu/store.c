@@ -4,7 +4,8 @@
 #include "cpu/vector.h"
 
 void
-ORIEL_KERNEL(store)(void *y, const float *x, int64_t n, oriel_storage storage)
+ORIEL_KERNEL(store)(void *y, const float *x, int64_t n,
+                    oriel_cpu_storage storage)
 {
     int64_t i = 0;
 

@@ -19,7 +19,7 @@ silu_times(vf gate, vf up)
 
 static inline __attribute__((always_inline)) void
 swiglu(void *y, const float *gate, const float *up, int64_t n,
-       oriel_storage storage)
+       oriel_cpu_storage storage)
 {
     int64_t i = 0;
 
@@ -35,7 +35,7 @@ swiglu(void *y, const float *gate, const float *up, int64_t n,
 
 void
 ORIEL_KERNEL(swiglu)(void *y, const float *gate, const float *up, int64_t n,
-                     oriel_storage storage)
+                     oriel_cpu_storage storage)
 {
     if (storage == ORIEL_STORAGE_BF16)
         swiglu(y, gate, up, n, ORIEL_STORAGE_BF16);

@@ -210,7 +210,7 @@ save_bf16(uint16_t *p, vf x)
 
 /* Lanes 0 .. n - 1 of x to element i of y. */
 static inline void
-store_lanes(void *y, int64_t i, vf x, int64_t n, oriel_storage storage)
+store_lanes(void *y, int64_t i, vf x, int64_t n, oriel_cpu_storage storage)
 {
     if (storage == ORIEL_STORAGE_BF16) {
         uint16_t h[LANES];

@@ -16,15 +16,6 @@ oriel_cpu_product_in_block(oriel_product product)
            product != ORIEL_PRODUCT_FC2;
 }
 
-oriel_storage
-oriel_cpu_storage(int32_t precision, oriel_isa isa)
-{
-    if (precision != ORIEL_PRECISION_BF16)
-        return ORIEL_STORAGE_F32;
-    return isa >= ORIEL_ISA_AVX512_BF16 ? ORIEL_STORAGE_BF16
-                                        : ORIEL_STORAGE_ROUNDED;
-}
-
 static int64_t
 matrix_index(const oriel_backend_weights *w, oriel_product product,
              int32_t block, int32_t panel)
@@ -39,7 +30,8 @@ matrix_index(const oriel_backend_weights *w, oriel_product product,
 static size_t
 panel_bytes(const oriel_backend_weights *w, oriel_product product)
 {
-    return oriel_round_up(w->packings[product].weights_bytes, ORIEL_ALIGNMENT);
+    return oriel_round_up(oriel_cpu_onednn_packing_bytes(w->packings[product]),
+                          ORIEL_ALIGNMENT);
 }
 
 void *
@@ -66,7 +58,7 @@ oriel_cpu_bias_place(const oriel_backend_weights *w, oriel_product product,
     return w->biases + at;
 }
 
-const oriel_gemm_matrix *
+const oriel_cpu_onednn_matrix *
 oriel_cpu_matrix(const oriel_backend_weights *weights, oriel_product product,
                  int32_t block, int32_t panel)
 {
@@ -87,7 +79,7 @@ oriel_cpu_norm(const oriel_backend_weights *weights, oriel_tensor tensor,
 uint64_t
 oriel_cpu_weight_bytes(const oriel_backend_weights *w)
 {
-    return w->packed_bytes + w->n_biases * sizeof(float) +
+    return w->packed_bytes + w->tables.bytes + w->n_biases * sizeof(float) +
            (2 * (uint64_t)w->network.depth + 1) * (uint64_t)w->shapes.hidden *
                sizeof(float);
 }
@@ -116,7 +108,7 @@ place_panels(oriel_backend_weights *w)
     size_t blocks = (size_t)w->network.depth, n;
 
     for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
-        const oriel_gemm_shape *shape = &w->shapes.product[p];
+        const oriel_cpu_gemm_shape *shape = &w->shapes.product[p];
         struct oriel_cpu_stage *stage =
             &w->stages[oriel_cpu_product_in_block((oriel_product)p)];
         size_t panels = (size_t)w->shapes.panels[p];
@@ -163,7 +155,7 @@ oriel_cpu_load_weights(oriel_backend_weights **out,
                        const oriel_backend_config *config, oriel_error *err)
 {
     oriel_backend_weights *w;
-    oriel_status status = oriel_shapes_check(network, err);
+    oriel_status status = oriel_cpu_shapes_check(network, err);
 
     *out = NULL;
     if (status)
@@ -173,11 +165,16 @@ oriel_cpu_load_weights(oriel_backend_weights **out,
         return oriel_fail_memory(err, sizeof(*w), "weights");
     w->hooks = *config->hooks;
     w->precision = config->precision;
-    w->storage = oriel_cpu_storage(config->precision, oriel_processor_isa());
-    oriel_shapes_init(&w->shapes, network);
+    w->storage =
+        oriel_cpu_storage_for(config->precision, oriel_processor_isa());
+    oriel_cpu_shapes_init(&w->shapes, network);
     status = copy_network(w, network, err);
     if (!status)
-        status = oriel_gemm_engine_create(&w->engine, err);
+        status = oriel_cpu_tables_make(&w->tables, network, &w->hooks, err);
+    if (!status)
+        status = oriel_cpu_onednn_load(err);
+    if (!status)
+        status = oriel_cpu_onednn_engine_create(&w->engine, err);
     if (!status)
         status = oriel_cpu_read_weights(w, reader, config, err);
     if (status) {
@@ -196,12 +193,14 @@ oriel_cpu_free_weights(oriel_backend_weights *w)
     oriel_hooks hooks = w->hooks;
 
     for (int64_t i = 0; w->matrices && i < w->n_matrices; i++)
-        oriel_gemm_matrix_clear(&w->matrices[i]);
-    if (w->engine)
-        dnnl_engine_destroy(w->engine);
+        oriel_cpu_onednn_matrix_clear(&w->matrices[i]);
+    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+        oriel_cpu_onednn_packing_destroy(w->packings[p]);
+    oriel_cpu_onednn_engine_destroy(w->engine);
     oriel_free(&hooks, w->matrices);
     oriel_free(&hooks, w->biases);
     oriel_free(&hooks, w->norms);
+    oriel_cpu_tables_free(&w->tables, &hooks);
     oriel_free(&hooks, w->packed);
     oriel_free(&hooks, w->full_attention_blocks);
     oriel_free(&hooks, w);

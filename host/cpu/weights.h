@@ -8,7 +8,8 @@
 #ifndef ORIEL_CPU_WEIGHTS_H
 #define ORIEL_CPU_WEIGHTS_H
 
-#include "cpu/shapes.h"
+#include "cpu/onednn.h"
+#include "cpu/tables.h"
 #include "encode/backend.h"
 
 struct oriel_backend_weights {
@@ -16,10 +17,10 @@ struct oriel_backend_weights {
     oriel_network network; /* full_attention_blocks: our own copy */
     int32_t *full_attention_blocks;
     int32_t precision;
-    oriel_storage storage;
-    oriel_shapes shapes;
-    dnnl_engine_t engine;
-    oriel_gemm_packing packings[ORIEL_N_PRODUCTS];
+    oriel_cpu_storage storage;
+    oriel_cpu_shapes shapes;
+    oriel_cpu_onednn_engine *engine;
+    oriel_cpu_onednn_packing *packings[ORIEL_N_PRODUCTS];
 
     /* Stage 0 is what lies outside blocks, then comes a stage a block. */
     struct oriel_cpu_stage {
@@ -30,21 +31,19 @@ struct oriel_backend_weights {
         int32_t panel; /* the first, within its stage */
         size_t byte, bias;
     } places[ORIEL_N_PRODUCTS];
-    oriel_gemm_matrix *matrices; /* stage after stage */
+    oriel_cpu_onednn_matrix *matrices; /* stage after stage */
     int64_t n_matrices;
     char *packed; /* all packed matrices */
     size_t packed_bytes;
     float *biases; /* all of them, in the order of the matrices */
     size_t n_biases;
+    oriel_cpu_tables tables;
     float *norms; /* merger's, then norm1 and norm2 of each block */
 };
 
-/* Where AVX512-BF16 is absent, bf16 is kept as rounded fp32. */
-oriel_storage oriel_cpu_storage(int32_t precision, oriel_isa isa);
-
-const oriel_gemm_matrix *oriel_cpu_matrix(const oriel_backend_weights *weights,
-                                          oriel_product product, int32_t block,
-                                          int32_t panel);
+const oriel_cpu_onednn_matrix *oriel_cpu_matrix(
+    const oriel_backend_weights *weights, oriel_product product, int32_t block,
+    int32_t panel);
 
 /* tensor: ORIEL_TENSOR_NORM1, _NORM2 or _MERGER_NORM. */
 const float *oriel_cpu_norm(const oriel_backend_weights *weights,

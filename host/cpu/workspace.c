@@ -6,8 +6,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/processor.h"
-#include "cpu/pages.h"
-#include "cpu/weights.h"
+#include "cpu/tables.h"
 
 /* Offsets grow from it; once a sum overflows it stays overflowed. */
 typedef struct cursor {
@@ -98,7 +97,7 @@ lay_out_pixels(oriel_cpu_pixels *p, cursor *c, char *base,
 /* What the three stages of a block share; its bytes. */
 static void
 lay_out_union(oriel_cpu_workspace *s, cursor *c, char *base,
-              const oriel_shapes *shapes, size_t rows, size_t unit)
+              const oriel_cpu_shapes *shapes, size_t rows, size_t unit)
 {
     cursor heads = *c, inner = *c, patches = *c;
     size_t hidden = (size_t)shapes->hidden * unit;
@@ -131,27 +130,30 @@ longest_side(const oriel_plan *plan)
 
 oriel_status
 oriel_cpu_lay_out(oriel_cpu_workspace *space, char *base,
-                  const oriel_plan *plan, oriel_storage storage,
+                  const oriel_plan *plan, oriel_cpu_storage storage,
                   int32_t threads, oriel_error *err)
 {
     const oriel_network *net = &plan->network;
     size_t rows = (size_t)oriel_cpu_rows_held(plan), table;
     cursor c = {0, false}, pixels = {0, false};
-    oriel_shapes shapes;
+    oriel_cpu_shapes shapes;
 
-    oriel_shapes_init(&shapes, net);
+    oriel_cpu_shapes_init(&shapes, net);
     space->residual =
         place(base, take(&c, rows, (size_t)shapes.hidden * sizeof(float)));
     if (!plan->from_grids)
         lay_out_pixels(&space->pixels, &pixels, base, plan, threads);
     c.at = larger(c.at, pixels.at);
 
-    space->quarter = net->head_dim / 4;
     space->positions = longest_side(plan);
-    table = (size_t)space->positions * (size_t)space->quarter;
-    space->cosine = place(base, take(&c, table, sizeof(float)));
-    space->sine = place(base, take(&c, table, sizeof(float)));
-    lay_out_union(space, &c, base, &shapes, rows, oriel_storage_bytes(storage));
+    space->cosine = space->sine = NULL;
+    if (space->positions > ORIEL_CPU_ROPE_POSITIONS) {
+        table = (size_t)space->positions * (size_t)(net->head_dim / 4);
+        space->cosine = place(base, take(&c, table, sizeof(float)));
+        space->sine = place(base, take(&c, table, sizeof(float)));
+    }
+    lay_out_union(space, &c, base, &shapes, rows,
+                  oriel_cpu_storage_bytes(storage));
     space->bytes = c.at;
     if (c.overflowed || pixels.overflowed)
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
@@ -165,41 +167,14 @@ oriel_cpu_workspace_bytes(const oriel_plan *plan,
                           oriel_error *err)
 {
     oriel_cpu_workspace space;
-    oriel_status status = oriel_shapes_check(&plan->network, err);
+    oriel_status status = oriel_cpu_shapes_check(&plan->network, err);
 
     if (status)
         return status;
     status = oriel_cpu_lay_out(
         &space, NULL, plan,
-        oriel_cpu_storage(config->precision, oriel_processor_isa()),
+        oriel_cpu_storage_for(config->precision, oriel_processor_isa()),
         config->threads, err);
     *bytes = space.bytes;
     return status;
-}
-
-oriel_status
-oriel_cpu_alloc_workspace(void **out, size_t bytes,
-                          const oriel_backend_config *config, oriel_error *err)
-{
-    char *memory = NULL;
-    size_t all;
-
-    /* Hooks align to 64; the address before the start remembers theirs. */
-    *out = NULL;
-    if (oriel_add_size(&all, bytes, 256))
-        memory = oriel_alloc(config->hooks, all);
-    if (!memory)
-        return oriel_fail_memory(err, bytes, "the workspace");
-    oriel_cpu_wish_large_pages(memory, all);
-    size_t gap = 256 - (uintptr_t)memory % 256;
-    *out = memory + gap;
-    ((void **)*out)[-1] = memory;
-    return ORIEL_OK;
-}
-
-void
-oriel_cpu_free_workspace(void *workspace, const oriel_backend_config *config)
-{
-    if (workspace)
-        oriel_free(config->hooks, ((void **)workspace)[-1]);
 }

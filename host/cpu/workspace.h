@@ -3,7 +3,8 @@
  * workspace.h - the scratch of one call, and what lies where in it
  *
  *   residual   fp32 [rows][hidden]        from EMBED on; before it, pixel work
- *   rope       fp32 [positions][head_dim / 4], cosines and sines
+ *   rope       fp32 [positions][head_dim / 4], cosines and sines, if a side is
+ *              longer than tables.h provides for
  *   union      patch rows                 PATCHIFY .. EMBED
  *              q, k, v [rows][hidden]     ATTN_IN .. ATTN_OUT; the attention
  *                                         output takes q's place
@@ -42,9 +43,8 @@ typedef struct oriel_cpu_pixels {
 
 typedef struct oriel_cpu_workspace {
     float *residual;
-    float *cosine, *sine; /* [positions][head_dim / 4] */
-    int32_t positions;
-    int32_t quarter; /* head_dim / 4 */
+    float *cosine, *sine; /* [positions][head_dim / 4], or NULL */
+    int32_t positions;    /* patches of the longest side */
     void *patch_rows;
     void *q, *k, *v;
     void *inner;
@@ -62,8 +62,9 @@ int64_t oriel_cpu_rows_held(const oriel_plan *plan);
  * counts.  ORIEL_ERR_CAPACITY when it overflows.
  */
 oriel_status oriel_cpu_lay_out(oriel_cpu_workspace *space, char *base,
-                               const oriel_plan *plan, oriel_storage storage,
-                               int32_t threads, oriel_error *err);
+                               const oriel_plan *plan,
+                               oriel_cpu_storage storage, int32_t threads,
+                               oriel_error *err);
 
 oriel_status oriel_cpu_workspace_bytes(const oriel_plan *plan,
                                        const oriel_backend_config *config,

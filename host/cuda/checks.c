@@ -100,7 +100,7 @@ oriel_cuda_finish_upload(oriel_backend_context *c, oriel_cuda_upload *upload,
 
 /* ---- Guards -------------------------------------------------------------- */
 
-/* Of a part that is alive: 0 before it, 1 behind it. */
+/* Of a part that is alive: 0 before it, 1 after it. */
 static char *
 guard_of(const oriel_cuda_checks *checks, int part, int side)
 {
@@ -130,7 +130,7 @@ look_at_guard(oriel_backend_context *c, int part, int side, oriel_error *err)
                       "%s wrote %s %s: %zu of %zu guard bytes are not as they "
                       "were",
                       place_of(checks).text,
-                      side ? "behind the end of" : "before the start of",
+                      side ? "after the end of" : "before the start of",
                       checks->parts[part].name, damaged, checks->guard_bytes);
 }
 

@@ -6,8 +6,8 @@
  * the last, with a guard on either side; where it is not alive its pointer is
  * NULL.  It holds NaN when it is born and again when it dies, so that what is
  * read too early or too late shows, be it by a fault, by bytes that differ, or
- * to a tool that watches memory.  Behind every launch and copy the stream is
- * waited for, and behind every step the guards are looked at, so that what goes
+ * to a tool that watches memory.  After every launch and copy the stream is
+ * waited for, and after every step the guards are looked at, so that what goes
  * wrong is blamed on the kernel, the step and the block that did it.
  *
  * The workspace is not touched then.  Nothing of this is done in a capture, and

@@ -114,12 +114,10 @@ oriel_cuda_description(const oriel_backend_context *context)
     return context->description;
 }
 
-void
-oriel_cuda_destroy_context(oriel_backend_context *c)
+/* What CUDA made, once the device is done with it. */
+static void
+give_back(oriel_backend_context *c)
 {
-    if (!c)
-        return;
-    oriel_hooks hooks = c->hooks;
     oriel_cuda_scope scope;
     oriel_error ignored;
 
@@ -134,6 +132,17 @@ oriel_cuda_destroy_context(oriel_backend_context *c)
     if (c->has_done)
         (void)cudaEventDestroy(c->done);
     oriel_cuda_leave(&scope);
+}
+
+void
+oriel_cuda_destroy_context(oriel_backend_context *c)
+{
+    if (!c)
+        return;
+    oriel_hooks hooks = c->hooks;
+
+    if (!oriel_cuda_was_forked())
+        give_back(c);
     oriel_free(&hooks, c->scratch);
     oriel_free(&hooks, c);
 }

@@ -7,7 +7,7 @@
  * hand, tests/cuda/cublaslt_agree.c compiles only if every value, layout and
  * prototype here is the header's.
  *
- * Matrices are column-major: one of [rows, columns] has its columns one behind
+ * Matrices are column-major: one of [rows, columns] has its columns one after
  * the other, 'ld' values apart.
  */
 #ifndef ORIEL_CUDA_CUBLASLT_API_H

@@ -117,10 +117,11 @@ oriel_cuda_select(oriel_cuda_scope *scope, int32_t device_index,
                   oriel_error *err)
 {
     int now = 0;
-    oriel_status status =
-        oriel_cuda_check(cudaGetDevice(&now), "cudaGetDevice", err);
+    oriel_status status = oriel_cuda_check_process(err);
 
     *scope = (oriel_cuda_scope){0};
+    if (!status)
+        status = oriel_cuda_check(cudaGetDevice(&now), "cudaGetDevice", err);
     return status || now == device_index ? status
                                          : push(scope, device_index, err);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cursor.h - arrays that take their places one behind another */
+/* cursor.h - arrays that take their places one after another */
 #ifndef ORIEL_CUDA_CURSOR_H
 #define ORIEL_CUDA_CURSOR_H
 

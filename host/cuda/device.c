@@ -88,6 +88,8 @@ oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
     oriel_status status = check_driver(&driver, err);
 
     if (!status)
+        status = oriel_cuda_check_process(err);
+    if (!status)
         status = check_index(device_index, err);
     if (!status)
         status =

@@ -16,6 +16,15 @@ oriel_status oriel_cuda_describe(int32_t device_index, oriel_device_info *info,
 oriel_status oriel_cuda_capability(int32_t device_index, int32_t *capability,
                                    oriel_error *err);
 
+/*
+ * process.c: CUDA does not work after fork() in the child of a process that had
+ * used it: ORIEL_ERR_DEVICE.  The first call says which process uses it, so ask
+ * before the first call of CUDA that needs a device.
+ */
+oriel_status oriel_cuda_check_process(oriel_error *err);
+/* Whether this is such a child: what CUDA holds must be left alone. */
+bool oriel_cuda_was_forked(void);
+
 struct CUctx_st; /* the driver's context */
 
 /* current.c: while our device and mode of captures are current. */

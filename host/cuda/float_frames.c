@@ -12,7 +12,7 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
-#include "pixels/pixels.h"
+#include "pixels/bands.h"
 
 #include <string.h>
 
@@ -29,9 +29,8 @@ typedef struct item_state {
     oriel_cuda_upload *upload;
     const oriel_item *item;
     int64_t index;
-    const oriel_resampler *resampler;
-    char *resampling;            /* its scratch */
-    uint8_t *bands[SLICES_MOST]; /* [band rows, width, 3] */
+    oriel_bands bands;
+    const uint8_t *shown[SLICES_MOST]; /* [band rows, width, 3] */
 } item_state;
 
 static int32_t
@@ -104,24 +103,6 @@ borrow(scratch *s, oriel_backend_context *c, oriel_error *err)
 
 /* ---- One item ------------------------------------------------------------ */
 
-/* Rows first .. first + rows of pixels, of each frame that the slice shows. */
-static void
-resample_slice(const item_state *s, int64_t slice, int32_t first, int32_t rows)
-{
-    const oriel_plan *plan = s->context->job->plan;
-    const oriel_input *input = s->context->job->input;
-    int32_t per_slice = plan->network.temporal_patch_size;
-    int32_t shown = oriel_cuda_is_still(plan, s->index, slice) ? 1 : per_slice;
-    int64_t frame = plan->first_frame[s->index] + slice * per_slice;
-
-    for (int32_t f = 0; f < shown && f < SLICES_MOST; f++)
-        oriel_resample_band(s->resampler, input->frames[frame + f],
-                            input->pitches ? input->pitches[frame + f]
-                                           : (size_t)s->item->width * 3,
-                            first, rows, s->bands[f],
-                            (size_t)s->item->resized_width * 3, s->resampling);
-}
-
 /* One patch of each frame that the slice shows; x, y in pixels of the band. */
 static void
 put_patch(const item_state *s, int32_t shown, int32_t y, int32_t x)
@@ -133,9 +114,9 @@ put_patch(const item_state *s, int32_t shown, int32_t y, int32_t x)
     uint8_t *out = oriel_cuda_upload_space(
         s->upload, (size_t)shown * (size_t)shapes->slice_bytes);
 
-    for (int32_t f = 0; f < shown && f < SLICES_MOST && out && s->bands[f];
+    for (int32_t f = 0; f < shown && f < SLICES_MOST && out && s->shown[f];
          f++) {
-        const uint8_t *in = s->bands[f] + (size_t)y * pitch + (size_t)x * 3;
+        const uint8_t *in = s->shown[f] + (size_t)y * pitch + (size_t)x * 3;
 
         for (int32_t i = 0; i < size; i++, in += pitch, out += line + padding) {
             memcpy(out, in, line);
@@ -161,7 +142,7 @@ put_window(const item_state *s, int32_t shown, int32_t height, int32_t left,
 }
 
 static void
-put_slice(const item_state *s, int64_t slice)
+put_slice(item_state *s, int64_t slice)
 {
     const oriel_plan *plan = s->context->job->plan;
     const oriel_cuda_shapes *shapes = &s->context->weights->shapes;
@@ -179,7 +160,8 @@ put_slice(const item_state *s, int64_t slice)
     for (int32_t top = 0; top < rows; top += side) {
         int32_t height = rows - top < side ? rows - top : side;
 
-        resample_slice(s, slice, top * pixels, height * pixels);
+        oriel_resample_slice(&s->bands, slice, top * pixels, height * pixels,
+                             s->shown);
         for (int32_t left = 0; left < columns; left += side)
             put_window(s, shown, height, left,
                        columns - left < side ? columns - left : side);
@@ -191,20 +173,26 @@ put_item(oriel_backend_context *c, oriel_cuda_upload *upload,
          const scratch *memory, int64_t index)
 {
     const oriel_plan *plan = c->job->plan;
+    const oriel_input *input = c->job->input;
     const oriel_item *it = &plan->items[index];
-    char *bands = memory->memory + memory->resampler + memory->resampling;
-    item_state s = {
-        .context = c,
-        .upload = upload,
-        .item = it,
-        .index = index,
+    int64_t first = plan->first_frame[index];
+    char *resampling = memory->memory + memory->resampler;
+    item_state s = {.context = c, .upload = upload, .item = it, .index = index};
+
+    s.bands = (oriel_bands){
         .resampler = oriel_resampler_init(
             memory->memory, plan->resample, it->width, it->height,
             it->resized_width, it->resized_height),
-        .resampling = memory->memory + memory->resampler,
-        .bands = {(uint8_t *)bands, (uint8_t *)bands + memory->band},
+        .frames = input->frames + first,
+        .pitches = input->pitches ? input->pitches + first : NULL,
+        .n_frames = plan->first_frame[index + 1] - first,
+        .source_width = it->width,
+        .width = it->resized_width,
+        .per_slice = plan->network.temporal_patch_size,
+        .memory = (uint8_t *)resampling + memory->resampling,
+        .band_bytes = memory->band,
+        .scratch = resampling,
     };
-
     for (int64_t t = 0; t < plan->info.grid_thw[3 * index]; t++)
         put_slice(&s, t);
 }

@@ -263,7 +263,7 @@ load_merger(loader *l)
     return s;
 }
 
-/* Behind the tensors, what is computed rather than read. */
+/* After the tensors: what is computed and not read. */
 static void
 put_tables(loader *l)
 {

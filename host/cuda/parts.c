@@ -43,7 +43,7 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
 
 /*
  * member, which inputs need it, its life, and rows of so many bytes, in terms of
- * what fill() has.  Those that live long come first: then the others fit behind
+ * what fill() has.  Those that live long come first: then the others fit after
  * them almost without holes.
  */
 /* clang-format off */

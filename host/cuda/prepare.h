@@ -18,7 +18,7 @@ oriel_status oriel_cuda_prepare(oriel_cuda_loaded *loaded, int32_t head_dim,
 
 /*
  * "16 kernels: sm_90a machine code"; those that are not what a device of
- * 'capability' is to take are named behind it, and then it is false.
+ * 'capability' is to take are named after it, and then it is false.
  */
 bool oriel_cuda_say_loaded(const oriel_cuda_loaded *loaded, int32_t capability,
                            char *line, size_t line_bytes);

@@ -3,7 +3,7 @@
  * ring.h - bytes on their way from the host to the device
  *
  * A ring of slots of pinned memory, each guarded by an event: a slot is filled,
- * its copy enqueued, its event recorded behind the copy.  When all slots are on
+ * its copy enqueued, its event recorded after the copy.  When all slots are on
  * their way, whoever wants the next waits for the oldest.
  *
  * In a capture no slot may be used, as a replay would read it again; there the

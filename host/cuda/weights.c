@@ -139,7 +139,7 @@ oriel_cuda_free_weights(oriel_backend_weights *w)
     oriel_cuda_scope scope = {0};
     oriel_error ignored;
 
-    if (w->memory) {
+    if (w->memory && !oriel_cuda_was_forked()) {
         (void)oriel_cuda_enter(&scope, w->device_index, &ignored);
         oriel_cuda_free(w->memory, &hooks, w->device_index);
         oriel_cuda_leave(&scope);

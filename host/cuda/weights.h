@@ -8,7 +8,7 @@
  *   gate and up      8 rows of gate, the same 8 of up, and so on; rows padded
  *   down             columns padded
  *   fc2              rows padded
- * Behind the tensors, what depends on the network alone: rope's angles for all
+ * After the tensors, what depends on the network alone: rope's angles for all
  * positions but those of the longest sides, and the normalisation of each flavour.
  * Shared by any number of contexts, immutable once loaded.
  */

@@ -84,6 +84,8 @@ oriel_cuda_free_workspace(void *workspace, const oriel_backend_config *config)
     oriel_cuda_scope scope;
     oriel_error ignored;
 
+    if (oriel_cuda_was_forked())
+        return;
     (void)oriel_cuda_enter(&scope, config->device_index, &ignored);
     oriel_cuda_free(workspace, config->hooks, config->device_index);
     oriel_cuda_leave(&scope);

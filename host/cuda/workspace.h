@@ -2,7 +2,7 @@
 /*
  * workspace.h - the scratch of one call in one piece of memory
  *
- * Each part (parts.h) lies behind all those before it in the table that it ever
+ * Each part (parts.h) lies after all those before it in the table that it ever
  * meets, so that those that never meet share a place.  Everything starts at a
  * multiple of 256 bytes; the whole is linear in patches and source pixels.
  */

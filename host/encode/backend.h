@@ -179,12 +179,13 @@ oriel_run_blocks(oriel_backend_context *context, const oriel_block_steps *steps,
     return status;
 }
 
-/* Rows of 'width' bytes that fit a result's matrix: where output.row_index may
+/* Rows of 'width' bytes that fit a resolved result's matrix: where output.row_index may
    lead. */
 static inline size_t
 oriel_result_rows(const oriel_result *result, size_t width)
 {
-    return (result->bytes - width) / result->row_bytes + 1;
+    return result->row_bytes ? (result->bytes - width) / result->row_bytes + 1
+                             : 0;
 }
 
 /* The one symbol of a module; NULL when 'version' is not its own. */

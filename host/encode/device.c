@@ -4,16 +4,28 @@
 
 #include "base/fail.h"
 #include "base/options.h"
+#include "cpu/planner.h"
 #include "encode/module.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static oriel_status
-describe(const oriel_backend **out, int32_t device, int32_t device_index,
-         oriel_device_info *info, oriel_error *err)
+get_backend(const oriel_backend **out, int32_t device,
+            oriel_device_purpose purpose, oriel_error *err)
 {
-    oriel_status status = oriel_module_get(out, device, err);
+    if (device != ORIEL_DEVICE_CPU || purpose != ORIEL_DEVICE_TO_PLAN)
+        return oriel_module_get(out, device, err);
+    *out = &oriel_cpu_planner;
+    return ORIEL_OK;
+}
+
+static oriel_status
+describe(const oriel_backend **out, int32_t device, int32_t device_index,
+         oriel_device_purpose purpose, oriel_device_info *info,
+         oriel_error *err)
+{
+    oriel_status status = get_backend(out, device, purpose, err);
 
     memset(info, 0, sizeof(*info));
     if (!status)
@@ -25,8 +37,8 @@ describe(const oriel_backend **out, int32_t device, int32_t device_index,
 
 oriel_status
 oriel_device_choose(const oriel_backend **out, int32_t device,
-                    int32_t device_index, oriel_device_info *info,
-                    oriel_error *err)
+                    int32_t device_index, oriel_device_purpose purpose,
+                    oriel_device_info *info, oriel_error *err)
 {
     oriel_error why;
     oriel_status status;
@@ -42,13 +54,20 @@ oriel_device_choose(const oriel_backend **out, int32_t device,
                           "device_index is %d, expected 0 or more",
                           device_index);
     if (device != ORIEL_DEVICE_AUTO)
-        return describe(out, device, device_index, info, err);
+        return describe(out, device, device_index, purpose, info, err);
 
-    if (!describe(out, ORIEL_DEVICE_CUDA, device_index, info, &why)) {
+    status =
+        describe(out, ORIEL_DEVICE_CUDA, device_index, purpose, info, &why);
+    if (!status) {
         snprintf(info->reason, sizeof(info->reason), "a CUDA device is here");
         return oriel_ok(err);
     }
-    status = describe(out, ORIEL_DEVICE_CPU, 0, info, err);
+    if (status == ORIEL_ERR_MEMORY) { /* says nothing of a device */
+        if (err)
+            *err = why;
+        return status;
+    }
+    status = describe(out, ORIEL_DEVICE_CPU, 0, purpose, info, err);
     snprintf(info->reason, sizeof(info->reason), "%.*s",
              (int)sizeof(info->reason) - 1, why.message);
     return status;
@@ -60,8 +79,8 @@ oriel_device_get_info(int32_t device, int32_t device_index,
 {
     const oriel_backend *backend;
     oriel_device_info found;
-    oriel_status status =
-        oriel_device_choose(&backend, device, device_index, &found, err);
+    oriel_status status = oriel_device_choose(&backend, device, device_index,
+                                              ORIEL_DEVICE_TO_RUN, &found, err);
 
     if (status)
         return status;

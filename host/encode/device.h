@@ -5,14 +5,21 @@
 
 #include "encode/backend.h"
 
+/* To plan for the CPU takes no module; its backend then is oriel_cpu_planner. */
+typedef enum oriel_device_purpose {
+    ORIEL_DEVICE_TO_RUN,
+    ORIEL_DEVICE_TO_PLAN
+} oriel_device_purpose;
+
 /*
  * Resolve ORIEL_DEVICE_* and its index to a backend, and describe what was
  * chosen.  AUTO takes CUDA if there is a device, else the CPU, and
  * info->reason says why; what was named is never replaced.
- * ORIEL_ERR_ARGUMENT, _DEVICE, _UNSUPPORTED
+ * ORIEL_ERR_ARGUMENT, _DEVICE, _MEMORY, _UNSUPPORTED
  */
 oriel_status oriel_device_choose(const oriel_backend **out, int32_t device,
-                                 int32_t device_index, oriel_device_info *info,
-                                 oriel_error *err);
+                                 int32_t device_index,
+                                 oriel_device_purpose purpose,
+                                 oriel_device_info *info, oriel_error *err);
 
 #endif /* ORIEL_ENCODE_DEVICE_H */

@@ -21,6 +21,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "base/process.h"
 #include "base/processor.h"
 #include "encode/device.h"
 #include "encode/handle.h"
@@ -79,7 +80,8 @@ check_choices(const oriel_encoder_options *opt, oriel_error *err)
 enum { THREADS_MAX = 4096 };
 
 static oriel_status
-choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
+choose(choice *out, const oriel_encoder_options *options,
+       oriel_device_purpose purpose, oriel_error *err)
 {
     oriel_encoder_options *opt = &out->options;
     oriel_status status = oriel_options_load(
@@ -92,8 +94,9 @@ choose(choice *out, const oriel_encoder_options *options, oriel_error *err)
     if (!status)
         status = check_choices(opt, err);
     if (!status)
-        status = oriel_device_choose(&out->backend, opt->device,
-                                     opt->device_index, &out->device, err);
+        status =
+            oriel_device_choose(&out->backend, opt->device, opt->device_index,
+                                purpose, &out->device, err);
     if (!status)
         status = resolve_precision(opt->precision, &out->device,
                                    &out->config.precision, err);
@@ -123,7 +126,7 @@ oriel_plan_workspace_bytes(const oriel_plan *plan,
         return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is NULL",
                           plan ? "bytes" : "plan");
     *bytes = 0;
-    status = choose(&chosen, options, err);
+    status = choose(&chosen, options, ORIEL_DEVICE_TO_PLAN, err);
     if (status)
         return status;
     chosen.config.hooks = &plan->hooks;
@@ -183,6 +186,7 @@ oriel_encoder_create_on(oriel_encoder **out, const oriel_model *model,
     encoder->model = model;
     encoder->backend = backend;
     encoder->device = device;
+    encoder->process = oriel_process_id();
     encoder->config = *config;
     encoder->config.hooks = &encoder->hooks;
     encoder->config.call = &encoder->hooks;
@@ -222,7 +226,9 @@ oriel_encoder_create(oriel_encoder **out, const oriel_model *model,
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "model is %s, expected one that was opened",
                           model ? "a preset, without weights" : "NULL");
-    status = choose(&chosen, options, err);
+    status = oriel_model_check_process(model, err);
+    if (!status)
+        status = choose(&chosen, options, ORIEL_DEVICE_TO_RUN, err);
     if (!status)
         status = oriel_hooks_load(&hooks, chosen.options.hooks, err);
     if (status)

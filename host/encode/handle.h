@@ -14,7 +14,7 @@ struct oriel_encoder {
     const oriel_model *model;
     const oriel_backend *backend;
     oriel_backend_config config;
-    int32_t device;
+    int32_t device, process;
     oriel_shared_weights *weights;
     oriel_backend_context *context;
     void *workspace;

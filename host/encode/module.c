@@ -12,9 +12,11 @@
 #include "base/version.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +58,13 @@ own_file(char path[PATH_MAX])
 static oriel_status
 own_folder(char folder[PATH_MAX], oriel_error *err)
 {
-    if (!own_file(folder))
+    bool found;
+
+    errno = 0;
+    found = own_file(folder);
+    if (!found && errno == ENOMEM)
+        return oriel_fail_memory(err, PATH_MAX, "the folder of liboriel.so");
+    if (!found)
         return oriel_fail(err, ORIEL_ERR_DEVICE,
                           "cannot tell which folder liboriel.so was loaded "
                           "from: expected an absolute path");
@@ -76,9 +84,16 @@ load(const oriel_backend **out, const char *name, oriel_error *err)
     if (status)
         return status;
     snprintf(path, sizeof(path), "%s/liboriel-%s.so", folder, name);
+    errno = 0;
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
+        bool no_memory = errno == ENOMEM;
         const char *reason = dlerror();
+
+        if (no_memory)
+            return oriel_fail(err, ORIEL_ERR_MEMORY,
+                              "out of memory: liboriel-%s.so cannot be loaded",
+                              name);
 
         return oriel_fail(err, ORIEL_ERR_DEVICE,
                           "no %s backend: liboriel-%s.so cannot be loaded "

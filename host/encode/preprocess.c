@@ -10,7 +10,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "encode/job.h"
-#include "pixels/pixels.h"
+#include "pixels/bands.h"
 
 /* Neighbouring bands resample the rows between them twice: high enough for
    that to be little, low enough for a band to stay in the cache. */
@@ -100,33 +100,24 @@ take_item(preprocessor *p, int32_t i, oriel_error *err)
     return ORIEL_OK;
 }
 
-/* Resample rows first_row and on of every frame of a slice.  The last frame
-   fills a slice that has too few. */
 static void
 resample_slice(preprocessor *p, int64_t slice, int32_t first_row, int32_t rows)
 {
-    int32_t per_slice = p->plan->network.temporal_patch_size;
     int64_t first = p->plan->first_frame[p->item];
-    int64_t last = p->plan->first_frame[p->item + 1] - 1;
-    int64_t before = -1;
+    oriel_bands bands = {
+        .resampler = p->resampler,
+        .frames = p->input->frames + first,
+        .pitches = p->input->pitches ? p->input->pitches + first : NULL,
+        .n_frames = p->plan->first_frame[p->item + 1] - first,
+        .source_width = p->plan->items[p->item].width,
+        .width = p->width,
+        .per_slice = p->plan->network.temporal_patch_size,
+        .memory = p->pixels,
+        .band_bytes = p->band_bytes,
+        .scratch = p->scratch,
+    };
 
-    for (int32_t f = 0; f < per_slice; f++) {
-        int64_t frame = first + slice * per_slice + f;
-        size_t line = (size_t)p->plan->items[p->item].width * 3;
-        uint8_t *out = p->pixels + (size_t)f * p->band_bytes;
-
-        frame = frame < last ? frame : last;
-        if (p->input->pitches)
-            line = p->input->pitches[frame];
-        p->bands[f] = out;
-        if (frame == before)
-            p->bands[f] = p->bands[f - 1];
-        else
-            oriel_resample_band(p->resampler, p->input->frames[frame], line,
-                                first_row, rows, out, (size_t)p->width * 3,
-                                p->scratch);
-        before = frame;
-    }
+    oriel_resample_slice(&bands, slice, first_row, rows, p->bands);
 }
 
 /* Token row 'row' of the image is row 'row - first' of the bands. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reserve.c - an encoder's own scratch, what is made beforehand, and its status */
 #include "base/fail.h"
+#include "base/process.h"
 #include "encode/handle.h"
 #include "encode/job.h"
 
@@ -17,8 +18,13 @@ fail_lost(oriel_error *err)
 oriel_status
 oriel_encoder_begin_call(oriel_encoder *encoder, oriel_error *err)
 {
+    oriel_status status;
+
     if (!encoder)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT, "encoder is NULL");
+    status = oriel_process_check(encoder->process, "the encoder", err);
+    if (status)
+        return status;
     if (atomic_exchange(&encoder->inside, true))
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "the encoder is inside another call: give each "
@@ -46,6 +52,9 @@ oriel_encoder_status(oriel_encoder *encoder, oriel_error *err)
 
     if (!encoder)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT, "encoder is NULL");
+    status = oriel_process_check(encoder->process, "the encoder", err);
+    if (status)
+        return status;
     if (atomic_load(&encoder->lost))
         return fail_lost(err);
     if (atomic_load(&encoder->inside))

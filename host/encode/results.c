@@ -101,7 +101,7 @@ check_room(extent *out, const oriel_result *result, int32_t i, int64_t rows,
     out->data = (uintptr_t)result->data;
     out->width = (size_t)columns * value;
     out->pitch = result->row_bytes;
-    if (out->pitch < out->width || out->pitch % value)
+    if (value == 0 || out->pitch < out->width || out->pitch % value)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "results[%d].row_bytes is %zu, expected at least %zu "
                           "and whole values",
@@ -135,6 +135,7 @@ check_result(extent *out, const oriel_output *output, int32_t i,
     oriel_status status = check_kind(asked, i, network, err);
     oriel_result result;
 
+    *out = (extent){0};
     if (status)
         return status;
     result = oriel_result_resolve(asked, network);

@@ -8,7 +8,7 @@
  *     create (header_bytes) -> write, write, ... -> finish (table, metadata)
  *
  * Offsets given to write count from the first byte of data.  Tensors lie one
- * behind the other in the order of the table given to finish.
+ * after the other in the order of the table given to finish.
  */
 #ifndef ORIEL_FILES_SAFETENSORS_WRITER_H
 #define ORIEL_FILES_SAFETENSORS_WRITER_H

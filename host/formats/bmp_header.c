@@ -126,7 +126,7 @@ read_masks(oriel_bmp *bmp, header *h, const oriel_image_job *job)
         h->end += 12;
     }
     for (int i = 0; i < n_masks; i++)
-        mask[i] = oriel_le32(at + 4 * i);
+        mask[i] = oriel_le32(at + (size_t)4 * (size_t)i);
     for (size_t i = 0; i < sizeof(known_masks) / sizeof(known_masks[0]); i++) {
         const masks *m = &known_masks[i];
 

@@ -3,7 +3,7 @@
  * convert.h - a row of stored pixels to RGB8, as Pillow's convert does it
  *
  * 'white' composites what has alpha on opaque white; without it the alpha is
- * dropped and the colour behind it shows.
+ * dropped and the colour under it shows.
  */
 #ifndef ORIEL_IMAGE_CONVERT_H
 #define ORIEL_IMAGE_CONVERT_H

@@ -4,7 +4,7 @@
  *
  * Accurate integer DCT, fancy upsampling, and data in portions of 64 KiB to a
  * source that suspends: a file that ends early is then refused rather than
- * completed in grey, and faults behind the last row are seen exactly as far as
+ * completed in grey, and faults after the last row are seen exactly as far as
  * the reference sees them.
  */
 #include "image/jpeg.h"
@@ -223,7 +223,7 @@ check_second_frame(decoder *d)
     int marker = d->cinfo.unread_marker;
 
     if ((marker >= 0xc0 && marker <= 0xc2) || marker == 0xc9 || marker == 0xca)
-        fail_here(d, "a second frame header behind the pixels");
+        fail_here(d, "a second frame header after the pixels");
 }
 
 /* Decode as far as the data go. */

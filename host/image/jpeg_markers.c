@@ -95,7 +95,7 @@ read_segment(walk *w, int marker, segment *s)
     return ORIEL_OK;
 }
 
-/* A part of EXIF behind the first is its continuation. */
+/* A part of EXIF after the first is its continuation. */
 static oriel_status
 add_exif(walk *w, const segment *s)
 {

@@ -21,7 +21,7 @@ typedef struct oriel_blob {
 } oriel_blob;
 
 typedef struct oriel_metadata {
-    oriel_blob exif; /* a TIFF directory, perhaps behind "Exif\0\0" */
+    oriel_blob exif; /* a TIFF directory, perhaps after "Exif\0\0" */
     oriel_blob raw_profile;
     oriel_blob xmp;
     const oriel_hooks *hooks;

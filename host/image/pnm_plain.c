@@ -23,14 +23,14 @@ typedef struct plain {
     size_t at;          /* in the file */
     bool comment_spans; /* the last block ended in a comment */
 
-    uint8_t *text; /* a block without its comments, behind what it continues */
+    uint8_t *text; /* a block without its comments, after what it continues */
     size_t n_text;
 
     uint8_t *row; /* [width, channels] */
     size_t n_row, y;
 } plain;
 
-/* Behind the comment that starts at or before 'from'; NULL: not in here. */
+/* After the comment that starts at or before 'from'; NULL: not in here. */
 static const uint8_t *
 comment_end(const uint8_t *from, const uint8_t *end)
 {

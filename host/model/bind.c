@@ -4,6 +4,8 @@
 
 #include "base/fail.h"
 #include "model/prefix.h"
+#include "model/quantised.h"
+#include "model/tensor_place.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -17,95 +19,15 @@ typedef struct binder {
     oriel_error *err;
 } binder;
 
-/* Where a stored name belongs. */
-typedef struct place {
-    oriel_tensor tensor;
-    int32_t block;
-    int32_t part; /* 0, 1, 2: q, k, v apart; -1: whole */
-} place;
-
-/* ---- Names ------------------------------------------------------------ */
-
-/* "12." at *text, and behind it; only as %d would print it. */
-static bool
-parse_block(const char **text, int32_t *block)
-{
-    const char *p = *text;
-    int32_t n = 0;
-
-    if (*p == '0' && p[1] != '.')
-        return false;
-    for (; *p >= '0' && *p <= '9'; p++) {
-        n = n * 10 + (*p - '0');
-        if (n >= ORIEL_CONFIG_MAX_DEPTH)
-            return false;
-    }
-    if (p == *text || *p != '.')
-        return false;
-    *block = n;
-    *text = p + 1;
-    return true;
-}
-
-/* "attn.q.weight" and the like, for "attn.qkv.weight". */
-static bool
-parse_part(const char *rest, place *found)
-{
-    static const struct {
-        const char *name;
-        oriel_tensor whole;
-        int32_t part;
-    } parts[] = {
-        {"attn.q.weight", ORIEL_TENSOR_QKV_WEIGHT, 0},
-        {"attn.k.weight", ORIEL_TENSOR_QKV_WEIGHT, 1},
-        {"attn.v.weight", ORIEL_TENSOR_QKV_WEIGHT, 2},
-        {"attn.q.bias", ORIEL_TENSOR_QKV_BIAS, 0},
-        {"attn.k.bias", ORIEL_TENSOR_QKV_BIAS, 1},
-        {"attn.v.bias", ORIEL_TENSOR_QKV_BIAS, 2},
-    };
-
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-        if (strcmp(rest, parts[i].name) == 0) {
-            found->tensor = parts[i].whole;
-            found->part = parts[i].part;
-            return true;
-        }
-    return false;
-}
-
-/* 'rest' is a name without its prefix. */
-static bool
-parse_name(const char *rest, place *found)
-{
-    static const char blocks[] = "blocks.";
-    int32_t in_block = 0;
-
-    found->part = -1;
-    found->block = 0;
-    if (strncmp(rest, blocks, sizeof(blocks) - 1) == 0) {
-        rest += sizeof(blocks) - 1;
-        if (!parse_block(&rest, &found->block))
-            return false;
-        in_block = 1;
-        if (parse_part(rest, found))
-            return true;
-    }
-    for (int32_t i = 0; i < ORIEL_N_TENSORS; i++) {
-        found->tensor = (oriel_tensor)i;
-        if (oriel_tensor_in_block(found->tensor) == in_block &&
-            strcmp(rest, oriel_tensor_name(found->tensor)) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* ---- Every vision tensor in turn -------------------------------------- */
 
 typedef oriel_status visit(binder *b, const oriel_stored_tensor *tensor,
-                           const char *rest);
+                           const oriel_tensor_place *at);
 
+/* Call 'with' for each tensor of the network that is stored under 'prefix',
+   blocks beyond the depth left out. */
 static oriel_status
-for_each(binder *b, visit *with)
+for_each(binder *b, const char *prefix, visit *with)
 {
     for (size_t i = 0; i < b->checkpoint->n_files; i++) {
         size_t n;
@@ -113,18 +35,31 @@ for_each(binder *b, visit *with)
             oriel_safetensors_tensors(b->checkpoint->files[i], &n);
 
         for (size_t k = 0; k < n; k++) {
-            const char *rest =
-                oriel_prefix_strip(b->checkpoint->prefix, tensors[k].name);
+            const char *rest = oriel_prefix_strip(prefix, tensors[k].name);
+            oriel_tensor_place at;
             oriel_status status = ORIEL_OK;
 
-            /* A table that some dumps keep; we compute it ourselves. */
-            if (rest && strcmp(rest, "rotary_pos_emb.inv_freq") != 0)
-                status = with(b, &tensors[k], rest);
+            if (rest && oriel_tensor_place_parse(rest, &at))
+                status = with(b, &tensors[k], &at);
             if (status)
                 return status;
         }
     }
     return ORIEL_OK;
+}
+
+/* The same for both names of a tower that has two, the better one first. */
+static oriel_status
+for_both(binder *b, visit *with)
+{
+    const oriel_checkpoint *checkpoint = b->checkpoint;
+    const oriel_prefix_pair pair = oriel_prefix_names(checkpoint->prefix);
+    oriel_status status;
+
+    if (checkpoint->wanted_prefix || !pair.first)
+        return for_each(b, checkpoint->prefix, with);
+    status = for_each(b, pair.first, with);
+    return status ? status : for_each(b, pair.second, with);
 }
 
 __attribute__((format(printf, 4, 5))) static oriel_status
@@ -142,27 +77,12 @@ fail_tensor(const binder *b, oriel_status status,
                       ORIEL_QUOTE(tensor->name), what);
 }
 
-/* What integers and short floats stand for in weights. */
 static bool
-is_quantised(oriel_stored dtype)
+is_float(const oriel_stored_tensor *tensor)
 {
-    return (dtype >= ORIEL_STORED_F4 && dtype <= ORIEL_STORED_U16) ||
-           dtype == ORIEL_STORED_I32 || dtype == ORIEL_STORED_U32;
-}
-
-static oriel_status
-check_dtype(binder *b, const oriel_stored_tensor *tensor, const char *rest)
-{
-    (void)rest;
-    if (tensor->dtype == ORIEL_STORED_F32 ||
-        tensor->dtype == ORIEL_STORED_F16 || tensor->dtype == ORIEL_STORED_BF16)
-        return ORIEL_OK;
-    return fail_tensor(b, ORIEL_ERR_UNSUPPORTED, tensor,
-                       "%sexpected F32, F16 or BF16, found %s",
-                       is_quantised(tensor->dtype)
-                           ? "quantised vision weights are not supported: "
-                           : "",
-                       ORIEL_QUOTE(tensor->dtype_name));
+    return tensor->dtype == ORIEL_STORED_F32 ||
+           tensor->dtype == ORIEL_STORED_F16 ||
+           tensor->dtype == ORIEL_STORED_BF16;
 }
 
 static int32_t
@@ -173,40 +93,63 @@ dtype_of(const oriel_stored_tensor *tensor)
                                                : ORIEL_DTYPE_BF16;
 }
 
-/* Names and blocks; also the sums that get_info tells. */
 static oriel_status
-check_name(binder *b, const oriel_stored_tensor *tensor, const char *rest)
+count_block(binder *b, const oriel_stored_tensor *tensor,
+            const oriel_tensor_place *at)
 {
-    oriel_checkpoint *checkpoint = b->checkpoint;
-    place at;
+    (void)tensor;
+    if (at->block >= b->checkpoint->n_stored_blocks)
+        b->checkpoint->n_stored_blocks = at->block + 1;
+    return ORIEL_OK;
+}
 
-    if (!parse_name(rest, &at))
-        return fail_tensor(b, ORIEL_ERR_UNSUPPORTED, tensor,
-                           "not a tensor of this network");
-    if (at.block >= checkpoint->network.depth) /* so far: blocks seen */
-        checkpoint->network.depth = at.block + 1;
+/* The sums that get_info tells. */
+static void
+count_tensor(oriel_checkpoint *checkpoint, const oriel_stored_tensor *tensor)
+{
     checkpoint->n_tensors++;
     checkpoint->weight_bytes += tensor->bytes;
     if (checkpoint->weight_dtype == 0)
         checkpoint->weight_dtype = dtype_of(tensor);
     else if (checkpoint->weight_dtype != dtype_of(tensor))
         checkpoint->weight_dtype = ORIEL_DTYPE_F32;
-    return ORIEL_OK;
+}
+
+/* A place that the better name of the tower has filled, wholly or in part. */
+static bool
+is_taken(const oriel_checkpoint *checkpoint, const oriel_binding *binding,
+         const oriel_stored_tensor *tensor)
+{
+    const oriel_prefix_pair pair = oriel_prefix_names(checkpoint->prefix);
+
+    if (checkpoint->wanted_prefix || !pair.first ||
+        oriel_prefix_strip(pair.first, tensor->name))
+        return false;
+    for (int i = 0; i < 3; i++)
+        if (binding->parts[i] &&
+            oriel_prefix_strip(pair.first, binding->parts[i]->name))
+            return true;
+    return false;
 }
 
 static oriel_status
-place_tensor(binder *b, const oriel_stored_tensor *tensor, const char *rest)
+place_tensor(binder *b, const oriel_stored_tensor *tensor,
+             const oriel_tensor_place *at)
 {
+    const int32_t depth = b->checkpoint->network.depth;
+    const int32_t n_parts = at->part < 0 ? 1 : 3;
+    const int32_t slot = at->part < 0 ? 0 : at->part;
     oriel_binding *binding;
-    place at;
-    int32_t n_parts, slot;
 
-    if (!parse_name(rest, &at))
-        return ORIEL_ERR_INTERNAL; /* check_name saw to it */
-    binding = &b->checkpoint->bindings[oriel_manifest_position(
-        b->checkpoint->network.depth, at.tensor, at.block)];
-    n_parts = at.part < 0 ? 1 : 3;
-    slot = at.part < 0 ? 0 : at.part;
+    if (at->block >= depth)
+        return ORIEL_OK;
+    binding =
+        &b->checkpoint
+             ->bindings[oriel_manifest_position(depth, at->tensor, at->block)];
+    if (is_taken(b->checkpoint, binding, tensor))
+        return ORIEL_OK;
+    if (!is_float(tensor))
+        return oriel_quantised_refuse(b->checkpoint, tensor, b->err);
     if (binding->n_parts != 0 && binding->n_parts != n_parts)
         return fail_tensor(b, ORIEL_ERR_MODEL, tensor,
                            "expected q, k, v either as one or apart, found "
@@ -217,6 +160,7 @@ place_tensor(binder *b, const oriel_stored_tensor *tensor, const char *rest)
             ORIEL_QUOTE(oriel_file_name(binding->parts[slot]->file)));
     binding->n_parts = n_parts;
     binding->parts[slot] = tensor;
+    count_tensor(b->checkpoint, tensor);
     return ORIEL_OK;
 }
 
@@ -225,10 +169,15 @@ place_tensor(binder *b, const oriel_stored_tensor *tensor, const char *rest)
 static oriel_status
 fail_missing(const binder *b, oriel_tensor tensor, int32_t block)
 {
+    const oriel_stored_tensor *quantised;
     char name[256];
 
     oriel_tensor_full_name(name, sizeof(name), b->checkpoint->prefix, tensor,
                            block);
+    quantised = oriel_quantised_find(b->checkpoint, name);
+    if (quantised)
+        return oriel_quantised_refuse(b->checkpoint, quantised, b->err);
+    b->checkpoint->incomplete = true;
     return oriel_fail(b->err, ORIEL_ERR_MODEL,
                       "%s: tensor %s: missing, expected as vision_config.depth "
                       "is %d",
@@ -253,13 +202,16 @@ agree(const binder *b, const char *field, int64_t configured, int64_t derived,
                       ORIEL_QUOTE(tensor->name), shape);
 }
 
+/* More blocks than the configuration wants are no error: the reference does not
+   load them. */
 static oriel_status
 check_depth(const binder *b)
 {
-    const int32_t seen = b->checkpoint->network.depth;
+    const int32_t seen = b->checkpoint->n_stored_blocks;
 
-    if (seen == b->config->depth)
+    if (seen >= b->config->depth)
         return ORIEL_OK;
+    b->checkpoint->incomplete = true;
     return oriel_fail(b->err, ORIEL_ERR_MODEL,
                       "%s: vision_config.depth is %d%s, but the tensors of %s "
                       "end with block %d",
@@ -435,29 +387,40 @@ check_shapes(const binder *b)
     return ORIEL_OK;
 }
 
+/* As if nothing had been bound yet. */
+static void
+reset(oriel_checkpoint *checkpoint)
+{
+    oriel_free(&checkpoint->hooks, checkpoint->bindings);
+    checkpoint->bindings = NULL;
+    checkpoint->incomplete = false;
+    checkpoint->n_stored_blocks = 0;
+    checkpoint->n_tensors = 0;
+    checkpoint->weight_dtype = 0;
+    checkpoint->weight_bytes = 0;
+}
+
 oriel_status
 oriel_checkpoint_bind(oriel_checkpoint *checkpoint, const oriel_config *config,
                       const char *config_name, oriel_error *err)
 {
     binder b = {checkpoint, config, config_name, err};
-    size_t count;
+    const size_t count = (size_t)oriel_manifest_count(config->depth);
     oriel_status status;
 
-    checkpoint->network.depth = 0;
-    status = for_each(&b, check_dtype);
-    if (!status)
-        status = for_each(&b, check_name);
+    reset(checkpoint);
+    checkpoint->network.depth = config->depth;
+    status = for_both(&b, count_block);
     if (!status)
         status = check_depth(&b);
     if (status)
         return status;
-    count = (size_t)oriel_manifest_count(checkpoint->network.depth);
     checkpoint->bindings =
         oriel_calloc(&checkpoint->hooks, count, sizeof(*checkpoint->bindings));
     if (!checkpoint->bindings)
         return oriel_fail_memory(err, count * sizeof(*checkpoint->bindings),
                                  "a table of weights");
-    status = for_each(&b, place_tensor);
+    status = for_both(&b, place_tensor);
     if (!status)
         status = settle_network(&b);
     return status ? status : check_shapes(&b);

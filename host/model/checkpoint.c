@@ -5,12 +5,12 @@
 #include "base/fail.h"
 #include "model/bind.h"
 #include "model/config.h"
+#include "model/prefix.h"
 #include "model/preprocessor.h"
+#include "model/published.h"
 #include "model/shards.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* NULL, and said so, when memory is out. */
 static oriel_checkpoint *
@@ -33,83 +33,135 @@ create(const char *name, const oriel_hooks *hooks, oriel_error *err)
     return checkpoint;
 }
 
-/* "DIR" of "DIR/NAME", "." of "NAME"; ours to free. */
-static char *
-folder_of(const oriel_hooks *hooks, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const size_t n = slash ? (size_t)(slash - path) : 0;
-    char *folder;
+/* ---- Configuration ---------------------------------------------------- */
 
-    if (!slash)
-        return oriel_strdup(hooks, ".");
-    folder = oriel_alloc(hooks, n + 2);
-    if (!folder)
-        return NULL;
-    memcpy(folder, path, n + 1);
-    folder[n ? n : 1] = '\0';
-    return folder;
-}
-
-/* The text of a small file; NULL text and ORIEL_OK: 'optional', absent. */
+/* Bind the open files; once more with all shards if a tensor is missing, as a
+   shard may hold what the index looks for in another. */
 static oriel_status
-load_text(const char *path, bool optional, const oriel_hooks *hooks,
-          char **text, size_t *bytes, oriel_error *err)
+bind_files(oriel_checkpoint *checkpoint, const oriel_config *config,
+           const char *name, oriel_error *err)
 {
-    oriel_file *file;
-    oriel_status status = oriel_file_open(&file, path, hooks, err);
+    oriel_error first;
+    bool opened;
+    oriel_status status =
+        oriel_checkpoint_bind(checkpoint, config, name, &first);
 
-    *text = NULL;
-    *bytes = 0;
-    if (status == ORIEL_ERR_NOT_FOUND && optional)
-        return oriel_ok(err);
-    if (status)
-        return status;
-    status = oriel_file_load(file, ORIEL_CONFIG_MAX_BYTES, text, bytes, err);
-    oriel_file_close(file);
+    if (status && checkpoint->incomplete && checkpoint->index) {
+        oriel_status more = oriel_shards_open_rest(checkpoint, &opened, err);
+
+        if (more)
+            return more;
+        if (opened)
+            return oriel_checkpoint_bind(checkpoint, config, name, err);
+    }
+    if (status && err)
+        *err = first;
     return status;
 }
 
-/* Bind the open files by the text of a config.json, and keep its list. */
+/* Bind by a configuration, which is taken over, and keep its list. */
 static oriel_status
-apply_config(oriel_checkpoint *checkpoint, const char *text, size_t bytes,
+apply_config(oriel_checkpoint *checkpoint, oriel_config *config,
              const char *name, oriel_error *err)
+{
+    oriel_status status;
+
+    checkpoint->full_attention_blocks = config->full_attention_blocks;
+    config->full_attention_blocks = NULL;
+    status = bind_files(checkpoint, config, name, err);
+    oriel_config_free(config, &checkpoint->hooks);
+    if (!status)
+        oriel_preprocessor_published(&checkpoint->network);
+    if (!status)
+        status = oriel_checkpoint_note(checkpoint, config, name, err);
+    oriel_shards_close_index(checkpoint);
+    return status;
+}
+
+static oriel_status
+apply_text(oriel_checkpoint *checkpoint, const char *text, size_t bytes,
+           const char *name, oriel_error *err)
 {
     oriel_config config;
     oriel_status status =
         oriel_config_parse(&config, text, bytes, name, &checkpoint->hooks, err);
 
-    if (status)
-        return status;
-    checkpoint->full_attention_blocks = config.full_attention_blocks;
-    config.full_attention_blocks = NULL;
-    status = oriel_checkpoint_bind(checkpoint, &config, name, err);
-    oriel_config_free(&config, &checkpoint->hooks);
-    if (!status)
-        oriel_preprocessor_published(&checkpoint->network);
-    return status;
+    return status ? status : apply_config(checkpoint, &config, name, err);
+}
+
+/* A published size: by its name, or by shapes when 'name' is NULL. */
+static oriel_status
+apply_published(oriel_checkpoint *checkpoint, const char *name,
+                oriel_error *err)
+{
+    oriel_config config;
+    bool known;
+    oriel_status status;
+
+    if (!name) {
+        status = oriel_checkpoint_check_published(checkpoint, err);
+        if (!status)
+            status = oriel_note(&checkpoint->notes, &checkpoint->hooks, err,
+                                "%s: no config.json: the geometry is that of "
+                                "the published checkpoints, as the shapes are",
+                                ORIEL_QUOTE(checkpoint->name));
+        if (status)
+            return status;
+    }
+    status =
+        oriel_config_published(&config, name, &known, &checkpoint->hooks, err);
+    if (!status && !known) {
+        oriel_config_free(&config, &checkpoint->hooks);
+        return oriel_fail(
+            err, ORIEL_ERR_ARGUMENT,
+            "config_preset \"%s\": expected one of" ORIEL_PUBLISHED_NAMES,
+            ORIEL_QUOTE(name));
+    }
+    return status ? status
+                  : apply_config(checkpoint, &config,
+                                 name ? name : checkpoint->name, err);
 }
 
 static oriel_status
-read_config(oriel_checkpoint *checkpoint, const char *path, oriel_error *err)
+read_config(oriel_checkpoint *checkpoint, const oriel_location *where,
+            const char *preset, oriel_error *err)
 {
     char *text;
     size_t bytes;
-    oriel_status status =
-        load_text(path, false, &checkpoint->hooks, &text, &bytes, err);
+    oriel_status status;
 
+    if (!where->config)
+        return apply_published(checkpoint, preset, err);
+    status = oriel_text_load(where->config, ORIEL_CONFIG_MAX_BYTES,
+                             &checkpoint->hooks, &text, &bytes, err);
     if (!status)
-        status = apply_config(checkpoint, text, bytes, path, err);
+        status = apply_text(checkpoint, text, bytes, where->config, err);
     oriel_free(&checkpoint->hooks, text);
     return status;
 }
 
-/* A file that may hold a section of the preprocessing, and what reads it. */
+/* ---- The processor's configuration ------------------------------------ */
+
+/* A file that may hold a section of the preprocessing. */
 typedef struct preprocessor_source {
     const char *name;
     bool nested;
-    __typeof__(oriel_preprocessor_parse) *parse;
+    bool of_videos; /* the section, not that of images */
 } preprocessor_source;
+
+static oriel_status
+parse_source(oriel_checkpoint *checkpoint, const preprocessor_source *source,
+             const char *text, size_t bytes, const char *path, bool *found,
+             oriel_error *err)
+{
+    if (source->of_videos)
+        return oriel_video_preprocessor_parse(&checkpoint->network, text, bytes,
+                                              path, source->nested, found,
+                                              &checkpoint->hooks, err);
+    return oriel_preprocessor_parse(&checkpoint->network, text, bytes, path,
+                                    source->nested, found, &checkpoint->notes,
+                                    &checkpoint->hooks, err);
+}
 
 static oriel_status
 read_source(oriel_checkpoint *checkpoint, const char *folder,
@@ -123,10 +175,13 @@ read_source(oriel_checkpoint *checkpoint, const char *folder,
     *found = false;
     if (!path)
         return oriel_fail_memory(err, strlen(folder), "a path");
-    status = load_text(path, true, &checkpoint->hooks, &text, &bytes, err);
+    status = oriel_text_load(path, ORIEL_CONFIG_MAX_BYTES, &checkpoint->hooks,
+                             &text, &bytes, err);
+    if (status == ORIEL_ERR_NOT_FOUND)
+        status = oriel_ok(err);
     if (!status && text)
-        status = source->parse(&checkpoint->network, text, bytes, path,
-                               source->nested, found, err);
+        status =
+            parse_source(checkpoint, source, text, bytes, path, found, err);
     oriel_free(&checkpoint->hooks, text);
     oriel_free(&checkpoint->hooks, path);
     return status;
@@ -151,13 +206,12 @@ read_preprocessors(oriel_checkpoint *checkpoint, const char *folder,
                    oriel_error *err)
 {
     static const preprocessor_source images[] = {
-        {"processor_config.json", true, oriel_preprocessor_parse},
-        {"preprocessor_config.json", false, oriel_preprocessor_parse}};
+        {"processor_config.json", true, false},
+        {"preprocessor_config.json", false, false}};
     static const preprocessor_source videos[] = {
-        {"processor_config.json", true, oriel_video_preprocessor_parse},
-        {"video_preprocessor_config.json", false,
-         oriel_video_preprocessor_parse},
-        {"preprocessor_config.json", false, oriel_video_preprocessor_parse}};
+        {"processor_config.json", true, true},
+        {"video_preprocessor_config.json", false, true},
+        {"preprocessor_config.json", false, true}};
     bool found, of_videos;
     oriel_status status =
         read_first(checkpoint, folder, images, sizeof(images) / sizeof(*images),
@@ -173,56 +227,73 @@ read_preprocessors(oriel_checkpoint *checkpoint, const char *folder,
     return status;
 }
 
-static oriel_status
-open_at(oriel_checkpoint *checkpoint, const char *path, bool is_folder,
-        const char *config_path, oriel_error *err)
-{
-    char *folder = is_folder ? oriel_strdup(&checkpoint->hooks, path)
-                             : folder_of(&checkpoint->hooks, path);
-    char *config = NULL;
-    char *beside = NULL; /* the folder of config.json */
-    oriel_status status = ORIEL_ERR_MEMORY;
+/* ---- Opening ---------------------------------------------------------- */
 
-    if (folder)
-        config = config_path ? oriel_strdup(&checkpoint->hooks, config_path)
-                             : oriel_path_join(&checkpoint->hooks, folder,
-                                               "config.json");
-    if (config)
-        beside = folder_of(&checkpoint->hooks, config);
-    if (!beside)
-        oriel_fail_memory(err, strlen(path), "a path");
-    else if (is_folder)
-        status = oriel_shards_open_folder(checkpoint, path, err);
-    else
-        status = oriel_shards_open_file(checkpoint, path, err);
+static oriel_status
+take_prefix(oriel_checkpoint *checkpoint, const char *prefix, oriel_error *err)
+{
+    if (!prefix)
+        return ORIEL_OK;
+    checkpoint->wanted_prefix = oriel_prefix_copy(prefix, &checkpoint->hooks);
+    return checkpoint->wanted_prefix
+               ? ORIEL_OK
+               : oriel_fail_memory(err, strlen(prefix), "a prefix");
+}
+
+/* One shard of several is a common mistake. */
+static oriel_status
+blame_shard(const oriel_checkpoint *checkpoint, const oriel_location *where,
+            oriel_status status, oriel_error *err)
+{
+    char *index = oriel_path_join(&checkpoint->hooks, where->folder,
+                                  ORIEL_INDEX_FILE_NAME);
+    bool exists = false;
+
+    if (index && oriel_path_exists(index, &exists, NULL) == ORIEL_OK && exists)
+        status = oriel_fail(err, ORIEL_ERR_MODEL,
+                            "%s: a part of the vision tower is missing; this "
+                            "is one shard of several: give its folder",
+                            ORIEL_QUOTE(where->file));
+    oriel_free(&checkpoint->hooks, index);
+    return status;
+}
+
+static oriel_status
+open_located(oriel_checkpoint *checkpoint, const oriel_location *where,
+             const oriel_checkpoint_options *options, oriel_error *err)
+{
+    oriel_status status = take_prefix(checkpoint, options->prefix, err);
+
     if (!status)
-        status = read_config(checkpoint, config, err);
+        status = oriel_shards_open(checkpoint, where, err);
     if (!status)
-        status = read_preprocessors(checkpoint, beside, err);
-    oriel_free(&checkpoint->hooks, folder);
-    oriel_free(&checkpoint->hooks, config);
-    oriel_free(&checkpoint->hooks, beside);
+        status = read_config(checkpoint, where, options->config_preset, err);
+    if (status && checkpoint->incomplete && where->file)
+        status = blame_shard(checkpoint, where, status, err);
+    if (!status)
+        status = read_preprocessors(checkpoint, where->processor, err);
     return status;
 }
 
 oriel_status
 oriel_checkpoint_open(oriel_checkpoint **out, const char *path,
-                      const char *config_path, const oriel_hooks *hooks,
-                      oriel_error *err)
+                      const oriel_checkpoint_options *options,
+                      const oriel_hooks *hooks, oriel_error *err)
 {
-    struct stat info;
-    oriel_checkpoint *checkpoint;
-    oriel_status status;
+    static const oriel_checkpoint_options none = {NULL, NULL, NULL};
+    const oriel_checkpoint_options *o = options ? options : &none;
+    oriel_location where;
+    oriel_checkpoint *checkpoint = NULL;
+    oriel_status status = oriel_locate(&where, path, o->config_path,
+                                       o->config_preset != NULL, hooks, err);
 
     *out = NULL;
-    if (stat(path, &info) != 0)
-        return oriel_file_fail(
-            err, path, "cannot find a folder or .safetensors file there",
-            errno);
-    checkpoint = create(path, hooks, err);
-    if (!checkpoint)
-        return ORIEL_ERR_MEMORY;
-    status = open_at(checkpoint, path, S_ISDIR(info.st_mode), config_path, err);
+    if (!status) {
+        checkpoint = create(path, hooks, err);
+        status = checkpoint ? open_located(checkpoint, &where, o, err)
+                            : ORIEL_ERR_MEMORY;
+    }
+    oriel_location_free(&where, hooks);
     if (status) {
         oriel_checkpoint_close(checkpoint);
         return status;
@@ -234,8 +305,8 @@ oriel_checkpoint_open(oriel_checkpoint **out, const char *path,
 oriel_status
 oriel_checkpoint_open_memory(oriel_checkpoint **out, const char *config_json,
                              size_t config_bytes, const void *weights,
-                             size_t weights_bytes, const oriel_hooks *hooks,
-                             oriel_error *err)
+                             size_t weights_bytes, const char *prefix,
+                             const oriel_hooks *hooks, oriel_error *err)
 {
     oriel_checkpoint *checkpoint = create("weights in memory", hooks, err);
     oriel_status status;
@@ -243,10 +314,13 @@ oriel_checkpoint_open_memory(oriel_checkpoint **out, const char *config_json,
     *out = NULL;
     if (!checkpoint)
         return ORIEL_ERR_MEMORY;
-    status = oriel_shards_open_memory(checkpoint, weights, weights_bytes, err);
+    status = take_prefix(checkpoint, prefix, err);
     if (!status)
-        status = apply_config(checkpoint, config_json, config_bytes,
-                              "config_json", err);
+        status =
+            oriel_shards_open_memory(checkpoint, weights, weights_bytes, err);
+    if (!status)
+        status = apply_text(checkpoint, config_json, config_bytes,
+                            "config_json", err);
     if (status) {
         oriel_checkpoint_close(checkpoint);
         return status;
@@ -284,6 +358,9 @@ oriel_checkpoint_close(oriel_checkpoint *checkpoint)
     for (size_t i = 0; i < checkpoint->n_files; i++)
         oriel_safetensors_close(checkpoint->files[i]);
     oriel_free(&hooks, checkpoint->files);
+    oriel_shards_close_index(checkpoint);
+    oriel_notes_free(&checkpoint->notes, &hooks);
+    oriel_free(&hooks, checkpoint->wanted_prefix);
     oriel_free(&hooks, checkpoint->prefix);
     oriel_free(&hooks, checkpoint->bindings);
     oriel_free(&hooks, checkpoint->full_attention_blocks);

@@ -37,13 +37,23 @@ typedef struct oriel_config {
 } oriel_config;
 
 /*
- * 'file' is the name for messages.  Numbers outside their range, a window that
- * tokens do not divide and the like are ORIEL_ERR_MODEL; another architecture,
- * activation or rope is ORIEL_ERR_UNSUPPORTED.
+ * 'file' is the name for messages; the text is what Python's json reads.
+ * Numbers outside their range and the like are ORIEL_ERR_MODEL; another
+ * architecture, activation or rope is ORIEL_ERR_UNSUPPORTED.  window_size is
+ * rounded down to whole tokens, as the reference uses it.
  */
 oriel_status oriel_config_parse(oriel_config *out, const char *text,
                                 size_t bytes, const char *file,
                                 const oriel_hooks *hooks, oriel_error *err);
+
+/*
+ * The configuration of a published size without a file: "qwen2.5-vl-7b" and
+ * the like, or NULL for what they have in common, when shapes tell the rest.  'known' is
+ * false for another name.  ORIEL_ERR_MEMORY
+ */
+oriel_status oriel_config_published(oriel_config *out, const char *name,
+                                    bool *known, const oriel_hooks *hooks,
+                                    oriel_error *err);
 
 void oriel_config_free(oriel_config *config, const oriel_hooks *hooks);
 

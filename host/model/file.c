@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@ struct oriel_file {
     const uint8_t *memory; /* NULL: read from fd */
     int fd;
     uint64_t bytes;
+    struct timespec modified, changed; /* when it was opened */
     /* Statistics of a file that is otherwise immutable. */
     _Atomic uint64_t bytes_read;
 };
@@ -96,6 +98,8 @@ oriel_file_open(oriel_file **out, const char *path, const oriel_hooks *hooks,
         goto unwind;
     }
     file->bytes = (uint64_t)info.st_size;
+    file->modified = info.st_mtim;
+    file->changed = info.st_ctim;
     *out = file;
     return ORIEL_OK;
 
@@ -128,11 +132,46 @@ fail_short(oriel_error *err, const oriel_file *file, uint64_t offset,
                       ORIEL_QUOTE(file->name), bytes, offset);
 }
 
+static bool
+is_same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* Losing its last name changes a file's time of change, but not what is read:
+   no other process can open it any more.  Only a file of that name that is now
+   in its place would be taken for it. */
+static bool
+is_deleted(const oriel_file *file, const struct stat *info)
+{
+    struct stat other;
+
+    return info->st_nlink == 0 && stat(file->name, &other) != 0;
+}
+
+/* What was read so far belongs together only if the file was not written in
+   between. */
+static oriel_status
+check_unchanged(const oriel_file *file, oriel_error *err)
+{
+    struct stat info;
+
+    if (fstat(file->fd, &info) != 0)
+        return oriel_file_fail(err, file->name, "cannot read", errno);
+    if ((uint64_t)info.st_size == file->bytes &&
+        is_same_time(info.st_mtim, file->modified) &&
+        (is_same_time(info.st_ctim, file->changed) || is_deleted(file, &info)))
+        return ORIEL_OK;
+    return oriel_fail(err, ORIEL_ERR_IO, "%s: changed since it was opened",
+                      ORIEL_QUOTE(file->name));
+}
+
 static oriel_status
 read_fd(const oriel_file *file, uint64_t offset, uint8_t *out, size_t bytes,
         oriel_error *err)
 {
     size_t done = 0;
+    oriel_status status;
 
     while (done < bytes) {
         ssize_t n =
@@ -143,10 +182,13 @@ read_fd(const oriel_file *file, uint64_t offset, uint8_t *out, size_t bytes,
         if (n < 0)
             return oriel_file_fail(err, file->name, "cannot read", errno);
         if (n == 0)
-            return fail_short(err, file, offset, bytes);
+            break;
         done += (size_t)n;
     }
-    return ORIEL_OK;
+    status = check_unchanged(file, err);
+    if (!status && done < bytes)
+        status = fail_short(err, file, offset, bytes);
+    return status;
 }
 
 oriel_status

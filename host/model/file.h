@@ -3,7 +3,8 @@
  * file.h - bytes at an offset, from a file or from the caller's memory
  *
  * Files are read, never mapped: a file that somebody truncates then is an
- * error, not a SIGBUS.
+ * error, not a SIGBUS.  After every read it is checked that the file is still
+ * the one that was opened: its size and its times of modification and change.
  */
 #ifndef ORIEL_MODEL_FILE_H
 #define ORIEL_MODEL_FILE_H
@@ -30,14 +31,15 @@ oriel_status oriel_file_wrap(oriel_file **out, const char *name,
                              const oriel_hooks *hooks, oriel_error *err);
 
 /*
- * All of [offset, offset + bytes) or ORIEL_ERR_IO.  Calls no hook and
+ * All of [offset, offset + bytes), of a file that has not changed since it was
+ * opened, or ORIEL_ERR_IO.  Calls no hook and
  * allocates nothing, so it may run on any thread.  Threads: shared.
  */
 oriel_status oriel_file_read(const oriel_file *file, uint64_t offset, void *out,
                              size_t bytes, oriel_error *err);
 
 /*
- * The whole of a small file as text with a NUL behind it, to be freed with
+ * The whole of a small file as text with a NUL after it, to be freed with
  * oriel_free.  Longer than 'limit' is ORIEL_ERR_MODEL.
  */
 oriel_status oriel_file_load(const oriel_file *file, size_t limit, char **text,

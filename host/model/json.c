@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json.c - jansson behind a bound, and typed fields */
+/* json.c - jansson within a bound, and typed fields */
 #include "model/json.h"
 
 #include "base/fail.h"
@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What can be known of a text without allocating anything. */
@@ -49,6 +50,10 @@ look_over(const char *text, size_t bytes)
     return s;
 }
 
+static const char head[] = "[\"";
+static const char middle[] = "\",\n";
+static const char tail[] = "]";
+
 /*
  * The text goes to jansson as ["xx...x",\nTEXT].  Its scanner drops characters
  * silently when it cannot grow its buffer for a token (2.14), so the first one
@@ -85,9 +90,6 @@ feed_piece(feed *f, size_t *start, const char *piece, size_t bytes, char *out,
 static size_t
 feed_some(void *buffer, size_t room, void *data)
 {
-    static const char head[] = "[\"";
-    static const char middle[] = "\",\n";
-    static const char tail[] = "]";
     feed *f = data;
     char *out = buffer;
     size_t start = 0;
@@ -101,12 +103,62 @@ feed_some(void *buffer, size_t room, void *data)
     return n;
 }
 
-oriel_status
-oriel_json_parse(json_t **out, const char *text, size_t bytes, const char *file,
-                 oriel_error *err)
+/*
+ * Whether the parser failed for want of memory.  jansson often says nothing
+ * then.  But when there is no room for a string's value it calls the string,
+ * whose closing quote it has just read, an invalid token or no string; of a
+ * string that is malformed it says something else.
+ */
+static bool
+was_memory(const feed *f, const json_error_t *why)
+{
+    const size_t end_of_pad = sizeof(head) - 1 + f->pad + 1;
+    const size_t before = end_of_pad + sizeof(middle) - 2;
+    const size_t at = why->position < 0 ? 0 : (size_t)why->position;
+
+    if (json_error_code(why) == json_error_out_of_memory ||
+        why->text[0] == '\0')
+        return true;
+    return json_error_code(why) == json_error_invalid_syntax &&
+           (strncmp(why->text, "invalid token", 13) == 0 ||
+            strncmp(why->text, "string or '}' expected", 22) == 0) &&
+           (at == end_of_pad || (at > before && at - before <= f->bytes &&
+                                 f->text[at - before - 1] == '"'));
+}
+
+/*
+ * The length of the first string.  jansson doubles its buffer when it is full
+ * but for one byte; if it cannot, it drops the character, and of a string whose
+ * last quote was dropped it copies what lies after the buffer.  So growing
+ * must not coincide with that quote, nor be the one character earlier that a
+ * dropped one makes it.
+ */
+static size_t
+choose_pad(size_t longest)
+{
+    size_t pad = longest + 2;
+
+    while (((pad + 1) & (pad + 2)) == 0 || (pad & (pad + 1)) == 0)
+        pad++;
+    return pad;
+}
+
+/* Room for the buffer while it grows: old, new and a copy of the string. */
+static bool
+has_room(size_t pad)
+{
+    void *room = malloc(8 * pad + 64);
+
+    free(room);
+    return room;
+}
+
+static oriel_status
+parse(json_t **out, const char *text, size_t bytes, size_t flags,
+      const char *file, oriel_error *err)
 {
     const survey s = look_over(text, bytes);
-    feed f = {text, bytes, s.longest + 2, 0};
+    feed f = {text, bytes, choose_pad(s.longest), 0};
     json_error_t why;
     json_t *wrapped;
 
@@ -115,11 +167,11 @@ oriel_json_parse(json_t **out, const char *text, size_t bytes, const char *file,
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: JSON of more values than the %d expected",
                           ORIEL_QUOTE(file), ORIEL_JSON_MAX_VALUES);
-    wrapped = json_load_callback(feed_some, &f, JSON_REJECT_DUPLICATES, &why);
-    /* Out of memory, jansson often says nothing at all. */
-    if ((!wrapped && (json_error_code(&why) == json_error_out_of_memory ||
-                      why.text[0] == '\0')) ||
-        (wrapped && json_string_length(json_array_get(wrapped, 0)) != f.pad)) {
+    if (!has_room(f.pad))
+        return oriel_fail_memory(err, 8 * f.pad, "JSON values");
+    wrapped = json_load_callback(feed_some, &f, flags, &why);
+    if (wrapped ? json_string_length(json_array_get(wrapped, 0)) != f.pad
+                : was_memory(&f, &why)) {
         json_decref(wrapped);
         return oriel_fail_memory(err, bytes, "JSON values");
     }
@@ -137,6 +189,46 @@ oriel_json_parse(json_t **out, const char *text, size_t bytes, const char *file,
                              "%s: expected one JSON object", ORIEL_QUOTE(file));
 }
 
+oriel_status
+oriel_json_parse(json_t **out, const char *text, size_t bytes, const char *file,
+                 oriel_error *err)
+{
+    return parse(out, text, bytes, JSON_REJECT_DUPLICATES, file, err);
+}
+
+oriel_status
+oriel_json_parse_python(json_t **out, const char *text, size_t bytes,
+                        const char *file, const oriel_hooks *hooks,
+                        oriel_error *err)
+{
+    char *copy = oriel_alloc(hooks, bytes + 1);
+    oriel_status status;
+
+    *out = NULL;
+    if (!copy)
+        return oriel_fail_memory(err, bytes + 1, "a JSON text");
+    memcpy(copy, text, bytes);
+    oriel_json_from_python(copy, bytes);
+    status = parse(out, copy, bytes, 0, file, err);
+    oriel_free(hooks, copy);
+    return status;
+}
+
+bool
+oriel_json_is_nan(const json_t *value)
+{
+    return json_is_string(value) &&
+           strcmp(json_string_value(value), "\x7f") == 0;
+}
+
+double
+oriel_json_double(const json_t *value)
+{
+    const double number = json_number_value(value);
+
+    return fabs(number) < 1e308 ? number : copysign(INFINITY, number);
+}
+
 const json_t *
 oriel_field(const oriel_fields *fields, const char *name)
 {
@@ -152,6 +244,10 @@ oriel_field(const oriel_fields *fields, const char *name)
 static void
 describe_real(char *out, size_t bytes, double value)
 {
+    if (fabs(value) >= 1e308) {
+        snprintf(out, bytes, "%sInfinity", value < 0 ? "-" : "");
+        return;
+    }
     snprintf(out, bytes, "%.15g", value);
     if (strspn(out, "-0123456789") == strlen(out))
         snprintf(out, bytes, "%.1f", value);
@@ -169,10 +265,13 @@ describe(char *out, size_t bytes, const json_t *value)
         snprintf(out, bytes, "an array of %zu", json_array_size(value));
         break;
     case JSON_STRING:
-        snprintf(out, bytes, "\"%s\"",
-                 oriel_quote_bytes(json_string_value(value),
-                                   json_string_length(value))
-                     .text);
+        if (oriel_json_is_nan(value))
+            snprintf(out, bytes, "NaN");
+        else
+            snprintf(out, bytes, "\"%s\"",
+                     oriel_quote_bytes(json_string_value(value),
+                                       json_string_length(value))
+                         .text);
         break;
     case JSON_INTEGER:
         snprintf(out, bytes, "%" JSON_INTEGER_FORMAT,
@@ -248,7 +347,7 @@ oriel_field_double(oriel_fields *fields, const char *name, double *out)
 
     if (!value)
         return false;
-    if (!json_is_number(value) || !isfinite(json_number_value(value))) {
+    if (!json_is_number(value) || !isfinite(oriel_json_double(value))) {
         oriel_field_fail(fields, name, value, "a number");
         return false;
     }

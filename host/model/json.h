@@ -5,6 +5,7 @@
 #ifndef ORIEL_MODEL_JSON_H
 #define ORIEL_MODEL_JSON_H
 
+#include "base/memory.h"
 #include "oriel.h"
 
 #include <jansson.h>
@@ -16,11 +17,28 @@
 /*
  * Parse an object.  Duplicate keys, surplus text, numbers beyond 64 bits and
  * more than ORIEL_JSON_MAX_VALUES values are ORIEL_ERR_MODEL.  'file' is the
- * name for messages, unquoted.  Free with json_decref.  (Out of memory, jansson
- * may call a good text malformed, but never gets away with half of one.)
+ * name for messages, unquoted.  Free with json_decref.  ORIEL_ERR_MEMORY
  */
 oriel_status oriel_json_parse(json_t **out, const char *text, size_t bytes,
                               const char *file, oriel_error *err);
+
+/*
+ * The same for what Python's json reads: also NaN, Infinity and numbers of any
+ * size, \u0000, halves of surrogate pairs and a byte order mark; of duplicate
+ * keys the last one counts.
+ */
+oriel_status oriel_json_parse_python(json_t **out, const char *text,
+                                     size_t bytes, const char *file,
+                                     const oriel_hooks *hooks,
+                                     oriel_error *err);
+
+/* Rewrite a text in place, so that jansson reads it (json_python.c). */
+void oriel_json_from_python(char *text, size_t bytes);
+
+/* After that: the value was NaN. */
+bool oriel_json_is_nan(const json_t *value);
+/* The value of a number; from 1e308 on infinite. */
+double oriel_json_double(const json_t *value);
 
 /*
  * Reading fields of one object, one after the other, and looking at 'status'

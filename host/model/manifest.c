@@ -28,7 +28,7 @@ static const struct {
 #undef X
 };
 
-/* The tensors before, in and behind the blocks are three runs of the list. */
+/* The tensors before, in and after the blocks are three runs of the list. */
 enum {
     FIRST_IN_BLOCK = ORIEL_TENSOR_NORM1,
     FIRST_BEHIND = ORIEL_TENSOR_MERGER_NORM,

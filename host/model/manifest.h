@@ -7,7 +7,7 @@
  *
  *   X(id, name, scope, rows, columns)
  *
- * 'name' is the official name behind the prefix, within "blocks.N." when the
+ * 'name' is the official name after the prefix, within "blocks.N." when the
  * scope is BLOCK.  Shapes are [rows, columns] in letters: H hidden, Q 3 x
  * hidden, I intermediate, M hidden x merge^2, O out_hidden, P patch columns; a
  * vector has 1 column.  patch_embed is stored 5-D; its rows are these columns.

@@ -5,9 +5,12 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "base/process.h"
+#include "model/published.h"
 #include "model/read.h"
 #include "model/state.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Hooks of presets: none. */
@@ -29,6 +32,21 @@ load_options(oriel_model_options *options, oriel_hooks *hooks,
     return status ? status : oriel_hooks_load(hooks, options->hooks, err);
 }
 
+static oriel_status
+check_config(const oriel_model_options *options, oriel_error *err)
+{
+    if (options->config_path && options->config_preset)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "oriel_model_options: config_path and config_preset "
+                          "are set, expected one of them");
+    if (options->config_preset && !oriel_model_preset(options->config_preset))
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "oriel_model_options.config_preset: \"%s\": expected "
+                          "one of" ORIEL_PUBLISHED_NAMES,
+                          ORIEL_QUOTE(options->config_preset));
+    return ORIEL_OK;
+}
+
 /* Takes the checkpoint over, also when it fails. */
 static oriel_status
 wrap(oriel_model **out, oriel_checkpoint *checkpoint, const oriel_hooks *hooks,
@@ -45,6 +63,7 @@ wrap(oriel_model **out, oriel_checkpoint *checkpoint, const oriel_hooks *hooks,
     model->n_tensors = checkpoint->n_tensors;
     model->weight_bytes = checkpoint->weight_bytes;
     model->checkpoint = checkpoint;
+    model->process = oriel_process_id();
     model->hooks = *hooks;
     atomic_init(&model->references, 1);
     pthread_mutex_init(&model->shared.lock, NULL);
@@ -71,8 +90,13 @@ oriel_model_open(oriel_model **out, const char *path,
     *out = NULL;
     status = load_options(&opt, &hooks, options, err);
     if (!status)
-        status = oriel_checkpoint_open(&checkpoint, path, opt.config_path,
-                                       &hooks, err);
+        status = check_config(&opt, err);
+    if (!status) {
+        const oriel_checkpoint_options chosen = {opt.config_path,
+                                                 opt.config_preset, opt.prefix};
+
+        status = oriel_checkpoint_open(&checkpoint, path, &chosen, &hooks, err);
+    }
     return status ? status : wrap(out, checkpoint, &hooks, err);
 }
 
@@ -96,14 +120,15 @@ oriel_model_open_memory(oriel_model **out, const char *config_json,
                           : !config_json ? "config_json"
                                          : "weights");
     status = load_options(&opt, &hooks, options, err);
-    if (!status && opt.config_path)
+    if (!status && (opt.config_path || opt.config_preset))
         status = oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                            "oriel_model_open_memory: config_path is set, "
-                            "expected config_json alone");
+                            "oriel_model_open_memory: %s is set, expected "
+                            "config_json alone",
+                            opt.config_path ? "config_path" : "config_preset");
     if (!status)
-        status =
-            oriel_checkpoint_open_memory(&checkpoint, config_json, config_bytes,
-                                         weights, weights_bytes, &hooks, err);
+        status = oriel_checkpoint_open_memory(
+            &checkpoint, config_json, config_bytes, weights, weights_bytes,
+            opt.prefix, &hooks, err);
     return status ? status : wrap(out, checkpoint, &hooks, err);
 }
 
@@ -137,10 +162,11 @@ oriel_model_get_info(const oriel_model *model, oriel_model_info *info,
     full.window_size = net->window_size;
     full.n_full_attention_blocks = net->n_full_attention_blocks;
     full.full_attention_blocks = net->full_attention_blocks;
-    full.min_pixels = net->min_pixels;
-    full.max_pixels = net->max_pixels;
-    full.video_min_pixels = net->video_min_pixels;
-    full.video_max_pixels = net->video_max_pixels;
+    /* Pictures and frames have whole pixels: these limits refuse the same. */
+    full.min_pixels = (int64_t)ceil(net->min_pixels);
+    full.max_pixels = (int64_t)floor(net->max_pixels);
+    full.video_min_pixels = (int64_t)ceil(net->video_min_pixels);
+    full.video_max_pixels = (int64_t)floor(net->video_max_pixels);
     for (int c = 0; c < 3; c++) {
         full.image_mean[c] = (float)net->image_mean[c];
         full.image_std[c] = (float)net->image_std[c];
@@ -158,7 +184,7 @@ oriel_model_digest(const oriel_model *model, char digest[33], oriel_error *err)
 {
     /* The digest is remembered; to its readers the model does not change. */
     oriel_model *m = (oriel_model *)model;
-    oriel_status status = ORIEL_OK;
+    oriel_status status;
 
     if (!model || !digest)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
@@ -167,6 +193,9 @@ oriel_model_digest(const oriel_model *model, char digest[33], oriel_error *err)
     if (!model->checkpoint)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "oriel_model_digest: a preset has no weights");
+    status = oriel_model_check_process(model, err);
+    if (status)
+        return status;
     pthread_mutex_lock(&m->digest_lock);
     if (!m->digest[0])
         status = oriel_checkpoint_digest(model->checkpoint, m->digest, err);
@@ -188,6 +217,12 @@ int32_t
 oriel_model_has_weights(const oriel_model *model)
 {
     return model && model->checkpoint;
+}
+
+oriel_status
+oriel_model_check_process(const oriel_model *model, oriel_error *err)
+{
+    return oriel_process_check(model->process, "the model", err);
 }
 
 static oriel_status

@@ -14,6 +14,10 @@
 /* 0 for presets. */
 int32_t oriel_model_has_weights(const oriel_model *model);
 
+/* Refuses one that was made before fork(): ORIEL_ERR_ARGUMENT.  Not a preset. */
+oriel_status oriel_model_check_process(const oriel_model *model,
+                                       oriel_error *err);
+
 oriel_weight_reader oriel_model_reader(const oriel_model *model);
 
 const oriel_hooks *oriel_model_hooks(const oriel_model *model);

@@ -10,8 +10,8 @@
 
 enum { BICUBIC = 3 }; /* Pillow's number */
 
-/* Pixel counts go through doubles in smart_resize: exact below 2^53. */
-#define MAX_PIXELS ((int64_t)1 << 53)
+/* No picture has as many pixels: a larger limit is this one. */
+#define MAX_PIXELS 0x1p53
 
 static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
 static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
@@ -40,9 +40,12 @@ refuse(oriel_fields *fields, const char *name, const char *why)
                        ORIEL_QUOTE(fields->file), fields->path, name, why);
 }
 
-/* Flags of the steps that we do; all but two of them we always do. */
-static const char *const steps[] = {"do_resize", "do_convert_rgb", "do_rescale",
-                                    "do_normalize"};
+/* Flags of the steps that we do.  One of them we always do; what goes in is
+   RGB in any case, so that do_convert_rgb changes nothing. */
+static const char *const steps[] = {"do_resize", "do_rescale", "do_normalize",
+                                    "do_convert_rgb"};
+
+enum { N_STEPS_WITHOUT_NULL = 3 };
 
 static bool
 is_our_step(const char *name)
@@ -56,40 +59,51 @@ is_our_step(const char *name)
 static void
 read_flags(oriel_network *net, oriel_fields *fields)
 {
-    const char *name;
-    json_t *value;
     int32_t flag;
 
     oriel_field_bool(fields, "do_rescale", &net->do_rescale);
     oriel_field_bool(fields, "do_normalize", &net->do_normalize);
+    oriel_field_bool(fields, "do_convert_rgb", &flag);
     /* To the reference null is false: too easily meant as "the default". */
-    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+    for (size_t i = 0; i < N_STEPS_WITHOUT_NULL; i++)
         if (json_is_null(json_object_get(fields->object, steps[i])))
             refuse(fields, steps[i],
                    "null is not supported, only true or false");
-    for (size_t i = 0; i < 2; i++)
-        if (oriel_field_bool(fields, steps[i], &flag) && !flag)
-            refuse(fields, steps[i], "false is not supported, only true");
-    /* Cropping, padding and whatever else somebody's processor does.  Here null
-       is what files have for "not done", and the reference takes it for that. */
+    if (oriel_field_bool(fields, "do_resize", &flag) && !flag)
+        refuse(fields, "do_resize", "false is not supported, only true");
+}
+
+/* Cropping, padding and what else other processors do: the reference keeps such
+   a flag, and its processor for this model never looks at it. */
+static void
+note_other_steps(oriel_fields *fields, oriel_notes *notes,
+                 const oriel_hooks *hooks)
+{
+    const char *name;
+    json_t *value;
+
     json_object_foreach((json_t *)fields->object, name, value)
     {
-        if (strncmp(name, "do_", 3) != 0 || is_our_step(name))
+        if (fields->status || strncmp(name, "do_", 3) != 0 ||
+            is_our_step(name) || json_is_false(value) || json_is_null(value))
             continue;
-        if (json_is_true(value))
-            refuse(fields, ORIEL_QUOTE(name),
-                   "true is not supported, only false");
-        else if (!json_is_false(value) && !json_is_null(value))
-            oriel_field_fail(fields, ORIEL_QUOTE(name), value, "true or false");
+        fields->status = oriel_note(
+            notes, hooks, fields->err,
+            "%s: %s%s: no step of this image processor, ignored",
+            ORIEL_QUOTE(fields->file), fields->path, ORIEL_QUOTE(name));
     }
 }
 
 static void
 read_resample(oriel_fields *fields)
 {
+    const json_t *value = oriel_field(fields, "resample");
     int32_t resample = BICUBIC;
     char why[64];
 
+    if (json_is_string(value) &&
+        strcmp(json_string_value(value), "bicubic") == 0)
+        return; /* the other spelling that the reference takes */
     oriel_field_i32(fields, "resample", 0, 5, &resample);
     snprintf(why, sizeof(why), "%d is not supported, only 3 (bicubic)",
              resample);
@@ -97,10 +111,47 @@ read_resample(oriel_fields *fields)
         refuse(fields, "resample", why);
 }
 
+/*
+ * A limit as smart_resize compares with it: one that is NaN is never met.
+ * 'absent' is what no limit at all amounts to.  0 counts as missing there.
+ */
+static bool
+read_limit(oriel_fields *fields, const char *name, double absent, double *out)
+{
+    const json_t *value = oriel_field(fields, name);
+    double limit;
+
+    if (!value)
+        return false;
+    limit = oriel_json_is_nan(value) ? absent : oriel_json_double(value);
+    if ((!json_is_number(value) && !oriel_json_is_nan(value)) || limit == 0.0) {
+        oriel_field_fail(fields, name, value, "a number of pixels");
+        return false;
+    }
+    *out = limit < MAX_PIXELS ? limit : MAX_PIXELS;
+    return true;
+}
+
+static void
+read_lower(oriel_fields *fields, const char *name, double *out)
+{
+    /* No picture is smaller than one pixel. */
+    if (read_limit(fields, name, 1.0, out) && *out < 1.0)
+        *out = 1.0;
+}
+
+static void
+read_upper(oriel_fields *fields, const char *name, double *out)
+{
+    if (read_limit(fields, name, MAX_PIXELS, out) && *out < 0.0)
+        oriel_field_fail(fields, name, oriel_field(fields, name),
+                         "a number of pixels");
+}
+
 /* min_pixels and max_pixels each override their half of 'size'; without it,
    *low and *high hold the class defaults. */
 static void
-read_limits(oriel_fields *fields, int64_t *low, int64_t *high)
+read_limits(oriel_fields *fields, double *low, double *high)
 {
     oriel_fields size = *fields;
     char path[64];
@@ -110,26 +161,20 @@ read_limits(oriel_fields *fields, int64_t *low, int64_t *high)
     size.path = path;
     size.status = fields->status;
     if (size.object) {
-        *low = *high = 0;
-        oriel_field_i64(&size, "shortest_edge", 1, MAX_PIXELS, low);
-        oriel_field_i64(&size, "longest_edge", 1, MAX_PIXELS, high);
+        *low = *high = 0.0;
+        read_lower(&size, "shortest_edge", low);
+        read_upper(&size, "longest_edge", high);
     }
     fields->status = size.status;
-    oriel_field_i64(fields, "min_pixels", 1, MAX_PIXELS, low);
-    oriel_field_i64(fields, "max_pixels", 1, MAX_PIXELS, high);
-    if (*low == 0 || *high == 0)
+    read_lower(fields, "min_pixels", low);
+    read_upper(fields, "max_pixels", high);
+    if (*low == 0.0 || *high == 0.0)
         oriel_field_fail(fields, "size", NULL,
-                         *low == 0 ? "shortest_edge, a number of pixels"
-                                   : "longest_edge, a number of pixels");
-    if (!fields->status && *low > *high)
-        fields->status = oriel_fail(
-            fields->err, ORIEL_ERR_MODEL,
-            "%s: %smin_pixels: expected at most max_pixels, %lld, found %lld",
-            ORIEL_QUOTE(fields->file), fields->path, (long long)*high,
-            (long long)*low);
+                         *low == 0.0 ? "shortest_edge, a number of pixels"
+                                     : "longest_edge, a number of pixels");
 }
 
-/* One number for all channels, or three. */
+/* One number for all channels, alone or in an array, or three. */
 static void
 read_channels(double out[3], oriel_fields *fields, const char *name)
 {
@@ -137,12 +182,15 @@ read_channels(double out[3], oriel_fields *fields, const char *name)
 
     if (!value)
         return;
+    const size_t n = json_array_size(value);
+
     for (size_t c = 0; c < 3; c++) {
-        const json_t *one =
-            json_is_array(value) ? json_array_get(value, c) : value;
+        const json_t *one = json_is_array(value)
+                                ? json_array_get(value, n == 1 ? 0 : c)
+                                : value;
 
         if (!json_is_number(one) ||
-            (json_is_array(value) && json_array_size(value) != 3)) {
+            (json_is_array(value) && n != 1 && n != 3)) {
             oriel_field_fail(fields, name, value, "a number or three");
             return;
         }
@@ -203,13 +251,15 @@ check_geometry(const oriel_network *net, oriel_fields *fields)
 oriel_status
 oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
                          const char *file, bool nested, bool *found,
+                         oriel_notes *notes, const oriel_hooks *hooks,
                          oriel_error *err)
 {
     oriel_fields fields = {NULL, file, "", ORIEL_OK, err};
     json_t *root;
 
     *found = false;
-    fields.status = oriel_json_parse(&root, text, bytes, file, err);
+    fields.status =
+        oriel_json_parse_python(&root, text, bytes, file, hooks, err);
     if (fields.status)
         return fields.status;
     fields.object = root;
@@ -221,6 +271,7 @@ oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
         *found = true;
         oriel_preprocessor_published(network);
         read_flags(network, &fields);
+        note_other_steps(&fields, notes, hooks);
         read_resample(&fields);
         network->min_pixels = 3136;
         network->max_pixels = 1003520; /* 1280 tokens of 28 x 28 */
@@ -232,6 +283,17 @@ oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
     return fields.status;
 }
 
+/* Python's min(NaN, share) is NaN, and no size is above it. */
+static bool
+upper_is_nan(const oriel_fields *fields)
+{
+    const json_t *limit = oriel_field(fields, "max_pixels");
+
+    if (!limit)
+        limit = json_object_get(oriel_field(fields, "size"), "longest_edge");
+    return oriel_json_is_nan(limit);
+}
+
 /* With cap_pixels_per_frame all frames share max_video_tokens. */
 static void
 read_video_tokens(oriel_fields *fields, int32_t *out)
@@ -241,19 +303,21 @@ read_video_tokens(oriel_fields *fields, int32_t *out)
 
     oriel_field_bool(fields, "cap_pixels_per_frame", &capped);
     oriel_field_i32(fields, "max_video_tokens", 1, 1 << 24, &tokens);
-    *out = capped ? tokens : 0;
+    *out = capped && !upper_is_nan(fields) ? tokens : 0;
 }
 
 oriel_status
 oriel_video_preprocessor_parse(oriel_network *network, const char *text,
                                size_t bytes, const char *file, bool nested,
-                               bool *found, oriel_error *err)
+                               bool *found, const oriel_hooks *hooks,
+                               oriel_error *err)
 {
     oriel_fields fields = {NULL, file, "", ORIEL_OK, err};
     json_t *root;
 
     *found = false;
-    fields.status = oriel_json_parse(&root, text, bytes, file, err);
+    fields.status =
+        oriel_json_parse_python(&root, text, bytes, file, hooks, err);
     if (fields.status)
         return fields.status;
     fields.object = root;

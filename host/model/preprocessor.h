@@ -17,7 +17,9 @@
 #ifndef ORIEL_MODEL_PREPROCESSOR_H
 #define ORIEL_MODEL_PREPROCESSOR_H
 
+#include "base/memory.h"
 #include "base/network.h"
+#include "model/notes.h"
 #include "oriel.h"
 
 #include <stdbool.h>
@@ -26,20 +28,24 @@
 void oriel_preprocessor_published(oriel_network *network);
 
 /*
- * Read a file's text into 'network', whose patch, merge and temporal sizes are
- * already set and must agree.  'nested': the text is a processor_config.json;
- * '*found' says whether it holds an image processor.  What cannot be honoured
- * (another resample, do_resize false, ...) is refused by name.
+ * Read a file's text, which is what Python's json reads, into 'network', whose
+ * patch, merge and temporal sizes are already set and must agree.  'nested':
+ * the text is a processor_config.json; '*found' says whether it holds an image
+ * processor.  What cannot be honoured (another resample, do_resize false, ...)
+ * is refused by name.  Limits are those that the reference's smart_resize
+ * takes: any number, also a fraction, and the smaller one may be the larger.
+ * Flags of steps that this image processor has not are noted.
  */
 oriel_status oriel_preprocessor_parse(oriel_network *network, const char *text,
                                       size_t bytes, const char *file,
                                       bool nested, bool *found,
+                                      oriel_notes *notes,
+                                      const oriel_hooks *hooks,
                                       oriel_error *err);
 
-/* The same for videos: only their limits are read. */
-oriel_status oriel_video_preprocessor_parse(oriel_network *network,
-                                            const char *text, size_t bytes,
-                                            const char *file, bool nested,
-                                            bool *found, oriel_error *err);
+/* The same for videos: only their limits are read, by the same rules. */
+oriel_status oriel_video_preprocessor_parse(
+    oriel_network *network, const char *text, size_t bytes, const char *file,
+    bool nested, bool *found, const oriel_hooks *hooks, oriel_error *err);
 
 #endif /* ORIEL_MODEL_PREPROCESSOR_H */

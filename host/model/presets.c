@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* presets.c - the published sizes, as models without weights */
+#include "model/published.h"
 #include "model/state.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@ static const int32_t full_attention_blocks[] = {7, 15, 23, 31};
 
 enum {
     DEPTH = 32,
-    HIDDEN = 1280,
+    HIDDEN = ORIEL_PUBLISHED_HIDDEN,
     MERGED = 4 * HIDDEN,
     PATCH = 3 * 2 * 14 * 14
 };
@@ -54,10 +55,15 @@ enum {
     }
 
 static const struct oriel_model presets[] = {
-    PRESET(3420, 2048), PRESET(3420, 3584), PRESET(3456, 5120),
-    PRESET(3456, 8192)};
-static const char *const names[] = {"qwen2.5-vl-3b", "qwen2.5-vl-7b",
-                                    "qwen2.5-vl-32b", "qwen2.5-vl-72b"};
+#define X(name, intermediate, out) PRESET(intermediate, out),
+    ORIEL_PUBLISHED(X)
+#undef X
+};
+static const char *const names[] = {
+#define X(name, intermediate, out) name,
+    ORIEL_PUBLISHED(X)
+#undef X
+};
 
 const oriel_model *
 oriel_model_preset(const char *name)

@@ -3,8 +3,8 @@
  * reader.h - how a backend asks for tensors
  *
  * A table of functions, so that a module loaded at run time needs no symbol of
- * liboriel's.  Behind it, prefixes, shards, split q/k/v, channels-last
- * convolutions, stored dtypes and byte order are all gone.
+ * liboriel's.  It hides prefixes, shards, split q/k/v, channels-last
+ * convolutions, stored dtypes and byte order.
  */
 #ifndef ORIEL_MODEL_READER_H
 #define ORIEL_MODEL_READER_H

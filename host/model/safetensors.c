@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/fail.h"
+#include "model/foreign_file.h"
 #include "model/json.h"
 
 #include <inttypes.h>
@@ -18,19 +19,19 @@ enum { LENGTH_BYTES = 8 };
 struct oriel_safetensors {
     oriel_hooks hooks;
     oriel_file *file;
-    uint64_t data; /* offset of the first byte behind the header */
+    uint64_t data; /* offset of the first byte after the header */
     oriel_stored_tensor *tensors;
     const oriel_stored_tensor **by_name;
     size_t n_tensors;
     oriel_metadata_pair *pairs;
     size_t n_pairs;
-    int64_t *shapes; /* of all tensors, behind one another */
+    int64_t *shapes; /* of all tensors, one after another */
     char *text;      /* likewise their names, and the metadata */
 };
 
 /* ---- The header ------------------------------------------------------- */
 
-/* Reads the header's text; it has no NUL behind it. */
+/* Reads the header's text; no NUL follows it. */
 static oriel_status
 load_header(oriel_safetensors *table, char **text, size_t *bytes,
             oriel_error *err)
@@ -42,21 +43,22 @@ load_header(oriel_safetensors *table, char **text, size_t *bytes,
     oriel_status status;
 
     if (total < LENGTH_BYTES)
-        return oriel_fail(err, ORIEL_ERR_MODEL,
-                          "%s: %" PRIu64 " bytes, expected a safetensors file "
-                          "of at least 8",
-                          ORIEL_QUOTE(name), total);
+        return oriel_foreign_fail(table->file, err,
+                                  "%s: %" PRIu64
+                                  " bytes, expected a safetensors file "
+                                  "of at least 8",
+                                  ORIEL_QUOTE(name), total);
     status = oriel_file_read(table->file, 0, prefix, sizeof(prefix), err);
     if (status)
         return status;
     for (int i = LENGTH_BYTES - 1; i >= 0; i--)
         length = length << 8 | prefix[i];
     if (length < 2 || length > ORIEL_SAFETENSORS_MAX_HEADER)
-        return oriel_fail(err, ORIEL_ERR_MODEL,
-                          "%s: header length %" PRIu64
-                          ", expected 2 to %u: not a safetensors file?",
-                          ORIEL_QUOTE(name), length,
-                          ORIEL_SAFETENSORS_MAX_HEADER);
+        return oriel_foreign_fail(table->file, err,
+                                  "%s: header length %" PRIu64
+                                  ", expected 2 to %u: not a safetensors file?",
+                                  ORIEL_QUOTE(name), length,
+                                  ORIEL_SAFETENSORS_MAX_HEADER);
     if (length > total - LENGTH_BYTES)
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: truncated: header length %" PRIu64

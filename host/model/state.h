@@ -13,6 +13,7 @@ struct oriel_model {
     int32_t weight_dtype, n_tensors;
     uint64_t weight_bytes;
     oriel_checkpoint *checkpoint; /* NULL: a preset; nothing below counts */
+    int32_t process;
     oriel_hooks hooks;
     oriel_model_shared shared;
     pthread_mutex_t digest_lock;

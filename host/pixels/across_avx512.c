@@ -26,7 +26,7 @@ enum {
     HALF = GROUP / 2,
     RGB_BYTES = 3 * GROUP,
     ORDER_AT = 64,   /* after a group's head: its permutation */
-    WEIGHTS_AT = 128 /* behind that */
+    WEIGHTS_AT = 128 /* after that */
 };
 
 typedef struct packed_head {

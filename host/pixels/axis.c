@@ -24,7 +24,7 @@ oriel_axis_max_taps(int32_t source, int32_t size)
     return taps < (double)source ? (int32_t)taps : source;
 }
 
-/* Offsets of the arrays behind one another, and the end of all. */
+/* Offsets of the arrays one after another, and the end of all. */
 typedef struct axis_layout {
     size_t first, count, weights, line, end;
 } axis_layout;

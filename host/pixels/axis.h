@@ -6,7 +6,7 @@
  * weights are made, and in which arithmetic they are applied, is the flavour:
  *
  *   torchvision  int16 weights, the binary point as far right as they allow
- *   pillow       int32 weights, 22 bits behind the binary point
+ *   pillow       int32 weights, 22 bits after the binary point
  *   float        fp32 weights, fp32 sums
  *
  * Overflow.  An integer pass adds 2^(shift-1) and 'count' products of a level
@@ -27,7 +27,7 @@
 typedef struct oriel_axis {
     int32_t source, size;
     int32_t max_taps; /* of any output, zero weights included */
-    int32_t shift;    /* bits behind the binary point; float: 0 */
+    int32_t shift;    /* bits after the binary point; float: 0 */
     int32_t *first;   /* [size] */
     int32_t *count;   /* [size] >= 1, without zero weights at either end */
     union {

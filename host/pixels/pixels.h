@@ -59,8 +59,8 @@ void oriel_resample_band(const oriel_resampler *resampler,
 /* ---- normalise.c: what an 8-bit level becomes -------------------------- */
 
 /*
- * table[c][level] by the flavour's own formula (spec: 3.5): "fast" for
- * torchvision and float, "slow" for pillow and pillow12; do_rescale and
+ * table[c][level] by the flavour's own formula (docs/model.md, section 7):
+ * "fast" for torchvision and float, "slow" for pillow and pillow12; do_rescale and
  * do_normalize of the network obeyed.
  */
 void oriel_normalise_table(const oriel_network *network, int32_t resample,

@@ -28,7 +28,7 @@ typedef struct resampler_layout {
     size_t across, packed_across, down, packed_down, end;
 } resampler_layout;
 
-/* Room for an axis at *end, and behind it for its packed form. */
+/* Room for an axis at *end, and after it for its packed form. */
 static bool
 lay_out_axis(size_t *axis, size_t *packed, size_t *end, int32_t source,
              int32_t size,

@@ -30,9 +30,9 @@ struct oriel_plan {
 };
 
 /*
- * The reference's smart_resize in doubles, both forms.  'factor' is
- * patch x merge.  Returns NULL and stores the multiples of 'factor', or the
- * complaint, a static string such as "aspect ratio above 200".
+ * The reference's smart_resize in doubles (docs/model.md, section 5), both
+ * forms.  'factor' is patch x merge.  Returns NULL and stores the multiples of
+ * 'factor', or the complaint, a static string such as "aspect ratio above 200".
  */
 const char *oriel_smart_resize(int64_t height, int64_t width, int64_t factor,
                                const oriel_pixel_range *range, int32_t sizing,

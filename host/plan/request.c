@@ -105,22 +105,23 @@ fetch_video_range(const oriel_plan_request *r, int32_t frames)
                          (double)padded * (double)temporal;
     oriel_pixel_range range;
 
-    range.min_pixels = r->video_min_pixels ? r->video_min_pixels
-                                           : FRAME_MIN_TOKENS * side * side;
+    range.min_pixels =
+        (double)(r->video_min_pixels ? r->video_min_pixels
+                                     : FRAME_MIN_TOKENS * side * side);
     range.max_pixels =
         fmax(fmin((double)(FRAME_MAX_TOKENS * side * side), share),
-             floor((double)range.min_pixels * 1.05));
+             floor(range.min_pixels * 1.05));
     if (r->video_max_pixels)
         range.max_pixels = fmin(range.max_pixels, (double)r->video_max_pixels);
     return range;
 }
 
 static oriel_pixel_range
-given_or(int64_t min_pixels, int64_t max_pixels, int64_t default_min,
-         int64_t default_max)
+given_or(int64_t min_pixels, int64_t max_pixels, double default_min,
+         double default_max)
 {
-    return (oriel_pixel_range){min_pixels ? min_pixels : default_min,
-                               (double)(max_pixels ? max_pixels : default_max)};
+    return (oriel_pixel_range){min_pixels ? (double)min_pixels : default_min,
+                               max_pixels ? (double)max_pixels : default_max};
 }
 
 /* transformers' rule for one frame, and its cap_pixels_per_frame in whole
@@ -139,8 +140,8 @@ video_processor_range(const oriel_plan_request *r, int32_t frames)
         const double share =
             floor(all * n->temporal_patch_size / (double)frames);
 
-        range.max_pixels = fmax(fmin(range.max_pixels, share),
-                                floor((double)range.min_pixels * 1.05));
+        range.max_pixels =
+            fmax(fmin(range.max_pixels, share), floor(range.min_pixels * 1.05));
     }
     return range;
 }
@@ -162,11 +163,12 @@ oriel_plan_request_range(oriel_pixel_range *range, const oriel_plan_request *r,
         *range = video_processor_range(r, frames);
     /* transformers lets limits cross (shrinking comes first), qwen-vl-utils
        does not. */
-    if (utils && (double)range->min_pixels > range->max_pixels)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "%smin_pixels %lld is above %smax_pixels %.0f, which "
-                          "qwen-vl-utils sizing refuses",
-                          video ? "video_" : "", (long long)range->min_pixels,
-                          video ? "video_" : "", range->max_pixels);
+    if (utils && range->min_pixels > range->max_pixels)
+        return oriel_fail(
+            err, ORIEL_ERR_ARGUMENT,
+            "%smin_pixels %.15g is above %smax_pixels %.15g, which "
+            "qwen-vl-utils sizing refuses",
+            video ? "video_" : "", range->min_pixels, video ? "video_" : "",
+            range->max_pixels);
     return ORIEL_OK;
 }

@@ -8,11 +8,10 @@
 
 #include <stdint.h>
 
-/* Limits of one frame's pixels.  The upper one need not be whole: qwen-vl-utils
-   divides a budget by the number of frames. */
+/* Limits of one frame's pixels.  They need not be whole: a model may have
+   fractions, and qwen-vl-utils divides a budget by the number of frames. */
 typedef struct oriel_pixel_range {
-    int64_t min_pixels;
-    double max_pixels;
+    double min_pixels, max_pixels;
 } oriel_pixel_range;
 
 /* Exactly one of 'items' and 'grid_thw' is set. */

@@ -28,7 +28,7 @@ at_least(int64_t side, int64_t floor)
     return side < floor ? floor : side;
 }
 
-/* Saturates: larger than every limit but INT64_MAX itself. */
+/* Saturates: no limit is larger. */
 static int64_t
 area(int64_t height, int64_t width)
 {
@@ -76,8 +76,8 @@ oriel_smart_resize(int64_t height, int64_t width, int64_t factor,
         beta = sqrt((double)area(height, width) / range->max_pixels);
         h = at_least(shrunk(height, beta, factor), utils ? 0 : factor);
         w = at_least(shrunk(width, beta, factor), utils ? 0 : factor);
-    } else if (area(h, w) < range->min_pixels) {
-        beta = sqrt((double)range->min_pixels / (double)area(height, width));
+    } else if ((double)area(h, w) < range->min_pixels) {
+        beta = sqrt(range->min_pixels / (double)area(height, width));
         h = grown(height, beta, factor);
         w = grown(width, beta, factor);
     }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # example.sh CC CFLAGS INCLUDE_DIR LIB_DIR TOOL - the header's program runs
 #
-# The example is cut out of the comment at the end of oriel.h, compiled as it
+# The example is cut out of the comment that begins oriel.h, compiled as it
 # stands, and run on a tiny synthetic checkpoint.
 set -u
 cc=$1
@@ -18,7 +18,7 @@ die() {
     exit 1
 }
 
-sed -n '/^ \* A whole program/,/^ \*\//s/^ \*  //p' "$include/oriel.h" \
+sed -n '/^ \* A whole program/,/^ \*  }$/s/^ \*  //p' "$include/oriel.h" \
     >"$work/example.c"
 grep -q 'int main' "$work/example.c" || die "no program in oriel.h's comment"
 # shellcheck disable=SC2086

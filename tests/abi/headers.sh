@@ -3,7 +3,8 @@
 # headers.sh INCLUDE_DIR SOURCE_DIR - the public headers offend no compiler
 #
 # Every compiler found, every standard promised, all warnings as errors.  Each
-# header is also compiled alone, so that it includes what it needs.
+# header is also compiled alone, so that it includes what it needs.  oriel.hpp is
+# for C++17 and later.
 set -u
 include=$1
 source=$2
@@ -35,7 +36,11 @@ all() { # compiler, language, standards
     fi
     for standard in $3; do
         compile "$1" "$2" "$standard" "$source/headers.c"
-        for header in oriel.h oriel_image.h; do
+        headers="oriel.h oriel_image.h"
+        case $standard in
+        c++17 | c++20) headers="$headers oriel.hpp" ;;
+        esac
+        for header in $headers; do
             printf '#include "%s"\nint main(void);\n' "$header" >"$work/alone.c"
             compile "$1" "$2" "$standard" "$work/alone.c"
         done

@@ -4,55 +4,53 @@
 #include "support/random.h"
 
 #include <check.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 const char checkpoint_config[] =
-    "{\"model_type\": \"qwen2_5_vl\", \"vision_config\": {"
-    "\"depth\": 2, \"hidden_size\": 32, \"num_heads\": 2, "
-    "\"intermediate_size\": 20, \"out_hidden_size\": 24, "
-    "\"in_channels\": 3, \"patch_size\": 4, \"temporal_patch_size\": 2, "
-    "\"spatial_merge_size\": 2, \"window_size\": 32, "
-    "\"fullatt_block_indexes\": [1], \"hidden_act\": \"silu\"}}";
+    "{\"model_type\": \"qwen2_5_vl\", \"vision_config\": {" TINY_CONFIG_KEYS
+    ", \"in_channels\": 3, \"hidden_act\": \"silu\"}}";
 
 static const char preprocessor[] =
-    "{\"min_pixels\": 256, \"max_pixels\": 65536, \"patch_size\": 4, "
-    "\"temporal_patch_size\": 2, \"merge_size\": 2, "
-    "\"image_mean\": [0.5, 0.5, 0.5], \"image_std\": [0.5, 0.5, 0.5]}";
+    "{\"min_pixels\": 256, \"max_pixels\": 65536, " TINY_PREPROCESSOR_KEYS
+    ", \"image_mean\": [0.5, 0.5, 0.5], \"image_std\": [0.5, 0.5, 0.5]}";
 
 typedef struct tensor {
-    const char *name;  /* behind "visual." or "visual.blocks.N." */
-    const char *shape; /* as JSON */
-    size_t values;
+    const char *name;     /* after "visual." or "visual.blocks.N." */
+    size_t dimensions[5]; /* 0 after the last one */
 } tensor;
 
+enum { MERGED = TINY_HIDDEN * TINY_MERGE * TINY_MERGE };
+
 static const tensor first[] = {
-    {"patch_embed.proj.weight", "32,3,2,4,4", 32 * 96},
+    {"patch_embed.proj.weight",
+     {TINY_HIDDEN, 3, TINY_TEMPORAL_PATCH, TINY_PATCH, TINY_PATCH}},
 };
 
 static const tensor block[] = {
-    {"norm1.weight", "32", 32},
-    {"norm2.weight", "32", 32},
-    {"attn.qkv.weight", "96,32", 96 * 32},
-    {"attn.qkv.bias", "96", 96},
-    {"attn.proj.weight", "32,32", 32 * 32},
-    {"attn.proj.bias", "32", 32},
-    {"mlp.gate_proj.weight", "20,32", 20 * 32},
-    {"mlp.gate_proj.bias", "20", 20},
-    {"mlp.up_proj.weight", "20,32", 20 * 32},
-    {"mlp.up_proj.bias", "20", 20},
-    {"mlp.down_proj.weight", "32,20", 32 * 20},
-    {"mlp.down_proj.bias", "32", 32},
+    {"norm1.weight", {TINY_HIDDEN}},
+    {"norm2.weight", {TINY_HIDDEN}},
+    {"attn.qkv.weight", {3 * TINY_HIDDEN, TINY_HIDDEN}},
+    {"attn.qkv.bias", {3 * TINY_HIDDEN}},
+    {"attn.proj.weight", {TINY_HIDDEN, TINY_HIDDEN}},
+    {"attn.proj.bias", {TINY_HIDDEN}},
+    {"mlp.gate_proj.weight", {TINY_INTERMEDIATE, TINY_HIDDEN}},
+    {"mlp.gate_proj.bias", {TINY_INTERMEDIATE}},
+    {"mlp.up_proj.weight", {TINY_INTERMEDIATE, TINY_HIDDEN}},
+    {"mlp.up_proj.bias", {TINY_INTERMEDIATE}},
+    {"mlp.down_proj.weight", {TINY_HIDDEN, TINY_INTERMEDIATE}},
+    {"mlp.down_proj.bias", {TINY_HIDDEN}},
 };
 
 static const tensor last[] = {
-    {"merger.ln_q.weight", "32", 32},
-    {"merger.mlp.0.weight", "128,128", 128 * 128},
-    {"merger.mlp.0.bias", "128", 128},
-    {"merger.mlp.2.weight", "24,128", 24 * 128},
-    {"merger.mlp.2.bias", "24", 24},
+    {"merger.ln_q.weight", {TINY_HIDDEN}},
+    {"merger.mlp.0.weight", {MERGED, MERGED}},
+    {"merger.mlp.0.bias", {MERGED}},
+    {"merger.mlp.2.weight", {TINY_OUT, MERGED}},
+    {"merger.mlp.2.bias", {TINY_OUT}},
 };
 
 enum { MAX_HEADER = 8192, MAX_VALUES = 65536 };
@@ -66,24 +64,42 @@ typedef struct writer {
 } writer;
 
 static void
-put(writer *w, const char *prefix, const tensor *tensors, size_t n)
+put_text(writer *w, const char *format, ...)
 {
-    for (size_t i = 0; i < n; i++) {
-        const tensor *t = &tensors[i];
-        const float centre = strstr(t->name, "norm") ? 1 : 0;
+    va_list arguments;
 
-        w->header_bytes += (size_t)snprintf(
-            w->header + w->header_bytes, MAX_HEADER - w->header_bytes,
-            "%c\"visual.%s%s\":{\"dtype\":\"%s\",\"shape\":[%s],"
-            "\"data_offsets\":[%zu,%zu]}",
-            w->values ? ',' : '{', prefix, t->name, w->dtype, t->shape,
-            w->values * 4, (w->values + t->values) * 4);
-        ck_assert_uint_lt(w->header_bytes, MAX_HEADER - 1);
-        ck_assert_uint_le(w->values + t->values, MAX_VALUES);
-        for (size_t k = 0; k < t->values; k++)
-            w->data[w->values++] =
-                centre + 0.3f * (float)random_unit(&w->random);
+    va_start(arguments, format);
+    w->header_bytes +=
+        (size_t)vsnprintf(w->header + w->header_bytes,
+                          MAX_HEADER - w->header_bytes, format, arguments);
+    va_end(arguments);
+    ck_assert_uint_lt(w->header_bytes, MAX_HEADER - 1);
+}
+
+static void
+put(writer *w, const char *prefix, const tensor *t)
+{
+    const float centre = strstr(t->name, "norm") ? 1 : 0;
+    size_t n = 1;
+
+    put_text(w, "%c\"visual.%s%s\":{\"dtype\":\"%s\",\"shape\":[",
+             w->values ? ',' : '{', prefix, t->name, w->dtype);
+    for (int i = 0; i < 5 && t->dimensions[i]; i++) {
+        put_text(w, "%s%zu", i ? "," : "", t->dimensions[i]);
+        n *= t->dimensions[i];
     }
+    put_text(w, "],\"data_offsets\":[%zu,%zu]}", w->values * 4,
+             (w->values + n) * 4);
+    ck_assert_uint_le(w->values + n, MAX_VALUES);
+    for (size_t k = 0; k < n; k++)
+        w->data[w->values++] = centre + 0.3f * (float)random_unit(&w->random);
+}
+
+static void
+put_all(writer *w, const char *prefix, const tensor *tensors, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        put(w, prefix, &tensors[i]);
 }
 
 unsigned char *
@@ -95,14 +111,14 @@ checkpoint_weights(const char *dtype, size_t *bytes)
 
     w->dtype = dtype;
     w->random.state = 11;
-    put(w, "", first, sizeof(first) / sizeof(first[0]));
-    for (int i = 0; i < CHECKPOINT_DEPTH; i++) {
+    put_all(w, "", first, sizeof(first) / sizeof(first[0]));
+    for (int i = 0; i < TINY_DEPTH; i++) {
         char prefix[32];
 
         snprintf(prefix, sizeof(prefix), "blocks.%d.", i);
-        put(w, prefix, block, sizeof(block) / sizeof(block[0]));
+        put_all(w, prefix, block, sizeof(block) / sizeof(block[0]));
     }
-    put(w, "", last, sizeof(last) / sizeof(last[0]));
+    put_all(w, "", last, sizeof(last) / sizeof(last[0]));
     w->header[w->header_bytes++] = '}';
 
     header = w->header_bytes;

@@ -2,15 +2,13 @@
 /*
  * small_checkpoint.h - a tiny checkpoint made with nothing of the library's inside
  *
- * Two blocks, the second with full attention; hidden 32, 2 heads, patch 4,
- * windows of 4 x 4 tokens, embeddings of 24: a token is 8 x 8 pixels.
+ * The network is the tiny one of support/tiny_network.h.
  */
 #ifndef TESTS_ABI_SMALL_CHECKPOINT_H
 #define TESTS_ABI_SMALL_CHECKPOINT_H
 
 #include "oriel.h"
-
-enum { CHECKPOINT_DEPTH = 2, CHECKPOINT_HIDDEN = 32, CHECKPOINT_OUT = 24 };
+#include "support/tiny_network.h"
 
 extern const char checkpoint_config[];
 

@@ -11,6 +11,7 @@
 #include "support/suite.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,75 @@ START_TEST(module_from_nowhere_else)
     ck_assert_int_eq(ask(ORIEL_DEVICE_CUDA, 0, &info, &err), ORIEL_ERR_DEVICE);
     ck_assert_int_eq(ask(ORIEL_DEVICE_AUTO, 0, &info, &err), ORIEL_ERR_DEVICE);
     ck_assert_msg(strstr(err.message, "liboriel-cpu.so"), "%s", err.message);
+}
+END_TEST
+
+static void
+plan_alone(int32_t device, size_t *bytes)
+{
+    static const oriel_item item = {640, 480, 1, 0, 0, 0};
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    char *folder = checkpoint_folder();
+    oriel_model *model;
+    oriel_plan *plan;
+    oriel_error err;
+
+    ck_assert_msg(!lib.model_open(&model, folder, NULL, &err), "%s",
+                  err.message);
+    ck_assert_int_eq(lib.plan_create(&plan, model, &item, 1, NULL, &err),
+                     ORIEL_OK);
+    options.device = device;
+    options.threads = 2;
+    ck_assert_msg(!lib.plan_workspace(plan, &options, bytes, &err), "%s",
+                  err.message);
+    lib.plan_destroy(plan);
+    lib.model_destroy(model);
+    checkpoint_remove(folder);
+}
+
+static bool
+is_loaded(const char *library)
+{
+    char line[4096];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    bool found = false;
+
+    ck_assert_ptr_nonnull(maps);
+    while (fgets(line, sizeof(line), maps))
+        found = found || strstr(line, library);
+    fclose(maps);
+    return found;
+}
+
+/* Planning for the CPU needs no backend, and loads none that is there. */
+START_TEST(planning_without_a_module)
+{
+    size_t named = 0, chosen = 0;
+
+    load(ALONE_FOLDER);
+    plan_alone(ORIEL_DEVICE_CPU, &named);
+    plan_alone(ORIEL_DEVICE_AUTO, &chosen);
+    ck_assert_uint_gt(named, 1000);
+    ck_assert_uint_eq(named, chosen);
+}
+END_TEST
+
+START_TEST(planning_loads_no_module)
+{
+    oriel_device_info info;
+    size_t bytes, again;
+    oriel_error err;
+
+    load(BUILD_FOLDER);
+    plan_alone(ORIEL_DEVICE_CPU, &bytes);
+    ck_assert(!is_loaded("liboriel-cpu.so"));
+    plan_alone(ORIEL_DEVICE_AUTO, &again);
+    ck_assert(!is_loaded("liboriel-cpu.so"));
+    ck_assert(!is_loaded("libdnnl"));
+    /* What would be loaded is seen by the same means. */
+    ck_assert_msg(!ask(ORIEL_DEVICE_CPU, 0, &info, &err), "%s", err.message);
+    ck_assert(is_loaded("liboriel-cpu.so"));
+    ck_assert(is_loaded("libdnnl"));
 }
 END_TEST
 
@@ -250,6 +320,8 @@ main(void)
     tcase_add_test(tc, module_beside_the_library);
     tcase_add_test(tc, module_of_another_version);
     tcase_add_test(tc, module_from_nowhere_else);
+    tcase_add_test(tc, planning_without_a_module);
+    tcase_add_test(tc, planning_loads_no_module);
     tcase_add_test(tc, module_of_a_relative_library);
     tcase_add_loop_test(tc, failure_of_a_device, 0, COUNT(failures));
     tcase_add_test(tc, precision_that_is_lacking);

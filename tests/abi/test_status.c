@@ -103,7 +103,7 @@ provoke_capacity_workspace(oriel_error *err)
     static const oriel_item item = {8, 8, 1, 8, 8, 0};
     static const unsigned char rgb[8 * 8 * 3];
     static const void *const frames[] = {rgb};
-    static float embeddings[CHECKPOINT_OUT];
+    static float embeddings[TINY_OUT];
     static unsigned char workspace[64];
     oriel_model *model = checkpoint_open(NULL);
     oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;

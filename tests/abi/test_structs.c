@@ -52,7 +52,7 @@ drop_handles(void)
 static unsigned char pixels[16 * 16 * 3];
 static const void *frames[] = {pixels};
 static float values[16 * 96];
-static float embeddings[4 * CHECKPOINT_OUT];
+static float embeddings[4 * TINY_OUT];
 
 /* ---- Options: given a struct, call something that reads it ------------- */
 
@@ -359,7 +359,7 @@ START_TEST(infos_of_other_sizes)
     ck_assert_str_eq(err.message, "");
     ck_assert_uint_eq(again[f->bytes], 0xee);
 
-    /* A newer caller's fields are zeroed, and nothing behind them touched. */
+    /* A newer caller's fields are zeroed, and nothing after them touched. */
     size = (uint32_t)f->bytes + TAIL;
     memset(info, 0xee, sizeof(info));
     memcpy(info, &size, sizeof(size));

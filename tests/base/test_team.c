@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Teams: every task once, on the team's own threads only. */
+/* Teams: every task once, on the team's own threads only; cancel stops them. */
 #include "base/team.h"
 #include "support/suite.h"
 
@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { TASKS = 1000 };
 
@@ -55,6 +56,123 @@ START_TEST(runs_every_task_once)
     oriel_team_destroy(team);
 }
 END_TEST
+
+/* ---- Cancel ------------------------------------------------------------- */
+
+typedef struct trial {
+    const atomic_bool *stop;
+    pthread_t caller;
+    int polls, yes_at; /* -1: never */
+    atomic_bool said_yes;
+    atomic_long begun, begun_after;
+} trial;
+
+static int32_t
+ask(void *user)
+{
+    trial *t = user;
+
+    ck_assert(pthread_equal(t->caller, pthread_self()));
+    if (t->polls++ != t->yes_at)
+        return 0;
+    atomic_store(&t->said_yes, true);
+    return 1;
+}
+
+static void
+rest(long milliseconds)
+{
+    struct timespec t = {0, milliseconds * 1000000L};
+
+    nanosleep(&t, NULL);
+}
+
+static void
+short_task(void *context, int64_t task, int32_t thread)
+{
+    trial *t = context;
+
+    (void)task, (void)thread;
+    atomic_fetch_add(&t->begun, 1);
+    if (atomic_load(&t->said_yes))
+        atomic_fetch_add(&t->begun_after, 1);
+    rest(1);
+}
+
+/* One that would not end by itself, but looks at the flag. */
+static void
+endless_task(void *context, int64_t task, int32_t thread)
+{
+    trial *t = context;
+
+    (void)task, (void)thread;
+    atomic_fetch_add(&t->begun, 1);
+    while (!atomic_load(t->stop))
+        rest(1);
+}
+
+START_TEST(cancel_ends_a_run)
+{
+    enum { MANY = 10000000 }; /* hours of short tasks */
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    trial t = {.caller = pthread_self(), .yes_at = 2};
+    oriel_team *team;
+    bool all;
+
+    hooks.user = &t;
+    hooks.cancel = ask;
+    ck_assert_int_eq(oriel_team_create(&team, sizes[_i], NULL, NULL, NULL),
+                     ORIEL_OK);
+    t.stop = oriel_team_stop_flag(team);
+    all = oriel_team_run_unless_cancelled(team, short_task, &t, MANY, &hooks);
+    ck_assert(!all);
+    ck_assert_int_eq(t.polls, 3); /* a yes is not asked for again */
+    /* One each may slip in between the answer and the flag; a caller that is
+       held up there lets a few more. */
+    ck_assert_int_le(atomic_load(&t.begun_after), 100 * sizes[_i]);
+
+    t.polls = 0;
+    atomic_store(&t.begun, 0);
+    all = oriel_team_run_unless_cancelled(team, endless_task, &t, MANY, &hooks);
+    ck_assert(!all);
+    ck_assert_int_eq(atomic_load(&t.begun), sizes[_i]);
+
+    /* The team is as before. */
+    t.yes_at = -1;
+    atomic_store(&t.begun, 0);
+    all = oriel_team_run_unless_cancelled(team, short_task, &t, 100, &hooks);
+    ck_assert(all);
+    ck_assert(!atomic_load(t.stop));
+    ck_assert_int_eq(atomic_load(&t.begun), 100);
+    oriel_team_destroy(team);
+}
+END_TEST
+
+/* 600 ms of one task: the hook is asked all the while. */
+static void
+long_task(void *context, int64_t task, int32_t thread)
+{
+    (void)context, (void)task, (void)thread;
+    rest(600);
+}
+
+START_TEST(cancel_is_asked_during_a_task)
+{
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    trial t = {.caller = pthread_self(), .yes_at = -1};
+    oriel_team *team;
+
+    hooks.user = &t;
+    hooks.cancel = ask;
+    ck_assert_int_eq(oriel_team_create(&team, 2, NULL, NULL, NULL), ORIEL_OK);
+    ck_assert(oriel_team_run_unless_cancelled(team, long_task, &t, 1, &hooks));
+    ck_assert_int_ge(t.polls, 600 / 50 / 2); /* half, on a loaded machine */
+    ck_assert_int_le(t.polls, 600 / ORIEL_TEAM_ASK_MS);
+    oriel_team_destroy(team);
+}
+END_TEST
+
+/* ---- Create ------------------------------------------------------------- */
 
 static atomic_int starts;
 
@@ -111,7 +229,10 @@ main(void)
     Suite *suite = suite_create("team");
     TCase *tcase = tcase_create("team");
 
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, runs_every_task_once, 0, COUNT(sizes));
+    tcase_add_loop_test(tcase, cancel_ends_a_run, 0, COUNT(sizes));
+    tcase_add_test(tcase, cancel_is_asked_during_a_task);
     tcase_add_test(tcase, start_runs_once_a_thread);
     tcase_add_test(tcase, out_of_memory);
     suite_add_tcase(suite, tcase);

@@ -33,6 +33,40 @@ one_line
 run 4 synth --config tiny missing/folder
 one_line
 
+# What is passed over in a checkpoint is said by inspect, and once by the rest.
+cp -r model noted
+python3 - <<'END'
+import json
+config = json.load(open("noted/config.json"))
+config["vision_config"]["depth"] = 3
+json.dump(config, open("noted/config.json", "w"))
+END
+run 0 inspect noted
+prints "note        noted/config.json: depth is 3: of the 4 stored blocks"
+run 0 inspect noted --json
+json values out model.depth 3
+grep -q '"noted/config.json: depth is 3' out || fail "no note"
+picture a.ppm 64 48
+run 0 preprocess a.ppm --model noted -o noted.safetensors
+says "note: noted/config.json: depth is 3: of the 4 stored blocks"
+run 0 preprocess a.ppm --model noted -o noted.safetensors -q -f
+check test ! -s err
+
+# What stands for a model, and what says of which tower or size it is.
+run 0 inspect model/config.json
+run 0 inspect model/model.safetensors.index.json
+prints 'BF16, under "'
+run 0 inspect model --prefix visual
+run 3 inspect model --prefix teacher.visual
+says 'no vision tower under the prefix "teacher.visual."'
+one_line
+run 3 inspect model --config 7b
+says "7b: vision_config.depth is 32, but the tensors of model end with block 3"
+one_line
+cp model/config.json 7b
+run 0 inspect model --config 7b
+rm 7b
+
 # Other safetensors files: metadata and tensors.
 picture a.ppm 64 48
 run 0 preprocess a.ppm -o a.safetensors

@@ -106,6 +106,7 @@ mistake "--pipeline triton: expected transformers, transformers-pil," plan \
     --pipeline triton
 mistake "needs images or sizes" plan
 mistake "takes none" plan 10x10 --model 7b --config config.json
+mistake "--prefix visual: a published size" plan 10x10 --prefix visual
 mistake "above max_pixels" plan 10x10 --sizing qwen-vl-utils \
     --min-pixels 5000 --max-pixels 4000
 mistake "inspect needs one folder or file" inspect
@@ -121,7 +122,7 @@ mistake "takes one command" help a b
 mistake '\x1b[31m' encode --$'\e'"[31m"
 absent x.safetensors
 
-# The words behind -- are names.
+# The words after -- are names.
 picture ./--force 28 28
 run 0 plan -- --force
 prints "56x56"

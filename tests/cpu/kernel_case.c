@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-const oriel_storage storages[N_STORAGES] = {
+const oriel_cpu_storage storages[N_STORAGES] = {
     ORIEL_STORAGE_F32, ORIEL_STORAGE_ROUNDED, ORIEL_STORAGE_BF16};
 
-const oriel_kernels *
+const oriel_cpu_kernels *
 kernels_of(int isa)
 {
     return (oriel_isa)isa <= oriel_processor_isa()
-               ? oriel_kernels_get((oriel_isa)isa)
+               ? oriel_cpu_kernels_get((oriel_isa)isa)
                : NULL;
 }
 
@@ -42,7 +42,7 @@ free_buffer(buffer *b)
 }
 
 float
-value_at(const buffer *b, int64_t i, oriel_storage storage)
+value_at(const buffer *b, int64_t i, oriel_cpu_storage storage)
 {
     uint16_t half;
     float value;
@@ -57,7 +57,7 @@ value_at(const buffer *b, int64_t i, oriel_storage storage)
 
 void
 check_value(float got, double truth, double relative, double absolute,
-            oriel_storage storage, const char *what)
+            oriel_cpu_storage storage, const char *what)
 {
     double bound = fabs(truth) * relative + absolute;
 

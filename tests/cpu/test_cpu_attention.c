@@ -74,10 +74,10 @@ attention_truth(const qkv *a)
 
 /* Stored as the kernel wants it, right up to the end of its memory. */
 static buffer
-store_qkv(const qkv *a, oriel_storage storage)
+store_qkv(const qkv *a, oriel_cpu_storage storage)
 {
     size_t n = (size_t)a->rows * a->stride;
-    buffer b = make_buffer(n * oriel_storage_bytes(storage));
+    buffer b = make_buffer(n * oriel_cpu_storage_bytes(storage));
 
     for (size_t i = 0; i < n; i++) {
         uint16_t half = oriel_f32_to_bf16(a->x[i]);
@@ -91,13 +91,14 @@ store_qkv(const qkv *a, oriel_storage storage)
 }
 
 static void
-run_attention(const oriel_kernels *k, const qkv *a, buffer *b, int32_t first,
-              int32_t queries, oriel_storage storage)
+run_attention_until(const oriel_cpu_kernels *k, const qkv *a, buffer *b,
+                    int32_t first, int32_t queries, oriel_cpu_storage storage,
+                    const atomic_bool *stop)
 {
-    size_t unit = oriel_storage_bytes(storage);
+    size_t unit = oriel_cpu_storage_bytes(storage);
     buffer scratch = make_buffer(k->attention_scratch(a->dim));
     unsigned char *q = b->memory + (size_t)first * a->stride * unit;
-    oriel_attention args = {
+    oriel_cpu_attention args = {
         .q = q,
         .k = b->memory + (size_t)a->dim * unit,
         .v = b->memory + 2 * (size_t)a->dim * unit,
@@ -109,6 +110,7 @@ run_attention(const oriel_kernels *k, const qkv *a, buffer *b, int32_t first,
         .rounded = storage == ORIEL_STORAGE_ROUNDED,
         .scale = (float)(1.0 / sqrt(a->dim)),
         .scratch = scratch.memory,
+        .stop = stop,
     };
 
     if (storage == ORIEL_STORAGE_BF16)
@@ -118,10 +120,17 @@ run_attention(const oriel_kernels *k, const qkv *a, buffer *b, int32_t first,
     free_buffer(&scratch);
 }
 
+static void
+run_attention(const oriel_cpu_kernels *k, const qkv *a, buffer *b,
+              int32_t first, int32_t queries, oriel_cpu_storage storage)
+{
+    run_attention_until(k, a, b, first, queries, storage, NULL);
+}
+
 /* In tiles of queries, in place, as the backend does it. */
 static void
-attend_all(const oriel_kernels *k, const qkv *a, buffer *b,
-           oriel_storage storage, int32_t tile)
+attend_all(const oriel_cpu_kernels *k, const qkv *a, buffer *b,
+           oriel_cpu_storage storage, int32_t tile)
 {
     for (int32_t r = 0; r < a->rows; r += tile)
         run_attention(k, a, b, r, a->rows - r < tile ? a->rows - r : tile,
@@ -133,7 +142,7 @@ START_TEST(attention_follows_the_oracle)
     const attention_case *c = &attention_cases[_i];
 
     for (size_t s = 0; s < COUNT(storages); s++) {
-        oriel_storage storage = storages[s];
+        oriel_cpu_storage storage = storages[s];
         qkv a = make_qkv(c, storage != ORIEL_STORAGE_F32);
         double *truth = attention_truth(&a);
         /* P's rounding moves the mean of v by half a unit of each weight; the
@@ -186,6 +195,41 @@ START_TEST(attention_bits_do_not_depend_on_the_tile)
             ck_assert_int_eq(memcmp(one.memory, two.memory, one.bytes), 0);
             free_buffer(&one);
             free_buffer(&two);
+        }
+        free(a.x);
+    }
+}
+END_TEST
+
+/* A flag that is set ends it before any row is stored; one that is not changes
+   no bit. */
+START_TEST(attention_stops_when_it_is_told)
+{
+    const attention_case c = {80, 600, 3};
+    const atomic_bool yes = true, no = false;
+
+    for (size_t s = 0; s < COUNT(storages); s++) {
+        qkv a = make_qkv(&c, 1);
+
+        FOR_KERNELS(k)
+        {
+            buffer plain, stopped, given;
+
+            if (storages[s] == ORIEL_STORAGE_BF16 && !k->attention_bf16)
+                continue;
+            given = store_qkv(&a, storages[s]);
+            stopped = store_qkv(&a, storages[s]);
+            plain = store_qkv(&a, storages[s]);
+            run_attention_until(k, &a, &stopped, 0, 100, storages[s], &yes);
+            ck_assert_int_eq(memcmp(stopped.memory, given.memory, given.bytes),
+                             0);
+            run_attention_until(k, &a, &stopped, 0, 100, storages[s], &no);
+            run_attention(k, &a, &plain, 0, 100, storages[s]);
+            ck_assert_int_eq(memcmp(stopped.memory, plain.memory, given.bytes),
+                             0);
+            free_buffer(&given);
+            free_buffer(&stopped);
+            free_buffer(&plain);
         }
         free(a.x);
     }
@@ -264,6 +308,7 @@ main(void)
     tcase_add_loop_test(tc, attention_follows_the_oracle, 0,
                         (int)COUNT(attention_cases));
     tcase_add_test(tc, attention_bits_do_not_depend_on_the_tile);
+    tcase_add_test(tc, attention_stops_when_it_is_told);
     tcase_add_test(tc, attention_survives_extreme_scores);
     tcase_add_test(tc, attention_keeps_a_nan);
     suite_add_tcase(suite, tc);

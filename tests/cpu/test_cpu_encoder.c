@@ -29,13 +29,13 @@ static const bound bounds[] = {
 static const oriel_network *const networks[] = {&fixture_tiny, &fixture_wide,
                                                 &fixture_broad};
 
-/* Every block of every network in every precision; a failure names the first
-   wrong block. */
-START_TEST(follows_the_oracle_block_by_block)
+/* Hidden states and embeddings of 'grids' within the bounds. */
+static void
+check_against_oracle(const oriel_network *network, const bound *b,
+                     const int64_t (*grids)[3], size_t n)
 {
-    const bound *b = &bounds[_i % 2];
-    fixture_model m = fixture_model_make(networks[_i / 2], 11);
-    oriel_plan *plan = fixture_plan(&m, mixed, ITEMS);
+    fixture_model m = fixture_model_make(network, 11);
+    oriel_plan *plan = fixture_plan(&m, grids, n);
     oriel_encoder *encoder = fixture_encoder(&m, plan, b->precision, 2);
     float *pixels = fixture_pixels(plan, 5);
     oriel_input input = fixture_input(plan, pixels);
@@ -61,6 +61,22 @@ START_TEST(follows_the_oracle_block_by_block)
     oriel_encoder_destroy(encoder);
     oriel_plan_destroy(plan);
     fixture_model_free(&m);
+}
+
+/* Every block of every network in every precision; a failure names the first
+   wrong block. */
+START_TEST(follows_the_oracle_block_by_block)
+{
+    check_against_oracle(networks[_i / 2], &bounds[_i % 2], mixed, ITEMS);
+}
+END_TEST
+
+/* Sides longer than the angles that lie beside the weights. */
+START_TEST(follows_the_oracle_along_the_longest_sides)
+{
+    static const int64_t longest[2][3] = {{1, 4, 4}, {1, 2, 2052}};
+
+    check_against_oracle(&fixture_tiny, &bounds[_i], longest, 2);
 }
 END_TEST
 
@@ -157,6 +173,7 @@ main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, 6);
+    tcase_add_loop_test(tc, follows_the_oracle_along_the_longest_sides, 0, 2);
     tcase_add_loop_test(tc, threads_do_not_change_bytes, 0, 2);
     tcase_add_loop_test(tc, an_item_has_its_own_bytes, 0, 2);
     tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 8);

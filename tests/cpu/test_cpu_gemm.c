@@ -15,6 +15,7 @@
 #include "support/random.h"
 #include "support/suite.h"
 
+#include <dnnl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,13 +23,13 @@
 /* ---- One matrix on one thread ------------------------------------------- */
 
 typedef struct bench {
-    oriel_gemm_shape shape;
-    oriel_storage storage;
+    oriel_cpu_gemm_shape shape;
+    oriel_cpu_storage storage;
     oriel_team *team;
-    dnnl_engine_t engine;
-    oriel_gemm_packing packing;
-    oriel_gemm *gemm;
-    oriel_gemm_matrix matrix;
+    oriel_cpu_onednn_engine *engine;
+    oriel_cpu_onednn_packing *packing;
+    oriel_cpu_gemm *gemm;
+    oriel_cpu_onednn_matrix matrix;
     float *weights, *bias; /* [n, k] as the oracle sees them; [n] */
     void *packed, *scratch;
     oriel_error err;
@@ -50,7 +51,7 @@ aligned(size_t bytes)
 }
 
 static float
-rounded(double x, oriel_storage storage)
+rounded(double x, oriel_cpu_storage storage)
 {
     return storage == ORIEL_STORAGE_F32
                ? (float)x
@@ -58,7 +59,7 @@ rounded(double x, oriel_storage storage)
 }
 
 static void
-store_operand(void *to, const float *from, size_t n, oriel_storage storage)
+store_operand(void *to, const float *from, size_t n, oriel_cpu_storage storage)
 {
     for (size_t i = 0; i < n; i++) {
         if (storage == ORIEL_STORAGE_BF16)
@@ -74,8 +75,8 @@ init_task(void *context, int64_t task, int32_t thread)
     bench *b = context;
 
     (void)task, (void)thread;
-    b->status = oriel_gemm_packing_init(&b->packing, b->engine, &b->shape,
-                                        b->storage, &b->err);
+    b->status = oriel_cpu_onednn_packing_create(
+        &b->packing, b->engine, &b->shape, b->storage, ORIEL_ROW_TILE, &b->err);
 }
 
 static void
@@ -87,14 +88,14 @@ pack_task(void *context, int64_t task, int32_t thread)
 
     (void)task, (void)thread;
     store_operand(rows, b->weights, n, b->storage);
-    b->packed = aligned(b->packing.weights_bytes);
-    b->status = oriel_gemm_matrix_init(&b->matrix, &b->packing, b->packed,
-                                       b->bias, &b->err);
+    b->packed = aligned(oriel_cpu_onednn_packing_bytes(b->packing));
+    b->status = oriel_cpu_onednn_matrix_init(&b->matrix, b->packing, b->packed,
+                                             b->bias, &b->err);
     if (!b->status)
         b->status =
-            oriel_gemm_matrix_pack(&b->matrix, &b->packing, rows, &b->err);
+            oriel_cpu_onednn_matrix_pack(&b->matrix, b->packing, rows, &b->err);
     if (!b->status)
-        b->status = oriel_gemm_compile(b->gemm, &b->err);
+        b->status = oriel_cpu_gemm_compile(b->gemm, &b->err);
     free(rows);
 }
 
@@ -104,10 +105,8 @@ run_task(void *context, int64_t task, int32_t thread)
     bench *b = context;
 
     (void)task;
-    b->status = oriel_gemm_run(b->gemm, thread, b->src, &b->matrix, b->dst,
-                               b->rows, b->scratch)
-                    ? ORIEL_OK
-                    : ORIEL_ERR_INTERNAL;
+    b->status = oriel_cpu_gemm_run(b->gemm, thread, b->src, &b->matrix, b->dst,
+                                   b->rows, b->scratch);
 }
 
 static void
@@ -119,17 +118,20 @@ on_team(bench *b, oriel_team_task *task)
 
 /* In place: 'gemm' keeps the address of 'packing'. */
 static void
-make_bench(bench *b, oriel_gemm_shape shape, oriel_storage storage)
+make_bench(bench *b, oriel_cpu_gemm_shape shape, oriel_cpu_storage storage)
 {
     random_stream stream = {9};
 
     memset(b, 0, sizeof(*b));
     b->shape = shape;
     b->storage = storage;
-    ck_assert_int_eq(
-        oriel_team_create(&b->team, 1, oriel_gemm_thread_start, NULL, &b->err),
-        ORIEL_OK);
-    ck_assert_int_eq(oriel_gemm_engine_create(&b->engine, &b->err), ORIEL_OK);
+    ck_assert_int_eq(oriel_cpu_onednn_load(&b->err), ORIEL_OK);
+    ck_assert_int_eq(oriel_team_create(&b->team, 1,
+                                       oriel_cpu_onednn_thread_start, NULL,
+                                       &b->err),
+                     ORIEL_OK);
+    ck_assert_int_eq(oriel_cpu_onednn_engine_create(&b->engine, &b->err),
+                     ORIEL_OK);
     b->weights = aligned((size_t)shape.n * (size_t)shape.k * sizeof(float));
     b->bias = aligned((size_t)shape.n * sizeof(float));
     for (int64_t i = 0; i < (int64_t)shape.n * shape.k; i++)
@@ -137,18 +139,20 @@ make_bench(bench *b, oriel_gemm_shape shape, oriel_storage storage)
     for (int32_t i = 0; i < shape.n; i++)
         b->bias[i] = (float)random_unit(&stream);
     on_team(b, init_task);
-    ck_assert_int_eq(oriel_gemm_create(&b->gemm, &b->packing, 1, NULL, &b->err),
+    ck_assert_int_eq(oriel_cpu_gemm_create(&b->gemm, b->engine, b->packing, 1,
+                                           NULL, &b->err),
                      ORIEL_OK);
     on_team(b, pack_task);
-    b->scratch = aligned(oriel_gemm_scratch_bytes(b->gemm));
+    b->scratch = aligned(oriel_cpu_gemm_scratch_bytes(b->gemm));
 }
 
 static void
 free_bench(bench *b)
 {
-    oriel_gemm_destroy(b->gemm);
-    oriel_gemm_matrix_clear(&b->matrix);
-    dnnl_engine_destroy(b->engine);
+    oriel_cpu_gemm_destroy(b->gemm);
+    oriel_cpu_onednn_matrix_clear(&b->matrix);
+    oriel_cpu_onednn_packing_destroy(b->packing);
+    oriel_cpu_onednn_engine_destroy(b->engine);
     oriel_team_destroy(b->team);
     free(b->weights);
     free(b->bias);
@@ -172,7 +176,7 @@ static const dnnl_cpu_isa_t limits[] = {dnnl_cpu_isa_all,
                                         dnnl_cpu_isa_avx512_core,
                                         dnnl_cpu_isa_avx2, dnnl_cpu_isa_sse41};
 
-static const oriel_gemm_shape shapes[] = {
+static const oriel_cpu_gemm_shape shapes[] = {
     {1280, 1280, 1, 1}, /* proj: adds to what is there */
     {640, 1280, 1, 0},  /* a panel of qkv */
     {768, 1280, 1, 0},  /* of gate and up */
@@ -185,7 +189,7 @@ static const oriel_gemm_shape shapes[] = {
 /* Fewer of the large ones where the reference is slow. */
 enum { SMALL_FROM = 6, ISA_CASES = 2 * 4 };
 
-static oriel_storage
+static oriel_cpu_storage
 begin_case(int limit)
 {
     ck_assert_int_eq(dnnl_set_max_cpu_isa(limits[limit % 4]), dnnl_success);
@@ -198,11 +202,11 @@ begin_case(int limit)
 
 START_TEST(products_follow_the_oracle)
 {
-    oriel_storage storage = begin_case(_i);
+    oriel_cpu_storage storage = begin_case(_i);
 
     for (size_t i = SMALL_FROM; i < COUNT(shapes); i++) {
         enum { ROWS = 48 };
-        oriel_gemm_shape shape = shapes[i];
+        oriel_cpu_gemm_shape shape = shapes[i];
         bench b;
         size_t n_src = ROWS * (size_t)shape.k, n_dst = ROWS * (size_t)shape.n;
         float *x = aligned(n_src * 4), *dst = aligned(n_dst * 4);
@@ -241,7 +245,7 @@ static void
 multiply_tile(bench *b, const float *others, const char *all, int32_t first,
               int32_t rows, int32_t kept, char *tile, float *got)
 {
-    size_t k = (size_t)b->shape.k, unit = oriel_storage_bytes(b->storage);
+    size_t k = (size_t)b->shape.k, unit = oriel_cpu_storage_bytes(b->storage);
 
     store_operand(tile, others, (size_t)rows * k, b->storage);
     memcpy(tile, all + (size_t)first * k * unit, (size_t)kept * k * unit);
@@ -261,7 +265,7 @@ check_heights(bench *b)
 {
     static const float strange[] = {NAN, INFINITY, -3e38f, 1e-40f};
     size_t k = (size_t)b->shape.k, n = (size_t)b->shape.n;
-    size_t unit = oriel_storage_bytes(b->storage);
+    size_t unit = oriel_cpu_storage_bytes(b->storage);
     float *x = aligned(ORIEL_ROW_TILE * k * 4);
     char *all = aligned(ORIEL_ROW_TILE * k * unit);
     char *some = aligned(ORIEL_ROW_TILE * k * unit);
@@ -291,7 +295,7 @@ check_heights(bench *b)
         multiply_tile(b, x, all, first, rows, kept, some, got);
         ck_assert_msg(memcmp(got, expected, bytes) == 0,
                       "%s: rows %d.. differ in a tile of %d",
-                      b->packing.implementation, first, rows);
+                      oriel_cpu_onednn_packing_code(b->packing), first, rows);
     }
     free(x);
     free(all);
@@ -303,7 +307,7 @@ check_heights(bench *b)
 START_TEST(bits_do_not_depend_on_the_tile)
 {
     int limit = _i / (int)COUNT(shapes);
-    oriel_storage storage = begin_case(limit);
+    oriel_cpu_storage storage = begin_case(limit);
     bench b;
 
     make_bench(&b, shapes[_i % (int)COUNT(shapes)], storage);

@@ -38,7 +38,7 @@ START_TEST(rms_norm_follows_the_oracle)
     FOR_KERNELS(k)
     for (size_t s = 0; s < COUNT(storages); s++) {
         buffer y = make_buffer((size_t)(ROWS * width) *
-                               oriel_storage_bytes(storages[s]));
+                               oriel_cpu_storage_bytes(storages[s]));
 
         k->rms_norm(y.memory, x, weight, ROWS, width, 1e-6f, storages[s]);
         for (int64_t i = 0; i < ROWS * width; i++)
@@ -85,7 +85,7 @@ START_TEST(swiglu_follows_the_oracle_everywhere)
     oracle_swiglu(truth, dg, du, N);
     FOR_KERNELS(k)
     for (size_t s = 0; s < COUNT(storages); s++) {
-        buffer y = make_buffer(N * oriel_storage_bytes(storages[s]));
+        buffer y = make_buffer(N * oriel_cpu_storage_bytes(storages[s]));
 
         k->swiglu(y.memory, gate, up, N, storages[s]);
         for (int i = 0; i < N; i++)
@@ -113,7 +113,7 @@ START_TEST(gelu_follows_the_oracle_everywhere)
     oracle_gelu(truth, dx, N);
     FOR_KERNELS(k)
     for (size_t s = 0; s < COUNT(storages); s++) {
-        buffer y = make_buffer(N * oriel_storage_bytes(storages[s]));
+        buffer y = make_buffer(N * oriel_cpu_storage_bytes(storages[s]));
 
         k->gelu(y.memory, x, N, storages[s]);
         for (int i = 0; i < N; i++) {
@@ -183,7 +183,7 @@ START_TEST(rope_follows_the_oracle)
     FOR_KERNELS(k)
     for (size_t s = 0; s < COUNT(storages); s++) {
         buffer y = make_buffer((size_t)(HEADS * dim) *
-                               oriel_storage_bytes(storages[s]));
+                               oriel_cpu_storage_bytes(storages[s]));
 
         k->rope(y.memory, x, HEADS, dim, cosine, sine, storages[s]);
         for (int32_t i = 0; i < HEADS * dim; i++)

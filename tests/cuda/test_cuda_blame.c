@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Windows, frames, windows: both kinds come behind a hidden state of the first block. */
+/* Windows, frames, windows: both kinds come after a hidden state of the first block. */
 static const oriel_network *
 three_blocks(void)
 {
@@ -310,7 +310,7 @@ START_TEST(a_fault_is_blamed_on_its_kernel)
 }
 END_TEST
 
-/* What failed before is nobody's of this call. */
+/* What failed before this call is not blamed on it. */
 START_TEST(an_earlier_fault_is_not_ours)
 {
     scene *s = scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL, false);
@@ -438,15 +438,15 @@ static const struct {
     const char *message;
 } overruns[] = {
     {"residual", 1, ORIEL_STEP_MLP_IN, 1,
-     "MLP_IN of block 1 wrote behind the end of residual"},
+     "MLP_IN of block 1 wrote after the end of residual"},
     {"residual", 0, ORIEL_STEP_STORE, 1,
      "STORE of hidden state 1 wrote before the start of residual"},
     {"qkv", 1, ORIEL_STEP_ATTEND, 0,
-     "ATTEND of block 0 wrote behind the end of qkv"},
+     "ATTEND of block 0 wrote after the end of qkv"},
     {"pixels", 0, ORIEL_STEP_EMBED, 0,
      "EMBED wrote before the start of pixels"},
     {"metadata.tokens", 1, ORIEL_STEP_MERGE, 0,
-     "MERGE wrote behind the end of metadata.tokens"},
+     "MERGE wrote after the end of metadata.tokens"},
 };
 static int overrun;
 
@@ -496,7 +496,7 @@ START_TEST(a_kernel_that_goes_too_far_is_caught)
 {
     static const char *const messages[] = {
         "the device failed in rms_norm (ATTN_IN of block 1)",
-        "ATTN_IN of block 1 wrote behind the end of normalised"};
+        "ATTN_IN of block 1 wrote after the end of normalised"};
     scene *s = scene_make(three_blocks(), INPUT_HOST_VALUES, NULL, false);
     oriel_error err;
 

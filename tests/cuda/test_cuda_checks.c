@@ -90,7 +90,7 @@ input_of(const input_case *random_frames, int kind, uint16_t *halves)
     return input;
 }
 
-/* Every byte behind a part is out of bounds. */
+/* Every byte after a part is out of bounds. */
 static void
 no_guards(oriel_backend_context *c, oriel_step step, int32_t block)
 {

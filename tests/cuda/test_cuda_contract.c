@@ -118,7 +118,7 @@ START_TEST(results_in_every_dtype_and_place)
                  0xff);
     compare_rows(host_state, state_pitch, whole.states[3], r.info.patches,
                  hidden, dtype, 0xff);
-    /* Nothing was written behind the workspace. */
+    /* Nothing was written past the workspace. */
     unsigned char *all = oracle_alloc(1, needed);
     device_download(all, workspace);
     free(all);

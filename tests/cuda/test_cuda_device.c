@@ -386,7 +386,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_devices");
+    Suite *suite = suite_create("cuda_device");
     TCase *tc = tcase_create("devices");
 
     tcase_set_timeout(tc, 240);

@@ -101,7 +101,7 @@ reserve_and_prepare(const life *l, oriel_encoder *encoder, uint64_t failing)
     return status == ORIEL_OK;
 }
 
-/* Of create, and of all. */
+/* How many calls create makes, and the whole life. */
 typedef struct calls {
     uint64_t created, all;
 } calls;
@@ -168,7 +168,7 @@ START_TEST(any_call_may_fail)
             told++;
         }
     }
-    /* Giving back, and graphs, which fall back, have nobody to tell. */
+    /* Giving back reports no status, nor do graphs, which fall back. */
     ck_assert_uint_gt(told, (made.all - first) / 2);
     ck_assert(live(&l, 0, &ignored));
     free_life(&l);

@@ -48,7 +48,7 @@ START_TEST(a_create_fails_whole)
         sim_fail_call(n, errors[which]);
         encoder = cuda_fixture_try_encoder(&r, NULL, &err);
         sim_fail_call(0, cudaSuccess);
-        /* What gives things back has nobody to tell. */
+        /* A function that gives things back returns no status. */
         if (encoder)
             oriel_encoder_destroy(encoder);
         else
@@ -173,7 +173,7 @@ START_TEST(an_encode_fails_whole)
 }
 END_TEST
 
-/* A kernel or a copy faults behind the call that enqueued it: the call was fine,
+/* A kernel or a copy faults after the call that enqueued it: the call was fine,
    the wait for it is not, nor is the next call, and the encoder stays lost.  It
    is destroyed all the same. */
 START_TEST(a_fault_surfaces_later)

@@ -50,7 +50,7 @@ static const int32_t flavours[] = {
     ORIEL_RESAMPLE_FLOAT};
 
 /* It has been read when the call returns: then it is overwritten, call after
-   call, and nobody waits for the device between them. */
+   call, and no wait for the device between them. */
 START_TEST(pageable_memory_is_free_at_once)
 {
     enum { CALLS = 12 };
@@ -356,7 +356,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_pixels");
+    Suite *suite = suite_create("cuda_frames");
     TCase *tc = tcase_create("pixels");
 
     tcase_set_timeout(tc, 240);

@@ -69,7 +69,7 @@ encode_both(pair *p, const cuda_fixture *r, const oriel_input *input,
         device_download(p->bytes[i], p->out[i]);
 }
 
-/* Bytes between rows are nobody's. */
+/* Bytes between rows belong to the caller. */
 static void
 compare_pair(const pair *p, int64_t tokens, size_t row, size_t pitch)
 {
@@ -152,7 +152,7 @@ START_TEST(hidden_states_part_the_blocks)
             }
         }
     cuda_fixture_expect_silence();
-    /* Before 1, before 3, and behind. */
+    /* Before 1, before 3, and after. */
     ck_assert_uint_eq(sim_graph_launches() - p.launches,
                       3 * (CALLS - DIRECT_CALLS));
     free_pair(&p);
@@ -376,7 +376,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_graphs");
+    Suite *suite = suite_create("cuda_graph");
     TCase *tc = tcase_create("graphs");
 
     tcase_set_timeout(tc, 240);

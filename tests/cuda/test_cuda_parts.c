@@ -177,7 +177,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_lives");
+    Suite *suite = suite_create("cuda_parts");
     TCase *tc = tcase_create("lives");
 
     tcase_set_timeout(tc, 120);

@@ -353,7 +353,7 @@ START_TEST(takes_each_attribute_in_its_size)
 }
 END_TEST
 
-/* Attributes have sizes, and some names are nobody's. */
+/* Attributes have sizes, and some names do not exist. */
 START_TEST(refuses_unknown_attributes)
 {
     const oriel_lt_library *l;

@@ -64,7 +64,7 @@ START_TEST(a_window_has_its_place)
             ck_assert_int_lt(window, n);
             if (window < 0)
                 continue;
-            /* Its first slot, or the one behind its last. */
+            /* Its first slot, or the one after its last. */
             ck_assert(slots[window] == 0 ||
                       (s > 0 && r->values[p][s - 1] == window));
             slots[window]++;
@@ -282,7 +282,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_parts");
+    Suite *suite = suite_create("cuda_ring");
     TCase *tc = tcase_create("parts");
 
     tcase_set_timeout(tc, 120);

@@ -52,7 +52,7 @@ START_TEST(encoders_on_streams_do_not_meet)
 }
 END_TEST
 
-/* More calls than the ring has slots, and nobody waits for the device between
+/* More calls than the ring has slots, and no wait for the device between
    them; each has pixels of its own, changed as soon as the call returns. */
 START_TEST(calls_may_pile_up)
 {

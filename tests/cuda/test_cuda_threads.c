@@ -96,7 +96,7 @@ capture(worker *w, oriel_encoder *encoder)
            "the graph does not run");
 }
 
-/* Create beside the others, encode, and go, some before and some behind them. */
+/* Create beside the others, encode, and go, some before and some after them. */
 static void *
 work(void *argument)
 {

@@ -198,7 +198,7 @@ START_TEST(row_index_says_where_tokens_go)
 {
     struct encode_fixture s;
     size_t row = TINY_OUT * 4;
-    unsigned char *wide = aligned_alloc(64, (FIXTURE_TOKENS + 5) * row);
+    unsigned char *wide = aligned_alloc(16, (FIXTURE_TOKENS + 5) * row);
     int32_t index[FIXTURE_TOKENS];
 
     encode_fixture_setup(&s, fake_backend());

@@ -43,7 +43,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     oriel_error err;
     oriel_status status = oriel_checkpoint_open_memory(
         &checkpoint, (const char *)data, config_bytes, data + weights,
-        bytes - weights, NULL, &err);
+        bytes - weights, NULL, NULL, &err);
 
     FUZZ_CHECK(!status == (checkpoint != NULL));
     if (status) {

@@ -68,6 +68,13 @@ def main():
     write("config/preprocessor", json.dumps(PREPROCESSOR).encode())
     write("config/processor",
           json.dumps({"image_processor": PREPROCESSOR}).encode())
+    # What Python's json reads, and jansson does not.
+    write("config/python", b"\xef\xbb\xbf" + json.dumps(dict(
+        CONFIG, x=[float("nan"), float("inf"), -float("inf"), 10 ** 30,
+                   -10 ** 19, "\0\ud800\udc00\udfff"])).encode()[:-1]
+          + b', "x": [1e999, -1e400, 0e999, 1e-999]}')
+    write("config/limits", b'{"size": null, "max_pixels": 20480.5, '
+          b'"min_pixels": Infinity, "do_pad": 1, "patch_size": 14}')
     write("safetensors/mixed", safetensors(
         {"a": ("F32", [2, 1]), "b": ("U8", [3]), "c\n\u00e9": ("BF16", []),
          "d": ("I64", [0])}, {"format": "pt"}))
@@ -77,6 +84,11 @@ def main():
             ("last", tensors("vision_tower.", "F16", channels_last=True))]:
         write("safetensors/" + name, safetensors(entries))
         write("checkpoint/" + name, config + b"\0" + safetensors(entries))
+    both = tensors("visual.", "BF16")
+    both |= tensors("model.visual.", "F32")
+    both |= {"visual.blocks.0.attn.k_scale": ("U8", [1]),
+             "visual.blocks.1.norm1.weight": ("I64", [1])}
+    write("checkpoint/two", config + b"\0" + safetensors(both))
 
 
 if __name__ == "__main__":

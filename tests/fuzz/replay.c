@@ -53,7 +53,7 @@ mutate(random_stream *stream, uint8_t *data, size_t bytes)
             memmove(data + at, data + at + some, left - some);
             bytes -= some;
             break;
-        case 2: /* there is room behind */
+        case 2: /* there is room at the end */
             memmove(data + at + some, data + at, left);
             bytes += some;
             break;

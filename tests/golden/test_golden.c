@@ -6,7 +6,7 @@
  *                 [--only "cuda bf16"]
  *
  * For each case of each golden file, and each device and precision present:
- * the patch embedding, the state behind each block, and the embeddings.  The
+ * the patch embedding, the state after each block, and the embeddings.  The
  * first one that is wrong is named.  A table goes to stdout, and as JSON to
  * FILE.
  */

@@ -268,7 +268,7 @@ START_TEST(arguments_are_checked)
                      ORIEL_ERR_ARGUMENT);
     for (size_t i = 0; i < sizeof(rgb); i++)
         ck_assert_int_eq(rgb[i], 9);
-    /* The last line needs no gap behind it. */
+    /* The last line needs no gap after it. */
     ck_assert_int_eq(oriel_image_decode(pgm, n, NULL, rgb, 14, 8, &err),
                      ORIEL_OK);
     ck_assert_mem_eq(rgb, "aaabbb\11\11cccddd\11", 15);

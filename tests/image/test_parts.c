@@ -175,7 +175,7 @@ START_TEST(exif_survives_every_cut)
         memcpy(copy, exif, n);
         oriel_exif_result result =
             oriel_exif_orientation(copy, n, &orientation);
-        /* The maker's data lie behind the directory: without them the reading
+        /* The maker's data lie after the directory: without them the reading
            stops before the orientation. */
         ck_assert_int_eq(result, n < 8              ? ORIEL_EXIF_BROKEN
                                  : n < sizeof(exif) ? ORIEL_EXIF_ABSENT

@@ -14,7 +14,7 @@ enum {
     ATTENTION_POSITIONS = 64
 };
 
-/* Segments one behind the other, and how windows share blocks. */
+/* Segments one after the other, and how windows share blocks. */
 typedef struct attention_case {
     int heads, head_dim;
     int n_segments, lengths[ATTENTION_SEGMENTS];

@@ -171,7 +171,7 @@ def table(results, mutants, path):
     out = ["# Mutants of the kernels", "",
            "Written by `tests/kernels/mutate.py`. A cell is killed / mutants "
            "that change something;", "those that change nothing are counted "
-           "behind a plus sign and explained below.", "",
+           "after a plus sign and explained below.", "",
            "| file | " + " | ".join(kinds) + " | total |",
            "|---" * (len(kinds) + 2) + "|"]
     for f in files + ["total"]:
@@ -228,7 +228,7 @@ def main():
     parser.add_argument("--from-end", action="store_true",
                         help="so that two runs meet in the middle")
     parser.add_argument("--again", action="store_true",
-                        help="those that survived and nobody knows why, too")
+                        help="unexplained survivors, too")
     args = parser.parse_args()
     began = time.time()
     files = sorted(f for f in os.listdir(KERNELS)

@@ -290,7 +290,7 @@ def apply(text, edits):
 
 
 def switched(text, mutants):
-    """The text with every mutant in it, each behind its switch."""
+    """The text with every mutant in it, each under its switch."""
     edits = []
     for m in mutants:
         for n, (start, end, new) in enumerate(m.edits):

@@ -62,7 +62,7 @@ REASONS = [
     ("attention.cuh", "literal", "shuffle_xor(most[half], uint32_t{2})); -> 3",
      PAIRS),
     ("epilogue.cuh", "literal", "(bias + column + 8) : 0; -> 1",
-     "the bias of columns that are not there, which nobody stores"),
+     "the bias of columns that are not there, which are never stored"),
     ("full_attention.cu", "comparison", "if (left < 0) -> <=", WHOLE),
     ("full_attention.cu", "literal", "0 in if (left < 0) -> 1", WHOLE),
     ("rms_norm.cu", "literal", "16 in for (uint32_t distance = 16",

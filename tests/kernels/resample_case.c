@@ -26,7 +26,7 @@ make_plan(struct resample_case *c)
     c->info = info;
 }
 
-/* Random pixels, a pitch of their own, and not one byte behind the last pixel,
+/* Random pixels, a pitch of their own, and not one byte after the last pixel,
    here or on the device, where the first byte's alignment is any. */
 static void
 make_source(struct frame *f, const oriel_item *item, random_stream *random)

@@ -43,7 +43,7 @@ const char *row_op_name(enum row_op op);
 
 /* Random input for n rows; caller frees. */
 unsigned char *row_case_input(const row_case *c, int64_t n, uint64_t seed);
-/* Of launches from now on, where they can be chosen, run the blocks that make
+/* From now on run, where blocks can be chosen, only the blocks that make
    row 'first' to row 'first' + n - 1; n = 0: all. */
 void row_case_only(const row_case *c, int64_t first, int64_t n);
 /* As device_run. */

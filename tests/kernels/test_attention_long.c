@@ -13,7 +13,7 @@
 
 enum { SEGMENT = 1, TILE = 128 }; /* the frame that is run, queries at a time */
 
-/* Of the frame, the tiles that start at these queries. */
+/* The tiles of the frame that start at these queries. */
 static void
 choose_tiles(attention_case *c, const int32_t *queries, int n)
 {
@@ -26,7 +26,7 @@ choose_tiles(attention_case *c, const int32_t *queries, int n)
     attention_case_send_tiles(c);
 }
 
-/* What lies before the frame and behind it is no number. */
+/* What lies before the frame and after it is NaN. */
 static void
 poison_neighbours(attention_case *c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last rows of forty million, so that their values are beyond 2^31: they must come out as they do where they come first.
- * Nearly all of the memory is zeros that nobody touches, and on the simulator
+ * Nearly all of the memory is zeros that are never touched, and on the simulator
  * the blocks that would are left out.
  */
 #include "kernels/attention_case.h"
@@ -84,7 +84,7 @@ far_copy(const void *host, size_t bytes, size_t before)
     return buffer;
 }
 
-/* The same segments behind 'before' rows of zeros. */
+/* The same segments after 'before' rows of zeros. */
 static attention_case
 moved(const attention_case *c, int32_t before)
 {

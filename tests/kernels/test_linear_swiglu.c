@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gate and up with SiLU behind them, against double precision. */
+/* Gate and up, then SiLU(gate) up, against double precision. */
 #include "kernels/linear_case.h"
 #include "support/suite.h"
 

@@ -20,6 +20,7 @@ typedef union arguments {
     oriel_linear_args linear;
     oriel_linear_swiglu_args swiglu;
     oriel_linear_rows_args rows;
+    oriel_expand_plan_args expand_plan;
     oriel_swiglu_args gated;
     oriel_rope_args rope;
     oriel_window_attention_args windows;
@@ -49,6 +50,7 @@ LAUNCHER(run_gated, oriel_cuda_swiglu, gated)
 LAUNCHER(run_rope, oriel_cuda_rope, rope)
 LAUNCHER(run_windows, oriel_cuda_window_attention, windows)
 LAUNCHER(run_frames, oriel_cuda_full_attention, frames)
+LAUNCHER(run_expand_plan, oriel_cuda_expand_plan, expand_plan)
 LAUNCHER(run_store_rows, oriel_cuda_store_rows, store_rows)
 LAUNCHER(run_store_bytes, oriel_cuda_store_bytes, store_bytes)
 
@@ -96,6 +98,26 @@ static const struct {
     pointer pointers[MOST_POINTERS];
     size sizes[MOST_SIZES];
 } cases[] = {
+    {"expand_plan",
+     run_expand_plan,
+     {.expand_plan = {.records = MEMORY,
+                      .n_records = 1,
+                      .side = 4,
+                      .window_index = MEMORY,
+                      .positions = MEMORY,
+                      .cu_window = MEMORY,
+                      .packs = MEMORY,
+                      .frame_tiles = MEMORY,
+                      .is_still = MEMORY}},
+     {AT(expand_plan.positions, 8), AT(expand_plan.packs, 16),
+      AT(expand_plan.is_still, 4)},
+     {SIZE(expand_plan.tokens, -1), SIZE(expand_plan.tokens, (1 << 22) + 1),
+      SIZE(expand_plan.side, 0), SIZE(expand_plan.side, 5)}},
+    {"expand_plan of no records",
+     run_expand_plan,
+     {.expand_plan = {.side = 4}},
+     {{0}},
+     {SIZE(expand_plan.tokens, 1)}},
     {"rms_norm",
      run_rms_norm,
      {.rms_norm = {MEMORY, MEMORY, MEMORY, 0, 8}},
@@ -128,7 +150,7 @@ static const struct {
                       .table = MEMORY}},
      {AT(patch_embed.weight, 16), AT(patch_embed.out, 16),
       AT(patch_embed.pixels, 8), AT(patch_embed.table, 2)},
-     {PATCH_SIZES}},
+     {PATCH_SIZES, SIZE(patch_embed.pixels, 0)}},
     {"patch_embed of fp32",
      run_patch_embed,
      {.patch_embed = {.weight = MEMORY,
@@ -211,7 +233,8 @@ static const struct {
      {AT(store_rows.x, 16), AT(store_rows.out, 16), AT(store_rows.tokens, 4)},
      {SIZE(store_rows.rows, -4), SIZE(store_rows.rows, 3),
       SIZE(store_rows.columns, 0), SIZE(store_rows.columns, 12),
-      SIZE(store_rows.merge2, 0), DTYPES(store_rows.dtype)}},
+      SIZE(store_rows.merge2, 0), SIZE(store_rows.row_bytes, 8),
+      SIZE(store_rows.row_bytes, 24), DTYPES(store_rows.dtype)}},
     {"store_bytes",
      run_store_bytes,
      {.store_bytes = {MEMORY, MEMORY, 0}},

@@ -84,23 +84,6 @@ START_TEST(matches_the_oracle)
 }
 END_TEST
 
-START_TEST(refuses_what_it_cannot)
-{
-    static _Alignas(16) uint16_t memory[8];
-    const oriel_rms_norm_args good = {memory, memory, memory, 0, 8};
-    oriel_rms_norm_args bad;
-
-    ck_assert_int_eq(oriel_cuda_rms_norm_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_rms_norm(&good, NULL), cudaSuccess);
-    bad = good, bad.columns = 12;
-    ck_assert_int_eq(oriel_cuda_rms_norm(&bad, NULL), cudaErrorInvalidValue);
-    bad = good, bad.columns = 8200;
-    ck_assert_int_eq(oriel_cuda_rms_norm(&bad, NULL), cudaErrorInvalidValue);
-    bad = good, bad.out = memory + 1;
-    ck_assert_int_eq(oriel_cuda_rms_norm(&bad, NULL), cudaErrorInvalidValue);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -110,7 +93,6 @@ main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, matches_the_oracle, 0,
                         COUNT(shapes) + RANDOM_SHAPES);
-    tcase_add_test(tcase, refuses_what_it_cannot);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -13,11 +13,10 @@
 #include <stdbool.h>
 
 typedef struct alloc_counter {
-    long live;              /* lent and not yet returned */
-    long asked;             /* calls of alloc so far */
-    long fail_at;           /* this call fails, counted from 1; 0: none */
-    bool for_ever;          /* and all that follow */
-    bool failed_in_jansson; /* and not in ours */
+    long live;     /* lent and not yet returned */
+    long asked;    /* calls of alloc so far */
+    long fail_at;  /* this call fails, counted from 1; 0: none */
+    bool for_ever; /* and all that follow */
     size_t largest;
     int cancel_after; /* polls of cancel until it says yes; 0: never */
     char log[256];    /* the last line */

@@ -13,17 +13,14 @@
 
 const char tiny_config[] =
     "{\"model_type\": \"qwen2_5_vl\", \"hidden_size\": 64,\n"
-    " \"vision_config\": {\"model_type\": \"qwen2_5_vl\", \"depth\": 4,\n"
-    "  \"hidden_act\": \"silu\", \"hidden_size\": 32,\n"
-    "  \"intermediate_size\": 20, \"num_heads\": 2, \"in_chans\": 3,\n"
-    "  \"out_hidden_size\": 24, \"patch_size\": 4,\n"
-    "  \"spatial_merge_size\": 2, \"spatial_patch_size\": 4,\n"
-    "  \"window_size\": 32, \"fullatt_block_indexes\": [1, 3],\n"
-    "  \"tokens_per_second\": 2, \"temporal_patch_size\": 2}}\n";
+    " \"vision_config\": {\"model_type\": \"qwen2_5_vl\",\n"
+    "  " TINY_CONFIG_KEYS ",\n"
+    "  \"hidden_act\": \"silu\", \"in_chans\": 3,\n"
+    "  \"tokens_per_second\": 2}}\n";
 
 const char tiny_preprocessor[] =
-    "{\"min_pixels\": 256, \"max_pixels\": 65536, \"patch_size\": 4,\n"
-    " \"temporal_patch_size\": 2, \"merge_size\": 2,\n"
+    "{\"min_pixels\": 256, \"max_pixels\": 65536,\n"
+    " " TINY_PREPROCESSOR_KEYS ",\n"
     " \"image_mean\": [0.48145466, 0.4578275, 0.40821073],\n"
     " \"image_std\": [0.26862954, 0.26130258, 0.27577711],\n"
     " \"image_processor_type\": \"Qwen2VLImageProcessor\"}\n";
@@ -66,7 +63,7 @@ store(uint8_t *at, const char *dtype, float value)
     memcpy(at, &h, sizeof(h));
 }
 
-/* Values row by row; 'channels_last' moves the channel behind the rest. */
+/* Values row by row; 'channels_last' moves the channel after the rest. */
 static uint8_t *
 fill(oriel_tensor tensor, int32_t block, int64_t first_row, int64_t rows,
      int64_t columns, const char *dtype, int channels_last)

@@ -2,26 +2,19 @@
 /*
  * checkpoint_builder.h - tiny checkpoints for tests, well-formed or not
  *
- * The network is small (hidden 32, 2 heads, 4 blocks); its canonical values are
- * a pure function of tensor, block and place, each exact in F32, F16 and BF16,
- * so a test knows what to expect without reading anything back.
+ * The network is the tiny one of support/tiny_network.h; its canonical values
+ * are a pure function of tensor, block and place, each exact in F32, F16 and
+ * BF16, so a test knows what to expect without reading anything back.
  */
 #ifndef TESTS_MODEL_CHECKPOINT_BUILDER_H
 #define TESTS_MODEL_CHECKPOINT_BUILDER_H
 
 #include "model/manifest.h"
 #include "support/networks.h"
+#include "support/tiny_network.h"
 
 #include <stddef.h>
 #include <stdint.h>
-
-enum {
-    TINY_DEPTH = 4,
-    TINY_HIDDEN = 32,
-    TINY_INTERMEDIATE = 20,
-    TINY_OUT = 24,
-    TINY_PATCH = 4
-};
 
 /* Full; and what a re-save leaves when widths come from shapes. */
 extern const char tiny_config[];
@@ -40,10 +33,10 @@ typedef struct builder_tensor {
 } builder_tensor;
 
 typedef struct checkpoint_builder {
-    builder_tensor tensors[160];
+    builder_tensor tensors[200];
     int n_tensors;
     int n_shards; /* 0: one file without an index */
-    int padding;  /* spaces behind the header: moves the data */
+    int padding;  /* spaces after the header: moves the data */
 } checkpoint_builder;
 
 /* A canonical value of the tiny network. */

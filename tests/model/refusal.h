@@ -7,7 +7,7 @@
 
 /*
  * Opening 'folder' fails with 'status' and one line that has all of 'says' (up
- * to three, NULL behind); nothing leaks, nothing large is asked for.  'at' is
+ * to three, then NULL); nothing leaks, nothing large is asked for.  'at' is
  * the case's number, for the test's own message.
  */
 void check_refused(const char *folder, int at, oriel_status status,

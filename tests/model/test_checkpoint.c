@@ -14,10 +14,11 @@
 static oriel_checkpoint *
 open_good(const char *path, const char *config_path)
 {
+    const oriel_checkpoint_options options = {.config_path = config_path};
     oriel_checkpoint *c;
     oriel_error err;
 
-    ck_assert_msg(oriel_checkpoint_open(&c, path, config_path, NULL, &err) ==
+    ck_assert_msg(oriel_checkpoint_open(&c, path, &options, NULL, &err) ==
                       ORIEL_OK,
                   "%s", err.message);
     return c;
@@ -216,17 +217,17 @@ START_TEST(a_file_takes_the_configuration_beside_it)
     oriel_checkpoint *c;
 
     c = open_good(in_folder(folder, "model.safetensors"), NULL);
-    ck_assert_int_eq(c->network.max_pixels, 65536);
+    ck_assert_double_eq(c->network.max_pixels, 65536);
     oriel_checkpoint_close(c);
 
     /* A name without a folder: this one. */
     ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
     ck_assert_int_eq(chdir(folder), 0);
     c = open_good("model.safetensors", NULL);
-    ck_assert_int_eq(c->network.max_pixels, 65536);
+    ck_assert_double_eq(c->network.max_pixels, 65536);
     oriel_checkpoint_close(c);
     c = open_good("model.safetensors", "config.json");
-    ck_assert_int_eq(c->network.max_pixels, 65536);
+    ck_assert_double_eq(c->network.max_pixels, 65536);
     oriel_checkpoint_close(c);
     ck_assert_int_eq(chdir(here), 0);
 
@@ -235,10 +236,10 @@ START_TEST(a_file_takes_the_configuration_beside_it)
     write_text(elsewhere, "preprocessor_config.json", other);
     c = open_good(in_folder(folder, "model.safetensors"),
                   in_folder(elsewhere, "c.json"));
-    ck_assert_int_eq(c->network.max_pixels, 4096);
+    ck_assert_double_eq(c->network.max_pixels, 4096);
     oriel_checkpoint_close(c);
     c = open_good(folder, in_folder(elsewhere, "c.json"));
-    ck_assert_int_eq(c->network.max_pixels, 4096);
+    ck_assert_double_eq(c->network.max_pixels, 4096);
     oriel_checkpoint_close(c);
     free(other);
     temp_remove(elsewhere);
@@ -260,32 +261,32 @@ START_TEST(finds_the_processor_as_the_reference_does)
                "{\"image_processor\":{\"size\":{\"shortest_edge\":64,"
                "\"longest_edge\":640},\"patch_size\":4}}");
     c = open_good(folder, NULL);
-    ck_assert_int_eq(c->network.min_pixels, 64);
-    ck_assert_int_eq(c->network.max_pixels, 640);
-    ck_assert_int_eq(c->network.video_max_pixels, 65536);
+    ck_assert_double_eq(c->network.min_pixels, 64);
+    ck_assert_double_eq(c->network.max_pixels, 640);
+    ck_assert_double_eq(c->network.video_max_pixels, 65536);
     oriel_checkpoint_close(c);
 
     /* Videos: a section, a file of their own, then the images' file. */
     write_text(folder, "video_preprocessor_config.json",
                "{\"size\":{\"shortest_edge\":128,\"longest_edge\":1280}}");
     c = open_good(folder, NULL);
-    ck_assert_int_eq(c->network.max_pixels, 640);
-    ck_assert_int_eq(c->network.video_min_pixels, 128);
-    ck_assert_int_eq(c->network.video_max_pixels, 1280);
+    ck_assert_double_eq(c->network.max_pixels, 640);
+    ck_assert_double_eq(c->network.video_min_pixels, 128);
+    ck_assert_double_eq(c->network.video_max_pixels, 1280);
     oriel_checkpoint_close(c);
     write_text(folder, "processor_config.json",
                "{\"image_processor\":{\"size\":{\"shortest_edge\":64,"
                "\"longest_edge\":640},\"patch_size\":4},"
                "\"video_processor\":{}}");
     c = open_good(folder, NULL);
-    ck_assert_int_eq(c->network.max_pixels, 640);
-    ck_assert_int_eq(c->network.video_min_pixels, 100352);
-    ck_assert_int_eq(c->network.video_max_pixels, 602112);
+    ck_assert_double_eq(c->network.max_pixels, 640);
+    ck_assert_double_eq(c->network.video_min_pixels, 100352);
+    ck_assert_double_eq(c->network.video_max_pixels, 602112);
     oriel_checkpoint_close(c);
     write_text(folder, "processor_config.json", "{\"processor_class\":\"x\"}");
     c = open_good(folder, NULL);
-    ck_assert_int_eq(c->network.max_pixels, 65536);
-    ck_assert_int_eq(c->network.video_max_pixels, 1280);
+    ck_assert_double_eq(c->network.max_pixels, 65536);
+    ck_assert_double_eq(c->network.video_max_pixels, 1280);
     oriel_checkpoint_close(c);
 
     /* A broken one is refused, whatever the batch will hold. */
@@ -300,10 +301,10 @@ START_TEST(finds_the_processor_as_the_reference_does)
     ck_assert_int_eq(unlink(in_folder(folder, "preprocessor_config.json")), 0);
     ck_assert_int_eq(oriel_checkpoint_open(&c, folder, NULL, &hooks, NULL),
                      ORIEL_OK);
-    ck_assert_int_eq(c->network.min_pixels, 3136);
-    ck_assert_int_eq(c->network.max_pixels, 12845056);
-    ck_assert_int_eq(c->network.video_min_pixels, 3136);
-    ck_assert_int_eq(c->network.video_max_pixels, 12845056);
+    ck_assert_double_eq(c->network.min_pixels, 3136);
+    ck_assert_double_eq(c->network.max_pixels, 12845056);
+    ck_assert_double_eq(c->network.video_min_pixels, 3136);
+    ck_assert_double_eq(c->network.video_max_pixels, 12845056);
     ck_assert_ptr_nonnull(strstr(l.log, "no preprocessor_config.json"));
     oriel_checkpoint_close(c);
     ck_assert_int_eq(l.live, 0);

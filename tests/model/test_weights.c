@@ -321,13 +321,13 @@ START_TEST(a_file_cut_after_opening_is_an_error)
                 oriel_tensor_get_shape(&c->network, tensor).rows,
                 ORIEL_DTYPE_F32, out, &err)) {
             ck_assert_int_eq(err.status, ORIEL_ERR_IO);
-            ck_assert_ptr_nonnull(
-                strstr(err.message, "model.safetensors: read came short"));
+            ck_assert_ptr_nonnull(strstr(
+                err.message, "model.safetensors: changed since it was opened"));
             failed++;
         }
     }
-    ck_assert_int_gt(failed, 5);
-    ck_assert_int_lt(failed, 54);
+    /* Also what lies before the cut: it need not be what it was. */
+    ck_assert_int_eq(failed, oriel_manifest_count(TINY_DEPTH));
     oriel_checkpoint_close(c);
     temp_remove(folder);
 }

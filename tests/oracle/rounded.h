@@ -23,17 +23,17 @@
     X(NORM, "norm") \
     X(QK, "q, k before rope") \
     X(V, "v") \
-    X(ROPE, "q, k behind rope") \
+    X(ROPE, "q, k after rope") \
     X(P, "softmax numerators P") \
     X(EXACT_SUM, "denominator of P not rounded") \
     X(ATTENTION, "attention's result") \
     X(PROJ, "proj, before the addition") \
-    X(ATTENTION_RESIDUAL, "residual behind attention") \
+    X(ATTENTION_RESIDUAL, "residual after attention") \
     X(GATE_UP, "gate, up") \
     X(SILU, "silu(gate)") \
     X(INNER, "silu(gate) up") \
     X(DOWN, "down, before the addition") \
-    X(MLP_RESIDUAL, "residual behind the MLP") \
+    X(MLP_RESIDUAL, "residual after the MLP") \
     X(FC1, "merger's fc1, before GELU") \
     X(GELU, "GELU") \
     X(OUT, "embeddings")

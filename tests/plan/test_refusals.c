@@ -123,13 +123,13 @@ START_TEST(limits_of_a_hostile_configuration)
     oriel_plan *plan;
     oriel_error err;
 
-    n.min_pixels = n.max_pixels = limits[0];
+    n.min_pixels = n.max_pixels = (double)limits[0];
     ck_assert_int_eq(
         oriel_plan_create(&plan, model_of(&n), &item, 1, NULL, &err), ORIEL_OK);
     ck_assert_int_eq(info_of(plan).patches, 3310 * 3310);
     oriel_plan_destroy(plan);
     for (size_t i = 1; i < COUNT(limits); i++) {
-        n.min_pixels = n.max_pixels = limits[i];
+        n.min_pixels = n.max_pixels = (double)limits[i];
         ck_assert_int_eq(
             oriel_plan_create(&plan, model_of(&n), &item, 1, NULL, &err),
             ORIEL_ERR_INPUT);

@@ -128,6 +128,26 @@ skip_round(faulty_args args, bool skip)
     args.out[t] = sum;
 }
 
+/* The same after a loop that is longer than what is kept of a lane's way, with
+   an 'if' in each round, so that lanes come by different ways. */
+__global__ void
+skip_late_round(faulty_args args, bool skip)
+{
+    const uint32_t t = ptx::thread_index();
+    float sum = 0;
+
+    for (uint32_t i = 0; i < 1000; i++)
+        sum += args.in[(t + i) % 64];
+    for (uint32_t round = 0; round < 4; round++) {
+        if (skip && round == t % 4)
+            continue;
+        const float other = ptx::shuffle_xor(sum, uint32_t{1});
+        if (t % 8 <= round)
+            sum += other;
+    }
+    args.out[t] = sum;
+}
+
 /* One warp leaves before the others' barrier. */
 __global__ void
 leave(faulty_args args, bool early)
@@ -274,7 +294,7 @@ overwrite_source(faulty_args args, bool wait_first)
     ptx::copy_wait<0>();
 }
 
-/* The larger of a value and of one that nobody wrote: a NaN would be passed over. */
+/* The larger of a value and of one that was never written: a NaN would be passed over. */
 __global__ void
 unwritten(faulty_args args, bool write)
 {
@@ -350,6 +370,8 @@ faulty_run(int which, int wrong, const faulty_args *args)
         return go(overrun, 1, 64, wrong ? 1u : 0u, false);
     case FAULTY_DIVERGE:
         return go(diverge, 1, 64, (bool)wrong);
+    case FAULTY_SKIP_LATE_ROUND:
+        return go(skip_late_round, 1, 64, (bool)wrong);
     case FAULTY_SKIP_ROUND:
         return go(skip_round, 1, 64, (bool)wrong);
     case FAULTY_LEAVE:

@@ -26,6 +26,7 @@ static const struct {
     {FAULTY_OVERRUN_GLOBAL, "of an allocation of 1024 bytes"},
     {FAULTY_DIVERGE, "meet at different places"},
     {FAULTY_SKIP_ROUND, "in different rounds of a loop"},
+    {FAULTY_SKIP_LATE_ROUND, "in different rounds of a loop"},
     {FAULTY_LEAVE, "deadlock"},
     {FAULTY_COLLIDE, "the same launch wrote at faulty.cu:"},
     {FAULTY_REVERSE_GLOBAL, "the same block read at faulty.cu:"},
@@ -43,7 +44,7 @@ static const struct {
 
 static float input[VALUES];
 
-/* Just the values, with nothing behind them. */
+/* Just the values, with nothing after them. */
 static faulty_args
 make_arguments(void)
 {
@@ -356,7 +357,7 @@ START_TEST(captures_are_strict)
 END_TEST
 
 #if !defined(__SANITIZE_ADDRESS__)
-/* The host cannot look into device memory behind the runtime's back. */
+/* The host cannot read device memory but by the runtime. */
 START_TEST(device_memory_is_out_of_reach)
 {
     volatile float *device;

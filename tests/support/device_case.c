@@ -86,7 +86,7 @@ device_check_guard(device_buffer buffer)
                         cudaMemcpyDeviceToHost),
              "cudaMemcpy");
     for (size_t i = 0; i < n; i++)
-        ck_assert_msg(guard[i] == GUARD, "byte %zu behind the output changed",
+        ck_assert_msg(guard[i] == GUARD, "byte %zu after the output changed",
                       i);
 }
 

@@ -33,16 +33,16 @@ const char *device_finish(void);
 /* Tensor cores that group and truncate (tensor_core.hpp), where there is a
    choice: on hardware there is none. */
 void device_set_adversarial(bool on);
-/* Bytes that a buffer of these tests has behind its end: none where memory is
+/* Bytes that a buffer of these tests has after its end: none where memory is
    watched to the byte, so that reading there is seen too. */
 size_t device_guard_bytes(void);
-/* Of launches from now on, run these blocks alone: n = 0, all.  Hardware is fast
+/* Run these blocks alone of launches from now on; n = 0: all.  Hardware is fast
    enough to run all of them always. */
 void device_only_blocks(const uint32_t *blocks, size_t n);
 
 /* ---- Buffers ------------------------------------------------------------- */
 
-/* Device memory with guards behind it; fails the test when there is none. */
+/* Device memory with guards after it; fails the test when there is none. */
 typedef struct device_buffer {
     void *data;
     size_t bytes;
@@ -60,7 +60,7 @@ void device_release(device_buffer buffer);
 device_buffer device_sparse(size_t bytes);
 void device_put(device_buffer buffer, size_t at, const void *host, size_t n);
 void device_get(void *host, device_buffer buffer, size_t at, size_t n);
-/* Fails the test when what lies behind the buffer was touched. */
+/* Fails the test when what lies after the buffer was touched. */
 void device_check_guard(device_buffer buffer);
 
 /* device_sim.cpp, device_cuda.c: cudaMalloc of zeros, sparse or not. */

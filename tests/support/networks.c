@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/networks.h"
 
-static const int32_t tiny_full[] = {1, 3};
+#include "support/tiny_network.h"
+
+static const int32_t tiny_full[] = {TINY_FULL_ATTENTION_BLOCKS};
 const oriel_network fixture_tiny = {
-    .depth = 4,
-    .hidden_size = 32,
-    .intermediate_size = 20,
-    .num_heads = 2,
-    .head_dim = 16,
-    .out_hidden_size = 24,
+    .depth = TINY_DEPTH,
+    .hidden_size = TINY_HIDDEN,
+    .intermediate_size = TINY_INTERMEDIATE,
+    .num_heads = TINY_HEADS,
+    .head_dim = TINY_HIDDEN / TINY_HEADS,
+    .out_hidden_size = TINY_OUT,
     .in_channels = 3,
-    .patch_size = 4,
-    .temporal_patch_size = 2,
-    .spatial_merge_size = 2,
-    .window_size = 32,
-    .n_full_attention_blocks = 2,
+    .patch_size = TINY_PATCH,
+    .temporal_patch_size = TINY_TEMPORAL_PATCH,
+    .spatial_merge_size = TINY_MERGE,
+    .window_size = TINY_WINDOW,
+    .n_full_attention_blocks = sizeof(tiny_full) / sizeof(tiny_full[0]),
     .full_attention_blocks = tiny_full,
     .rope_theta = 10000.0,
 };

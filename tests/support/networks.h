@@ -10,7 +10,7 @@
 
 #include <stddef.h>
 
-/* The spec's tiny network: hidden 32, 2 heads, depth 4, full in 1 and 3. */
+/* The network of support/tiny_network.h. */
 extern const oriel_network fixture_tiny;
 /* head_dim 80, hidden 240, an intermediate that is no multiple of anything. */
 extern const oriel_network fixture_wide;

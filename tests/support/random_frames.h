@@ -6,7 +6,7 @@
 #include "oriel.h"
 
 typedef struct random_frames {
-    unsigned char *memory; /* of all frames, one behind the other */
+    unsigned char *memory; /* of all frames, one after the other */
     size_t bytes;
     int64_t n_frames;
     const void **frames;

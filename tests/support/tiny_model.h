@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tiny_model.h - a small checkpoint in memory, for tests that need any model
- *
- * hidden 32, 2 heads, depth 4 with full attention in 1 and 3, patch 4, windows
- * of 4 x 4 tokens; fp32 weights from a seed.
+ * tiny_model.h - the tiny network as a checkpoint in memory, for tests that need
+ * any model; fp32 weights from a seed
  */
 #ifndef TESTS_SUPPORT_TINY_MODEL_H
 #define TESTS_SUPPORT_TINY_MODEL_H
 
 #include "oriel.h"
 #include "support/networks.h"
+#include "support/tiny_network.h"
 
 typedef struct tiny_model {
     network_files files;
     oriel_model *model;
 } tiny_model;
-
-enum { TINY_DEPTH = 4, TINY_HIDDEN = 32, TINY_OUT = 24, TINY_COLUMNS = 96 };
 
 /* Fails the test when the model cannot be opened; 'hooks' may be NULL. */
 tiny_model tiny_model_open(const oriel_hooks *hooks);

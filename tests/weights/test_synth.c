@@ -8,6 +8,7 @@
 #include "base/half.h"
 #include "model/safetensors.h"
 #include "support/folder.h"
+#include "support/networks.h"
 #include "support/random.h"
 #include "support/suite.h"
 #include "weights/counter.h"
@@ -94,6 +95,33 @@ START_TEST(cuts_depth_and_keeps_full_attention)
     ck_assert_int_eq(
         oriel_synth_config_init_blocks(&config, "7b", 3, beyond, 1, &err),
         ORIEL_ERR_ARGUMENT);
+}
+END_TEST
+
+/* What `oriel synth --config tiny` makes is the network that the tests use. */
+START_TEST(tiny_is_the_network_of_the_tests)
+{
+    const oriel_network *net = &config.network, *expected = &fixture_tiny;
+
+    ck_assert_int_eq(oriel_synth_config_init(&config, "tiny", 0, &err),
+                     ORIEL_OK);
+    ck_assert_int_eq(net->depth, expected->depth);
+    ck_assert_int_eq(net->hidden_size, expected->hidden_size);
+    ck_assert_int_eq(net->intermediate_size, expected->intermediate_size);
+    ck_assert_int_eq(net->num_heads, expected->num_heads);
+    ck_assert_int_eq(net->head_dim, expected->head_dim);
+    ck_assert_int_eq(net->out_hidden_size, expected->out_hidden_size);
+    ck_assert_int_eq(net->in_channels, expected->in_channels);
+    ck_assert_int_eq(net->patch_size, expected->patch_size);
+    ck_assert_int_eq(net->temporal_patch_size, expected->temporal_patch_size);
+    ck_assert_int_eq(net->spatial_merge_size, expected->spatial_merge_size);
+    ck_assert_int_eq(net->window_size, expected->window_size);
+    ck_assert_double_eq(net->rope_theta, expected->rope_theta);
+    ck_assert_int_eq(net->n_full_attention_blocks,
+                     expected->n_full_attention_blocks);
+    for (int32_t i = 0; i < expected->n_full_attention_blocks; i++)
+        ck_assert_int_eq(net->full_attention_blocks[i],
+                         expected->full_attention_blocks[i]);
 }
 END_TEST
 
@@ -425,6 +453,7 @@ main(void)
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, knows_the_published_sizes);
     tcase_add_test(tc, cuts_depth_and_keeps_full_attention);
+    tcase_add_test(tc, tiny_is_the_network_of_the_tests);
     tcase_add_test(tc, refuses_what_it_does_not_know);
     tcase_add_test(tc, counts_as_defined);
     tcase_add_test(tc, fills_rows_to_the_bit);

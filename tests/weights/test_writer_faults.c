@@ -345,7 +345,7 @@ START_TEST(keeps_the_mode_of_what_it_replaces)
 }
 END_TEST
 
-/* The mode of the file behind a link; the rights to run as somebody else are
+/* The mode of the file that a link leads to; the rights to run as somebody else are
    not kept. */
 START_TEST(keeps_the_mode_behind_a_link)
 {
