@@ -96,7 +96,7 @@ enum {
     ORIEL_ERR_FAULT = 10,      /* device failed: encoder is lost */
     ORIEL_ERR_CANCELLED = 11,  /* the cancel hook said so */
     ORIEL_ERR_INTERNAL = 12,   /* a bug in Oriel: please report */
-    ORIEL_ERR_BUSY = 13        /* no slot is free: try again later */
+    ORIEL_ERR_BUSY = 13        /* work is in flight: try again later */
 };
 
 typedef struct oriel_error {
@@ -371,12 +371,21 @@ typedef struct oriel_hooks {
     void *(*device_alloc)(void *user, size_t bytes, int32_t device_index);
     void (*device_free)(void *user, void *memory, int32_t device_index);
     void (*log)(void *user, int32_t level, const char *line);
-    int32_t (*cancel)(void *user); /* non-zero stops loading, decoding an image
-                                      or a CPU encode */
+    int32_t (*cancel)(void *user); /* non-zero stops loading, decoding an image,
+                                      reserve, prepare and encode */
+    void (*progress)(void *user, int32_t what, int64_t done, int64_t of);
 } oriel_hooks;
 #define ORIEL_HOOKS_INIT ORIEL_INIT_(oriel_hooks)
 
 enum { ORIEL_LOG_WARNING = 1, ORIEL_LOG_INFO = 2, ORIEL_LOG_DEBUG = 3 };
+
+/* What hooks.progress is told of.  Within one call of the library 'done' rises, at
+   most 20 times a second; on success the hook is called last with done == of. */
+enum {
+    ORIEL_PROGRESS_LOADING = 1, /* bytes of weights, as the first encoder of a
+                                   device and precision reads them */
+    ORIEL_PROGRESS_ENCODING = 2 /* FLOPs of an encode on the CPU */
+};
 
 /* ---- Model ------------------------------------------------------------------ */
 
@@ -629,6 +638,10 @@ struct oriel_encoder_options {
     int32_t checks;         /* CUDA: ORIEL_CHECKS_*; the CPU ignores it */
     size_t workspace_bytes; /* owned scratch; 0: the caller brings it */
     const oriel_hooks *hooks;
+    int32_t grow; /* 1: a CPU encoder enlarges its own scratch when a plan needs
+                        more; on CUDA create is ORIEL_ERR_UNSUPPORTED */
+    int32_t profile; /* 1: milliseconds by step in a debug line of the log; no
+                        graphs, and every call waits */
 };
 #define ORIEL_ENCODER_OPTIONS_INIT ORIEL_INIT_(oriel_encoder_options)
 
@@ -655,6 +668,41 @@ typedef struct oriel_encoder_info {
 ORIEL_API oriel_status oriel_encoder_get_info(const oriel_encoder *encoder,
                                               oriel_encoder_info *info,
                                               oriel_error *err);
+
+/*
+ * Enlarge the encoder's own scratch to at least 'bytes'; it never shrinks.  The
+ * call waits for the encoder's work and drops its graphs, which use the old
+ * scratch.  The new scratch is allocated before the old one is freed: on failure
+ * the old one stays.  Threads: exclusive.
+ * ORIEL_ERR_MEMORY, _CANCELLED, _FAULT, and _ARGUMENT once a call that the caller
+ * captured has used the encoder's own scratch
+ */
+ORIEL_API oriel_status oriel_encoder_reserve(oriel_encoder *encoder,
+                                             size_t bytes, oriel_error *err);
+
+/*
+ * Do beforehand what the first encodes of this plan would do: allocate host memory
+ * for its frames and make the graph of its blocks.  It may allocate, wait and take
+ * seconds, and it touches no stream of the caller's; a second call does nothing.
+ * An encode of the plan in the encoder's own scratch then allocates and builds
+ * nothing, while the graph is among the 8 that are kept.  A graph belongs to one
+ * scratch: there is none beforehand where the caller brings it.  A NULL plan
+ * prepares what needs no plan.  Threads: exclusive.
+ * ORIEL_ERR_ARGUMENT (a plan of another geometry), _CAPACITY (own scratch that is
+ * too small), _MEMORY, _CANCELLED, _FAULT
+ */
+ORIEL_API oriel_status oriel_encoder_prepare(oriel_encoder *encoder,
+                                             const oriel_plan *plan,
+                                             oriel_error *err);
+
+/*
+ * ORIEL_ERR_BUSY while a call is inside or work that one enqueued is in flight;
+ * after a fault of the device ORIEL_ERR_FAULT for ever.  Replays of a graph that
+ * the caller captured do not count.  It never waits.  Threads: shared, beside the
+ * encoder's other calls.
+ */
+ORIEL_API oriel_status oriel_encoder_status(oriel_encoder *encoder,
+                                            oriel_error *err);
 
 #ifdef __cplusplus
 }

@@ -40,7 +40,7 @@ static const oriel_block_steps steps = {
 static oriel_status
 blocks(oriel_backend_context *c, int32_t first, int32_t end, oriel_error *err)
 {
-    return oriel_run_blocks(c, &steps, &c->hooks, first, end, err);
+    return oriel_run_blocks(c, &steps, c->job, &c->hooks, first, end, err);
 }
 
 static oriel_status

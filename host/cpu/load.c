@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/half.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/team.h"
 
 #include <pthread.h>
@@ -298,7 +299,10 @@ load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
             oriel_error *err)
 {
     const oriel_backend_weights *w = l->weights;
+    oriel_progress progress;
 
+    oriel_progress_begin(&progress, config->call, ORIEL_PROGRESS_LOADING,
+                         (int64_t)oriel_cpu_weight_bytes(w));
     for (l->block = -1; l->block < w->network.depth; l->block++) {
         const struct oriel_cpu_stage *stage = &w->stages[l->block >= 0];
         oriel_status status;
@@ -311,7 +315,10 @@ load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
         status = take_failure(l, err);
         if (status)
             return status;
+        oriel_progress_add(&progress, (int64_t)(stage->bytes +
+                                                stage->biases * sizeof(float)));
     }
+    oriel_progress_end(&progress);
     return ORIEL_OK;
 }
 

@@ -47,11 +47,15 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
     c->ring.call = &c->hooks;
     if (!status)
-        status = oriel_cuda_graphs_create(
-            &c->graphs, config->checks ? ORIEL_GRAPHS_OFF : config->graphs,
-            err);
+        status = oriel_cuda_graphs_create(&c->graphs,
+                                          config->checks || config->profile
+                                              ? ORIEL_GRAPHS_OFF
+                                              : config->graphs,
+                                          err);
     if (!status)
         status = oriel_cuda_checks_create(&c->checks, config->checks, err);
+    if (!status)
+        status = oriel_cuda_profile_create(&c->profile, config->profile, err);
     if (!status)
         status = oriel_cuda_check(
             cudaEventCreateWithFlags(&c->done, cudaEventDisableTiming),
@@ -118,12 +122,13 @@ give_back(oriel_backend_context *c)
     oriel_error ignored;
 
     (void)oriel_cuda_enter(&scope, c->device_index, &ignored);
-    if (c->ran)
+    if (atomic_load(&c->ran))
         (void)cudaEventSynchronize(c->done);
     oriel_cuda_graphs_destroy(&c->graphs);
     oriel_cuda_products_destroy(&c->products);
     oriel_cuda_ring_destroy(&c->ring);
     oriel_cuda_checks_destroy(&c->checks);
+    oriel_cuda_profile_destroy(&c->profile);
     if (c->has_done)
         (void)cudaEventDestroy(c->done);
     oriel_cuda_leave(&scope);

@@ -221,13 +221,11 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
     return oriel_cuda_finish_upload(c, &m->upload, err);
 }
 
-/* Host memory for the largest pair of axes and, after it, the jobs. */
-static oriel_status
-borrow(maker *m, oriel_error *err)
+/* The largest pair of axes. */
+static size_t
+most_axes(const oriel_plan *plan)
 {
-    const oriel_plan *plan = m->context->job->plan;
-    size_t axes = 0, all;
-    bool counted;
+    size_t axes = 0;
 
     for (int64_t i = 0; i < plan->info.n_items; i++) {
         const oriel_item *it = &plan->items[i];
@@ -236,13 +234,32 @@ borrow(maker *m, oriel_error *err)
 
         axes = bytes > axes ? bytes : axes;
     }
-    counted =
-        oriel_mul_size(&all, (size_t)plan->n_source_frames, sizeof(*m->jobs)) &&
-        oriel_add_size(&all, all, axes);
-    m->axes = counted ? oriel_cuda_host_scratch(m->context, all) : NULL;
+    return axes;
+}
+
+size_t
+oriel_cuda_frames_host_bytes(const oriel_plan *plan)
+{
+    size_t all;
+
+    return oriel_mul_size(&all, (size_t)plan->n_source_frames,
+                          sizeof(oriel_resample_job)) &&
+                   oriel_add_size(&all, all, most_axes(plan))
+               ? all
+               : SIZE_MAX;
+}
+
+/* Host memory for the largest pair of axes and, after it, the jobs. */
+static oriel_status
+borrow(maker *m, oriel_error *err)
+{
+    const oriel_plan *plan = m->context->job->plan;
+    size_t all = oriel_cuda_frames_host_bytes(plan);
+
+    m->axes = oriel_cuda_host_scratch(m->context, all);
     if (!m->axes)
         return oriel_fail_memory(err, all, "resampling frames");
-    m->jobs = (oriel_resample_job *)(void *)((char *)m->axes + axes);
+    m->jobs = (oriel_resample_job *)(void *)((char *)m->axes + most_axes(plan));
     return ORIEL_OK;
 }
 

@@ -43,19 +43,33 @@ oriel_cuda_graphs_create(oriel_cuda_graphs *g, int32_t option, oriel_error *err)
     return status;
 }
 
+/* Once its last launch has passed. */
+static void
+drop(oriel_cuda_graph *graph)
+{
+    if (graph->ran)
+        (void)cudaEventSynchronize(graph->passed);
+    if (graph->exec)
+        (void)cudaGraphExecDestroy(graph->exec);
+    graph->exec = NULL;
+    graph->ran = false;
+}
+
+void
+oriel_cuda_graphs_clear(oriel_cuda_graphs *g)
+{
+    for (int i = 0; i < ORIEL_CUDA_GRAPHS; i++)
+        drop(&g->kept[i]);
+    memset(g->seen, 0, sizeof(g->seen));
+}
+
 void
 oriel_cuda_graphs_destroy(oriel_cuda_graphs *g)
 {
-    for (int i = 0; i < ORIEL_CUDA_GRAPHS; i++) {
-        oriel_cuda_graph *graph = &g->kept[i];
-
-        if (graph->ran)
-            (void)cudaEventSynchronize(graph->passed);
-        if (graph->exec)
-            (void)cudaGraphExecDestroy(graph->exec);
-        if (graph->has_passed)
-            (void)cudaEventDestroy(graph->passed);
-    }
+    oriel_cuda_graphs_clear(g);
+    for (int i = 0; i < ORIEL_CUDA_GRAPHS; i++)
+        if (g->kept[i].has_passed)
+            (void)cudaEventDestroy(g->kept[i].passed);
     if (g->stream)
         (void)cudaStreamDestroy(g->stream);
     memset(g, 0, sizeof(*g));
@@ -80,9 +94,9 @@ has_finished(oriel_cuda_graph *graph)
     return over;
 }
 
-/* Room for one more, or NULL. */
+/* A place without a graph, else that of the one used least recently. */
 static oriel_cuda_graph *
-make_room(oriel_cuda_graphs *g)
+next_place(oriel_cuda_graphs *g)
 {
     oriel_cuda_graph *oldest = &g->kept[0];
 
@@ -92,13 +106,34 @@ make_room(oriel_cuda_graphs *g)
         if (g->kept[i].last_use < oldest->last_use)
             oldest = &g->kept[i];
     }
-    if (g->runs - oldest->last_use <= ORIEL_CUDA_GRAPHS_IDLE ||
-        !has_finished(oldest))
-        return NULL;
-    (void)cudaGraphExecDestroy(oldest->exec);
-    oldest->exec = NULL;
-    oldest->ran = false;
     return oldest;
+}
+
+/* Room for one more without a wait, or NULL. */
+static oriel_cuda_graph *
+make_room(oriel_cuda_graphs *g)
+{
+    oriel_cuda_graph *place = next_place(g);
+
+    if (!place->exec)
+        return place;
+    if (g->runs - place->last_use <= ORIEL_CUDA_GRAPHS_IDLE ||
+        !has_finished(place))
+        return NULL;
+    (void)cudaGraphExecDestroy(place->exec);
+    place->exec = NULL;
+    place->ran = false;
+    return place;
+}
+
+bool
+oriel_cuda_graph_reserve(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key)
+{
+    g->runs++; /* so that what is prepared now was used last */
+    if (find(g, key))
+        return true;
+    drop(next_place(g));
+    return false;
 }
 
 /* Whether this run was met before; if not, it is from now on. */
@@ -203,4 +238,22 @@ oriel_cuda_graph_end(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
     g->recorded->exec = exec;
     g->recorded->key = *key;
     g->recorded->last_use = g->runs;
+}
+
+oriel_status
+oriel_cuda_graph_upload(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
+                        const oriel_hooks *call, oriel_error *err)
+{
+    oriel_cuda_graph *graph = find(g, key);
+    oriel_status status;
+
+    if (!graph)
+        return ORIEL_OK; /* it could not be made, and the log says why */
+    status = oriel_cuda_check(cudaGraphUpload(graph->exec, g->stream),
+                              "cudaGraphUpload", err);
+    if (!status)
+        status = oriel_cancel_check(call, err);
+    return status ? status
+                  : oriel_cuda_check(cudaStreamSynchronize(g->stream),
+                                     "cudaStreamSynchronize", err);
 }

@@ -69,6 +69,18 @@ typedef enum oriel_cuda_graph_state {
     ORIEL_GRAPH_REPLAYED /* the run was enqueued */
 } oriel_cuda_graph_state;
 
+/* Wait for them, and keep none. */
+void oriel_cuda_graphs_clear(oriel_cuda_graphs *graphs);
+
+/* Whether the graph of this run is kept.  Where there is no room for it, wait for
+   the one that was used least recently and drop it. */
+bool oriel_cuda_graph_reserve(oriel_cuda_graphs *graphs,
+                              const oriel_cuda_graph_key *key);
+/* Let the device have it before its first launch, and wait for that. */
+oriel_status oriel_cuda_graph_upload(oriel_cuda_graphs *graphs,
+                                     const oriel_cuda_graph_key *key,
+                                     const oriel_hooks *call, oriel_error *err);
+
 /* Launch the graph of this run on 'stream', or say what is to be done instead.
    Where CUDA cannot launch it, 'call' is told and no graph is used again. */
 oriel_status oriel_cuda_graph_replay(oriel_cuda_graphs *graphs,
