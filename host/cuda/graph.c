@@ -164,6 +164,20 @@ give_up(oriel_cuda_graphs *g, const char *what, const char *why,
     oriel_log(call, ORIEL_LOG_WARNING, line);
 }
 
+/* After a use of the graph that was enqueued. */
+static oriel_status
+mark_use(oriel_cuda_graph *graph, cudaStream_t stream, oriel_error *err)
+{
+    oriel_status status = oriel_cuda_check(
+        cudaEventRecord(graph->passed, stream), "cudaEventRecord", err);
+
+    if (status)
+        /* It runs, and no event says when it has finished. */
+        (void)cudaStreamSynchronize(stream);
+    graph->ran = !status;
+    return status;
+}
+
 /* ---- Replaying ------------------------------------------------------------ */
 
 oriel_status
@@ -173,7 +187,6 @@ oriel_cuda_graph_replay(oriel_cuda_graphs *g, oriel_cuda_graph_state *state,
 {
     oriel_cuda_graph *graph = find(g, key);
     cudaError_t error;
-    oriel_status status;
 
     g->runs++;
     *state = ORIEL_GRAPH_UNKNOWN;
@@ -189,13 +202,7 @@ oriel_cuda_graph_replay(oriel_cuda_graphs *g, oriel_cuda_graph_state *state,
     }
     *state = ORIEL_GRAPH_REPLAYED;
     graph->last_use = g->runs;
-    status = oriel_cuda_check(cudaEventRecord(graph->passed, stream),
-                              "cudaEventRecord", err);
-    if (status)
-        /* It runs, and no event says when it has finished. */
-        (void)cudaStreamSynchronize(stream);
-    graph->ran = !status;
-    return status;
+    return mark_use(graph, stream, err);
 }
 
 /* ---- Recording ------------------------------------------------------------ */
@@ -251,6 +258,8 @@ oriel_cuda_graph_upload(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
         return ORIEL_OK; /* it could not be made, and the log says why */
     status = oriel_cuda_check(cudaGraphUpload(graph->exec, g->stream),
                               "cudaGraphUpload", err);
+    if (!status)
+        status = mark_use(graph, g->stream, err);
     if (!status)
         status = oriel_cancel_check(call, err);
     return status ? status

@@ -42,14 +42,14 @@ typedef struct oriel_cuda_graph_key {
 typedef struct oriel_cuda_graph {
     oriel_cuda_graph_key key;
     cudaGraphExec_t exec; /* NULL: none */
-    cudaEvent_t passed;   /* after the last launch */
+    cudaEvent_t passed;   /* after the last launch or upload */
     bool has_passed, ran;
     uint64_t last_use;
 } oriel_cuda_graph;
 
 typedef struct oriel_cuda_graphs {
     bool on;             /* wanted, and nothing has failed */
-    cudaStream_t stream; /* for captures alone */
+    cudaStream_t stream; /* for captures and uploads alone */
     oriel_cuda_graph kept[ORIEL_CUDA_GRAPHS];
     oriel_cuda_graph_key seen[ORIEL_CUDA_GRAPHS_SEEN];
     int32_t next_seen;

@@ -4,8 +4,8 @@
  * for every n
  *
  * From create through a direct, a recorded and a replayed encode, and more scratch
- * and a prepared plan, to destroy, by either kernels.  test_cuda_faults.c has more kinds of errors, one function of
- * ours at a time.
+ * and a prepared plan, to destroy, by either kernels.  test_cuda_faults.c has more
+ * kinds of errors, one function of ours at a time.
  */
 #include "cuda/input_case.h"
 #include "sim/control.h"
