@@ -376,6 +376,18 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
     return status;
 }
 
+/* Wait for the job, and take the milliseconds of its steps. */
+static oriel_status
+finish_profile(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status = oriel_cuda_profile_read(&c->profile, &c->hooks, err);
+
+    memcpy(c->job->meter->ms, c->profile.ms, sizeof(c->profile.ms));
+    return status ? status
+                  : oriel_cuda_check(cudaEventSynchronize(c->done),
+                                     "cudaEventSynchronize", err);
+}
+
 oriel_status
 oriel_cuda_finish(oriel_backend_context *c, oriel_error *err)
 {
@@ -387,10 +399,8 @@ oriel_cuda_finish(oriel_backend_context *c, oriel_error *err)
                                   "cudaEventRecord", err);
     if (!c->capturing && !status)
         atomic_store(&c->ran, true);
-    if (!status)
-        status = oriel_cuda_profile_read(&c->profile, &c->hooks, err);
-    if (c->profile.on)
-        memcpy(c->job->meter->ms, c->profile.ms, sizeof(c->profile.ms));
+    if (!status && c->profile.on)
+        status = finish_profile(c, err);
     leave(c);
     return status;
 }
