@@ -684,8 +684,8 @@ ORIEL_API oriel_status oriel_encoder_reserve(oriel_encoder *encoder,
  * Do beforehand what the first encodes of this plan would do: allocate host memory
  * for its frames and make the graph of its blocks.  It may allocate, wait and take
  * seconds, and it touches no stream of the caller's; a second call does nothing.
- * An encode of the plan in the encoder's own scratch then allocates and builds
- * nothing, while the graph is among the 8 that are kept.  A graph belongs to one
+ * An encode of the plan's embeddings in the encoder's own scratch then allocates
+ * and builds nothing, while the graph is among the 8 that are kept.  A graph belongs to one
  * scratch: there is none beforehand where the caller brings it.  A NULL plan
  * prepares what needs no plan.  Threads: exclusive.
  * ORIEL_ERR_ARGUMENT (a plan of another geometry), _CAPACITY (own scratch that is

@@ -128,6 +128,21 @@ struct Encoder : Handle<oriel_encoder, oriel_encoder_destroy,
     {
         call(oriel_encode, *this, plan, &input, &output, stream);
     }
+    void reserve(std::size_t bytes)
+    {
+        call(oriel_encoder_reserve, *this, bytes);
+    }
+    void prepare(const oriel_plan *plan = nullptr)
+    {
+        call(oriel_encoder_prepare, *this, plan);
+    }
+    bool busy() const /* throws after a fault of the device */
+    {
+        oriel_error error;
+        if (oriel_encoder_status(*this, &error) == ORIEL_ERR_BUSY)
+            return true;
+        return error.status ? throw Error(error) : false;
+    }
 };
 
 } // namespace oriel
