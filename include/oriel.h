@@ -648,11 +648,19 @@ struct oriel_encoder_options {
 /*
  * Scratch, in bytes on its device, that an encoder of these options needs for
  * this plan: linear in patches and source pixels.  Computed from shapes, so
- * 'options' may name CUDA where there is none.  Threads: shared.
+ * 'options' may name CUDA where there is none; for ORIEL_KERNELS_AUTO it is the
+ * most that any device needs.  Threads: shared.
  */
 ORIEL_API oriel_status oriel_plan_workspace_bytes(
     const oriel_plan *plan, const oriel_encoder_options *options, size_t *bytes,
     oriel_error *err);
+
+/* weight_bytes of an encoder of these options, before it is made; 'model' may be a
+   preset, 'options' may name CUDA where there is none.  No weight is read.
+   Threads: shared.  ORIEL_ERR_UNSUPPORTED, _DEVICE (no CPU backend), _MEMORY */
+ORIEL_API oriel_status oriel_model_device_bytes(
+    const oriel_model *model, const oriel_encoder_options *options,
+    uint64_t *bytes, oriel_error *err);
 
 typedef struct oriel_encoder_info {
     uint32_t struct_size;

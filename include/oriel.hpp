@@ -74,6 +74,12 @@ struct Model : Handle<oriel_model, oriel_model_destroy, oriel_model_info,
         : Handle(oriel_model_open, path.c_str(), options)
     {
     }
+    std::uint64_t device_bytes(const oriel_encoder_options *options) const
+    {
+        std::uint64_t bytes = 0;
+        call(oriel_model_device_bytes, *this, options, &bytes);
+        return bytes;
+    }
 };
 
 struct Plan : Handle<oriel_plan, oriel_plan_destroy, oriel_plan_info,
