@@ -357,6 +357,10 @@ ORIEL_API const char *oriel_status_name(oriel_status status);
 ORIEL_API const char *oriel_version(void);
 /* Refuse to run when it differs from ORIEL_ABI_VERSION.  Threads: any. */
 ORIEL_API int32_t oriel_abi_version(void);
+/* What that library is made of, for bug reports: one line of JSON with oriel, abi,
+   commit (or "unknown"), compiler, target, jansson, cuda_toolkit (or null), backends,
+   cuda_architectures, formats; keys are only added.  Static.  Threads: any. */
+ORIEL_API const char *oriel_build_info(void);
 
 /*
  * What the caller may lend; copied, but 'user' must outlive the handle.  An
