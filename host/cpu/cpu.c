@@ -62,6 +62,7 @@ static const oriel_backend backend = {
     .load_weights = oriel_cpu_load_weights,
     .weight_bytes = oriel_cpu_weight_bytes,
     .free_weights = oriel_cpu_free_weights,
+    .model_bytes = oriel_cpu_model_bytes,
     .create_context = oriel_cpu_create_context,
     .description = oriel_cpu_description,
     .destroy_context = oriel_cpu_destroy_context,

@@ -146,3 +146,33 @@ oriel_cuda_destroy_context(oriel_backend_context *c)
     oriel_free(&hooks, c->scratch);
     oriel_free(&hooks, c);
 }
+
+/* ---- Own scratch --------------------------------------------------------- */
+
+oriel_status
+oriel_cuda_alloc_workspace(void **out, size_t bytes,
+                           const oriel_backend_config *config, oriel_error *err)
+{
+    oriel_cuda_scope scope;
+    oriel_status status = oriel_cuda_enter(&scope, config->device_index, err);
+
+    *out = NULL;
+    if (!status)
+        status = oriel_cuda_alloc(out, bytes, config->hooks,
+                                  config->device_index, "the workspace", err);
+    oriel_cuda_leave(&scope);
+    return status;
+}
+
+void
+oriel_cuda_free_workspace(void *workspace, const oriel_backend_config *config)
+{
+    oriel_cuda_scope scope;
+    oriel_error ignored;
+
+    if (oriel_cuda_was_forked())
+        return;
+    (void)oriel_cuda_enter(&scope, config->device_index, &ignored);
+    oriel_cuda_free(workspace, config->hooks, config->device_index);
+    oriel_cuda_leave(&scope);
+}

@@ -32,6 +32,7 @@ static const oriel_backend backend = {
     .load_weights = oriel_cuda_load_weights,
     .weight_bytes = oriel_cuda_weight_bytes,
     .free_weights = oriel_cuda_free_weights,
+    .model_bytes = oriel_cuda_model_bytes,
     .create_context = oriel_cuda_create_context,
     .description = oriel_cuda_description,
     .destroy_context = oriel_cuda_destroy_context,

@@ -199,7 +199,7 @@ load_down(loader *l, int32_t block)
     return status;
 }
 
-/* ---- All of them, in the order of weights.c ------------------------------ */
+/* ---- All of them, in the order of weights_layout.c ----------------------- */
 
 static oriel_status
 load_attention(loader *l, int32_t i)

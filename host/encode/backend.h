@@ -72,6 +72,11 @@ typedef struct oriel_backend {
                                  oriel_error *err);
     uint64_t (*weight_bytes)(const oriel_backend_weights *weights);
     void (*free_weights)(oriel_backend_weights *weights);
+    /* What weight_bytes says once they are loaded; needs neither them nor a
+       device, but a network that 'check' takes. */
+    oriel_status (*model_bytes)(const oriel_network *network,
+                                const oriel_backend_config *config,
+                                uint64_t *bytes, oriel_error *err);
 
     /* What one encoder owns besides scratch: threads, primitives, graphs. */
     oriel_status (*create_context)(oriel_backend_context **out,

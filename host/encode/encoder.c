@@ -139,6 +139,34 @@ oriel_plan_workspace_bytes(const oriel_plan *plan,
     return status ? status : oriel_ok(err);
 }
 
+oriel_status
+oriel_model_device_bytes(const oriel_model *model,
+                         const oriel_encoder_options *options, uint64_t *bytes,
+                         oriel_error *err)
+{
+    choice chosen = {0};
+    oriel_hooks hooks;
+    const oriel_network *network;
+    oriel_status status;
+
+    if (!model || !bytes)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is NULL",
+                          model ? "bytes" : "model");
+    *bytes = 0;
+    status = choose(&chosen, options, ORIEL_DEVICE_TO_MEASURE, err);
+    if (!status)
+        status = oriel_hooks_load(&hooks, chosen.options.hooks, err);
+    if (status)
+        return status;
+    chosen.config.hooks = chosen.config.call = &hooks;
+    network = oriel_model_network(model);
+    status = chosen.backend->check(network, chosen.config.precision, err);
+    if (!status)
+        status =
+            chosen.backend->model_bytes(network, &chosen.config, bytes, err);
+    return status ? status : oriel_ok(err);
+}
+
 /* ---- Create and destroy ------------------------------------------------ */
 
 static oriel_status

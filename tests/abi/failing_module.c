@@ -83,6 +83,17 @@ free_weights(oriel_backend_weights *weights)
 }
 
 static oriel_status
+model_bytes(const oriel_network *network, const oriel_backend_config *config,
+            uint64_t *bytes, oriel_error *err)
+{
+    (void)network;
+    (void)config;
+    (void)err;
+    *bytes = 1;
+    return ORIEL_OK;
+}
+
+static oriel_status
 create_context(oriel_backend_context **out,
                const oriel_backend_weights *weights,
                const oriel_backend_config *config, oriel_error *err)
@@ -194,6 +205,7 @@ oriel_backend_entry(const char *version)
         .load_weights = load_weights,
         .weight_bytes = weight_bytes,
         .free_weights = free_weights,
+        .model_bytes = model_bytes,
         .create_context = create_context,
         .description = description,
         .destroy_context = destroy_context,
