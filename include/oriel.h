@@ -60,7 +60,7 @@
 /* What the _INIT macros stand for; use those. */
 /* clang-format off */
 #ifdef __cplusplus
-template <class T> inline T oriel_init_()
+extern "C++" template <class T> inline T oriel_init_()
 { T value = T(); value.struct_size = sizeof(T); return value; }
 #define ORIEL_INIT_(type) oriel_init_<type>()
 extern "C" {
