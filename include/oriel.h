@@ -199,7 +199,7 @@ ORIEL_API void oriel_model_destroy(oriel_model *model);
  *   handles that the child makes; but CUDA is ORIEL_ERR_DEVICE where the parent
  *   had used it.  Fork while no other thread is inside a call.
  * Process The library never prints, exits, aborts, reads the environment, or
- *   changes locale, signals or the caller's current CUDA device.  oneDNN and
+ *   changes locale, signals or the caller's current CUDA context.  oneDNN and
  *   OpenMP's runtime, beneath the CPU backend, do read the environment, but
  *   nothing that oneDNN finds there changes a result, prints or leaves a file.
  * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
@@ -345,6 +345,8 @@ struct oriel_output {
  * replays read them anew.  The caller orders calls of one encoder on different
  * streams, whoever brings the workspace.  Device pointers and row_bytes are
  * multiples of 16; row_bytes and a line of the host's frames are below 2^31.
+ * Streams and memory of a CUDA context other than the device's primary one, and the
+ * default stream while such a one is current, are ORIEL_ERR_ARGUMENT.
  */
 
 /* ==== Advanced ============================================================= */
