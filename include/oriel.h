@@ -194,7 +194,7 @@ ORIEL_API void oriel_model_destroy(oriel_model *model);
  *   handles that the child makes; but CUDA is ORIEL_ERR_DEVICE where the parent
  *   had used it.  Fork while no other thread is inside a call.
  * Process The library never prints, exits, aborts, reads the environment, or
- *   changes locale, signals or the caller's current CUDA device.  oneDNN and
+ *   changes locale, signals or the caller's current CUDA context.  oneDNN and
  *   OpenMP, which the CPU backend uses, do read the environment; nothing that
  *   oneDNN finds there changes a result, prints or leaves a file.
  * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
@@ -303,15 +303,16 @@ struct oriel_output {
  * and results are pinned or on the device, and a call that finds no slot is
  * ORIEL_ERR_BUSY; one whose metadata takes more than eight is _CAPACITY.
  *
- * Nothing else waits or allocates, but host memory in which frames of the float
- * flavour are resampled, when a call needs more than any before; what CUDA takes
- * when a graph is made (ORIEL_GRAPHS_AUTO); and both with ORIEL_CHECKS_ON.
- * hooks.cancel is asked before each enqueue and before the call waits.  A call
- * whose pixels, results and indices are on the device may be captured into a CUDA
- * graph; plan, encoder and all that memory must then outlive the graph, whose
- * replays read them anew.  The caller orders calls of one encoder on different
- * streams, whoever brings the workspace.  Device pointers and row_bytes are
- * multiples of 16; row_bytes and a line of the host's frames are below 2^31.
+ * Nothing else waits or allocates, but host memory for resampling frames of the
+ * float flavour, where a call needs more than those before; what CUDA takes for a
+ * graph; and both with ORIEL_CHECKS_ON.  hooks.cancel is asked before each enqueue
+ * and before the call waits.  A call whose pixels, results and indices are on the
+ * device may be captured into a CUDA graph; plan, encoder and all that memory must
+ * then outlive the graph, whose replays read them anew.  The caller orders calls of
+ * one encoder on different streams, whoever brings the workspace.  Device pointers
+ * and row_bytes are multiples of 16; row_bytes and a line of frames are below 2^31.
+ * Streams and memory of a CUDA context other than the device's primary one, and the
+ * default stream while such a one is current, are ORIEL_ERR_ARGUMENT.
  */
 
 /* ==== Advanced: version and hooks ========================================== */

@@ -74,8 +74,8 @@ touch_of(const Thread &thread)
 {
     const Block &block = *thread.block;
 
-    return {block.launch.device, block.launch.number, block.index, thread.index,
-            &block.clocks};
+    return {block.launch.device, block.launch.context, block.launch.number,
+            block.index,         thread.index,         &block.clocks};
 }
 
 GlobalShadow::GlobalShadow(size_t bytes)

@@ -19,8 +19,8 @@ namespace sim
 
 /* Who in a launch touches global memory. */
 struct GlobalTouch {
-    int device;      /* where it runs */
-    uint32_t launch; /* a number that no other launch has */
+    int device, context; /* where it runs */
+    uint32_t launch;     /* a number that no other launch has */
     uint32_t block;
     uint32_t thread;
     const Clocks *clocks; /* of the block */

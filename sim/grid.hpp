@@ -122,7 +122,7 @@ struct Block {
 
 struct Launch {
     const char *name = "";
-    int device = 0;
+    int device = 0, context = 0;
     void (*make)(const void *) = nullptr; /* the kernel, called with ... */
     std::vector<char> call;               /* ... these arguments */
     uint32_t blocks = 0;

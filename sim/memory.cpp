@@ -26,7 +26,7 @@ struct Allocation {
     size_t map_bytes;
     std::unique_ptr<GlobalShadow> shadow;
     bool alive;
-    int device;
+    int device, context;
 };
 
 std::map<uintptr_t, Allocation> allocations; /* by the byte after the end */
@@ -94,6 +94,9 @@ checked(const GlobalTouch &who, const void *address, size_t bytes,
         violation("%s %zu bytes of the memory of device %d on device %d, at %s",
                   verb, bytes, a->device, who.device,
                   source_line(where).c_str());
+    if (a->context != who.context)
+        violation("%s %zu bytes of the memory of another context, at %s", verb,
+                  bytes, source_line(where).c_str());
     bool vector = bytes <= 16 && (bytes & (bytes - 1)) == 0;
     if (vector && reinterpret_cast<uintptr_t>(address) % bytes)
         violation("%s %zu bytes at offset %zu, which is not aligned to them, "
@@ -124,7 +127,7 @@ set_sparse(bool on)
 }
 
 void *
-device_alloc(size_t bytes, int device)
+device_alloc(size_t bytes, int device, int context)
 {
     size_t body = (bytes + PAGE - 1) / PAGE * PAGE + (bytes ? 0 : PAGE);
     size_t map_bytes = body + 2 * PAGE;
@@ -139,7 +142,8 @@ device_alloc(size_t bytes, int device)
                     map_bytes,
                     std::make_unique<GlobalShadow>(bytes),
                     true,
-                    device};
+                    device,
+                    context};
     protect(a, true);
     if (!sparse)
         memset(a.base, poison_byte(), body);
@@ -194,6 +198,14 @@ device_of(const void *address)
     const Allocation *a = find(address);
 
     return a ? a->device : -1;
+}
+
+int
+context_of(const void *address)
+{
+    const Allocation *a = find(address);
+
+    return a ? a->context : -1;
 }
 
 DeviceMemoryAccess::DeviceMemoryAccess()

@@ -24,8 +24,8 @@ uint8_t poison_byte();
    but fresh memory is zero instead of poisoned. */
 void set_sparse(bool on);
 
-/* Memory of a device; alignment 256 as cudaMalloc's. */
-void *device_alloc(size_t bytes, int device);
+/* Memory of a context on a device; alignment 256 as cudaMalloc's. */
+void *device_alloc(size_t bytes, int device, int context);
 /* An unknown pointer, or one freed before, is a host violation. */
 void device_free(void *memory);
 size_t device_bytes_in_use();
@@ -34,6 +34,7 @@ size_t device_bytes_in_use();
 bool is_device_range(const void *address, size_t bytes);
 /* Whose memory this is, or was; negative: no device's. */
 int device_of(const void *address);
+int context_of(const void *address);
 
 /* Let host code, or the device, touch device memory: nests. */
 class DeviceMemoryAccess

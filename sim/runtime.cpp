@@ -5,26 +5,13 @@
 #include "report.hpp"
 
 #include <cstring>
-#include <map>
-#include <set>
-#include <string>
 #include <unistd.h>
-#include <vector>
-
-struct CUctx_st {
-    int device = 0;
-};
 
 namespace
 {
 
 thread_local cudaError_t last_error;
-/* As cudaSetDevice chose, and what the driver's calls pushed over it. */
-thread_local int chosen;
-thread_local std::vector<CUctx_st *> pushed;
-std::map<int, CUctx_st> primaries;
-std::set<int> contexts; /* devices that have one */
-pid_t process;          /* that used a device first; 0: none did */
+pid_t process; /* that used a device first; 0: none did */
 uint64_t calls, failing_call;
 cudaError_t failing_error;
 
@@ -39,30 +26,6 @@ runtime()
     static RuntimeState state;
 
     return state;
-}
-
-int
-current_device()
-{
-    return pushed.empty() ? chosen : pushed.back()->device;
-}
-
-void
-use_context()
-{
-    contexts.insert(current_device());
-}
-
-bool
-has_context(int device)
-{
-    return contexts.count(device) > 0;
-}
-
-void
-forget_contexts()
-{
-    contexts.clear();
 }
 
 cudaStreamCaptureMode &
@@ -207,93 +170,6 @@ cudaGetDeviceCount(int *count)
     *count = 0;
     ENTER();
     *count = runtime().device_count;
-    return cudaSuccess;
-}
-
-cudaError_t
-cudaGetDevice(int *device)
-{
-    ENTER();
-    *device = current_device();
-    return cudaSuccess;
-}
-
-cudaError_t
-cudaSetDevice(int device)
-{
-    ENTER();
-    if (device < 0 || device >= runtime().device_count)
-        return result(cudaErrorInvalidDevice);
-    /* It binds the device's primary context in the place of the current one,
-       and makes it where there is none. */
-    contexts.insert(device);
-    if (pushed.empty())
-        chosen = device;
-    else
-        pushed.back() = &(primaries[device] = {device});
-    return cudaSuccess;
-}
-
-/* ---- Of the driver -------------------------------------------------------- */
-
-static int
-cuDeviceGet(int *device, int ordinal)
-{
-    ENTER();
-    *device = ordinal;
-    return ordinal < 0 || ordinal >= runtime().device_count
-               ? cudaErrorInvalidDevice
-               : cudaSuccess;
-}
-
-static int
-cuDevicePrimaryCtxRetain(CUctx_st **context, int device)
-{
-    ENTER();
-    contexts.insert(device);
-    *context = &(primaries[device] = {device});
-    return cudaSuccess;
-}
-
-static int
-cuCtxPushCurrent(CUctx_st *context)
-{
-    ENTER();
-    pushed.push_back(context);
-    return cudaSuccess;
-}
-
-static int
-cuCtxPopCurrent(CUctx_st **context)
-{
-    const Entrance entered;
-
-    if (pushed.empty()) {
-        host_violation("a context is popped that was not pushed");
-        return cudaErrorInvalidValue;
-    }
-    *context = pushed.back();
-    pushed.pop_back();
-    return entered.error;
-}
-
-cudaError_t
-cudaGetDriverEntryPointByVersion(const char *symbol, void **function,
-                                 unsigned int version, unsigned long long,
-                                 enum cudaDriverEntryPointQueryResult *found)
-{
-    static const std::map<std::string, void *> functions = {
-        {"cuDeviceGet", (void *)cuDeviceGet},
-        {"cuDevicePrimaryCtxRetain", (void *)cuDevicePrimaryCtxRetain},
-        {"cuCtxPushCurrent", (void *)cuCtxPushCurrent},
-        {"cuCtxPopCurrent", (void *)cuCtxPopCurrent},
-    };
-    auto it = functions.find(symbol);
-
-    ENTER();
-    *function = it == functions.end() || version > 13000 ? nullptr : it->second;
-    *found = *function ? cudaDriverEntryPointSuccess
-                       : cudaDriverEntryPointSymbolNotFound;
     return cudaSuccess;
 }
 

@@ -107,8 +107,9 @@ implicit_in_capture()
 cudaError_t
 device_in_capture(int device)
 {
-    return spoil_captures(
-               [=](const CUstream_st *s) { return s->device == device; })
+    return spoil_captures([=](const CUstream_st *s) {
+        return s->context && s->context->device == device;
+    })
                ? result(cudaErrorStreamCaptureUnsupported)
                : cudaSuccess;
 }

@@ -65,7 +65,7 @@ cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int flags)
     ENTER();
     *event = new CUevent_st;
     (*event)->timed = !(flags & cudaEventDisableTiming);
-    (*event)->device = current_device();
+    (*event)->context = current_context();
     return cudaSuccess;
 }
 
@@ -83,7 +83,7 @@ cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
     ENTER();
     CUstream_st *s = resolve(stream);
-    if (!is_default(stream) && s && stream->device != event->device)
+    if (s && context_of(stream) != event->context)
         return result(cudaErrorInvalidResourceHandle);
     if (s && s->capture && !s->capture->spoilt) {
         event->capture = s->capture;

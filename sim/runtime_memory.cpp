@@ -14,17 +14,30 @@ using namespace sim;
 namespace
 {
 
-std::map<uintptr_t, size_t> pinned; /* by first byte */
+struct Pinned {
+    size_t bytes;
+    int context;
+};
+std::map<uintptr_t, Pinned> pinned; /* by first byte */
 
-bool
-is_pinned(const void *memory)
+/* nullptr for memory that is not pinned. */
+const Pinned *
+find_pinned(const void *memory)
 {
     auto it = pinned.upper_bound(reinterpret_cast<uintptr_t>(memory));
 
     if (it == pinned.begin())
-        return false;
+        return nullptr;
     --it;
-    return reinterpret_cast<uintptr_t>(memory) < it->first + it->second;
+    return reinterpret_cast<uintptr_t>(memory) < it->first + it->second.bytes
+               ? &it->second
+               : nullptr;
+}
+
+bool
+is_pinned(const void *memory)
+{
+    return find_pinned(memory) != nullptr;
 }
 
 bool
@@ -127,7 +140,8 @@ cudaMalloc(void **memory, size_t bytes)
     NOT_IN_CAPTURE();
     runtime().tally.allocations++;
     use_context();
-    *memory = sim::device_alloc(bytes, current_device());
+    *memory =
+        sim::device_alloc(bytes, current_device(), current_context()->number);
     return *memory ? cudaSuccess : result(cudaErrorMemoryAllocation);
 }
 
@@ -153,7 +167,8 @@ cudaMallocHost(void **memory, size_t bytes)
     if (!*memory)
         return result(cudaErrorMemoryAllocation);
     memset(*memory, sim::poison_byte(), bytes);
-    pinned[reinterpret_cast<uintptr_t>(*memory)] = bytes;
+    pinned[reinterpret_cast<uintptr_t>(*memory)] = {bytes,
+                                                    current_context()->number};
     return cudaSuccess;
 }
 
@@ -176,9 +191,14 @@ cudaPointerGetAttributes(struct cudaPointerAttributes *attributes,
                          const void *pointer)
 {
     ENTER();
-    attributes->type = is_device(pointer)   ? cudaMemoryTypeDevice
-                       : is_pinned(pointer) ? cudaMemoryTypeHost
-                                            : cudaMemoryTypeUnregistered;
+    const Pinned *host = find_pinned(pointer);
+    if (!is_primary(is_device(pointer) ? sim::context_of(pointer)
+                    : host             ? host->context
+                                       : 0))
+        return result(cudaErrorIncompatibleDriverContext);
+    attributes->type = is_device(pointer) ? cudaMemoryTypeDevice
+                       : host             ? cudaMemoryTypeHost
+                                          : cudaMemoryTypeUnregistered;
     attributes->device =
         is_device(pointer) ? device_of(pointer) : current_device();
     attributes->devicePointer = const_cast<void *>(pointer);

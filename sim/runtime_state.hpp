@@ -2,9 +2,10 @@
 /*
  * runtime_state.hpp - what the files of the stand-in runtime share
  *
- * runtime.cpp has errors and devices, runtime_memory.cpp memory and copies,
- * runtime_streams.cpp the queues and kernels, runtime_events.cpp events,
- * runtime_captures.cpp captures and runtime_graphs.cpp graphs.
+ * runtime.cpp has errors and devices, runtime_contexts.cpp contexts,
+ * runtime_memory.cpp memory and copies, runtime_streams.cpp the queues and kernels,
+ * runtime_events.cpp events, runtime_captures.cpp captures and runtime_graphs.cpp
+ * graphs.
  */
 #pragma once
 
@@ -47,8 +48,15 @@ struct Capture {
 
 } // namespace sim
 
+/* The first number of those that callers make; a device's number is that of its
+   primary context. */
+enum { CONTEXTS_CREATED = 64 };
+struct CUctx_st {
+    int device = 0, number = 0;
+};
+
 struct CUstream_st {
-    int device = 0;
+    CUctx_st *context = nullptr; /* of a default stream: whichever is current */
     unsigned flags = 0;
     std::deque<sim::Operation> queue;
     bool held = false;
@@ -57,7 +65,7 @@ struct CUstream_st {
 };
 
 struct CUevent_st {
-    int device = 0;
+    CUctx_st *context = nullptr;
     uint64_t recorded = 0; /* the last record that was enqueued ... */
     uint64_t reached = 0;  /* ... and the last that was run */
     bool timed = false;
@@ -86,6 +94,7 @@ struct RuntimeState {
 };
 RuntimeState &runtime();
 /* State of this thread. */
+CUctx_st *current_context();
 int current_device();
 cudaStreamCaptureMode &capture_mode();
 
@@ -121,11 +130,17 @@ void capture_operation(CUstream_st &stream, Operation operation);
 /* In one of the orders that what was captured leaves open. */
 std::vector<Operation> captured_order(const std::vector<Node> &nodes);
 
-/* ---- Streams ------------------------------------------------------------ */
+/* ---- Contexts ----------------------------------------------------------- */
 
-/* What the runtime cannot do without a context makes one on the current
-   device. */
+/* What the runtime cannot do without a context makes the primary one of the
+   device, and makes it current, where none is. */
 void use_context();
+/* By its number. */
+bool is_primary(int context);
+/* Of a stream that there is. */
+CUctx_st *context_of(cudaStream_t stream);
+
+/* ---- Streams ------------------------------------------------------------ */
 
 bool is_default(cudaStream_t stream);
 /* nullptr for what is not a stream. */

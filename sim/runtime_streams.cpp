@@ -14,7 +14,7 @@
 namespace
 {
 
-/* The shared memory of each kernel on each device. */
+/* The shared memory of each kernel in each context. */
 std::map<std::pair<int, const void *>, size_t> prepared;
 std::mt19937_64 interleaving(1);
 uint64_t operations, faulting_operation;
@@ -64,6 +64,12 @@ resolve(cudaStream_t stream)
     CUstream_st *s = is_default(stream) ? &runtime().default_stream : stream;
 
     return runtime().streams.count(s) ? s : nullptr;
+}
+
+CUctx_st *
+context_of(cudaStream_t stream)
+{
+    return is_default(stream) ? current_context() : stream->context;
 }
 
 cudaError_t
@@ -170,7 +176,7 @@ prepare_kernel(const void *kernel, size_t shared_bytes,
     if (shared_bytes > device_limits(current_device()).shared_bytes)
         return result(cudaErrorInvalidValue);
     use_context();
-    prepared[{current_device(), kernel}] = shared_bytes;
+    prepared[{current_context()->number, kernel}] = shared_bytes;
     take_image(device_limits(current_device()).architecture, attributes);
     if (other_image && ++kernels_prepared == other_image) {
         attributes->binaryVersion = other_binary;
@@ -185,11 +191,10 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
                void (*make)(const void *), const void *call, size_t call_bytes)
 {
     ENTER();
-    auto it = prepared.find({current_device(), kernel});
+    auto it = prepared.find({current_context()->number, kernel});
 
-    /* A kernel goes to the current device, and so must its stream. */
-    if (!is_default(stream) && resolve(stream) &&
-        stream->device != current_device())
+    /* A kernel goes to the current context, and so must its stream. */
+    if (resolve(stream) && context_of(stream) != current_context())
         return result(cudaErrorInvalidResourceHandle);
     /* Loading lazily inside a capture may allocate or synchronise. */
     if (it == prepared.end()) {
@@ -207,6 +212,7 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     const char *bytes = static_cast<const char *>(call);
     launch.name = "kernel";
     launch.device = current_device();
+    launch.context = current_context()->number;
     launch.make = make;
     launch.call.assign(bytes, bytes + call_bytes);
     launch.blocks = static_cast<uint32_t>(blocks);
@@ -231,7 +237,7 @@ cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
     NOT_IN_CAPTURE();
     use_context();
     *stream = new CUstream_st;
-    (*stream)->device = current_device();
+    (*stream)->context = current_context();
     (*stream)->flags = flags;
     runtime().streams.insert(*stream);
     return cudaSuccess;
@@ -275,7 +281,7 @@ cudaStreamGetDevice(cudaStream_t stream, int *device)
     CUstream_st *s = resolve(stream);
     if (!s)
         return result(cudaErrorInvalidResourceHandle);
-    *device = is_default(stream) ? current_device() : s->device;
+    *device = context_of(stream)->device;
     return cudaSuccess;
 }
 }

@@ -8,6 +8,10 @@
  * cannot go back like that: it makes a context on the device that it is given,
  * hundreds of MiB on one that the caller may never have used.
  *
+ * A caller may have made another context of the same device.  It has memory,
+ * streams and events of its own, and ours all lie in the primary one; so contexts
+ * are compared, not devices.
+ *
  * A primary context is retained once and kept, as the runtime keeps those that
  * it makes.
  */
@@ -19,16 +23,22 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { DEVICES_MOST = 64, VERSION = 12000 };
+/* The functions below take the arguments that they have in this version. */
+enum { DEVICES_MOST = 64, VERSION = 13000 };
 
 typedef struct CUctx_st *driver_context;
+struct CUgreenCtx_st;
 
 /* The driver's functions, by the runtime: nothing is linked with libcuda.so. */
 typedef struct driver {
     int (*get_device)(int *device, int ordinal);
     int (*retain)(driver_context *context, int device);
+    int (*get_current)(driver_context *context);
     int (*push)(driver_context context);
     int (*pop)(driver_context *context);
+    /* For a stream of a green context, the primary context that it shares. */
+    int (*get_stream_context)(cudaStream_t stream, driver_context *context,
+                              struct CUgreenCtx_st **green);
 } driver;
 
 static oriel_status
@@ -58,9 +68,13 @@ find_all(driver *d, oriel_error *err)
     if (!status)
         status = find(&d->retain, "cuDevicePrimaryCtxRetain", err);
     if (!status)
+        status = find(&d->get_current, "cuCtxGetCurrent", err);
+    if (!status)
         status = find(&d->push, "cuCtxPushCurrent", err);
     if (!status)
         status = find(&d->pop, "cuCtxPopCurrent", err);
+    if (!status)
+        status = find(&d->get_stream_context, "cuStreamGetCtx", err);
     return status;
 }
 
@@ -78,7 +92,7 @@ static bool has_found;
 static driver_context primary[DEVICES_MOST];
 
 static oriel_status
-retain(int32_t device_index, oriel_error *err)
+find_and_retain(int32_t device_index, oriel_error *err)
 {
     int device = 0;
     oriel_status status = has_found ? ORIEL_OK : find_all(&found, err);
@@ -92,8 +106,9 @@ retain(int32_t device_index, oriel_error *err)
                           "cuDevicePrimaryCtxRetain", err);
 }
 
+/* From here on 'found' and the device's 'primary' may be used. */
 static oriel_status
-push(oriel_cuda_scope *scope, int32_t device_index, oriel_error *err)
+retain(int32_t device_index, oriel_error *err)
 {
     oriel_status status;
 
@@ -102,13 +117,8 @@ push(oriel_cuda_scope *scope, int32_t device_index, oriel_error *err)
                           "cuda: device_index is %d, expected below %d",
                           device_index, DEVICES_MOST);
     pthread_mutex_lock(&lock);
-    status = retain(device_index, err);
+    status = find_and_retain(device_index, err);
     pthread_mutex_unlock(&lock);
-    if (!status)
-        status =
-            check(found.push(primary[device_index]), "cuCtxPushCurrent", err);
-    if (!status)
-        scope->pop = found.pop;
     return status;
 }
 
@@ -116,14 +126,53 @@ oriel_status
 oriel_cuda_select(oriel_cuda_scope *scope, int32_t device_index,
                   oriel_error *err)
 {
-    int now = 0;
+    driver_context current = NULL;
+    int device = -1;
     oriel_status status = oriel_cuda_check_process(err);
 
     *scope = (oriel_cuda_scope){0};
     if (!status)
-        status = oriel_cuda_check(cudaGetDevice(&now), "cudaGetDevice", err);
-    return status || now == device_index ? status
-                                         : push(scope, device_index, err);
+        status = retain(device_index, err);
+    if (!status)
+        status = check(found.get_current(&current), "cuCtxGetCurrent", err);
+    if (status || current == primary[device_index])
+        return status;
+    if (current)
+        status = oriel_cuda_check(cudaGetDevice(&device), "cudaGetDevice", err);
+    if (!status)
+        status =
+            check(found.push(primary[device_index]), "cuCtxPushCurrent", err);
+    if (status)
+        return status;
+    scope->pop = found.pop;
+    scope->over_other = device == device_index;
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_cuda_check_stream_context(const oriel_cuda_scope *scope,
+                                cudaStream_t stream, int32_t device_index,
+                                oriel_error *err)
+{
+    driver_context context = primary[device_index];
+    struct CUgreenCtx_st *green;
+    oriel_status status = ORIEL_OK;
+
+    if (stream && stream != cudaStreamLegacy && stream != cudaStreamPerThread)
+        status = check(found.get_stream_context(stream, &context, &green),
+                       "cuStreamGetCtx", err);
+    else if (scope->over_other)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "the stream is a default one, and the current CUDA "
+                          "context is not the primary one of device %d: "
+                          "expected a stream of that",
+                          device_index);
+    if (!status && context != primary[device_index])
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "the stream is of a CUDA context of the caller's, "
+                          "expected the primary context of device %d",
+                          device_index);
+    return status;
 }
 
 oriel_status

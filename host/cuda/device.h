@@ -30,6 +30,7 @@ struct CUctx_st; /* the driver's context */
 /* current.c: while our device and mode of captures are current. */
 typedef struct oriel_cuda_scope {
     int (*pop)(struct CUctx_st **context); /* NULL: the caller is there too */
+    bool over_other; /* what was current is of the same device */
     enum cudaStreamCaptureMode mode;
     bool relaxed;
 } oriel_cuda_scope;
@@ -45,6 +46,12 @@ oriel_status oriel_cuda_relax(oriel_cuda_scope *scope, oriel_error *err);
 /* Both. */
 oriel_status oriel_cuda_enter(oriel_cuda_scope *scope, int32_t device_index,
                               oriel_error *err);
+/* Once selected.  ORIEL_ERR_ARGUMENT for a stream of another context than the
+   device's primary one: nothing of ours can be enqueued there. */
+oriel_status oriel_cuda_check_stream_context(const oriel_cuda_scope *scope,
+                                             cudaStream_t stream,
+                                             int32_t device_index,
+                                             oriel_error *err);
 /* Also after a failed one of those. */
 void oriel_cuda_leave(oriel_cuda_scope *scope);
 

@@ -21,6 +21,7 @@ status_of(cudaError_t error)
     case cudaErrorSystemDriverMismatch:
     case cudaErrorStubLibrary:
         return ORIEL_ERR_DEVICE;
+    case cudaErrorIncompatibleDriverContext:
     case cudaErrorInvalidResourceHandle:
     case cudaErrorStreamCaptureUnsupported:
     case cudaErrorStreamCaptureInvalidated:

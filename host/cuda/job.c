@@ -25,6 +25,9 @@ check_stream(oriel_backend_context *c, oriel_error *err)
                           "encoder's",
                           device, c->device_index);
     if (!status)
+        status = oriel_cuda_check_stream_context(&c->scope, c->stream,
+                                                 c->device_index, err);
+    if (!status)
         status = oriel_cuda_check(cudaStreamIsCapturing(c->stream, &capture),
                                   "cudaStreamIsCapturing", err);
     if (!status && capture == cudaStreamCaptureStatusInvalidated)
@@ -56,10 +59,19 @@ check_may_wait(const oriel_backend_context *c, oriel_error *err)
 }
 
 static oriel_status
-look_at(struct cudaPointerAttributes *at, const void *pointer, oriel_error *err)
+look_at(struct cudaPointerAttributes *at, const void *pointer,
+        const char *field, oriel_error *err)
 {
-    return oriel_cuda_check(cudaPointerGetAttributes(at, pointer),
-                            "cudaPointerGetAttributes", err);
+    cudaError_t error = cudaPointerGetAttributes(at, pointer);
+
+    if (error != cudaErrorIncompatibleDriverContext)
+        return oriel_cuda_check(error, "cudaPointerGetAttributes", err);
+    (void)cudaGetLastError();
+    return oriel_fail_cause(err, ORIEL_ERR_ARGUMENT, (int32_t)error,
+                            "%s is in memory of a CUDA context of the "
+                            "caller's, expected the primary context of the "
+                            "device",
+                            field);
 }
 
 static oriel_status
@@ -67,7 +79,7 @@ check_pointer(const oriel_backend_context *c, const void *pointer,
               const char *field, oriel_error *err)
 {
     struct cudaPointerAttributes at;
-    oriel_status status = look_at(&at, pointer, err);
+    oriel_status status = look_at(&at, pointer, field, err);
 
     if (status)
         return status;
@@ -87,7 +99,7 @@ check_host(const void *pointer, const char *field, const char *memory,
            oriel_error *err)
 {
     struct cudaPointerAttributes at;
-    oriel_status status = look_at(&at, pointer, err);
+    oriel_status status = look_at(&at, pointer, field, err);
 
     if (!status && at.type == cudaMemoryTypeDevice)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,

@@ -9,6 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* OpenMP's runtime keeps memory for the parent's threads, which the child has not;
+   host/cpu/spare.c gets it for it. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(
+    void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:lent_malloc\n";
+}
+
 /* ---- Allocations that are counted ------------------------------------------ */
 
 static void *

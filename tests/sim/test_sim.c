@@ -7,6 +7,7 @@
 #include "sim/counters.h"
 #include "sim/faulty.h"
 #include "support/device_case.h"
+#include "support/driver.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -200,6 +201,37 @@ START_TEST(devices_are_apart)
 }
 END_TEST
 
+/* So it is with two contexts of one device; and an event is recorded in its own. */
+START_TEST(contexts_are_apart)
+{
+    faulty_args args = make_arguments();
+    int (*create)(driver_context * context, unsigned flags, int device);
+    struct cudaPointerAttributes at;
+    driver_context context;
+    cudaStream_t stream;
+    cudaEvent_t event;
+
+    driver_find(&create, "cuCtxCreate");
+    ck_assert_int_eq(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking),
+                     cudaSuccess);
+    ck_assert_int_eq(create(&context, 0, 0), cudaSuccess);
+    ck_assert_int_eq(cudaEventCreateWithFlags(&event, cudaEventDefault),
+                     cudaSuccess);
+    ck_assert_int_eq(cudaEventRecord(event, stream),
+                     cudaErrorInvalidResourceHandle);
+    ck_assert_int_eq(faulty_run_on(stream, &args),
+                     cudaErrorInvalidResourceHandle);
+    ck_assert_str_eq(device_finish(), "");
+    ck_assert_int_eq(cudaPointerGetAttributes(&at, make_arguments().in),
+                     cudaErrorIncompatibleDriverContext);
+    ck_assert_int_eq(faulty_run(FAULTY_COLLIDE, 0, &args), cudaSuccess);
+    ck_assert_ptr_nonnull(
+        strstr(device_finish(), "of the memory of another context"));
+    (void)cudaEventDestroy(event);
+    (void)cudaStreamDestroy(stream);
+}
+END_TEST
+
 /* Worked out by hand: 32 banks of 4 bytes, for 32, 16 or 8 lanes at a time, and
    sectors of 32 bytes. */
 static const struct {
@@ -383,6 +415,7 @@ main(void)
     tcase_add_test(kernels, two_poisons_show_more_than_one);
     tcase_add_loop_test(kernels, shared_memory_has_its_limit, 0, COUNT(rooms));
     tcase_add_loop_test(kernels, devices_are_apart, 0, 2);
+    tcase_add_test(kernels, contexts_are_apart);
     tcase_add_loop_test(kernels, strides_cost_phases_and_sectors, 0,
                         COUNT(strides));
     tcase_add_test(runtime, nothing_runs_when_it_is_enqueued);
