@@ -5,7 +5,7 @@
  */
 #include "cuda/cublaslt.h"
 #include "cuda/cublaslt_attributes.h"
-#include "kernels/linear_case.h"
+#include "ops/linear.h"
 #include "sim/cublaslt.h"
 #include "support/suite.h"
 
@@ -30,7 +30,7 @@ open_library(void)
 }
 
 static oriel_lt_product
-choose(const oriel_lt *lt, const linear_case *c, bool adds)
+choose(const oriel_lt *lt, const op_case *c, bool adds)
 {
     oriel_lt_product product = {
         .op = "test", .columns = c->columns, .depth = c->depth, .adds = adds};
@@ -44,7 +44,7 @@ choose(const oriel_lt *lt, const linear_case *c, bool adds)
 /* ---- One product ---------------------------------------------------------- */
 
 typedef struct run {
-    linear_case c;
+    op_case c; /* of op_linear */
     oriel_lt lt;
     oriel_lt_product product;
     uint16_t *before, *after; /* [rows, columns] */
@@ -52,11 +52,12 @@ typedef struct run {
 } run;
 
 static run
-make_run(linear_shape shape, bool adds)
+make_run(op_shape shape, bool adds)
 {
     random_stream random = {5};
-    run r = {.c = linear_case_make(shape), .lt = open_library()};
+    run r = {.lt = open_library()};
 
+    ck_assert_int_eq(op_case_make(&r.c, &op_linear, &shape, 6), 0);
     r.product = choose(&r.lt, &r.c, adds);
     r.n = (size_t)(r.c.rows * r.c.columns);
     r.before = random_bf16(&random, r.n, 4, 0);
@@ -70,7 +71,7 @@ free_run(run *r)
     oriel_lt_forget(&r->lt, &r->product);
     oriel_lt_close(&r->lt);
     ck_assert_uint_eq(sim_lt_alive(), 0);
-    linear_case_free(&r->c);
+    op_case_free(&r->c);
     free(r->before);
     free(r->after);
 }
@@ -81,11 +82,10 @@ run_rows(run *r, int64_t first, int64_t rows)
 {
     size_t bytes = (size_t)(rows * r->c.columns) * 2;
     device_buffer out = device_upload(r->before + first * r->c.columns, bytes);
-    oriel_linear_args args = linear_case_args(&r->c, out.data);
+    const oriel_linear_args args =
+        op_product_args(&r->c, first, rows, out.data);
     oriel_error err;
 
-    args.x += first * r->c.depth;
-    args.rows = rows;
     ck_assert_msg(oriel_lt_run(&r->lt, &r->product, &args, NULL, &err) ==
                       ORIEL_OK,
                   "%s", err.message);
@@ -94,26 +94,33 @@ run_rows(run *r, int64_t first, int64_t rows)
     device_release(out);
 }
 
-static const linear_shape shapes[] = {
-    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}, {5, 256, 640}};
+static const op_shape shapes[] = {{.rows = 1, .columns = 16, .depth = 8},
+                                  {.rows = 20, .columns = 48, .depth = 136},
+                                  {.rows = 129, .columns = 144, .depth = 192},
+                                  {.rows = 5, .columns = 256, .depth = 640}};
 
 /* _i % 2: adds to what is there.  One rounding, and fp32 sums. */
 START_TEST(matches_the_oracle)
 {
     bool adds = _i % 2;
     run r = make_run(shapes[_i / 2], adds);
+    double *exact = malloc(r.n * sizeof(*exact));
+    double *slack = malloc(r.n * sizeof(*slack));
 
+    op_product_exact(&r.c, 0, r.c.rows, exact, slack);
     run_rows(&r, 0, r.c.rows);
     for (size_t i = 0; i < r.n; i++) {
-        double truth = r.c.exact[i] + (adds ? bf16_value(r.before[i]) : 0);
+        double truth = exact[i] + (adds ? bf16_value(r.before[i]) : 0);
         /* The stand-in cuts at 2^-16 every 32 products, not at 2^-22 every
            16. */
-        double sums = r.c.slack[i] * 64 + fabs(truth) * 0x1p-22;
+        double sums = slack[i] * 64 + fabs(truth) * 0x1p-22;
         double value = bf16_value(r.after[i]);
 
         ck_assert_msg(fabs(value - truth) <= fabs(truth) * 0x1p-8 + sums,
                       "value %zu: %g, not %g", i, value, truth);
     }
+    free(exact);
+    free(slack);
     free_run(&r);
 }
 END_TEST
@@ -122,7 +129,7 @@ END_TEST
 START_TEST(rows_have_their_bytes_alone)
 {
     static const int counts[] = {1, 4, 16, 64, 100, 1030};
-    run r = make_run((linear_shape){1100, 48, 72}, _i);
+    run r = make_run((op_shape){.rows = 1100, .columns = 48, .depth = 72}, _i);
     uint16_t *all = malloc(r.n * 2);
 
     run_rows(&r, 0, r.c.rows);
@@ -147,9 +154,9 @@ END_TEST
 START_TEST(no_rows_are_nothing)
 {
     run r = make_run(shapes[1], false);
-    oriel_linear_args args = linear_case_args(&r.c, r.c.d_x.data);
+    const oriel_linear_args args =
+        op_product_args(&r.c, 0, 0, r.c.x.device.data);
 
-    args.rows = 0;
     ck_assert_int_eq(oriel_lt_run(&r.lt, &r.product, &args, NULL, NULL),
                      ORIEL_OK);
     ck_assert_str_eq(device_finish(), "");
@@ -174,19 +181,19 @@ typedef struct call {
 static void
 make_call(call *k)
 {
-    static const linear_shape shape = {20, 48, 136};
+    static const op_shape shape = {.rows = 20, .columns = 48, .depth = 136};
     const void *bias;
 
     *k = (call){.r = make_run(shape, true), .alpha = 1, .beta = 1};
     k->out = device_upload(k->r.before, k->r.n * 2);
-    k->a = k->r.c.d_weight.data;
-    k->b = k->r.c.d_x.data;
+    k->a = k->r.c.weight.device.data;
+    k->b = k->r.c.x.device.data;
     k->c = k->d = k->out.data;
     k->c_layout = k->r.product.out;
     k->algo = k->r.product.algo;
     k->workspace = k->r.lt.workspace;
     k->workspace_bytes = ORIEL_LT_WORKSPACE_BYTES;
-    bias = k->r.c.d_bias.data;
+    bias = k->r.c.bias.device.data;
     MUST_LT(oriel_lt_set_rows(&k->r.lt, &k->r.product, shape.rows));
     MUST_LT(k->r.lt.calls.MatmulDescSetAttribute(
         k->r.product.desc, ORIEL_LT_DESC_BIAS_POINTER, &bias, sizeof(bias)));
@@ -216,11 +223,9 @@ abandon_call(call *k)
 {
     oriel_lt_forget(&k->r.lt, &k->r.product);
     oriel_lt_close(&k->r.lt);
-    free(k->r.c.x);
-    free(k->r.c.weight);
-    free(k->r.c.bias);
-    free(k->r.c.exact);
-    free(k->r.c.slack);
+    free(k->r.c.x.host);
+    free(k->r.c.weight.host);
+    free(k->r.c.bias.host);
     free(k->r.before);
     free(k->r.after);
 }
@@ -294,7 +299,8 @@ spoil(call *k, int which)
         SET_DESC(BIAS_POINTER, uintptr_t, 0);
         return ORIEL_LT_INVALID_VALUE;
     case 16:
-        SET_DESC(BIAS_POINTER, uintptr_t, (uintptr_t)k->r.c.d_bias.data + 2);
+        SET_DESC(BIAS_POINTER, uintptr_t,
+                 (uintptr_t)k->r.c.bias.device.data + 2);
         return ORIEL_LT_INVALID_VALUE;
     case 17:
         k->b = (const char *)k->b + 8;
@@ -303,7 +309,7 @@ spoil(call *k, int which)
         k->c = NULL;
         return ORIEL_LT_INVALID_VALUE;
     case 19:
-        k->d = k->r.c.d_weight.data;
+        k->d = k->r.c.weight.device.data;
         return ORIEL_LT_INVALID_VALUE;
     case 20:
         k->c = (const char *)k->d + 16; /* over a part of D */
@@ -416,7 +422,8 @@ END_TEST
 START_TEST(algorithms_differ_in_their_bytes)
 {
     static const int32_t rows[] = {4, 4096};
-    run r = make_run((linear_shape){40, 48, 136}, false);
+    run r =
+        make_run((op_shape){.rows = 40, .columns = 48, .depth = 136}, false);
     uint16_t *first = malloc(r.n * 2);
     oriel_lt_preference preference;
     const uint64_t workspace = ORIEL_LT_WORKSPACE_BYTES;
