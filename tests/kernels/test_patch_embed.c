@@ -53,8 +53,7 @@ check_halves(const op_case *c, const float *values)
    fp16 the small ones are not, so there the bound alone is held. */
 START_TEST(both_entries_give_the_same_bytes)
 {
-    static const int32_t dtypes[] = {ORIEL_CUDA_F32, ORIEL_CUDA_BF16,
-                                     ORIEL_CUDA_U8};
+    static const int32_t dtypes[] = {ORIEL_CUDA_F32, ORIEL_CUDA_BF16};
     random_stream random = {(uint64_t)_i};
     const int any[4] = {(int)random_between(&random, 1, 16),
                         (int)random_between(&random, 1, 2),
@@ -84,6 +83,17 @@ START_TEST(both_entries_give_the_same_bytes)
     op_case_free(&wide);
     op_case_free(&c);
     free(first);
+}
+END_TEST
+
+/* pixel_values that are bytes; _i: one frame a patch, or two. */
+START_TEST(bytes_are_levels)
+{
+    const int numbers[4] = {5, _i + 1, 16, 3};
+    op_case c = make_case(numbers, ORIEL_CUDA_U8);
+
+    op_check_case(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -123,6 +133,7 @@ main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, both_entries_give_the_same_bytes, 0,
                         COUNT(shapes) + RANDOM_SHAPES);
+    tcase_add_loop_test(tcase, bytes_are_levels, 0, 2);
     tcase_add_test(tcase, neighbours_do_not_reach);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
