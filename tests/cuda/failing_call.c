@@ -174,6 +174,28 @@ encode(life *l, oriel_error *err)
                         NULL, err);
 }
 
+/* More scratch than a plan wants. */
+static oriel_status
+reserve(life *l, oriel_error *err)
+{
+    const size_t own =
+        fixture_workspace(l->input_case.r.plan, ORIEL_PRECISION_BF16, 1);
+
+    return oriel_encoder_reserve(l->encoder, 2 * own, err);
+}
+
+static oriel_status
+prepare(life *l, oriel_error *err)
+{
+    return oriel_encoder_prepare(l->encoder, l->input_case.r.plan, err);
+}
+
+static oriel_status
+ask_status(life *l, oriel_error *err)
+{
+    return oriel_encoder_status(l->encoder, err);
+}
+
 static oriel_status
 destroy(life *l, oriel_error *err)
 {
@@ -186,7 +208,8 @@ destroy(life *l, oriel_error *err)
 static const struct {
     char letter;
     oriel_status (*run)(life *l, oriel_error *err);
-} steps[] = {{'c', create}, {'e', encode}, {'d', destroy}};
+} steps[] = {{'c', create},  {'e', encode},     {'r', reserve},
+             {'p', prepare}, {'s', ask_status}, {'d', destroy}};
 
 /* Until one fails. */
 static oriel_status

@@ -20,7 +20,7 @@ typedef enum calls { RUNTIME, CUBLASLT, HOST_MEMORY, DEVICE_MEMORY } calls;
 
 typedef struct scenario {
     const char *name;
-    /* Steps: c create, e encode, d destroy (the table of failing_call.c). */
+    /* Steps: c create, e encode, r reserve, p prepare, s status, d destroy. */
     const char *before, *failing, *after;
     calls calls;
     cudaError_t error; /* of RUNTIME */
