@@ -10,7 +10,7 @@
  * the last; and against a run whose other rows are NaN, infinite and huge.  All
  * bytes must be equal.
  */
-#include "op.h"
+#include "op_bench.h"
 #include "op_library.h"
 
 #include <stdio.h>
@@ -28,6 +28,12 @@ typedef struct judge {
     char *whole, *part; /* on the host */
 } judge;
 
+static size_t
+row_bytes_of(const bench_case *c)
+{
+    return (size_t)c->operands.row_bytes;
+}
+
 static int
 fetch(void *to, const void *from, size_t bytes)
 {
@@ -36,38 +42,40 @@ fetch(void *to, const void *from, size_t bytes)
 }
 
 static int
-differ(const op_case *c, int64_t first, int64_t rows, const char *how)
+differ(const bench_case *c, int64_t first, int64_t rows, const char *how)
 {
     char why[160];
 
     snprintf(why, sizeof(why), "rows %lld .. %lld, %s: the bytes differ",
              (long long)first, (long long)(first + rows - 1), how);
-    return op_complain(c->op->name, why);
+    return op_complain(c->name, why);
 }
 
 /* The rows alone against the same ones of the long run. */
 static int
-judge_part(const judge *j, const op_case *c, int64_t first, int64_t rows)
+judge_part(const judge *j, const bench_case *c, int64_t first, int64_t rows)
 {
-    const size_t bytes = (size_t)rows * c->row_bytes;
+    const size_t bytes = (size_t)rows * row_bytes_of(c);
 
-    if (op_case_run(c, first, rows, c->out) || fetch(j->part, c->out, bytes))
+    if (bench_case_run(c, first, rows, c->out) || fetch(j->part, c->out, bytes))
         return -1;
-    if (memcmp(j->part, j->whole + (size_t)first * c->row_bytes, bytes))
+    if (memcmp(j->part, j->whole + (size_t)first * row_bytes_of(c), bytes))
         return differ(c, first, rows, "alone");
     return 0;
 }
 
 /* Wherever the operand is of bf16; of pixels any byte is a picture. */
 static void
-soil(op_case *c)
+soil(bench_case *c)
 {
     static const uint16_t dirt[] = {0x7fc0, 0x7f80, 0xff80, 0x7f7f, 0xff7f};
     const size_t n = sizeof(dirt) / sizeof(dirt[0]);
-    const size_t row_bytes = c->x.bytes / (size_t)c->rows;
+    const size_t row_bytes =
+        c->operands.x.device.bytes / (size_t)c->operands.rows;
 
-    for (int64_t r = 0; r < c->rows; r++) {
-        uint16_t *row = (uint16_t *)((char *)c->x.host + (size_t)r * row_bytes);
+    for (int64_t r = 0; r < c->operands.rows; r++) {
+        uint16_t *row =
+            (uint16_t *)((char *)c->operands.x.host + (size_t)r * row_bytes);
 
         if (r % EACH != KEPT)
             for (size_t i = 0; i < row_bytes / 2; i++)
@@ -76,45 +84,46 @@ soil(op_case *c)
 }
 
 static int
-judge_dirty(const judge *j, op_case *c)
+judge_dirty(const judge *j, bench_case *c)
 {
     soil(c);
-    if (op_array_send(&c->x) || op_case_run(c, 0, c->rows, c->out) ||
-        fetch(j->part, c->out, (size_t)c->rows * c->row_bytes))
+    if (op_array_send(&c->operands.x) ||
+        bench_case_run(c, 0, c->operands.rows, c->out) ||
+        fetch(j->part, c->out, (size_t)c->operands.rows * row_bytes_of(c)))
         return -1;
-    for (int64_t r = KEPT; r < c->rows; r += EACH)
-        if (memcmp(j->part + (size_t)r * c->row_bytes,
-                   j->whole + (size_t)r * c->row_bytes, c->row_bytes))
+    for (int64_t r = KEPT; r < c->operands.rows; r += EACH)
+        if (memcmp(j->part + (size_t)r * row_bytes_of(c),
+                   j->whole + (size_t)r * row_bytes_of(c), row_bytes_of(c)))
             return differ(c, r, 1, "beside NaN and infinity");
     return 0;
 }
 
 static int
-judge_case(judge *j, op_case *c)
+judge_case(judge *j, bench_case *c)
 {
-    const size_t bytes = (size_t)c->rows * c->row_bytes;
+    const size_t bytes = (size_t)c->operands.rows * row_bytes_of(c);
     int result = 0, runs = 0;
 
     j->whole = malloc(bytes);
     j->part = malloc(bytes);
     if (!j->whole || !j->part)
-        result = op_complain(c->op->name, "out of memory");
+        result = op_complain(c->name, "out of memory");
     if (!result)
-        result = op_case_run(c, 0, c->rows, c->out) ||
+        result = bench_case_run(c, 0, c->operands.rows, c->out) ||
                  fetch(j->whole, c->out, bytes);
     for (size_t i = 0; i < j->n_counts && !result; i++) {
         const int64_t m = j->counts[i];
-        const int64_t firsts[] = {0, MID_TILE, c->rows - m};
+        const int64_t firsts[] = {0, MID_TILE, c->operands.rows - m};
 
         for (size_t k = 0; k < 3 && !result; k++)
-            if (firsts[k] + m <= c->rows && ++runs)
+            if (firsts[k] + m <= c->operands.rows && ++runs)
                 result = judge_part(j, c, firsts[k], m);
     }
     if (!result)
         result = judge_dirty(j, c);
     if (!result)
-        printf("%-24s %d runs of up to %lld rows: the same bytes\n",
-               c->op->name, runs + 2, (long long)c->rows);
+        printf("%-24s %d runs of up to %lld rows: the same bytes\n", c->name,
+               runs + 2, (long long)c->operands.rows);
     fflush(stdout);
     free(j->whole);
     free(j->part);
@@ -122,11 +131,11 @@ judge_case(judge *j, op_case *c)
 }
 
 static int
-judge_op(judge *j, const op *which, bool by_library)
+judge_op(judge *j, const bench_op *which, bool by_library)
 {
-    op_case c;
-    int result =
-        op_case_make(&c, which, j->geometry, NULL, j->counts[j->n_counts - 1]);
+    bench_case c;
+    int result = bench_case_make(&c, which, j->geometry, NULL,
+                                 j->counts[j->n_counts - 1]);
 
     if (result)
         return result;
@@ -135,7 +144,7 @@ judge_op(judge *j, const op *which, bool by_library)
     if (!result)
         result = judge_case(j, &c);
     op_library_detach(&c);
-    op_case_free(&c);
+    bench_case_free(&c);
     return result;
 }
 
@@ -172,10 +181,10 @@ main(int argc, char **argv)
                         "own|both]\n");
         return 2;
     }
-    for (int i = 0; i < n_ops_linear; i++) {
-        wrong += judge_op(&j, &ops_linear[i], false) != 0;
-        if (both && op_library_has(&ops_linear[i]))
-            wrong += judge_op(&j, &ops_linear[i], true) != 0;
+    for (int i = 0; i < n_bench_products; i++) {
+        wrong += judge_op(&j, &bench_products[i], false) != 0;
+        if (both && op_library_has(&bench_products[i]))
+            wrong += judge_op(&j, &bench_products[i], true) != 0;
     }
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -11,8 +11,6 @@
 enum { CANDIDATES = 16 };
 
 struct op_library {
-    const op *own;
-    op variant;
     char name[48], algorithm[320];
     oriel_lt lt;
     oriel_lt_product product;
@@ -22,20 +20,28 @@ struct op_library {
 static const oriel_hooks no_hooks = ORIEL_HOOKS_INIT;
 
 bool
-op_library_has(const op *own)
+op_library_has(const bench_op *own)
 {
     return own->library != OP_LIBRARY_NONE;
 }
 
-static cudaError_t
-run_library(const op_case *c, int64_t first, int64_t rows, void *out)
+/* SwiGLU is a kernel of its own after the product. */
+static bool
+is_apart(const bench_case *b)
 {
-    const op_library *l = c->library;
-    const bool apart = l->own->library == OP_LIBRARY_SWIGLU;
-    const oriel_linear_args args = {(const uint16_t *)c->x.device +
+    return b->which->library == OP_LIBRARY_SWIGLU;
+}
+
+cudaError_t
+op_library_run(const bench_case *b, int64_t first, int64_t rows, void *out)
+{
+    const op_library *l = b->library;
+    const op_case *c = &b->operands;
+    const bool apart = is_apart(b);
+    const oriel_linear_args args = {(const uint16_t *)c->x.device.data +
                                         first * c->depth,
-                                    c->weight.device,
-                                    c->bias.device,
+                                    c->weight.device.data,
+                                    c->bias.device.data,
                                     apart ? l->gate_up : out,
                                     rows,
                                     l->product.columns,
@@ -48,19 +54,20 @@ run_library(const op_case *c, int64_t first, int64_t rows, void *out)
 }
 
 static int
-fill(op_library *l, const op_case *c)
+fill(op_library *l, const bench_case *b)
 {
-    const bool apart = l->own->library == OP_LIBRARY_SWIGLU;
+    const op_case *c = &b->operands;
+    const bool apart = is_apart(b);
     oriel_error err;
 
     l->product =
-        (oriel_lt_product){.op = l->own->name,
+        (oriel_lt_product){.op = b->which->name,
                            .columns = (apart ? 2 : 1) * c->columns,
                            .depth = c->depth,
-                           .adds = l->own->library == OP_LIBRARY_RESIDUAL};
+                           .adds = b->which->library == OP_LIBRARY_RESIDUAL};
     if (oriel_lt_open(&l->lt, &no_hooks, 0, &err) ||
         oriel_lt_choose(&l->lt, &l->product, &err))
-        return op_complain(l->own->name, err.message);
+        return op_complain(b->which->name, err.message);
     if (!apart)
         return 0;
     return op_must(oriel_cuda_swiglu_prepare(NULL), "swiglu") ||
@@ -70,32 +77,27 @@ fill(op_library *l, const op_case *c)
 }
 
 int
-op_library_attach(op_case *c)
+op_library_attach(bench_case *b)
 {
     op_library *l = calloc(1, sizeof(*l));
-    int result;
 
     if (!l)
-        return op_complain(c->op->name, "out of memory");
-    l->own = c->op;
-    l->variant = *c->op;
+        return op_complain(b->name, "out of memory");
     snprintf(l->name, sizeof(l->name), "cublaslt %s",
-             strchr(c->op->name, ' ') + 1);
-    l->variant.name = l->name;
-    l->variant.run = run_library;
-    c->library = l;
-    result = fill(l, c);
-    if (result)
-        op_library_detach(c);
-    else
-        c->op = &l->variant;
-    return result ? -1 : 0;
+             strchr(b->which->name, ' ') + 1);
+    b->library = l;
+    if (fill(l, b)) {
+        op_library_detach(b);
+        return -1;
+    }
+    b->name = l->name;
+    return 0;
 }
 
 const char *
-op_library_algorithm(const op_case *c)
+op_library_algorithm(const bench_case *b)
 {
-    op_library *l = c->library;
+    op_library *l = b->library;
 
     oriel_lt_describe(&l->lt, &l->product, l->algorithm, sizeof(l->algorithm));
     return l->algorithm;
@@ -124,16 +126,17 @@ ask(const op_library *l, oriel_lt_heuristic *offered, int *n)
 }
 
 int
-op_library_best(op_case *c, double (*seconds)(op_case *c))
+op_library_best(bench_case *b, double (*seconds)(bench_case *b))
 {
-    op_library *l = c->library;
+    op_library *l = b->library;
     oriel_lt_heuristic offered[CANDIDATES];
     oriel_lt_algo best = l->product.algo;
     double least = -1;
     int n = 0;
 
-    if (oriel_lt_set_rows(&l->lt, &l->product, c->rows) || ask(l, offered, &n))
-        return op_complain(c->op->name, "the heuristic has no answer");
+    if (oriel_lt_set_rows(&l->lt, &l->product, b->operands.rows) ||
+        ask(l, offered, &n))
+        return op_complain(b->name, "the heuristic has no answer");
     for (int i = 0; i < n; i++) {
         double taken;
 
@@ -141,25 +144,25 @@ op_library_best(op_case *c, double (*seconds)(op_case *c))
             continue;
         l->product.algo = offered[i].algo;
         l->product.workspace_bytes = offered[i].workspace_bytes;
-        taken = seconds(c);
+        taken = seconds(b);
         if (taken >= 0 && (least < 0 || taken < least)) {
             least = taken;
             best = l->product.algo;
         }
     }
     l->product.algo = best;
-    return least < 0 ? op_complain(c->op->name, "no algorithm runs") : 0;
+    return least < 0 ? op_complain(b->name, "no algorithm runs") : 0;
 }
 
 void
-op_library_detach(op_case *c)
+op_library_detach(bench_case *b)
 {
-    op_library *l = c->library;
+    op_library *l = b->library;
 
     if (!l)
         return;
-    c->op = l->own;
-    c->library = NULL;
+    b->name = b->which->name;
+    b->library = NULL;
     if (l->lt.handle)
         oriel_lt_forget(&l->lt, &l->product);
     oriel_lt_close(&l->lt);

@@ -9,22 +9,25 @@
 #ifndef BENCH_GPU_OP_LIBRARY_H
 #define BENCH_GPU_OP_LIBRARY_H
 
-#include "op.h"
+#include "op_bench.h"
 
 /* Whether a block's product is cuBLASLt's to run. */
-bool op_library_has(const op *own);
+bool op_library_has(const bench_op *own);
 
 /* From now on the case runs on the library.  0; or -1 with a complaint, and the
    case is as it was. */
-int op_library_attach(op_case *c);
+int op_library_attach(bench_case *b);
+/* As op.run. */
+cudaError_t op_library_run(const bench_case *b, int64_t first, int64_t rows,
+                           void *out);
 /* Which algorithm, in one line. */
-const char *op_library_algorithm(const op_case *c);
+const char *op_library_algorithm(const bench_case *b);
 
 /* Take the algorithm of the fewest 'seconds' (negative: it fails) among those
    that the heuristic offers for the case's rows, with any split. */
-int op_library_best(op_case *c, double (*seconds)(op_case *c));
+int op_library_best(bench_case *b, double (*seconds)(bench_case *b));
 
 /* Back to our own; also when nothing is attached. */
-void op_library_detach(op_case *c);
+void op_library_detach(bench_case *b);
 
 #endif /* BENCH_GPU_OP_LIBRARY_H */

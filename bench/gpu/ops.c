@@ -10,7 +10,7 @@
  * same card, in the same run, stands beside it.  On the simulated GPU the check
  * is all there is.
  */
-#include "op.h"
+#include "op_bench.h"
 #include "op_library.h"
 #include "stopwatch.h"
 
@@ -60,9 +60,7 @@ make_plan(const bench *b, const size *s, oriel_plan **plan,
 static cudaError_t
 run_whole(void *context)
 {
-    const op_case *c = context;
-
-    return c->op->run(c, 0, c->rows, c->out);
+    return bench_case_enqueue(context);
 }
 
 typedef struct timing {
@@ -70,7 +68,7 @@ typedef struct timing {
 } timing;
 
 static int
-time_case(op_case *c, timing *t)
+time_case(bench_case *c, timing *t)
 {
     return stopwatch_measure(&t->hot, run_whole, c, false, BUDGET) ||
            stopwatch_measure(&t->cold, run_whole, c, true, BUDGET);
@@ -89,40 +87,47 @@ write_times(const bench *b, const timing *t)
 
 /* The row of JSON stays open: cuBLASLt's may follow.  't' NULL: no hardware. */
 static void
-write_row(bench *b, const size *s, const op_case *c, const timing *t)
+write_row(bench *b, const size *s, const bench_case *c, const timing *t)
 {
+    const bool is_product = c->which >= bench_products &&
+                            c->which < bench_products + n_bench_products;
+
     if (!b->json)
         return;
     fprintf(b->json,
             "%s\n  {\"size\": \"%s\", \"op\": \"%s\", \"product\": %s, "
             "\"rows\": %lld, \"columns\": %zu, \"depth\": %d, \"bytes\": %.0f, "
             "\"flops\": %.0f",
-            b->rows++ ? "," : "", s->name, c->op->name,
-            c->op->is_product ? "true" : "false", (long long)c->rows,
-            c->op->is_product ? c->weight.bytes / 2 / (size_t)c->depth
-                              : (size_t)c->columns,
-            c->op->is_product ? c->depth : 0, c->op->bytes(c), c->op->flops(c));
+            b->rows++ ? "," : "", s->name, c->name,
+            is_product ? "true" : "false", (long long)c->operands.rows,
+            is_product ? c->operands.weight.device.bytes / 2 /
+                             (size_t)c->operands.depth
+                       : (size_t)c->operands.columns,
+            is_product ? c->operands.depth : 0,
+            c->operands.op->bytes(&c->operands),
+            c->operands.op->flops(&c->operands));
     if (t)
         write_times(b, t);
     b->open = true;
 }
 
 static void
-show(bench *b, const size *s, const op_case *c, const timing *t)
+show(bench *b, const size *s, const bench_case *c, const timing *t)
 {
     const bench_times *hot = &t->hot, *cold = &t->cold;
 
     printf("%-14s %-24s %7lld rows  %8.1f us hot %8.1f cold  %7.0f GB/s "
            "%6.1f TFLOP/s\n",
-           s->name, c->op->name, (long long)c->rows, hot->median * 1e6,
-           cold->median * 1e6, c->op->bytes(c) / cold->median * 1e-9,
-           c->op->flops(c) / hot->median * 1e-12);
+           s->name, c->name, (long long)c->operands.rows, hot->median * 1e6,
+           cold->median * 1e6,
+           c->operands.op->bytes(&c->operands) / cold->median * 1e-9,
+           c->operands.op->flops(&c->operands) / hot->median * 1e-12);
     fflush(stdout);
     write_row(b, s, c, t);
 }
 
 static void
-write_library(const bench *b, const op_case *c, const char *key,
+write_library(const bench *b, const bench_case *c, const char *key,
               const timing *t)
 {
     if (!b->json)
@@ -135,9 +140,10 @@ write_library(const bench *b, const op_case *c, const char *key,
 }
 
 static void
-show_library(const bench *b, const op_case *c, const char *key, const timing *t)
+show_library(const bench *b, const bench_case *c, const char *key,
+             const timing *t)
 {
-    printf("%14s %-24s %s: %8.1f us hot %8.1f cold\n", "", c->op->name, key,
+    printf("%14s %-24s %s: %8.1f us hot %8.1f cold\n", "", c->name, key,
            t->hot.median * 1e6, t->cold.median * 1e6);
     write_library(b, c, key, t);
 }
@@ -145,26 +151,26 @@ show_library(const bench *b, const op_case *c, const char *key, const timing *t)
 /* For the choice among cuBLASLt's algorithms; without hardware it is the first
    that is right. */
 static double
-seconds_of(op_case *c)
+seconds_of(bench_case *c)
 {
     bench_times times;
 
     if (!stopwatch_is_real())
-        return op_case_check(c) ? -1 : 1;
+        return bench_case_check(c) ? -1 : 1;
     return stopwatch_measure(&times, run_whole, c, false, BUDGET / 16)
                ? -1
                : times.median;
 }
 
 static int
-bench_algorithm(const bench *b, op_case *c, const char *key)
+bench_algorithm(const bench *b, bench_case *c, const char *key)
 {
     timing t;
 
-    if (op_case_check(c))
+    if (bench_case_check(c))
         return -1;
     if (!stopwatch_is_real()) {
-        printf("%14s %-24s %s: right, %s\n", "", c->op->name, key,
+        printf("%14s %-24s %s: right, %s\n", "", c->name, key,
                op_library_algorithm(c));
         write_library(b, c, key, NULL);
         return 0;
@@ -178,7 +184,7 @@ bench_algorithm(const bench *b, op_case *c, const char *key)
 /* The algorithm that an encoder has, and the best that a batch might get: their
    ratio is the price of bytes that do not depend on the batch. */
 static int
-bench_library(const bench *b, op_case *c)
+bench_library(const bench *b, bench_case *c)
 {
     int result = op_library_attach(c) || bench_algorithm(b, c, "cublaslt") ||
                  op_library_best(c, seconds_of) ||
@@ -189,19 +195,20 @@ bench_library(const bench *b, op_case *c)
 }
 
 static int
-bench_op(bench *b, const size *s, const op *which, const oriel_plan_info *info)
+bench_one(bench *b, const size *s, const bench_op *which,
+          const oriel_plan_info *info)
 {
     const op_geometry *geometry = b->tiny ? &op_geometry_tiny : &op_geometry_7b;
     timing own;
-    op_case c;
-    int result = op_case_make(&c, which, geometry, info, 0);
+    bench_case c;
+    int result = bench_case_make(&c, which, geometry, info, 0);
 
     if (result)
         return result;
-    result = op_case_check(&c);
+    result = bench_case_check(&c);
     if (!result && !stopwatch_is_real()) {
         printf("%-14s %-24s %7lld rows  right; no hardware, nothing is timed\n",
-               s->name, which->name, (long long)c.rows);
+               s->name, which->name, (long long)c.operands.rows);
         write_row(b, s, &c, NULL);
     } else if (!result) {
         result = time_case(&c, &own);
@@ -213,7 +220,7 @@ bench_op(bench *b, const size *s, const op *which, const oriel_plan_info *info)
     if (b->json && b->open)
         fprintf(b->json, "}");
     b->open = false;
-    op_case_free(&c);
+    bench_case_free(&c);
     return result;
 }
 
@@ -228,10 +235,10 @@ bench_size(bench *b, const size *s)
         b->wrong++;
         return;
     }
-    for (int i = 0; i < n_ops_linear; i++)
-        b->wrong += bench_op(b, s, &ops_linear[i], &info) != 0;
-    for (int i = 0; i < n_ops_other; i++)
-        b->wrong += bench_op(b, s, &ops_other[i], &info) != 0;
+    for (int i = 0; i < n_bench_products; i++)
+        b->wrong += bench_one(b, s, &bench_products[i], &info) != 0;
+    for (int i = 0; i < n_bench_others; i++)
+        b->wrong += bench_one(b, s, &bench_others[i], &info) != 0;
     oriel_plan_destroy(plan);
 }
 

@@ -82,33 +82,6 @@ START_TEST(other_devices_are_left_alone)
 }
 END_TEST
 
-/* Whatever goes wrong on the way, the caller is where he was. */
-START_TEST(a_device_that_cannot_be_entered)
-{
-    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
-    uint64_t calls;
-
-    sim_devices(2, 13000);
-    sim_fail_call(0, cudaSuccess);
-    oriel_encoder_destroy(cuda_fixture_encoder_on(&r, 1));
-    calls = sim_calls();
-    for (uint64_t n = 1; n <= calls; n++) {
-        oriel_encoder *encoder = NULL;
-        oriel_error err;
-        int device = -1;
-
-        sim_fail_call(n, cudaErrorMemoryAllocation);
-        encoder = cuda_fixture_try_encoder_on(&r, 1, &err);
-        sim_fail_call(0, cudaSuccess);
-        MUST(cudaGetDevice(&device));
-        ck_assert_int_eq(device, 0);
-        oriel_encoder_destroy(encoder);
-    }
-    cuda_fixture_expect_silence();
-    cuda_fixture_free(&r);
-}
-END_TEST
-
 /* The default stream by its names, by graph too; it is of whatever device is
    current. */
 START_TEST(the_default_streams_are_streams)
@@ -392,7 +365,6 @@ main(void)
     tcase_set_timeout(tc, 240);
     tcase_add_test(tc, the_callers_device_stays_current);
     tcase_add_loop_test(tc, other_devices_are_left_alone, 0, 3);
-    tcase_add_test(tc, a_device_that_cannot_be_entered);
     tcase_add_loop_test(tc, the_default_streams_are_streams, 0, 3);
     tcase_add_loop_test(tc, encoders_on_devices_do_not_meet, 0, 3);
     tcase_add_test(tc, what_is_of_another_device_is_refused);

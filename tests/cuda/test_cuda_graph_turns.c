@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cuda_graph_turns.c - graphs beside other streams and captures, and when
- * the runtime fails
+ * test_cuda_graph_turns.c - graphs beside other streams and captures
  */
 #include "cuda/cuda_fixture.h"
 #include "sim/control.h"
@@ -11,8 +10,6 @@
 #include <string.h>
 
 #define MUST(call) ck_assert_int_eq(call, cudaSuccess)
-
-/* ---- Streams and captures ------------------------------------------------- */
 
 /* One encoder on two streams in turn; the caller orders them. */
 START_TEST(streams_in_turn)
@@ -143,79 +140,6 @@ START_TEST(a_capture_elsewhere_outlives_an_encoder)
 }
 END_TEST
 
-/* ---- Failures ------------------------------------------------------------- */
-
-static int warnings;
-
-static void
-count_warnings(void *user, int32_t level, const char *line)
-{
-    (void)user;
-    if (level != ORIEL_LOG_WARNING)
-        return;
-    ck_assert_msg(strstr(line, "cuda graphs: ") == line, "%s", line);
-    ck_assert_msg(strstr(line, "one by one"), "%s", line);
-    warnings++;
-}
-
-/* Calls 0 .. which + 1 of a shape by an encoder of their own; of call 'which' the
-   nth call of the runtime fails.  How many of those there are. */
-static uint64_t
-try_calls(const cuda_fixture *r, int which, uint64_t n, cudaError_t error,
-          float *found)
-{
-    oriel_hooks hooks = ORIEL_HOOKS_INIT;
-    oriel_input input = cuda_fixture_host_input(r);
-    oriel_output output = cuda_fixture_output(r, found, ORIEL_MEMORY_HOST);
-    oriel_status status = ORIEL_OK;
-    oriel_encoder *encoder;
-    uint64_t calls = 0;
-    oriel_error err;
-
-    hooks.log = count_warnings;
-    encoder = cuda_fixture_try_encoder(r, &hooks, &err);
-    ck_assert_ptr_nonnull(encoder);
-    for (int i = 0; i < which + 2 && status != ORIEL_ERR_FAULT; i++) {
-        memset(found, 0xff, r->embeddings_bytes);
-        sim_fail_call(i == which ? n : 0, error);
-        status = oriel_encode(encoder, r->plan, &input, &output, NULL, &err);
-        calls = i == which ? sim_calls() : calls;
-        sim_fail_call(0, cudaSuccess);
-        if (status == ORIEL_OK)
-            ck_assert_mem_eq(found, r->expected, r->embeddings_bytes);
-        else
-            ck_assert_msg(i == which && err.cause == (int32_t)error,
-                          "call %d: %s", i, err.message);
-    }
-    oriel_encoder_destroy(encoder);
-    return calls;
-}
-
-/* Recording and replaying, with each call of the runtime failing in turn: the
-   encode says so, or its bytes are right and the log tells of graphs. */
-START_TEST(each_call_fails_in_turn)
-{
-    static const cudaError_t errors[] = {cudaErrorMemoryAllocation,
-                                         cudaErrorIllegalAddress};
-    int which = 1 + _i / 2;
-    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
-    float *found = oracle_alloc(1, r.embeddings_bytes);
-    uint64_t calls = try_calls(&r, which, 0, cudaSuccess, found);
-
-    warnings = 0;
-    for (uint64_t n = 1; n <= calls; n++)
-        try_calls(&r, which, n, errors[_i % 2], found);
-    /* To begin, seven kernels of a block, to end, to instantiate; or to launch. */
-    if (which == 1)
-        ck_assert_int_eq(warnings, 10);
-    else
-        ck_assert_int_eq(warnings, 1);
-    cuda_fixture_expect_silence();
-    free(found);
-    cuda_fixture_free(&r);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -227,7 +151,6 @@ main(void)
     tcase_add_test(tc, a_capture_has_kernels);
     tcase_add_test(tc, a_capture_elsewhere_stays_whole);
     tcase_add_test(tc, a_capture_elsewhere_outlives_an_encoder);
-    tcase_add_loop_test(tc, each_call_fails_in_turn, 0, 3);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -1,451 +1,358 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cuda_products.c - one product of cuBLASLt at a time, on the stand-in; and
- * the stand-in itself: what it must refuse or report
+ * test_cuda_products.c - encoders whose products are cuBLASLt's, on the stand-in
+ *
+ * What they compute is held against the oracle in test_cuda_encoder.c; here,
+ * how the library is found, asked, used and given back.
  */
-#include "cuda/cublaslt.h"
-#include "cuda/cublaslt_attributes.h"
-#include "kernels/linear_case.h"
+#include "cuda/cuda_fixture.h"
+#include "cuda/products.h"
+#include "sim/control.h"
 #include "sim/cublaslt.h"
 #include "support/suite.h"
 
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MUST(call) ck_assert_int_eq(call, cudaSuccess)
-#define MUST_LT(call) ck_assert_int_eq(call, ORIEL_LT_SUCCESS)
 
-static const oriel_hooks none = ORIEL_HOOKS_INIT;
+/* What was logged of products, line by line. */
+typedef struct journal {
+    char text[4096];
+    int lines, warnings;
+} journal;
 
-static oriel_lt
-open_library(void)
+static void
+note(void *user, int32_t level, const char *line)
 {
-    oriel_lt lt;
-    oriel_error err;
+    journal *j = user;
 
-    ck_assert_msg(oriel_lt_open(&lt, &none, 0, &err) == ORIEL_OK, "%s",
-                  err.message);
-    return lt;
+    if (strstr(line, " kernels: ")) /* those are test_cuda_prepare.c's */
+        return;
+    size_t at = strlen(j->text);
+
+    snprintf(j->text + at, sizeof(j->text) - at, "%s\n", line);
+    j->lines++;
+    j->warnings += level == ORIEL_LOG_WARNING;
 }
 
-static oriel_lt_product
-choose(const oriel_lt *lt, const linear_case *c, bool adds)
+static oriel_hooks
+journal_hooks(journal *j)
 {
-    oriel_lt_product product = {
-        .op = "test", .columns = c->columns, .depth = c->depth, .adds = adds};
-    oriel_error err;
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
 
-    ck_assert_msg(oriel_lt_choose(lt, &product, &err) == ORIEL_OK, "%s",
-                  err.message);
-    return product;
-}
-
-/* ---- One product ---------------------------------------------------------- */
-
-typedef struct run {
-    linear_case c;
-    oriel_lt lt;
-    oriel_lt_product product;
-    uint16_t *before, *after; /* [rows, columns] */
-    size_t n;
-} run;
-
-static run
-make_run(linear_shape shape, bool adds)
-{
-    random_stream random = {5};
-    run r = {.c = linear_case_make(shape), .lt = open_library()};
-
-    r.product = choose(&r.lt, &r.c, adds);
-    r.n = (size_t)(r.c.rows * r.c.columns);
-    r.before = random_bf16(&random, r.n, 4, 0);
-    r.after = malloc(r.n * 2);
-    return r;
+    hooks.user = j;
+    hooks.log = note;
+    return hooks;
 }
 
 static void
-free_run(run *r)
+use_cublaslt(void)
 {
-    oriel_lt_forget(&r->lt, &r->product);
-    oriel_lt_close(&r->lt);
+    fixture_kernels = ORIEL_KERNELS_CUBLASLT;
+}
+
+static void
+use_whole_library(void)
+{
+    fixture_kernels = ORIEL_KERNELS_AUTO;
+    sim_lt_install(130100);
+    sim_lt_without(NULL);
+    sim_lt_no_algorithm(0);
+    sim_lt_fail_call(0, ORIEL_LT_SUCCESS);
+}
+
+static const char *
+describe(const oriel_encoder *encoder)
+{
+    oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
+
+    ck_assert_int_eq(oriel_encoder_get_info(encoder, &info, NULL), ORIEL_OK);
+    return info.description;
+}
+
+static void
+encode(oriel_encoder *encoder, const cuda_fixture *r, device_buffer out,
+       cudaStream_t stream)
+{
+    oriel_input input = cuda_fixture_device_input(r);
+    oriel_output output = cuda_fixture_output(r, out.data, ORIEL_MEMORY_DEVICE);
+
+    cuda_fixture_encode(encoder, r->plan, &input, &output, stream);
+}
+
+/* ---- The choice ----------------------------------------------------------- */
+
+/* Once a product, when the encoder is made, and never for the rows at hand. */
+START_TEST(algorithms_are_chosen_once)
+{
+    static const char *const ops[] = {
+        "qkv 96 x 32, bias:", "proj 32 x 32, bias and residual:",
+        "gate_up 128 x 32, bias:", "down 32 x 64, bias and residual:"};
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    device_buffer out = device_output(r.embeddings_bytes);
+    journal j = {.lines = 0};
+    oriel_hooks hooks = journal_hooks(&j);
+    uint64_t before = sim_lt_heuristics();
+    oriel_error err;
+    oriel_encoder *encoder = cuda_fixture_try_encoder(&r, &hooks, &err);
+
+    ck_assert_msg(encoder, "%s", err.message);
+    ck_assert_uint_eq(sim_lt_heuristics() - before, ORIEL_PRODUCTS);
+    ck_assert_int_eq(j.lines, ORIEL_PRODUCTS);
+    ck_assert_int_eq(j.warnings, 0);
+    for (size_t i = 0; i < COUNT(ops); i++)
+        ck_assert_msg(strstr(j.text, ops[i]), "no %s in %s", ops[i], j.text);
+    /* Not the first offer, which does not run for few rows; nor the second,
+       which is none.  The third left its cluster open. */
+    ck_assert_msg(strstr(j.text, "algorithm 66, tile 20, stages 15, cluster 2"),
+                  "%s", j.text);
+    ck_assert_ptr_nonnull(strstr(describe(encoder), "cuBLASLt 13.1 products"));
+    for (int i = 0; i < 3; i++)
+        encode(encoder, &r, out, NULL);
+    cuda_fixture_expect(&r, out);
+    ck_assert_uint_eq(sim_lt_heuristics() - before, ORIEL_PRODUCTS);
+    oriel_encoder_destroy(encoder);
     ck_assert_uint_eq(sim_lt_alive(), 0);
-    linear_case_free(&r->c);
-    free(r->before);
-    free(r->after);
-}
-
-/* Rows first .. first + rows - 1 of x, into r->after. */
-static void
-run_rows(run *r, int64_t first, int64_t rows)
-{
-    size_t bytes = (size_t)(rows * r->c.columns) * 2;
-    device_buffer out = device_upload(r->before + first * r->c.columns, bytes);
-    oriel_linear_args args = linear_case_args(&r->c, out.data);
-    oriel_error err;
-
-    args.x += first * r->c.depth;
-    args.rows = rows;
-    ck_assert_msg(oriel_lt_run(&r->lt, &r->product, &args, NULL, &err) ==
-                      ORIEL_OK,
-                  "%s", err.message);
-    ck_assert_str_eq(device_finish(), "");
-    device_download(r->after, out);
     device_release(out);
+    cuda_fixture_free(&r);
+}
+END_TEST
+
+/* Without clusters there is nothing to pin. */
+START_TEST(a_device_without_clusters_keeps_none)
+{
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    journal j = {.lines = 0};
+    oriel_hooks hooks = journal_hooks(&j);
+    oriel_encoder *encoder;
+    oriel_error err;
+
+    sim_architecture(0, 80);
+    encoder = cuda_fixture_try_encoder(&r, &hooks, &err);
+    ck_assert_msg(encoder, "%s", err.message);
+    ck_assert_msg(strstr(j.text, "algorithm 66, tile 20, stages 15, cluster 0"),
+                  "%s", j.text);
+    oriel_encoder_destroy(encoder);
+    cuda_fixture_free(&r);
+}
+END_TEST
+
+START_TEST(own_products_do_not_ask_the_library)
+{
+    static const int32_t kernels[] = {ORIEL_KERNELS_AUTO, ORIEL_KERNELS_OWN};
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoder;
+
+    sim_lt_install(0);
+    fixture_kernels = kernels[_i];
+    sim_lt_fail_call(0, ORIEL_LT_SUCCESS);
+    encoder = cuda_fixture_encoder(&r);
+    ck_assert_uint_eq(sim_lt_calls(), 0);
+    ck_assert_ptr_nonnull(strstr(describe(encoder), ", own products"));
+    oriel_encoder_destroy(encoder);
+    cuda_fixture_free(&r);
+}
+END_TEST
+
+/* ---- Refusals ------------------------------------------------------------- */
+
+static void
+expect_no_encoder(const cuda_fixture *r, oriel_status status, const char *words)
+{
+    size_t before = sim_device_bytes();
+    oriel_error err;
+
+    ck_assert_ptr_null(cuda_fixture_try_encoder(r, NULL, &err));
+    ck_assert_int_eq(err.status, status);
+    ck_assert_msg(strstr(err.message, words), "no \"%s\" in: %s", words,
+                  err.message);
+    ck_assert_uint_eq(sim_device_bytes(), before);
+    ck_assert_uint_eq(sim_lt_alive(), 0);
 }
 
-static const linear_shape shapes[] = {
-    {1, 16, 8}, {20, 48, 136}, {129, 144, 192}, {5, 256, 640}};
-
-/* _i % 2: adds to what is there.  One rounding, and fp32 sums. */
-START_TEST(matches_the_oracle)
+START_TEST(what_is_missing_is_named)
 {
-    bool adds = _i % 2;
-    run r = make_run(shapes[_i / 2], adds);
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
 
-    run_rows(&r, 0, r.c.rows);
-    for (size_t i = 0; i < r.n; i++) {
-        double truth = r.c.exact[i] + (adds ? bf16_value(r.before[i]) : 0);
-        /* The stand-in cuts at 2^-16 every 32 products, not at 2^-22 every
-           16. */
-        double sums = r.c.slack[i] * 64 + fabs(truth) * 0x1p-22;
-        double value = bf16_value(r.after[i]);
+    sim_lt_install(0);
+    expect_no_encoder(&r, ORIEL_ERR_DEVICE, "cannot open shared object file");
+    expect_no_encoder(&r, ORIEL_ERR_DEVICE,
+                      "expected libcublasLt.so.13, of the CUDA 13 toolkit");
+    sim_lt_install(120800);
+    expect_no_encoder(&r, ORIEL_ERR_DEVICE,
+                      "cuBLASLt is of version 12.8, expected 13.x");
+    sim_lt_install(130100);
+    sim_lt_without("cublasLtMatmulAlgoCheck");
+    expect_no_encoder(&r, ORIEL_ERR_DEVICE, "cublasLtMatmulAlgoCheck");
+    sim_lt_without(NULL);
+    sim_lt_no_algorithm(1);
+    expect_no_encoder(&r, ORIEL_ERR_UNSUPPORTED,
+                      "cuBLASLt 13.1 has no algorithm for qkv (96 columns, "
+                      "depth 32)");
+    sim_lt_no_algorithm(0);
+    oriel_encoder_destroy(cuda_fixture_encoder(&r));
+    cuda_fixture_free(&r);
+}
+END_TEST
 
-        ck_assert_msg(fabs(value - truth) <= fabs(truth) * 0x1p-8 + sums,
-                      "value %zu: %g, not %g", i, value, truth);
+/* ---- The table ------------------------------------------------------------ */
+
+static void
+make_products(oriel_cuda_products *products, const oriel_hooks *hooks,
+              int32_t kernels, oriel_cuda_product_set wanted,
+              oriel_status expected)
+{
+    oriel_backend_config config = {
+        .kernels = kernels, .hooks = hooks, .call = hooks};
+    oriel_cuda_shapes shapes;
+    oriel_error err;
+
+    oriel_cuda_shapes_init(&shapes, &fixture_tiny);
+    ck_assert_msg(oriel_cuda_products_create(products, &shapes, &config, wanted,
+                                             hooks, &err) == expected,
+                  "%s", err.message);
+}
+
+START_TEST(the_table_is_overridden)
+{
+    static const int32_t capabilities[] = {80, 86, 89, 90, 100, 120, 75, 0};
+
+    for (size_t i = 0; i < COUNT(capabilities); i++) {
+        ck_assert_uint_eq(
+            oriel_cuda_products_wanted(ORIEL_KERNELS_OWN, capabilities[i]), 0);
+        ck_assert_uint_eq(
+            oriel_cuda_products_wanted(ORIEL_KERNELS_CUBLASLT, capabilities[i]),
+            ORIEL_PRODUCTS_ALL);
     }
-    free_run(&r);
+    ck_assert_uint_eq(oriel_cuda_products_wanted(ORIEL_KERNELS_AUTO, 75), 0);
 }
 END_TEST
 
-/* Any number of rows from anywhere, and in pieces: a row has its bytes. */
-START_TEST(rows_have_their_bytes_alone)
+/* Where the table wants the library and there is none: said aloud. */
+START_TEST(auto_does_without_the_library)
 {
-    static const int counts[] = {1, 4, 16, 64, 100, 1030};
-    run r = make_run((linear_shape){1100, 48, 72}, _i);
-    uint16_t *all = malloc(r.n * 2);
+    journal j = {.lines = 0};
+    oriel_hooks hooks = journal_hooks(&j);
+    oriel_cuda_products products;
 
-    run_rows(&r, 0, r.c.rows);
-    memcpy(all, r.after, r.n * 2);
-    for (size_t i = 0; i < COUNT(counts); i++)
-        for (int first = 0; first <= 52; first += 52) {
-            size_t bytes = (size_t)(counts[i] * r.c.columns) * 2;
-
-            run_rows(&r, first, counts[i]);
-            ck_assert_msg(memcmp(r.after, all + first * r.c.columns, bytes) ==
-                              0,
-                          "%d rows from %d", counts[i], first);
-        }
-    r.product.most_rows = 300;
-    run_rows(&r, 0, r.c.rows);
-    ck_assert(memcmp(r.after, all, r.n * 2) == 0);
-    free(all);
-    free_run(&r);
+    sim_lt_install(0);
+    make_products(&products, &hooks, ORIEL_KERNELS_AUTO, ORIEL_PRODUCTS_ALL,
+                  ORIEL_OK);
+    ck_assert_uint_eq(products.of_cublaslt, 0);
+    ck_assert_str_eq(products.text, "own products (no cuBLASLt)");
+    ck_assert_int_eq(j.warnings, 1);
+    ck_assert_msg(strstr(j.text, "own products instead of cuBLASLt's: ") &&
+                      strstr(j.text, "expected libcublasLt.so.13"),
+                  "%s", j.text);
+    oriel_cuda_products_destroy(&products);
+    make_products(&products, &hooks, ORIEL_KERNELS_CUBLASLT, ORIEL_PRODUCTS_ALL,
+                  ORIEL_ERR_DEVICE);
+    oriel_cuda_products_destroy(&products);
+    ck_assert_int_eq(j.warnings, 1);
 }
 END_TEST
 
-START_TEST(no_rows_are_nothing)
+/* But an algorithm that is missing is no reason to go on quietly. */
+START_TEST(auto_fails_without_an_algorithm)
 {
-    run r = make_run(shapes[1], false);
-    oriel_linear_args args = linear_case_args(&r.c, r.c.d_x.data);
+    journal j = {.lines = 0};
+    oriel_hooks hooks = journal_hooks(&j);
+    oriel_cuda_products products;
 
-    args.rows = 0;
-    ck_assert_int_eq(oriel_lt_run(&r.lt, &r.product, &args, NULL, NULL),
-                     ORIEL_OK);
-    ck_assert_str_eq(device_finish(), "");
-    free_run(&r);
-}
-END_TEST
-
-/* ---- The stand-in --------------------------------------------------------- */
-
-/* A call of cublasLtMatmul, whole and right until a test spoils it. */
-typedef struct call {
-    run r;
-    oriel_lt_layout c_layout;
-    float alpha, beta;
-    const void *a, *b, *c;
-    void *d, *workspace;
-    size_t workspace_bytes;
-    oriel_lt_algo algo;
-    device_buffer out;
-} call;
-
-static void
-make_call(call *k)
-{
-    static const linear_shape shape = {20, 48, 136};
-    const void *bias;
-
-    *k = (call){.r = make_run(shape, true), .alpha = 1, .beta = 1};
-    k->out = device_upload(k->r.before, k->r.n * 2);
-    k->a = k->r.c.d_weight.data;
-    k->b = k->r.c.d_x.data;
-    k->c = k->d = k->out.data;
-    k->c_layout = k->r.product.out;
-    k->algo = k->r.product.algo;
-    k->workspace = k->r.lt.workspace;
-    k->workspace_bytes = ORIEL_LT_WORKSPACE_BYTES;
-    bias = k->r.c.d_bias.data;
-    MUST_LT(oriel_lt_set_rows(&k->r.lt, &k->r.product, shape.rows));
-    MUST_LT(k->r.lt.calls.MatmulDescSetAttribute(
-        k->r.product.desc, ORIEL_LT_DESC_BIAS_POINTER, &bias, sizeof(bias)));
-}
-
-static oriel_lt_status
-make(const call *k, cudaStream_t stream)
-{
-    const oriel_lt_product *p = &k->r.product;
-
-    return k->r.lt.calls.Matmul(k->r.lt.handle, p->desc, &k->alpha, k->a,
-                                p->weight, k->b, p->x, &k->beta, k->c,
-                                k->c_layout, k->d, p->out, &k->algo,
-                                k->workspace, k->workspace_bytes, stream);
-}
-
-static void
-free_call(call *k)
-{
-    device_release(k->out);
-    free_run(&k->r);
-}
-
-/* The device is lost: what the host has is all that can be freed. */
-static void
-abandon_call(call *k)
-{
-    oriel_lt_forget(&k->r.lt, &k->r.product);
-    oriel_lt_close(&k->r.lt);
-    free(k->r.c.x);
-    free(k->r.c.weight);
-    free(k->r.c.bias);
-    free(k->r.c.exact);
-    free(k->r.c.slack);
-    free(k->r.before);
-    free(k->r.after);
-}
-
-#define SET_DESC(attribute, type, number) \
-    do { \
-        const type value = (type)(number); \
-        MUST_LT(k->r.lt.calls.MatmulDescSetAttribute( \
-            k->r.product.desc, ORIEL_LT_DESC_##attribute, &value, \
-            sizeof(value))); \
-    } while (0)
-#define SET_LAYOUT(which, attribute, type, number) \
-    do { \
-        const type value = (type)(number); \
-        MUST_LT(k->r.lt.calls.MatrixLayoutSetAttribute( \
-            k->r.product.which, ORIEL_LT_LAYOUT_##attribute, &value, \
-            sizeof(value))); \
-    } while (0)
-
-/* Each of these is wrong, and nothing is enqueued. */
-static oriel_lt_status
-spoil(call *k, int which)
-{
-    switch (which) {
-    case 0:
-        SET_LAYOUT(weight, LD, int64_t, 135);
-        return ORIEL_LT_INVALID_VALUE;
-    case 1:
-        SET_LAYOUT(out, LD, int64_t, 47);
-        return ORIEL_LT_INVALID_VALUE;
-    case 2:
-        SET_LAYOUT(x, ROWS, uint64_t, 128);
-        return ORIEL_LT_INVALID_VALUE;
-    case 3:
-        SET_LAYOUT(x, COLS, uint64_t, 19);
-        return ORIEL_LT_INVALID_VALUE;
-    case 4:
-        SET_LAYOUT(x, TYPE, uint32_t, ORIEL_LT_R_16F);
-        return ORIEL_LT_NOT_SUPPORTED;
-    case 5:
-        SET_LAYOUT(weight, TYPE, uint32_t, ORIEL_LT_R_32F);
-        return ORIEL_LT_NOT_SUPPORTED;
-    case 6:
-        SET_LAYOUT(out, ORDER, int32_t, 2);
-        return ORIEL_LT_INVALID_VALUE;
-    case 7:
-        SET_LAYOUT(out, BATCH_COUNT, int32_t, 2);
-        return ORIEL_LT_INVALID_VALUE;
-    case 8:
-        SET_DESC(TRANSA, int32_t, ORIEL_LT_OP_N);
-        return ORIEL_LT_INVALID_VALUE;
-    case 9:
-        SET_DESC(TRANSC, int32_t, ORIEL_LT_OP_T);
-        return ORIEL_LT_NOT_SUPPORTED;
-    case 10:
-        SET_DESC(COMPUTE_TYPE, int32_t, 64); /* in fp16 */
-        return ORIEL_LT_NOT_SUPPORTED;
-    case 11:
-        SET_DESC(SCALE_TYPE, int32_t, ORIEL_LT_R_16BF);
-        return ORIEL_LT_NOT_SUPPORTED;
-    case 12:
-        SET_DESC(POINTER_MODE, int32_t, 1); /* alpha on the device */
-        return ORIEL_LT_NOT_SUPPORTED;
-    case 13:
-        SET_DESC(EPILOGUE, uint32_t, 8 | 128 | 16);
-        return ORIEL_LT_NOT_SUPPORTED;
-    case 14:
-        SET_DESC(BIAS_DATA_TYPE, int32_t, ORIEL_LT_R_32F);
-        return ORIEL_LT_NOT_SUPPORTED;
-    case 15:
-        SET_DESC(BIAS_POINTER, uintptr_t, 0);
-        return ORIEL_LT_INVALID_VALUE;
-    case 16:
-        SET_DESC(BIAS_POINTER, uintptr_t, (uintptr_t)k->r.c.d_bias.data + 2);
-        return ORIEL_LT_INVALID_VALUE;
-    case 17:
-        k->b = (const char *)k->b + 8;
-        return ORIEL_LT_INVALID_VALUE;
-    case 18:
-        k->c = NULL;
-        return ORIEL_LT_INVALID_VALUE;
-    case 19:
-        k->d = k->r.c.d_weight.data;
-        return ORIEL_LT_INVALID_VALUE;
-    case 20:
-        k->c = (const char *)k->d + 16; /* over a part of D */
-        return ORIEL_LT_INVALID_VALUE;
-    case 21:
-        k->workspace_bytes = 16;
-        return ORIEL_LT_INVALID_VALUE;
-    case 22:
-        k->workspace = (char *)k->workspace + 8;
-        return ORIEL_LT_INVALID_VALUE;
-    case 23:
-        k->algo = (oriel_lt_algo){{0}};
-        return ORIEL_LT_INVALID_VALUE;
-    default:
-        k->c_layout = k->r.product.x; /* of another size */
-        return ORIEL_LT_INVALID_VALUE;
-    }
-}
-enum { SPOILS = 25 };
-
-START_TEST(refuses_what_is_wrong)
-{
-    uint16_t *after;
-    call k;
-
-    make_call(&k);
-    after = malloc(k.r.n * 2);
-    ck_assert_int_eq(make(&k, NULL), ORIEL_LT_SUCCESS);
-    ck_assert_str_eq(device_finish(), "");
-    device_download(k.r.after, k.out);
-    ck_assert_int_eq(spoil(&k, _i), make(&k, NULL));
-    ck_assert_str_eq(device_finish(), "");
-    device_download(after, k.out);
-    ck_assert(memcmp(after, k.r.after, k.r.n * 2) == 0);
-    free(after);
-    free_call(&k);
-}
-END_TEST
-
-START_TEST(takes_each_attribute_in_its_size)
-{
-    oriel_lt lt = open_library();
-
-    check_attributes(&lt.calls);
-    oriel_lt_close(&lt);
+    sim_lt_no_algorithm(1);
+    make_products(&products, &hooks, ORIEL_KERNELS_AUTO,
+                  1 << ORIEL_PRODUCT_DOWN, ORIEL_ERR_UNSUPPORTED);
+    oriel_cuda_products_destroy(&products);
+    sim_lt_no_algorithm(0);
+    make_products(&products, &hooks, ORIEL_KERNELS_AUTO,
+                  1 << ORIEL_PRODUCT_DOWN, ORIEL_OK);
+    ck_assert(oriel_cuda_is_library(&products, ORIEL_PRODUCT_DOWN));
+    ck_assert(!oriel_cuda_is_library(&products, ORIEL_PRODUCT_PROJ));
+    oriel_cuda_products_destroy(&products);
     ck_assert_uint_eq(sim_lt_alive(), 0);
 }
 END_TEST
 
-/* Attributes have sizes, and some names do not exist. */
-START_TEST(refuses_unknown_attributes)
+/* ---- The workspace, streams, captures ------------------------------------- */
+
+/* Room for gate and up, only where they come apart: padded to 64 columns they
+   are the widest rows of the wide network. */
+START_TEST(the_workspace_grows_with_gate_and_up)
 {
-    const oriel_lt_library *l;
-    const int64_t value = 16;
-    call k;
+    static const oriel_hooks none = ORIEL_HOOKS_INIT;
+    cuda_fixture r = cuda_fixture_make(&fixture_wide);
+    oriel_backend_config config = {
+        .precision = ORIEL_PRECISION_BF16, .hooks = &none, .call = &none};
+    size_t bytes[3];
 
-    make_call(&k);
-    l = &k.r.lt.calls;
-    ck_assert_int_eq(
-        l->MatrixLayoutSetAttribute(k.c_layout, ORIEL_LT_LAYOUT_LD, &value, 4),
-        ORIEL_LT_INVALID_VALUE);
-    ck_assert_int_eq(
-        l->MatrixLayoutSetAttribute(k.c_layout, 77, &value, sizeof(value)),
-        ORIEL_LT_INVALID_VALUE);
-    ck_assert_int_eq(l->MatmulDescSetAttribute(k.r.product.desc,
-                                               ORIEL_LT_DESC_TRANSA, NULL, 4),
-                     ORIEL_LT_INVALID_VALUE);
-    ck_assert_int_eq(
-        l->MatmulAlgoConfigSetAttribute(&k.algo, ORIEL_LT_CONFIG_ID, &value, 4),
-        ORIEL_LT_INVALID_VALUE);
-    free_call(&k);
-}
-END_TEST
-
-/* Accepted at the call, a fault when the stream gets there. */
-START_TEST(reports_memory_of_the_host)
-{
-    static const _Alignas(16) uint16_t bias[48];
-    call whole, *k = &whole;
-
-    make_call(k);
-    SET_DESC(BIAS_POINTER, uintptr_t, bias);
-    MUST_LT(make(k, NULL));
-    ck_assert_ptr_nonnull(
-        strstr(device_finish(), "not wholly in device memory"));
-    abandon_call(k);
-}
-END_TEST
-
-/* Two streams, one workspace: under some interleaving they meet. */
-START_TEST(reports_a_workspace_that_is_shared)
-{
-    cudaStream_t streams[2];
-    call k;
-
-    make_call(&k);
-    for (int i = 0; i < 2; i++)
-        MUST(cudaStreamCreateWithFlags(&streams[i], cudaStreamNonBlocking));
-    for (int i = 0; i < 16; i++)
-        MUST_LT(make(&k, streams[i % 2]));
-    ck_assert_ptr_nonnull(strstr(device_finish(), "workspace was written"));
-    for (int i = 0; i < 2; i++)
-        MUST(cudaStreamDestroy(streams[i]));
-    free_call(&k);
-}
-END_TEST
-
-/* What the heuristic offers first for few rows and for many are not one: who
-   asked for the rows at hand would be found out. */
-START_TEST(algorithms_differ_in_their_bytes)
-{
-    static const int32_t rows[] = {4, 4096};
-    run r = make_run((linear_shape){40, 48, 136}, false);
-    uint16_t *first = malloc(r.n * 2);
-    oriel_lt_preference preference;
-    const uint64_t workspace = ORIEL_LT_WORKSPACE_BYTES;
-    const uint32_t mask = (uint32_t)_i;
-
-    MUST_LT(r.lt.calls.MatmulPreferenceCreate(&preference));
-    MUST_LT(r.lt.calls.MatmulPreferenceSetAttribute(
-        preference, ORIEL_LT_PREF_WORKSPACE_BYTES, &workspace,
-        sizeof(workspace)));
-    MUST_LT(r.lt.calls.MatmulPreferenceSetAttribute(
-        preference, ORIEL_LT_PREF_REDUCTION_MASK, &mask, sizeof(mask)));
-    for (int i = 0; i < 2; i++) {
-        oriel_lt_heuristic offered;
-        int n = 0;
-
-        MUST_LT(oriel_lt_set_rows(&r.lt, &r.product, rows[i]));
-        MUST_LT(r.lt.calls.MatmulAlgoGetHeuristic(
-            r.lt.handle, r.product.desc, r.product.weight, r.product.x,
-            r.product.out, r.product.out, preference, 1, &offered, &n));
-        ck_assert_int_eq(n, 1);
-        r.product.algo = offered.algo;
-        run_rows(&r, 0, r.c.rows);
-        if (i == 0)
-            memcpy(first, r.after, r.n * 2);
+    for (int32_t kernels = 0; kernels < 3; kernels++) {
+        config.kernels = kernels;
+        ck_assert_int_eq(fixture_backend()->workspace_bytes(
+                             r.plan, &config, &bytes[kernels], NULL),
+                         ORIEL_OK);
     }
-    ck_assert(memcmp(first, r.after, r.n * 2) != 0);
-    MUST_LT(r.lt.calls.MatmulPreferenceDestroy(preference));
-    free(first);
-    free_run(&r);
+    ck_assert_uint_eq(bytes[ORIEL_KERNELS_AUTO], bytes[ORIEL_KERNELS_OWN]);
+    ck_assert_uint_gt(bytes[ORIEL_KERNELS_CUBLASLT], bytes[ORIEL_KERNELS_OWN]);
+    cuda_fixture_free(&r);
+}
+END_TEST
+
+START_TEST(encoders_on_streams_do_not_meet)
+{
+    enum { ENCODERS = 2 };
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoders[ENCODERS];
+    cudaStream_t streams[ENCODERS];
+    device_buffer out[ENCODERS];
+
+    sim_interleave((uint64_t)_i + 1);
+    for (int i = 0; i < ENCODERS; i++) {
+        encoders[i] = cuda_fixture_encoder(&r);
+        streams[i] = cuda_fixture_stream();
+        out[i] = device_output(r.embeddings_bytes);
+    }
+    for (int turn = 0; turn < 2; turn++)
+        for (int i = 0; i < ENCODERS; i++)
+            encode(encoders[i], &r, out[i], streams[i]);
+    for (int i = 0; i < ENCODERS; i++) {
+        cuda_fixture_expect(&r, out[i]);
+        oriel_encoder_destroy(encoders[i]);
+        MUST(cudaStreamDestroy(streams[i]));
+        device_release(out[i]);
+    }
+    cuda_fixture_free(&r);
+}
+END_TEST
+
+/* The first thing that an encoder does, in a process that has loaded nothing. */
+START_TEST(a_capture_replays)
+{
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    device_buffer out = device_output(r.embeddings_bytes);
+    cudaStream_t stream = cuda_fixture_stream();
+    oriel_encoder *encoder;
+    cudaGraphExec_t exec;
+    cudaGraph_t graph;
+
+    sim_lt_unload();
+    encoder = cuda_fixture_encoder(&r);
+    MUST(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+    encode(encoder, &r, out, stream);
+    MUST(cudaStreamEndCapture(stream, &graph));
+    MUST(cudaGraphInstantiate(&exec, graph, 0));
+    MUST(cudaGraphDestroy(graph));
+    for (int i = 0; i < 2; i++) {
+        MUST(cudaMemsetAsync(out.data, 0xff, out.bytes, stream));
+        MUST(cudaGraphLaunch(exec, stream));
+        cuda_fixture_expect(&r, out);
+    }
+    MUST(cudaGraphExecDestroy(exec));
+    oriel_encoder_destroy(encoder);
+    MUST(cudaStreamDestroy(stream));
+    device_release(out);
+    cuda_fixture_free(&r);
 }
 END_TEST
 
@@ -453,21 +360,20 @@ int
 main(void)
 {
     Suite *suite = suite_create("cuda_products");
-    TCase *product = tcase_create("product");
-    TCase *standin = tcase_create("standin");
+    TCase *tc = tcase_create("cublaslt");
 
-    tcase_set_timeout(product, 120);
-    tcase_add_loop_test(product, matches_the_oracle, 0, 2 * COUNT(shapes));
-    tcase_add_loop_test(product, rows_have_their_bytes_alone, 0, 2);
-    tcase_add_test(product, no_rows_are_nothing);
-    tcase_set_timeout(standin, 60);
-    tcase_add_loop_test(standin, refuses_what_is_wrong, 0, SPOILS);
-    tcase_add_test(standin, takes_each_attribute_in_its_size);
-    tcase_add_test(standin, refuses_unknown_attributes);
-    tcase_add_test(standin, reports_memory_of_the_host);
-    tcase_add_test(standin, reports_a_workspace_that_is_shared);
-    tcase_add_loop_test(standin, algorithms_differ_in_their_bytes, 0, 3);
-    suite_add_tcase(suite, product);
-    suite_add_tcase(suite, standin);
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, use_cublaslt, use_whole_library);
+    tcase_add_test(tc, algorithms_are_chosen_once);
+    tcase_add_test(tc, a_device_without_clusters_keeps_none);
+    tcase_add_loop_test(tc, own_products_do_not_ask_the_library, 0, 2);
+    tcase_add_test(tc, what_is_missing_is_named);
+    tcase_add_test(tc, the_table_is_overridden);
+    tcase_add_test(tc, auto_does_without_the_library);
+    tcase_add_test(tc, auto_fails_without_an_algorithm);
+    tcase_add_test(tc, the_workspace_grows_with_gate_and_up);
+    tcase_add_loop_test(tc, encoders_on_streams_do_not_meet, 0, 3);
+    tcase_add_test(tc, a_capture_replays);
+    suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cuda_ring.c - segments cut into work, bytes through the ring, and which
- * image a device takes
+ * test_cuda_ring.c - segments cut into work, and bytes through the ring
  */
-#include "cuda/images.h"
 #include "cuda/ring.h"
 #include "support/device_case.h"
 #include "support/random.h"
@@ -246,39 +244,6 @@ START_TEST(rows_leave_what_is_between)
 }
 END_TEST
 
-/* ---- Images ----------------------------------------------------------------- */
-
-static const struct {
-    const char *images;
-    int32_t capability;
-    const char *text;
-} choices[] = {
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 80,
-     "sm_80 machine code"},
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 87,
-     "sm_86 machine code"},
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 90,
-     "sm_90a machine code"},
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 103,
-     "sm_100 machine code"},
-    {"80-real 86-real 89-real 90a-real 100-real 120-real 80-virtual", 110,
-     "compute_80 PTX"},
-    {"80-virtual 86-real 90 90a", 90, "sm_90a machine code"},
-    {"80-virtual 86-real 90 90a", 100, "compute_90 PTX"},
-    {"80-virtual 86-real", 80, "compute_80 PTX"},
-    {"90a-real 90a-virtual", 100, ""},
-    {"90-real 100-virtual", 80, ""},
-};
-
-START_TEST(a_device_takes_its_image)
-{
-    oriel_cuda_image image =
-        oriel_cuda_image_among(choices[_i].images, choices[_i].capability);
-
-    ck_assert_str_eq(image.text, choices[_i].text);
-}
-END_TEST
-
 int
 main(void)
 {
@@ -290,7 +255,6 @@ main(void)
     tcase_add_loop_test(tc, a_segment_has_its_tiles, 0, 4);
     tcase_add_loop_test(tc, bytes_arrive, 0, 2);
     tcase_add_test(tc, rows_leave_what_is_between);
-    tcase_add_loop_test(tc, a_device_takes_its_image, 0, (int)COUNT(choices));
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -1,46 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/row_case.h"
 
-#include "ops.h"
-
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Several stages of depth, the last in part; one tile of columns, in part. */
 enum { DEPTH = 200, COLUMNS = 112, TILE_ROWS = 128 };
-enum { PATCH = 6, SLICES = 2, MERGE2 = 4 };
+enum { PATCH = 6, SLICES = 2, MERGE2 = 4, PATCH_DEPTH = PATCH * SLICES * 32 };
 enum { NORM_COLUMNS = 264, HEADS = 2, HEAD_DIM = 24, POSITIONS = 8 };
 enum { GATED_COLUMNS = 64, STORE_COLUMNS = 112, INDEXED = 131072 };
 
-static int32_t
-patch_depth(void)
-{
-    return oriel_cuda_patch_depth(PATCH, SLICES);
-}
-
-/* Values, in and out, of a row; and the rows of a block. */
+/* Each by the launch of its case; store_rows, which has none, by its own. */
 static const struct {
     const char *name;
-    int in, out, out_size, rows_per_block;
+    const op *op;
+    int in, out; /* values of a row */
+    int depth, out_size, rows_per_block;
 } shapes[ROW_OPS] = {
-    {"linear", DEPTH, COLUMNS, 2, TILE_ROWS},
-    {"linear_residual", DEPTH, COLUMNS, 2, TILE_ROWS},
-    {"linear_gelu", DEPTH, COLUMNS, 2, TILE_ROWS},
-    {"linear_swiglu", DEPTH, COLUMNS / 2, 2, TILE_ROWS},
-    {"linear_rows", DEPTH, COLUMNS, 4, TILE_ROWS},
-    {"patch_embed of pixels", PATCH *SLICES * 16, COLUMNS, 2, TILE_ROWS},
-    {"patch_embed of values", 3 * SLICES *PATCH *PATCH, COLUMNS, 2, TILE_ROWS},
-    {"rms_norm", NORM_COLUMNS, NORM_COLUMNS, 2, 4},
-    {"swiglu", 2 * GATED_COLUMNS, GATED_COLUMNS, 2, 32},
-    {"rope", 3 * HEADS *HEAD_DIM, 3 * HEADS *HEAD_DIM, 2, 1},
-    {"store_rows", STORE_COLUMNS, STORE_COLUMNS, 4, 1},
+    {"linear", &op_linear, DEPTH, COLUMNS, DEPTH, 2, TILE_ROWS},
+    {"linear_residual", &op_linear_residual, DEPTH, COLUMNS, DEPTH, 2,
+     TILE_ROWS},
+    {"linear_gelu", &op_linear_gelu, DEPTH, COLUMNS, DEPTH, 2, TILE_ROWS},
+    {"linear_swiglu", &op_linear_swiglu, DEPTH, COLUMNS / 2, DEPTH, 2,
+     TILE_ROWS},
+    {"linear_rows", &op_linear_rows, DEPTH, COLUMNS, DEPTH, 4, TILE_ROWS},
+    {"patch_embed of pixels", &op_patch_embed, PATCH *SLICES * 16, COLUMNS,
+     PATCH_DEPTH, 2, TILE_ROWS},
+    {"patch_embed of values", &op_patch_embed, 3 * SLICES *PATCH *PATCH,
+     COLUMNS, PATCH_DEPTH, 2, TILE_ROWS},
+    {"rms_norm", &op_rms_norm, NORM_COLUMNS, NORM_COLUMNS, 0, 2, 4},
+    {"swiglu", &op_swiglu, 2 * GATED_COLUMNS, GATED_COLUMNS, 0, 2, 32},
+    {"rope", &op_rope, 3 * HEADS *HEAD_DIM, 3 * HEADS *HEAD_DIM, 0, 2, 1},
+    {"store_rows", NULL, STORE_COLUMNS, STORE_COLUMNS, 0, 4, 1},
 };
 
 const char *
-row_op_name(enum row_op op)
+row_op_name(enum row_op which)
 {
-    return shapes[op].name;
+    return shapes[which].name;
 }
 
 static device_buffer
@@ -69,8 +67,8 @@ upload_rope(random_stream *random)
 static device_buffer
 make_index(const row_case *c)
 {
-    const bool tokens = c->op == ROW_VALUES || c->op == ROW_STORE;
-    const bool pairs = c->op == ROW_ROPE;
+    const bool tokens = c->which == ROW_VALUES || c->which == ROW_STORE;
+    const bool pairs = c->which == ROW_ROPE;
     const int64_t n = tokens ? c->rows / MERGE2 : pairs ? 2 * c->rows : c->rows;
     const int64_t first = n > INDEXED ? n - INDEXED : 0;
     device_buffer buffer = device_sparse((size_t)n * sizeof(int32_t));
@@ -84,49 +82,87 @@ make_index(const row_case *c)
     return buffer;
 }
 
-static void
-prepare_all(void)
+/* The arrays as the case of an op has them. */
+static op_case
+case_of(const row_case *c)
 {
-    ck_assert_int_eq(oriel_cuda_linear_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_linear_gelu_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_linear_swiglu_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_linear_rows_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_patch_embed_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_rms_norm_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_swiglu_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_rope_prepare(NULL), cudaSuccess);
-    ck_assert_int_eq(oriel_cuda_store_rows_prepare(NULL), cudaSuccess);
+    op_case k = {.op = shapes[c->which].op,
+                 .rows = c->rows,
+                 .columns = shapes[c->which].out,
+                 .depth = shapes[c->which].depth,
+                 .dtype = ORIEL_CUDA_F32, /* of linear_rows */
+                 .row_bytes = (int64_t)c->out_bytes,
+                 .out_rows = c->rows,
+                 .x.device = c->in,
+                 .weight.device = c->weight,
+                 .bias.device = c->bias};
+
+    k.shape = (op_shape){.heads = HEADS,
+                         .head_dim = HEAD_DIM,
+                         .patch_size = PATCH,
+                         .slices = SLICES,
+                         .merge2 = MERGE2};
+    switch (c->which) {
+    case ROW_PIXELS:
+        k.index[OP_TABLE].device = c->table;
+        k.index[OP_STILL].device = c->index;
+        break;
+    case ROW_VALUES:
+        k.shape.dtype = ORIEL_CUDA_BF16;
+        k.index[OP_TOKENS].device = c->index;
+        break;
+    case ROW_ROPE:
+        k.index[OP_ROPE].device = c->table;
+        k.index[OP_POSITIONS].device = c->index;
+        break;
+    case ROW_ROWS:
+        k.index[OP_PLACES].device = c->index;
+        break;
+    default:
+        break;
+    }
+    return k;
+}
+
+static void
+prepare(const row_case *c)
+{
+    const op_case k = case_of(c);
+
+    ck_assert_int_eq(k.op ? k.op->prepare(&k)
+                          : oriel_cuda_store_rows_prepare(NULL),
+                     cudaSuccess);
 }
 
 row_case
-row_case_make(enum row_op op, int64_t rows)
+row_case_make(enum row_op which, int64_t rows)
 {
-    random_stream random = {(uint64_t)op + 900};
-    const size_t depth =
-        op == ROW_PIXELS || op == ROW_VALUES ? (size_t)patch_depth() : DEPTH;
-    row_case c = {.op = op,
+    random_stream random = {(uint64_t)which + 900};
+    const size_t depth = (size_t)shapes[which].depth;
+    row_case c = {.which = which,
                   .rows = rows,
-                  .in_bytes = (size_t)shapes[op].in * 2,
-                  .out_bytes = (size_t)(shapes[op].out * shapes[op].out_size),
-                  .rows_per_block = shapes[op].rows_per_block,
-                  .in_place = op == ROW_RESIDUAL || op == ROW_ROPE};
+                  .in_bytes = (size_t)shapes[which].in * 2,
+                  .out_bytes =
+                      (size_t)(shapes[which].out * shapes[which].out_size),
+                  .rows_per_block = shapes[which].rows_per_block,
+                  .in_place = which == ROW_RESIDUAL || which == ROW_ROPE};
 
-    prepare_all();
     /* rope works in place: its input is the output beforehand. */
-    c.in = device_sparse(op == ROW_ROPE ? 0 : (size_t)rows * c.in_bytes);
-    if (op == ROW_NORM)
+    c.in = device_sparse(which == ROW_ROPE ? 0 : (size_t)rows * c.in_bytes);
+    if (which == ROW_NORM)
         c.weight = upload_bf16(&random, NORM_COLUMNS, 1);
-    else
+    else if (depth)
         c.weight = upload_bf16(&random, COLUMNS * depth, 0.1);
     c.bias = upload_bf16(&random, COLUMNS, 1);
-    if (op == ROW_ROPE)
+    if (which == ROW_ROPE)
         c.table = upload_rope(&random);
     else
         c.table = upload_bf16(&random, 3 * 256, 2);
-    if (op == ROW_PIXELS)
+    if (which == ROW_PIXELS)
         c.index = device_sparse((size_t)rows); /* nothing is still */
     else
         c.index = make_index(&c);
+    prepare(&c);
     return c;
 }
 
@@ -146,7 +182,7 @@ row_case_input(const row_case *c, int64_t n, uint64_t seed)
     random_stream random = {seed};
     size_t values = (size_t)n * c->in_bytes / 2;
 
-    if (c->op != ROW_PIXELS)
+    if (c->which != ROW_PIXELS)
         return (unsigned char *)random_bf16(&random, values, 2, 0);
     uint16_t *levels = malloc(values * 2);
     for (size_t i = 0; i < values; i++)
@@ -168,74 +204,11 @@ row_case_only(const row_case *c, int64_t first, int64_t n)
     device_only_blocks(blocks, n_blocks);
 }
 
-static cudaError_t
-run_embed(const row_case *c, void *out)
-{
-    oriel_patch_embed_args args = {.weight = c->weight.data,
-                                   .out = out,
-                                   .rows = c->rows,
-                                   .hidden = COLUMNS,
-                                   .patch_size = PATCH,
-                                   .slices = SLICES};
-
-    if (c->op == ROW_PIXELS) {
-        args.pixels = c->in.data;
-        args.is_still = c->index.data;
-        args.table = c->table.data;
-    } else {
-        args.pixel_values = c->in.data;
-        args.tokens = c->index.data;
-        args.merge2 = MERGE2;
-        args.dtype = ORIEL_CUDA_BF16;
-    }
-    return oriel_cuda_patch_embed(&args, NULL);
-}
-
-static cudaError_t
-run_linear(const row_case *c, void *out)
-{
-    const oriel_linear_args args = {
-        c->in.data, c->weight.data, c->bias.data, out, c->rows, COLUMNS, DEPTH};
-    const oriel_linear_swiglu_args swiglu = {
-        c->in.data, c->weight.data, c->bias.data, out,
-        c->rows,    COLUMNS / 2,    DEPTH};
-    const oriel_linear_rows_args rows = {
-        .x = c->in.data,
-        .weight = c->weight.data,
-        .bias = c->bias.data,
-        .places = c->index.data,
-        .out = out,
-        .row_bytes = (int64_t)c->out_bytes,
-        .out_rows = (int32_t)c->rows,
-        .rows = c->rows,
-        .columns = COLUMNS,
-        .depth = DEPTH,
-        .dtype = ORIEL_CUDA_F32,
-    };
-
-    switch (c->op) {
-    case ROW_LINEAR:
-        return oriel_cuda_linear(&args, NULL);
-    case ROW_RESIDUAL:
-        return oriel_cuda_linear_residual(&args, NULL);
-    case ROW_GELU:
-        return oriel_cuda_linear_gelu(&args, NULL);
-    case ROW_SWIGLU:
-        return oriel_cuda_linear_swiglu(&swiglu, NULL);
-    default:
-        return oriel_cuda_linear_rows(&rows, NULL);
-    }
-}
-
 cudaError_t
 row_case_run(void *context, void *out)
 {
     const row_case *c = context;
-    const oriel_rms_norm_args norm = {c->in.data, c->weight.data, out, c->rows,
-                                      NORM_COLUMNS};
-    const oriel_swiglu_args gated = {c->in.data, out, c->rows, GATED_COLUMNS};
-    const oriel_rope_args rope = {out,     c->table.data, c->index.data,
-                                  c->rows, HEADS,         HEAD_DIM};
+    const op_case k = case_of(c);
     const oriel_store_rows_args store = {
         .x = c->in.data,
         .tokens = c->index.data,
@@ -247,19 +220,6 @@ row_case_run(void *context, void *out)
         .dtype = ORIEL_CUDA_F32,
     };
 
-    switch (c->op) {
-    case ROW_PIXELS:
-    case ROW_VALUES:
-        return run_embed(c, out);
-    case ROW_NORM:
-        return oriel_cuda_rms_norm(&norm, NULL);
-    case ROW_GATED:
-        return oriel_cuda_swiglu(&gated, NULL);
-    case ROW_ROPE:
-        return oriel_cuda_rope(&rope, NULL);
-    case ROW_STORE:
-        return oriel_cuda_store_rows(&store, NULL);
-    default:
-        return run_linear(c, out);
-    }
+    return k.op ? k.op->run(&k, 0, c->rows, out)
+                : oriel_cuda_store_rows(&store, NULL);
 }

@@ -9,7 +9,7 @@
 #ifndef TESTS_KERNELS_ROW_CASE_H
 #define TESTS_KERNELS_ROW_CASE_H
 
-#include "support/device_case.h"
+#include "ops/op.h"
 
 enum row_op {
     ROW_LINEAR,
@@ -27,7 +27,7 @@ enum row_op {
 };
 
 typedef struct row_case {
-    enum row_op op;
+    enum row_op which;
     int64_t rows;
     size_t in_bytes, out_bytes; /* of a row */
     int64_t rows_per_block;
@@ -37,9 +37,9 @@ typedef struct row_case {
 
 /* 'rows', a multiple of 4, of zeros; the same weights for any number of rows.
    The last 65,536 at least go where they stand, others to row 0. */
-row_case row_case_make(enum row_op op, int64_t rows);
+row_case row_case_make(enum row_op which, int64_t rows);
 void row_case_free(row_case *c);
-const char *row_op_name(enum row_op op);
+const char *row_op_name(enum row_op which);
 
 /* Random input for n rows; caller frees. */
 unsigned char *row_case_input(const row_case *c, int64_t n, uint64_t seed);

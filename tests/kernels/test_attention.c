@@ -1,42 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Window and full attention on the GPU, against double precision. */
-#include "kernels/attention_bound.h"
+#include "kernels/op_check.h"
 #include "support/suite.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
-
-static void
-check_against_oracle(const attention_case *c, const uint16_t *out, bool windows)
-{
-    double *x = attention_inputs(c, windows);
-
-    for (int s = 0; s < c->n_segments; s++)
-        attention_check_rows(c, x, out, s, 0, c->lengths[s], 1);
-    free(x);
-}
-
-static device_run *
-kernel(bool windows)
-{
-    return windows ? attention_case_windows : attention_case_frames;
-}
-
-static void
-check_case(attention_case *c, bool windows)
-{
-    size_t bytes = attention_case_out_bytes(c);
-    uint16_t *out = malloc(bytes);
-
-    device_check_schedules(kernel(windows), c, out, bytes, NULL);
-    check_against_oracle(c, out, windows);
-    free(out);
-}
 
 /* ---- Shapes --------------------------------------------------------------- */
 
-static const int every_window[][ATTENTION_SEGMENTS] = {
+static const int every_window[][SEGMENTS_MOST] = {
     {64},
     {4, 8, 12, 16, 20, 24, 28, 32},
     {36, 40, 44, 48, 52, 56, 60, 64},
@@ -47,12 +19,12 @@ START_TEST(windows_of_every_length)
 {
     int n = 0;
 
-    while (n < ATTENTION_SEGMENTS && every_window[_i][n])
+    while (n < SEGMENTS_MOST && every_window[_i][n])
         n++;
-    attention_case c = attention_case_make(1, 80, every_window[_i], n, 2, 0);
+    op_case c = attention_make(true, 1, 80, every_window[_i], n, 2, 0);
 
-    check_case(&c, true);
-    attention_case_free(&c);
+    op_check_case(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -61,10 +33,10 @@ static const int head_dims[] = {8, 16, 24, 64, 72, 80, 96, 128};
 START_TEST(windows_of_every_head_dim)
 {
     static const int lengths[] = {16, 24, 8};
-    attention_case c = attention_case_make(2, head_dims[_i], lengths, 3, 1, 8);
+    op_case c = attention_make(true, 2, head_dims[_i], lengths, 3, 1, 8);
 
-    check_case(&c, true);
-    attention_case_free(&c);
+    op_check_case(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -73,20 +45,20 @@ static const int frames[][3] = {{4}, {64, 1}, {65, 127}, {128, 129}, {300, 12}};
 START_TEST(frames_of_any_length)
 {
     int n = frames[_i][1] ? 2 : 1;
-    attention_case c = attention_case_make(1, 80, frames[_i], n, 2, 0);
+    op_case c = attention_make(false, 1, 80, frames[_i], n, 2, 0);
 
-    check_case(&c, false);
-    attention_case_free(&c);
+    op_check_case(&c);
+    op_case_free(&c);
 }
 END_TEST
 
 START_TEST(frames_of_every_head_dim)
 {
     static const int lengths[] = {68, 20};
-    attention_case c = attention_case_make(2, head_dims[_i], lengths, 2, 1, 8);
+    op_case c = attention_make(false, 2, head_dims[_i], lengths, 2, 1, 8);
 
-    check_case(&c, false);
-    attention_case_free(&c);
+    op_check_case(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -95,15 +67,16 @@ END_TEST
 START_TEST(frames_of_thousands)
 {
     static const int lengths[] = {5000};
-    static const int32_t queries[] = {0, 2560, 4992};
-    attention_case c = attention_case_make(1, 16, lengths, 1, 2, 1);
+    static const int32_t tiles[][3] = {
+        {0, 5000, 0}, {0, 5000, 2560}, {0, 5000, 4992}};
+    op_case c = attention_make(false, 1, 16, lengths, 1, 2, 1);
+    uint16_t *out;
 
-    c.n_tiles = COUNT(queries);
-    for (int t = 0; t < c.n_tiles; t++)
-        c.tiles[t][2] = queries[t];
-    attention_case_send_tiles(&c);
-    check_case(&c, false);
-    attention_case_free(&c);
+    attention_choose_tiles(&c, tiles, COUNT(tiles));
+    out = op_check_run(&c);
+    attention_check_tiles(&c, out, 1);
+    free(out);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -111,18 +84,17 @@ END_TEST
 START_TEST(random_shapes)
 {
     random_stream random = {(uint64_t)_i + 77};
-    int n = (int)random_between(&random, 1, _i % 2 ? ATTENTION_SEGMENTS : 3);
+    int n = (int)random_between(&random, 1, _i % 2 ? SEGMENTS_MOST : 3);
     int heads = (int)random_between(&random, 1, 3);
     int head_dim = 8 * (int)random_between(&random, 1, 16);
-    int lengths[ATTENTION_SEGMENTS];
+    int lengths[SEGMENTS_MOST];
 
     for (int s = 0; s < n; s++)
         lengths[s] = (int)random_between(&random, 1, _i % 2 ? 64 : 200);
-    attention_case c =
-        attention_case_make(heads, head_dim, lengths, n, 1.5, 0.5);
+    op_case c = attention_make(_i % 2, heads, head_dim, lengths, n, 1.5, 0.5);
 
-    check_case(&c, _i % 2);
-    attention_case_free(&c);
+    op_check_case(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -133,16 +105,16 @@ END_TEST
 START_TEST(scores_beyond_any_exponent)
 {
     static const int lengths[] = {20, 64, 49};
-    attention_case c = attention_case_make(1, 80, lengths, 3, 40, 0);
+    op_case c = attention_make(_i % 2, 1, 80, lengths, 3, 40, 0);
 
     for (int64_t r = 0; _i / 2 && r < c.rows; r++)
         for (int d = 0; d < 80; d++) {
-            c.qkv[r * 240 + d] &= 0x7fff;
-            c.qkv[r * 240 + 80 + d] |= 0x8000;
+            attention_qkv(&c)[r * 240 + d] &= 0x7fff;
+            attention_qkv(&c)[r * 240 + 80 + d] |= 0x8000;
         }
-    attention_case_send(&c);
-    check_case(&c, _i % 2);
-    attention_case_free(&c);
+    op_check_send(&c.x);
+    op_check_case(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -150,17 +122,17 @@ END_TEST
 START_TEST(outlier_channels)
 {
     static const int lengths[] = {52, 7};
-    attention_case c = attention_case_make(2, 40, lengths, 2, 1, 0);
+    op_case c = attention_make(_i, 2, 40, lengths, 2, 1, 0);
 
     for (int64_t r = 0; r < c.rows; r++)
         for (int column = 3; column < 80; column += 19) {
-            uint16_t *v = &c.qkv[(r * 3 + 2) * 80 + column];
+            uint16_t *v = &attention_qkv(&c)[(r * 3 + 2) * 80 + column];
 
             *v = (uint16_t)(*v % 256 | (r % 3 ? 0x4500 : 0xc580)); /* 2^11 .. */
         }
-    attention_case_send(&c);
-    check_case(&c, _i);
-    attention_case_free(&c);
+    op_check_send(&c.x);
+    op_check_case(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -172,23 +144,23 @@ static const uint16_t poison[] = {0x7fc0, 0x7f80, 0xff80};
 START_TEST(neighbours_do_not_reach)
 {
     static const int lengths[] = {20, 12, 36};
-    attention_case c = attention_case_make(1, 80, lengths, 3, 1, 0);
-    size_t row = 3 * 80, bytes = attention_case_out_bytes(&c);
-    uint16_t *clean = malloc(bytes), *dirty = malloc(bytes);
-    int bad = _i / 2;
+    op_case c = attention_make(_i % 2, 1, 80, lengths, 3, 1, 0);
+    uint16_t *clean = op_check_run(&c), *dirty;
+    const int32_t *bad = attention_cu(&c) + _i / 2;
+    const size_t row = 3 * 80;
 
-    device_check_schedules(kernel(_i % 2), &c, clean, bytes, NULL);
-    for (int64_t r = c.cu[bad]; r < c.cu[bad + 1]; r++)
+    for (int64_t r = bad[0]; r < bad[1]; r++)
         for (size_t d = 0; d < row; d++)
-            c.qkv[(size_t)r * row + d] = poison[((size_t)r + d) % 3];
-    attention_case_send(&c);
-    device_check_schedules(kernel(_i % 2), &c, dirty, bytes, NULL);
+            attention_qkv(&c)[(size_t)r * row + d] =
+                poison[((size_t)r + d) % 3];
+    op_check_send(&c.x);
+    dirty = op_check_run(&c);
     for (int64_t r = 0; r < c.rows; r++)
-        if (r < c.cu[bad] || r >= c.cu[bad + 1])
+        if (r < bad[0] || r >= bad[1])
             ck_assert_mem_eq(clean + r * 80, dirty + r * 80, 160);
     free(clean);
     free(dirty);
-    attention_case_free(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -199,16 +171,15 @@ START_TEST(heads_do_not_reach)
 {
     static const int lengths[] = {18, 5}, padded[] = {8, 24, 72};
     int head_dim = padded[_i / 4], bad = _i / 2 % 2;
-    attention_case c = attention_case_make(2, head_dim, lengths, 2, 1, 0);
-    size_t bytes = attention_case_out_bytes(&c);
-    uint16_t *clean = malloc(bytes), *dirty = malloc(bytes);
+    op_case c = attention_make(_i % 2, 2, head_dim, lengths, 2, 1, 0);
+    uint16_t *clean = op_check_run(&c), *dirty;
 
-    device_check_schedules(kernel(_i % 2), &c, clean, bytes, NULL);
     for (int64_t r = 0; r < 3 * c.rows; r++)
         for (int d = 0; d < head_dim; d++)
-            c.qkv[(r * 2 + bad) * head_dim + d] = poison[(r + d) % 3];
-    attention_case_send(&c);
-    device_check_schedules(kernel(_i % 2), &c, dirty, bytes, NULL);
+            attention_qkv(&c)[(r * 2 + bad) * head_dim + d] =
+                poison[(r + d) % 3];
+    op_check_send(&c.x);
+    dirty = op_check_run(&c);
     for (int64_t r = 0; r < c.rows; r++) {
         int64_t good = (r * 2 + 1 - bad) * head_dim;
 
@@ -216,7 +187,7 @@ START_TEST(heads_do_not_reach)
     }
     free(clean);
     free(dirty);
-    attention_case_free(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -225,20 +196,19 @@ END_TEST
 START_TEST(infinity_stays_infinite)
 {
     static const int lengths[] = {20};
-    attention_case c = attention_case_make(1, 80, lengths, 1, 1, 0);
-    size_t bytes = attention_case_out_bytes(&c);
-    uint16_t *out = malloc(bytes);
+    op_case c = attention_make(_i, 1, 80, lengths, 1, 1, 0);
+    uint16_t *out;
 
-    c.qkv[160] = 0x7f80; /* v of the first row, column 0 */
-    attention_case_send(&c);
-    device_check_schedules(kernel(_i), &c, out, bytes, NULL);
+    attention_qkv(&c)[160] = 0x7f80; /* v of the first row, column 0 */
+    op_check_send(&c.x);
+    out = op_check_run(&c);
     for (int64_t r = 0; r < c.rows; r++)
         for (int d = 0; d < 80; d++)
             ck_assert_msg(d ? isfinite(bf16_value(out[r * 80 + d]))
                             : out[r * 80] == 0x7f80,
                           "row %d column %d: %#x", (int)r, d, out[r * 80 + d]);
     free(out);
-    attention_case_free(&c);
+    op_case_free(&c);
 }
 END_TEST
 

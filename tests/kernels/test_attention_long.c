@@ -3,7 +3,7 @@
  * Full attention over thousands of keys, up to 65,536, against double precision:
  * of a frame only a few tiles of queries run, each over all of its keys.
  */
-#include "kernels/attention_bound.h"
+#include "kernels/op_check.h"
 #include "support/suite.h"
 
 #include "base/half.h"
@@ -15,45 +15,33 @@ enum { SEGMENT = 1, TILE = 128 }; /* the frame that is run, queries at a time */
 
 /* The tiles of the frame that start at these queries. */
 static void
-choose_tiles(attention_case *c, const int32_t *queries, int n)
+choose_tiles(op_case *c, const int32_t *queries, int n)
 {
+    const int32_t *frame = attention_cu(c) + SEGMENT;
+    int32_t tiles[2][3];
+
+    ck_assert_int_le(n, (int)COUNT(tiles));
     for (int t = 0; t < n; t++) {
-        c->tiles[t][0] = c->cu[SEGMENT];
-        c->tiles[t][1] = c->lengths[SEGMENT];
-        c->tiles[t][2] = queries[t];
+        tiles[t][0] = frame[0];
+        tiles[t][1] = frame[1] - frame[0];
+        tiles[t][2] = queries[t];
     }
-    c->n_tiles = n;
-    attention_case_send_tiles(c);
+    attention_choose_tiles(c, tiles, n);
 }
 
 /* What lies before the frame and after it is NaN. */
 static void
-poison_neighbours(attention_case *c)
+poison_neighbours(op_case *c)
 {
     static const uint16_t poison[] = {0x7fc0, 0x7f80, 0xff80};
-    const int64_t values = 3 * (int64_t)c->heads * c->head_dim;
+    const int64_t values = 3 * (int64_t)c->columns;
+    const int32_t *frame = attention_cu(c) + SEGMENT;
+    uint16_t *qkv = attention_qkv(c);
 
-    for (int64_t i = 0; i < c->rows * values; i++) {
-        const int64_t row = i / values;
-
-        if (row < c->cu[SEGMENT] || row >= c->cu[SEGMENT + 1])
-            c->qkv[i] = poison[i % 3];
-    }
-    attention_case_send(c);
-}
-
-static void
-check_tiles(const attention_case *c, const uint16_t *out, int64_t step)
-{
-    double *x = attention_inputs(c, false);
-
-    for (int t = 0; t < c->n_tiles; t++) {
-        const int64_t first = c->tiles[t][2], end = first + TILE;
-
-        attention_check_rows(c, x, out, SEGMENT, first,
-                             end < c->tiles[t][1] ? end : c->tiles[t][1], step);
-    }
-    free(x);
+    for (int64_t i = 0; i < c->rows * values; i++)
+        if (i / values < frame[0] || i / values >= frame[1])
+            qkv[i] = poison[i % 3];
+    op_check_send(&c->x);
 }
 
 /* ---- Thousands, for every head_dim ------------------------------------------ */
@@ -71,17 +59,16 @@ START_TEST(thousands_of_keys)
     const int keys = shapes[_i].keys;
     const int lengths[] = {4, keys, 12};
     const int32_t queries[] = {keys / TILE / 2 * TILE, keys / TILE * TILE};
-    attention_case c = attention_case_make(
-        shapes[_i].heads, shapes[_i].head_dim, lengths, COUNT(lengths), 2, 1);
-    const size_t bytes = attention_case_out_bytes(&c);
-    uint16_t *out = malloc(bytes);
+    op_case c = attention_make(false, shapes[_i].heads, shapes[_i].head_dim,
+                               lengths, COUNT(lengths), 2, 1);
+    uint16_t *out;
 
     choose_tiles(&c, queries, COUNT(queries));
     poison_neighbours(&c);
-    device_check_schedules(attention_case_frames, &c, out, bytes, NULL);
-    check_tiles(&c, out, 1);
+    out = op_check_run(&c);
+    attention_check_tiles(&c, out, 1);
     free(out);
-    attention_case_free(&c);
+    op_case_free(&c);
 }
 END_TEST
 
@@ -126,10 +113,11 @@ make_query(uint16_t *query, int kind)
 /* Column 0 of the keys is zero but for the late key, column 1 but for the early
    one, so that a query asks for either. */
 static void
-fill(attention_case *c)
+fill(op_case *c)
 {
     for (int64_t r = 0; r < KEYS; r++) {
-        uint16_t *query = c->qkv + (c->cu[SEGMENT] + r) * 3 * HEAD_DIM;
+        uint16_t *query =
+            attention_qkv(c) + (attention_cu(c)[SEGMENT] + r) * 3 * HEAD_DIM;
         uint16_t *key = query + HEAD_DIM;
 
         make_query(query, (int)(r % KINDS));
@@ -145,9 +133,9 @@ static const int32_t chosen[] = {0, KEYS / 2, KEYS - TILE};
 START_TEST(as_many_keys_as_there_can_be)
 {
     static const int lengths[] = {4, KEYS, 4};
-    attention_case c =
-        attention_case_make(1, HEAD_DIM, lengths, COUNT(lengths), 2, 1);
-    const size_t bytes = attention_case_out_bytes(&c);
+    op_case c =
+        attention_make(false, 1, HEAD_DIM, lengths, COUNT(lengths), 2, 1);
+    const size_t bytes = op_case_out_bytes(&c);
     uint16_t *out = malloc(bytes);
     device_buffer buffer = device_output(bytes);
 
@@ -156,15 +144,16 @@ START_TEST(as_many_keys_as_there_can_be)
     poison_neighbours(&c);
     device_set_schedule(_i % device_schedules());
     device_set_adversarial(_i == COUNT(chosen) - 1);
-    ck_assert_int_eq(attention_case_frames(&c, buffer.data), cudaSuccess);
+    ck_assert_int_eq(op_run(&c, buffer.data), cudaSuccess);
     ck_assert_str_eq(device_finish(), "");
     device_set_adversarial(false);
     device_set_schedule(0);
     device_download(out, buffer);
-    check_tiles(&c, out, 11); /* every kind twice, at any place of a warp */
+    attention_check_tiles(&c, out,
+                          11); /* every kind twice, at any place of a warp */
     device_release(buffer);
     free(out);
-    attention_case_free(&c);
+    op_case_free(&c);
 }
 END_TEST
 

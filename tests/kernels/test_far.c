@@ -4,7 +4,7 @@
  * Nearly all of the memory is zeros that are never touched, and on the simulator
  * the blocks that would are left out.
  */
-#include "kernels/attention_case.h"
+#include "kernels/op_check.h"
 #include "kernels/row_case.h"
 #include "support/suite.h"
 
@@ -27,19 +27,19 @@ must_run(device_run *run, void *context, device_buffer out, const char *what)
 
 /* The last rows of 'rows', which hold 'ours', under the schedule that is set. */
 static void
-make_last_rows(unsigned char *got, enum row_op op, int64_t rows,
+make_last_rows(unsigned char *got, enum row_op which, int64_t rows,
                const unsigned char *ours)
 {
-    row_case c = row_case_make(op, rows);
+    row_case c = row_case_make(which, rows);
     const int64_t first = rows - OURS;
     device_buffer out = device_sparse((size_t)rows * c.out_bytes);
 
-    if (op != ROW_ROPE)
+    if (which != ROW_ROPE)
         device_put(c.in, (size_t)first * c.in_bytes, ours, OURS * c.in_bytes);
     if (c.in_place)
         device_put(out, (size_t)first * c.out_bytes, ours, OURS * c.out_bytes);
     row_case_only(&c, first, OURS);
-    must_run(row_case_run, &c, out, row_op_name(op));
+    must_run(row_case_run, &c, out, row_op_name(which));
     device_only_blocks(NULL, 0);
     device_get(got, out, (size_t)first * c.out_bytes, OURS * c.out_bytes);
     device_check_guard(out);
@@ -49,20 +49,20 @@ make_last_rows(unsigned char *got, enum row_op op, int64_t rows,
 
 START_TEST(rows_beyond_32_bits)
 {
-    const enum row_op op = (enum row_op)_i;
-    row_case shape = row_case_make(op, OURS);
+    const enum row_op which = (enum row_op)_i;
+    row_case shape = row_case_make(which, OURS);
     unsigned char near[MOST_BYTES], far[MOST_BYTES];
     unsigned char *ours = row_case_input(&shape, OURS, 12);
 
     ck_assert_uint_le(OURS * shape.out_bytes, MOST_BYTES);
     ck_assert_uint_gt((uint64_t)many * shape.in_bytes / 2, UINT64_C(1) << 31);
     ck_assert_uint_gt((uint64_t)many * shape.out_bytes / 2, UINT64_C(1) << 31);
-    make_last_rows(near, op, OURS, ours);
+    make_last_rows(near, which, OURS, ours);
     for (int i = 0; i < device_schedules(); i++) {
         device_set_schedule(i);
-        make_last_rows(far, op, many, ours);
+        make_last_rows(far, which, many, ours);
         ck_assert_msg(memcmp(near, far, OURS * shape.out_bytes) == 0, "%s: %s",
-                      row_op_name(op), device_schedule_name(i));
+                      row_op_name(which), device_schedule_name(i));
     }
     device_set_schedule(0);
     free(ours);
@@ -84,57 +84,66 @@ far_copy(const void *host, size_t bytes, size_t before)
     return buffer;
 }
 
-/* The same segments after 'before' rows of zeros. */
-static attention_case
-moved(const attention_case *c, int32_t before)
+/* The same segments after 'before' rows of zeros: arrays of its own on the
+   device, but for the table of angles and the packs. */
+static op_case
+moved(const op_case *c, int32_t before)
 {
     const size_t row = 3 * HEADS * HEAD_DIM * 2;
-    attention_case far = *c;
+    const op_array *segments = &c->index[OP_SEGMENTS];
+    const op_array *work = &c->index[OP_WORK];
+    int32_t cu[COUNT(lengths) + 1], tiles[COUNT(lengths)][3];
+    op_case far = *c;
 
-    for (int s = 0; s <= c->n_segments; s++)
-        far.cu[s] += before;
-    for (int t = 0; t < c->n_tiles; t++)
-        far.tiles[t][0] += before;
-    far.d_qkv = far_copy(c->qkv, (size_t)c->rows * row, (size_t)before * row);
-    far.d_positions =
-        far_copy(c->positions, (size_t)c->rows * 8, (size_t)before * 8);
-    far.d_cu = device_upload(far.cu, sizeof(far.cu));
-    far.d_tiles = device_upload(far.tiles, sizeof(far.tiles));
+    for (size_t s = 0; s < COUNT(cu); s++)
+        cu[s] = attention_cu(c)[s] + before;
+    ck_assert_uint_eq(segments->device.bytes, sizeof(cu));
+    far.index[OP_SEGMENTS].device = device_upload(cu, sizeof(cu));
+    if (c->op == &op_full_attention) {
+        ck_assert_uint_eq(work->device.bytes, sizeof(tiles));
+        memcpy(tiles, work->host, sizeof(tiles));
+        for (size_t t = 0; t < COUNT(tiles); t++)
+            tiles[t][0] += before;
+        far.index[OP_WORK].device = device_upload(tiles, sizeof(tiles));
+    }
+    far.x.device =
+        far_copy(c->x.host, (size_t)c->rows * row, (size_t)before * row);
+    far.index[OP_POSITIONS].device = far_copy(
+        c->index[OP_POSITIONS].host, (size_t)c->rows * 8, (size_t)before * 8);
     return far;
 }
 
 /* _i: the window kernel, or the one of frames. */
 START_TEST(segments_beyond_32_bits)
 {
-    attention_case c =
-        attention_case_make(HEADS, HEAD_DIM, lengths, COUNT(lengths), 2, 0);
-    device_run *run = _i ? attention_case_windows : attention_case_frames;
-    const size_t bytes = attention_case_out_bytes(&c);
+    op_case c =
+        attention_make(_i, HEADS, HEAD_DIM, lengths, COUNT(lengths), 2, 0);
+    const size_t bytes = op_case_out_bytes(&c);
     const size_t before = (size_t)(many - c.rows);
-    unsigned char *near = malloc(bytes), *got = malloc(bytes);
-    attention_case far = moved(&c, (int32_t)before);
+    unsigned char *near = op_check_run(&c), *got = malloc(bytes);
+    op_case far = moved(&c, (int32_t)before);
 
-    ck_assert_uint_gt(far.d_qkv.bytes / 2, UINT64_C(1) << 31);
-    device_check_schedules(run, &c, near, bytes, NULL);
+    ck_assert_uint_gt(far.x.device.bytes / 2, UINT64_C(1) << 31);
     for (int i = 0; i < device_schedules(); i++) {
         size_t at = before * HEADS * HEAD_DIM * 2;
         device_buffer out = device_sparse(at + bytes);
 
         device_set_schedule(i);
-        must_run(run, &far, out, device_schedule_name(i));
+        must_run(op_run, &far, out, device_schedule_name(i));
         device_get(got, out, at, bytes);
         ck_assert_mem_eq(got, near, bytes);
         device_check_guard(out);
         device_release(out);
     }
     device_set_schedule(0);
-    device_release(far.d_qkv);
-    device_release(far.d_positions);
-    device_release(far.d_cu);
-    device_release(far.d_tiles);
+    device_release(far.x.device);
+    device_release(far.index[OP_POSITIONS].device);
+    device_release(far.index[OP_SEGMENTS].device);
+    if (!_i)
+        device_release(far.index[OP_WORK].device);
     free(near);
     free(got);
-    attention_case_free(&c);
+    op_case_free(&c);
 }
 END_TEST
 

@@ -4,7 +4,7 @@
  * or among any number of others, wherever they stand and whatever is beside
  * them.  On tensor cores that group and truncate, so that what they group shows.
  */
-#include "kernels/attention_case.h"
+#include "kernels/op_check.h"
 #include "kernels/row_case.h"
 #include "support/suite.h"
 
@@ -78,23 +78,23 @@ check_rows(row_case *c, enum neighbours kind, const unsigned char *ours,
     size_t bytes = OURS * c->out_bytes;
 
     ck_assert_uint_le(bytes, sizeof(got));
-    if (c->op != ROW_ROPE)
+    if (c->which != ROW_ROPE)
         device_put(c->in, 0, all, (size_t)c->rows * c->in_bytes);
     for (int which = 0; which < 3; which++) {
         size_t at = (size_t)place_of(c->rows, which) * c->out_bytes;
         device_buffer out = device_sparse((size_t)c->rows * c->out_bytes);
 
         /* What is there beforehand is a row's own, too. */
-        if (c->op == ROW_ROPE)
+        if (c->which == ROW_ROPE)
             device_put(out, 0, all, (size_t)c->rows * c->in_bytes);
         else if (c->in_place)
             device_put(out, at, ours, bytes);
         row_case_only(c, place_of(c->rows, which), OURS);
-        must_run(row_case_run, c, out, row_op_name(c->op));
+        must_run(row_case_run, c, out, row_op_name(c->which));
         device_get(got, out, at, bytes);
         ck_assert_msg(memcmp(got, expected, bytes) == 0,
                       "%s: row %d of %d among neighbours of kind %d",
-                      row_op_name(c->op), (int)place_of(c->rows, which),
+                      row_op_name(c->which), (int)place_of(c->rows, which),
                       (int)c->rows, (int)kind);
         device_check_guard(out);
         device_release(out);
@@ -104,22 +104,22 @@ check_rows(row_case *c, enum neighbours kind, const unsigned char *ours,
 
 START_TEST(rows_are_their_own)
 {
-    const enum row_op op = (enum row_op)_i;
+    const enum row_op which = (enum row_op)_i;
     unsigned char expected[OURS * 1024], *ours;
-    row_case alone = row_case_make(op, OURS);
+    row_case alone = row_case_make(which, OURS);
     device_buffer out = device_output(OURS * alone.out_bytes);
 
     device_set_adversarial(true);
     ours = row_case_input(&alone, OURS, 3);
-    if (op != ROW_ROPE)
+    if (which != ROW_ROPE)
         device_put(alone.in, 0, ours, OURS * alone.in_bytes);
     if (alone.in_place)
         device_put(out, 0, ours, OURS * alone.out_bytes);
     row_case_only(&alone, 0, 0);
-    must_run(row_case_run, &alone, out, row_op_name(op));
+    must_run(row_case_run, &alone, out, row_op_name(which));
     device_download(expected, out);
     for (size_t m = 0; m < COUNT(row_counts); m++) {
-        row_case c = row_case_make(op, row_counts[m]);
+        row_case c = row_case_make(which, row_counts[m]);
 
         for (int kind = 0; kind < NEIGHBOURS; kind++)
             check_rows(&c, (enum neighbours)kind, ours, expected);
@@ -135,89 +135,91 @@ END_TEST
 
 /* ---- Segments --------------------------------------------------------------- */
 
-static const int lengths[][ATTENTION_SEGMENTS] = {
-    {4, 8, 12, 16, 24, 36, 60, 64}, {64, 4, 100, 12, 130, 20, 257, 8}};
+static const int lengths[][SEGMENTS_MOST] = {{4, 8, 12, 16, 24, 36, 60, 64},
+                                             {64, 4, 100, 12, 130, 20, 257, 8}};
 
-/* Segment 'from' of c as segment 'to' of another. */
+/* Segment 'from' of the other as segment 'to' of c. */
 static void
-copy_segment(attention_case *c, int to, const attention_case *other, int from)
+copy_segment(op_case *c, int to, const op_case *other, int from)
 {
-    size_t row = (size_t)(3 * c->heads * c->head_dim);
+    const size_t row = (size_t)(3 * c->columns);
+    const int32_t *cu = attention_cu(c);
+    const size_t n = (size_t)(cu[to + 1] - cu[to]);
+    const size_t source = (size_t)attention_cu(other)[from];
+    int32_t *positions = c->index[OP_POSITIONS].host;
+    const int32_t *others = other->index[OP_POSITIONS].host;
 
-    memcpy(c->qkv + (size_t)c->cu[to] * row,
-           other->qkv + (size_t)other->cu[from] * row,
-           (size_t)c->lengths[to] * row * 2);
-    memcpy(c->positions + 2 * c->cu[to], other->positions + 2 * other->cu[from],
-           (size_t)c->lengths[to] * 2 * sizeof(int32_t));
+    memcpy(attention_qkv(c) + (size_t)cu[to] * row,
+           attention_qkv(other) + source * row, n * row * 2);
+    memcpy(positions + 2 * cu[to], others + 2 * source,
+           n * 2 * sizeof(int32_t));
 }
 
 static uint16_t *
-attend(attention_case *c, bool windows)
+attend(op_case *c)
 {
-    size_t bytes = attention_case_out_bytes(c);
+    const size_t bytes = op_case_out_bytes(c);
     device_buffer out = device_output(bytes);
     uint16_t *got = malloc(bytes);
 
-    attention_case_send(c);
-    device_put(c->d_positions, 0, c->positions,
-               (size_t)c->rows * 2 * sizeof(int32_t));
-    must_run(windows ? attention_case_windows : attention_case_frames, c, out,
-             windows ? "windows" : "frames");
+    op_check_send(&c->x);
+    op_check_send(&c->index[OP_POSITIONS]);
+    must_run(op_run, c, out, c->op->name);
     device_download(got, out);
     device_release(out);
     return got;
 }
 
 static void
-expect_segment(const attention_case *c, const uint16_t *got, int segment,
-               const attention_case *other, const uint16_t *expected, int from)
+expect_segment(const op_case *c, const uint16_t *got, int segment,
+               const op_case *other, const uint16_t *expected, int from)
 {
-    size_t row = (size_t)(c->heads * c->head_dim);
+    const size_t row = (size_t)c->columns;
+    const int32_t *cu = attention_cu(c);
+    const int32_t length = cu[segment + 1] - cu[segment];
 
-    ck_assert_msg(memcmp(got + (size_t)c->cu[segment] * row,
-                         expected + (size_t)other->cu[from] * row,
-                         (size_t)c->lengths[segment] * row * 2) == 0,
-                  "a segment of %d patches, number %d of %d",
-                  c->lengths[segment], segment, c->n_segments);
+    ck_assert_msg(memcmp(got + (size_t)cu[segment] * row,
+                         expected + (size_t)attention_cu(other)[from] * row,
+                         (size_t)length * row * 2) == 0,
+                  "a segment of %d patches, number %d of %d", length, segment,
+                  c->shape.n_segments);
 }
 
-/* All of them together; the other way round; each alone; and each among others
-   that are NaN and infinite. */
+/* All of them together; the other way round; and each alone. */
 START_TEST(segments_are_their_own)
 {
-    enum { N = ATTENTION_SEGMENTS };
+    enum { N = SEGMENTS_MOST };
     const bool windows = _i % 2;
     const int head_dim = _i / 2 ? 24 : 80, *sizes = lengths[!windows];
-    attention_case all = attention_case_make(1, head_dim, sizes, N, 2, 1);
+    op_case all = attention_make(windows, 1, head_dim, sizes, N, 2, 1);
     int turned_sizes[N];
     uint16_t *expected, *got;
 
     device_set_adversarial(true);
-    expected = attend(&all, windows);
+    expected = attend(&all);
     for (int s = 0; s < N; s++)
         turned_sizes[s] = sizes[N - 1 - s];
-    attention_case turned =
-        attention_case_make(1, head_dim, turned_sizes, N, 2, 1);
+    op_case turned =
+        attention_make(windows, 1, head_dim, turned_sizes, N, 2, 1);
     for (int s = 0; s < N; s++)
         copy_segment(&turned, s, &all, N - 1 - s);
-    got = attend(&turned, windows);
+    got = attend(&turned);
     for (int s = 0; s < N; s++)
         expect_segment(&turned, got, s, &all, expected, N - 1 - s);
     free(got);
-    attention_case_free(&turned);
+    op_case_free(&turned);
     for (int s = 0; s < N; s++) {
-        attention_case one =
-            attention_case_make(1, head_dim, &sizes[s], 1, 2, 1);
+        op_case one = attention_make(windows, 1, head_dim, &sizes[s], 1, 2, 1);
 
         copy_segment(&one, 0, &all, s);
-        got = attend(&one, windows);
+        got = attend(&one);
         expect_segment(&one, got, 0, &all, expected, s);
         free(got);
-        attention_case_free(&one);
+        op_case_free(&one);
     }
     device_set_adversarial(false);
     free(expected);
-    attention_case_free(&all);
+    op_case_free(&all);
 }
 END_TEST
 

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SiLU(gate) up of products in memory, against double precision. */
-#include "oracle/oracle.h"
-#include "support/device_case.h"
+#include "kernels/op_check.h"
 #include "support/suite.h"
 
-#include "ops.h"
-
-#include <math.h>
 #include <stdlib.h>
 
 /* Less than a block, a block and some, several; and the widest. */
@@ -16,54 +12,13 @@ static const struct {
 } shapes[] = {{1, 8, 4},     {3, 24, 1},      {20, 3456, 8},
               {129, 64, 40}, {257, 16, 2000}, {2, 64, 1e-3}};
 
-struct swiglu_case {
-    int64_t rows;
-    int32_t columns;
-    device_buffer gate_up;
-};
-
-static cudaError_t
-run(void *context, void *out)
-{
-    const struct swiglu_case *c = context;
-    oriel_swiglu_args args = {c->gate_up.data, out, c->rows, c->columns};
-
-    return oriel_cuda_swiglu(&args, NULL);
-}
-
-static void
-check(const uint16_t *gate_up, const uint16_t *out, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        /* Groups of 8 gates, each before its 8 ups. */
-        double gate = bf16_value(gate_up[i / 8 * 16 + i % 8]);
-        double up = bf16_value(gate_up[i / 8 * 16 + 8 + i % 8]);
-        double value = bf16_value(out[i]), truth, bound;
-
-        oracle_swiglu(&truth, &gate, &up, 1);
-        bound =
-            (0x1p-8 + 0x1p-20) * fabs(truth) + 0x1p-126 * (1 + fabs(gate * up));
-        ck_assert_msg(fabs(value - truth) <= bound,
-                      "value %zu: %g, not %g, of %g and %g", i, value, truth,
-                      gate, up);
-    }
-}
-
 START_TEST(matches_the_oracle)
 {
-    random_stream random = {(uint64_t)_i + 60};
-    struct swiglu_case c = {shapes[_i].rows, shapes[_i].columns, {0}};
-    size_t n = (size_t)(c.rows * c.columns);
-    uint16_t *gate_up = random_bf16(&random, 2 * n, shapes[_i].scale, 0);
-    uint16_t *out = malloc(n * 2);
+    const op_shape shape = {.rows = shapes[_i].rows,
+                            .columns = shapes[_i].columns,
+                            .scale = shapes[_i].scale};
 
-    c.gate_up = device_upload(gate_up, n * 4);
-    ck_assert_int_eq(oriel_cuda_swiglu_prepare(NULL), cudaSuccess);
-    device_check_schedules(run, &c, out, n * 2, NULL);
-    check(gate_up, out, n);
-    device_release(c.gate_up);
-    free(gate_up);
-    free(out);
+    op_check(&op_swiglu, &shape, (uint64_t)_i + 60);
 }
 END_TEST
 
@@ -71,26 +26,22 @@ END_TEST
 START_TEST(neighbours_do_not_matter)
 {
     static const uint16_t strange[] = {0x7fff, 0x7f80, 0xff80};
-    random_stream random = {70};
-    struct swiglu_case c = {2, 16, {0}};
-    uint16_t *gate_up = random_bf16(&random, 64, 4, 0);
-    uint16_t out[32], before[32];
+    const op_shape shape = {.rows = 2, .columns = 16};
+    op_case c = op_check_make(&op_swiglu, &shape, 70);
+    uint16_t *gate_up = c.x.host, *out, *before = op_check_run(&c);
 
-    ck_assert_int_eq(oriel_cuda_swiglu_prepare(NULL), cudaSuccess);
-    c.gate_up = device_upload(gate_up, 128);
-    device_check_schedules(run, &c, before, sizeof(before), NULL);
-    device_release(c.gate_up);
     gate_up[3] = strange[_i];       /* gate of value 3 */
     gate_up[16 + 13] = strange[_i]; /* up of value 8 + 5 */
-    c.gate_up = device_upload(gate_up, 128);
-    device_check_schedules(run, &c, out, sizeof(out), NULL);
-    for (size_t i = 0; i < COUNT(out); i++)
+    op_check_send(&c.x);
+    out = op_check_run(&c);
+    for (size_t i = 0; i < 32; i++)
         if (i != 3 && i != 13)
             ck_assert_uint_eq(out[i], before[i]);
         else
             ck_assert_uint_ne(out[i], before[i]);
-    device_release(c.gate_up);
-    free(gate_up);
+    free(out);
+    free(before);
+    op_case_free(&c);
 }
 END_TEST
 

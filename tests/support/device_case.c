@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support/device_case.h"
 
-#include "base/half.h"
-
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD_MOST = 256, GUARD = 0xC3, POISON = 0xFF };
+enum { GUARD_MOST = 256, POISON = 0xFF };
 
 static void
 must(cudaError_t error, const char *what)
@@ -32,7 +30,7 @@ device_output(size_t bytes)
 
     must(cudaMalloc(&buffer.data, bytes + device_guard_bytes()), "cudaMalloc");
     fill(buffer.data, POISON, bytes);
-    fill((char *)buffer.data + bytes, GUARD, device_guard_bytes());
+    fill((char *)buffer.data + bytes, DEVICE_GUARD, device_guard_bytes());
     return buffer;
 }
 
@@ -54,7 +52,7 @@ device_sparse(size_t bytes)
 
     must(device_malloc_zeros(&buffer.data, bytes + device_guard_bytes()),
          "cudaMalloc");
-    fill((char *)buffer.data + bytes, GUARD, device_guard_bytes());
+    fill((char *)buffer.data + bytes, DEVICE_GUARD, device_guard_bytes());
     return buffer;
 }
 
@@ -86,8 +84,8 @@ device_check_guard(device_buffer buffer)
                         cudaMemcpyDeviceToHost),
              "cudaMemcpy");
     for (size_t i = 0; i < n; i++)
-        ck_assert_msg(guard[i] == GUARD, "byte %zu after the output changed",
-                      i);
+        ck_assert_msg(guard[i] == DEVICE_GUARD,
+                      "byte %zu after the output changed", i);
 }
 
 void
@@ -102,33 +100,6 @@ void
 device_release(device_buffer buffer)
 {
     must(cudaFree(buffer.data), "cudaFree");
-}
-
-uint16_t *
-random_bf16(random_stream *random, size_t n, double scale, double offset)
-{
-    uint16_t *values = malloc(n * sizeof(*values) + 1);
-
-    for (size_t i = 0; i < n; i++)
-        values[i] =
-            oriel_f32_to_bf16((float)(random_unit(random) * scale + offset));
-    return values;
-}
-
-double
-bf16_value(uint16_t value)
-{
-    return (double)oriel_bf16_to_f32(value);
-}
-
-double *
-bf16_values(const uint16_t *values, size_t n)
-{
-    double *wide = malloc(n * sizeof(*wide) + 1);
-
-    for (size_t i = 0; i < n; i++)
-        wide[i] = bf16_value(values[i]);
-    return wide;
 }
 
 void

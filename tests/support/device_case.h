@@ -9,7 +9,7 @@
 #ifndef TESTS_SUPPORT_DEVICE_CASE_H
 #define TESTS_SUPPORT_DEVICE_CASE_H
 
-#include "support/random.h"
+#include "support/bf16.h"
 
 #include <cuda_runtime.h>
 #include <stdbool.h>
@@ -36,6 +36,7 @@ void device_set_adversarial(bool on);
 /* Bytes that a buffer of these tests has after its end: none where memory is
    watched to the byte, so that reading there is seen too. */
 size_t device_guard_bytes(void);
+enum { DEVICE_GUARD = 0xC3 }; /* each of them, beforehand */
 /* Run these blocks alone of launches from now on; n = 0: all.  Hardware is fast
    enough to run all of them always. */
 void device_only_blocks(const uint32_t *blocks, size_t n);
@@ -65,14 +66,6 @@ void device_check_guard(device_buffer buffer);
 
 /* device_sim.cpp, device_cuda.c: cudaMalloc of zeros, sparse or not. */
 cudaError_t device_malloc_zeros(void **memory, size_t bytes);
-
-/* ---- Values -------------------------------------------------------------- */
-
-/* n bf16 values, uniform in [-scale, scale) + offset; caller frees. */
-uint16_t *random_bf16(random_stream *random, size_t n, double scale,
-                      double offset);
-double bf16_value(uint16_t value);
-double *bf16_values(const uint16_t *values, size_t n); /* caller frees */
 
 /* ---- Running ------------------------------------------------------------- */
 

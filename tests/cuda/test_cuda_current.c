@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cuda_contexts.c - callers with a CUDA context of their own
+ * test_cuda_current.c - callers with a CUDA context of their own
  *
  * Ours all lies in a device's primary context.  A caller whose own context of the
  * same device is current finds encoders working in the primary one, and whatever
@@ -305,7 +305,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *s = suite_create("cuda_contexts");
+    Suite *s = suite_create("cuda_current");
     TCase *tc = tcase_create("contexts");
 
     tcase_set_timeout(tc, 120);

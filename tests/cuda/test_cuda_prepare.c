@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cuda_load.c - what is loaded onto a device, and what is said of it
+ * test_cuda_prepare.c - what is loaded onto a device, and what is said of it
  *
  * The stand-in's driver takes images by a rule of its own; one kernel can be
  * given another.
@@ -217,7 +217,7 @@ END_TEST
 int
 main(void)
 {
-    Suite *suite = suite_create("cuda_load");
+    Suite *suite = suite_create("cuda_prepare");
     TCase *tc = tcase_create("load");
 
     tcase_set_timeout(tc, 120);
