@@ -72,11 +72,15 @@ metadata_room(const cli_encode_job *job)
         room += cli_text_name_bound(job->pixels.sources);
     if (job->pixels.failed)
         room += cli_text_name_bound(job->pixels.failed);
+    if (job->pixels.padded)
+        room += cli_text_name_bound(job->pixels.padded);
     if (job->pixels.preprocessing)
         room += cli_text_name_bound(job->pixels.preprocessing);
     if (job->pixels.n)
         room +=
             job->pixels.n * (32 + cli_text_name_bound(job->inputs.names[0]));
+    if (job->options->truncated)
+        room += CLI_PACKED_NUMBER_BYTES * job->inputs.n;
     return room;
 }
 
