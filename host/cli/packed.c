@@ -371,11 +371,17 @@ cli_packed_free(cli_packed *packed)
 static void
 report_nonfinite(const cli_packed *packed, const char *rows)
 {
+    char infinite[40], nan[40];
+
     if (packed->infinite == 0 && packed->nan == 0)
         return;
-    cli_report_warning("%" PRIu64 " infinite and %" PRIu64
-                       " NaN values among the %" PRIu64 " %s%s",
-                       packed->infinite, packed->nan, packed->n_rows, rows,
+    snprintf(infinite, sizeof(infinite), "%" PRIu64 " infinite",
+             packed->infinite);
+    snprintf(nan, sizeof(nan), "%" PRIu64 " NaN", packed->nan);
+    cli_report_warning("%s%s%s values among the %" PRIu64 " %s%s",
+                       packed->infinite ? infinite : "",
+                       packed->infinite && packed->nan ? " and " : "",
+                       packed->nan ? nan : "", packed->n_rows, rows,
                        packed->infinite > 0 && packed->nan == 0 &&
                                packed->dtype == ORIEL_DTYPE_F16
                            ? ": f16 ends at 65504, --dtype bf16 does not"
