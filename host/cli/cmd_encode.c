@@ -200,9 +200,10 @@ const cli_command cli_cmd_encode = {
     .usage = "IMAGE... --model DIR -o FILE",
     .summary = "photographs in, embeddings out",
     .text =
-        "Decodes, resizes and encodes images (PNG, JPEG, WebP, PPM) and "
-        "writes\n"
-        "one safetensors file:\n"
+        "Decodes, resizes and encodes images (PNG, JPEG, WebP, PNM; GIF, BMP, "
+        "TIFF,\n"
+        "AVIF and HEIC where liboriel-formats.so is installed) and writes one\n"
+        "safetensors file:\n"
         "\n"
         "  embeddings      [tokens, width], all images one after the other\n"
         "  offsets         I64 [n + 1]: image i is embeddings[offsets[i]:"
