@@ -28,6 +28,7 @@ enum { REQUESTS = 32, ENCODERS = 2, TEXT_ROWS = 3, MAX_TOKENS = 40 };
 enum { SIDE = 60, NOISE_BYTES = SIDE * SIDE * 3 + REQUESTS };
 
 static oriel_model *model;
+static oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
 static oriel_encoder *encoders[ENCODERS];
 static cudaStream_t streams[ENCODERS];
 static size_t n, first_token[REQUESTS + 1], n_rows; /* n: admitted requests */
@@ -66,17 +67,15 @@ admit(oriel_item item)
     first_token[n] = at;
 }
 
-/* Encode items begin to end - 1 on encoder k.  Where it is missing, make it with
-   the scratch that this run needs. */
+/* Encode items begin to end - 1 on encoder k, which gets the scratch it lacks. */
 static oriel_status
 encode(size_t k, size_t begin, size_t end, oriel_error *err)
 {
-    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
     oriel_plan *plan;
+    size_t bytes;
 
-    options.device = DEVICE;
     input.frames = frames + begin;
     input.no_wait = 1;
     output.results = &matrix;
@@ -85,11 +84,11 @@ encode(size_t k, size_t begin, size_t end, oriel_error *err)
     output.row_index = row_index + first_token[begin];
     if (oriel_plan_create(&plan, model, items + begin, end - begin, NULL, err))
         return err->status;
-    if (!encoders[k] && !oriel_plan_workspace_bytes(
-                            plan, &options, &options.workspace_bytes, err))
-        oriel_encoder_create(&encoders[k], model, &options, err);
-    if (encoders[k])
-        oriel_encode(encoders[k], plan, &input, &output, streams[k], err);
+    while (oriel_encode(encoders[k], plan, &input, &output, streams[k], err) ==
+               ORIEL_ERR_CAPACITY &&
+           !oriel_plan_workspace_bytes(plan, &options, &bytes, err) &&
+           !oriel_encoder_reserve(encoders[k], bytes, err))
+        ;                     /* once more, now that it suffices */
     oriel_plan_destroy(plan); /* read before the return, as row_index was */
     return err->status;
 }
@@ -104,11 +103,8 @@ serve(const size_t *ends)
 
         if (status == ORIEL_ERR_BUSY) { /* again, when its work is done */
             stop_if(cudaStreamSynchronize(streams[k]), "the device failed");
-        } else if (status == ORIEL_ERR_CAPACITY && end - begin > 1) {
+        } else if (status == ORIEL_ERR_MEMORY && end - begin > 1) {
             end = begin + (end - begin) / 2;
-        } else if (status == ORIEL_ERR_CAPACITY) {
-            oriel_encoder_destroy(encoders[k]);
-            encoders[k] = NULL; /* for a larger; the other has the weights */
         } else {
             stop_if(status, err.message);
             begin = end;
@@ -138,8 +134,12 @@ main(int argc, char **argv)
             err.message);
     matrix.bytes = n_rows * (size_t)info.out_hidden_size * 2;
     stop_if(cudaMalloc(&matrix.data, matrix.bytes), "out of memory");
-    for (int k = 0; k < ENCODERS; k++)
+    options.device = DEVICE;
+    for (int k = 0; k < ENCODERS; k++) {
         stop_if(cudaStreamCreateWithFlags(&streams[k], 0), "no stream");
+        stop_if(oriel_encoder_create(&encoders[k], model, &options, &err),
+                err.message);
+    }
     serve(ends);
     for (int k = 0; k < ENCODERS; k++) {
         stop_if(cudaStreamSynchronize(streams[k]), "the device failed");

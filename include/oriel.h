@@ -52,22 +52,27 @@
 #include <stdint.h>
 
 #define ORIEL_API __attribute__((visibility("default"))) /* gcc, clang */
-
 #define ORIEL_VERSION_MAJOR 0
 #define ORIEL_VERSION_MINOR 1
 #define ORIEL_VERSION_PATCH 0
 #define ORIEL_ABI_VERSION 0 /* the number in liboriel.so.N */
 
+/* What the _INIT macros stand for; use those. */
+/* clang-format off */
 #ifdef __cplusplus
+extern "C++" template <class T> inline T oriel_init_()
+{ T value = T(); value.struct_size = sizeof(T); return value; }
+#define ORIEL_INIT_(type) oriel_init_<type>()
 extern "C" {
+#else
+#define ORIEL_INIT_(type) {.struct_size = sizeof(type)}
 #endif
+/* clang-format on */
 
 typedef struct oriel_model oriel_model;     /* a checkpoint: shared */
 typedef struct oriel_plan oriel_plan;       /* a batch's geometry: shared */
-typedef struct oriel_encoder oriel_encoder; /* a model on a device: one call at
-                                               a time */
+typedef struct oriel_encoder oriel_encoder; /* a model on a device: exclusive */
 struct CUstream_st; /* what cudaStream_t and CUstream point to */
-
 typedef struct oriel_item oriel_item;
 typedef struct oriel_model_options oriel_model_options;
 typedef struct oriel_plan_options oriel_plan_options;
@@ -77,10 +82,8 @@ typedef struct oriel_output oriel_output;
 
 /* ==== The first five calls =============================================== */
 
-/*
- * Pinned for ever.  ORIEL_ERR_INPUT alone is the fault of who sent the image
- * (HTTP 400); err->item says which.
- */
+/* Pinned for ever.  ORIEL_ERR_INPUT alone is the fault of who sent the image
+   (HTTP 400); err->item says which. */
 typedef int32_t oriel_status;
 enum {
     ORIEL_OK = 0,
@@ -96,7 +99,7 @@ enum {
     ORIEL_ERR_FAULT = 10,      /* device failed: encoder is lost */
     ORIEL_ERR_CANCELLED = 11,  /* the cancel hook said so */
     ORIEL_ERR_INTERNAL = 12,   /* a bug in Oriel: please report */
-    ORIEL_ERR_BUSY = 13        /* no slot is free: try again later */
+    ORIEL_ERR_BUSY = 13        /* work is in flight: try again later */
 };
 
 typedef struct oriel_error {
@@ -112,63 +115,55 @@ typedef struct oriel_error {
  * Open a Hugging Face folder or one .safetensors file (docs/inputs.md lists all
  * that may stand for them): check configuration and tensor table (milliseconds)
  * and keep the files open.  They must not change: a later read of one that did is
- * ORIEL_ERR_IO.  The first encoder of a device and precision reads the vision
- * tensors, and only them; later ones share them.  Limits, mean and std are those
- * of the processor's files, which are taken in transformers' order; without any,
- * those of the published checkpoints.  What is passed over goes to the log hook.
- * Threads: any; the model: shared.
+ * ORIEL_ERR_IO.  Of the tensors only the vision's are ever read.  Limits, mean and
+ * std are those of the processor's files, taken in transformers' order; without
+ * any, those of the published checkpoints.  What is passed over goes to the log
+ * hook.  Threads: any.
  * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY,
  * _ARGUMENT (config_path and config_preset both, or no such preset)
  */
 ORIEL_API oriel_status oriel_model_open(oriel_model **out, const char *path,
-                                        const oriel_model_options *options,
-                                        oriel_error *err);
+    const oriel_model_options *options, oriel_error *err);
 
 /*
  * Plan a batch of images and videos from their sizes.  'items' is [n_items], and
  * n_items is at least 1.  'model' gives geometry and limits; it may be a preset,
  * and it need not outlive the call.  The call takes microseconds of the host and
  * needs no device.  All that a client can get wrong is refused here: no picture
- * makes oriel_encode fail.  Threads: any; the plan: shared.
+ * makes oriel_encode fail.  Threads: any.
  * ORIEL_ERR_INPUT  err->item has a side below 1, a ratio of sides over 200 where
  *   the rule sizes it, resized sides that are not such multiples, a number of
  *   frames that its kind cannot have, or alone more than ORIEL_MAX_PATCHES
- * ORIEL_ERR_CAPACITY  together the items have more than that: split the batch
- *   before err->item
+ * ORIEL_ERR_CAPACITY  together they have more: split the batch before err->item
  * ORIEL_ERR_ARGUMENT  no model, no items, an unknown kind or option, or limits
  *   that cross where the rule refuses it
  * ORIEL_ERR_MEMORY  err->item is the largest
  */
-ORIEL_API oriel_status oriel_plan_create(
-    oriel_plan **out, const oriel_model *model, const oriel_item *items,
-    size_t n_items, const oriel_plan_options *options, oriel_error *err);
+ORIEL_API oriel_status oriel_plan_create(oriel_plan **out,
+    const oriel_model *model, const oriel_item *items, size_t n_items,
+    const oriel_plan_options *options, oriel_error *err);
 
-/*
- * Put a model on a device.  The first for a device and precision reads the
- * weights (seconds); the next share them.  Threads of the CPU backend start here
- * and end in destroy; there are no others.  Everything lazy happens here, so the
- * first encode may be captured.  Make one per stream or thread.
- * Threads: any; the encoder: exclusive.
- * ORIEL_ERR_ARGUMENT (a preset), _DEVICE, _IO, _MEMORY, _CANCELLED, and
- * _UNSUPPORTED (a precision the device lacks; never another in its place)
- */
-ORIEL_API oriel_status
-oriel_encoder_create(oriel_encoder **out, const oriel_model *model,
-                     const oriel_encoder_options *options, oriel_error *err);
+/* Put a model on a device.  The first for a device and precision reads the
+   weights (seconds); the next share them.  Threads of the CPU backend start here
+   and end in destroy; there are no others.  Everything lazy happens here, so the
+   first encode may be captured.  Make one per stream or thread.  Threads: any.
+   ORIEL_ERR_ARGUMENT (a preset), _DEVICE, _IO, _MEMORY, _CANCELLED, and
+   _UNSUPPORTED (a precision the device lacks; never another in its place) */
+ORIEL_API oriel_status oriel_encoder_create(oriel_encoder **out,
+    const oriel_model *model, const oriel_encoder_options *options,
+    oriel_error *err);
 
-/*
- * Encode a planned batch: fill each result of 'output' from the pixels of
- * 'input'.  On the CPU the results are there on return, and 'stream' is ignored.
- * On CUDA the work is enqueued on 'stream' (NULL: the default stream); "Memory
- * and streams" below tells what must stay for how long.  A NaN in pixel_values
- * stays within its item.  Threads: exclusive.
- * Nothing written: ORIEL_ERR_ARGUMENT (missing pointer, wrong bytes, results that
- *   overlap, plan of another geometry), _CAPACITY (workspace), _UNSUPPORTED, _BUSY
- * Results undefined: _CANCELLED, _MEMORY; _FAULT (destroy the encoder; a fault
- *   after return surfaces when the caller synchronises)
- */
-ORIEL_API oriel_status oriel_encode(
-    oriel_encoder *encoder, const oriel_plan *plan, const oriel_input *input,
+/* Encode a planned batch: fill each result of 'output' from the pixels of
+   'input'.  On the CPU the results are there on return, and 'stream' is ignored.
+   On CUDA the work is enqueued on 'stream' (NULL: the default stream); "Memory
+   and streams" below tells what must stay for how long.  A NaN in pixel_values
+   stays within its item.  Threads: exclusive.
+   Nothing written: ORIEL_ERR_ARGUMENT (missing pointer, wrong bytes, results that
+     overlap, plan of another geometry), _CAPACITY (workspace), _UNSUPPORTED, _BUSY
+   Results undefined: _CANCELLED, _MEMORY; _FAULT (destroy the encoder; a fault
+     after return surfaces when the caller synchronises) */
+ORIEL_API oriel_status oriel_encode(oriel_encoder *encoder,
+    const oriel_plan *plan, const oriel_input *input,
     const oriel_output *output, struct CUstream_st *stream, oriel_error *err);
 
 /* Destroy in any order: an encoder keeps its model alive.  NULL is fine.  The
@@ -200,31 +195,12 @@ ORIEL_API void oriel_model_destroy(oriel_model *model);
  *   had used it.  Fork while no other thread is inside a call.
  * Process The library never prints, exits, aborts, reads the environment, or
  *   changes locale, signals or the caller's current CUDA device.  oneDNN and
- *   OpenMP's runtime, beneath the CPU backend, do read the environment, but
- *   nothing that oneDNN finds there changes a result, prints or leaves a file.
+ *   OpenMP, which the CPU backend uses, do read the environment; nothing that
+ *   oneDNN finds there changes a result, prints or leaves a file.
  * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
  *   thread count, direct or replayed: for one library version, model,
  *   precision, and processor or GPU kind (oriel_encoder_info.description).
  */
-
-/* What the _INIT macros stand for; use those. */
-#ifdef __cplusplus
-extern "C++" {
-template <class T>
-inline T
-oriel_init_()
-{
-    T value = T();
-    value.struct_size = sizeof(T);
-    return value;
-}
-}
-#define ORIEL_INIT_(type) oriel_init_<type>()
-#else
-/* clang-format off */
-#define ORIEL_INIT_(type) {.struct_size = sizeof(type)}
-/* clang-format on */
-#endif
 
 /* ==== What the calls take ================================================= */
 
@@ -238,13 +214,11 @@ struct oriel_item {                        /* never to grow */
     int32_t width, height;                 /* after EXIF rotation */
     int32_t frames;                        /* 0 means 1 */
     int32_t resized_width, resized_height; /* 0, 0: by the options' rule; else
-                                              multiples of patch_size x
-                                              spatial_merge_size */
+                                              multiples of a token's side */
     int32_t kind;                          /* ORIEL_KIND_* */
 };
 
 enum { ORIEL_MEMORY_HOST = 0, ORIEL_MEMORY_DEVICE = 1 };
-
 enum {
     ORIEL_DTYPE_F32 = 1,
     ORIEL_DTYPE_BF16 = 2,
@@ -252,7 +226,8 @@ enum {
     ORIEL_DTYPE_U8 = 4 /* pixel_values only */
 };
 
-/* Exactly one of 'frames' and 'pixel_values' is set. */
+/* Exactly one of 'frames' and 'pixel_values' is set.  U8 pixel_values are bytes
+   before normalising; they are normalised as frames are, to the same embeddings. */
 struct oriel_input {
     uint32_t struct_size;
     int32_t pixels_memory;     /* ORIEL_MEMORY_*: of frames or pixel_values */
@@ -262,9 +237,7 @@ struct oriel_input {
     const size_t *pitches;     /* [sum of frames] bytes a line; NULL: tight */
     const void *pixel_values;  /* [patches, patch_columns], tight */
     size_t pixel_values_bytes;
-    int32_t dtype;   /* of pixel_values; default F32.  U8: bytes as they were
-                        before normalising; the encoder normalises them as it
-                        does frames, to the same embeddings */
+    int32_t dtype;   /* of pixel_values; default F32 */
     int32_t no_wait; /* 1: on CUDA ORIEL_ERR_BUSY rather than a wait */
 };
 #define ORIEL_INPUT_INIT ORIEL_INIT_(oriel_input)
@@ -277,10 +250,8 @@ enum {
     ORIEL_RESULT_DEEPSTACK = 3     /* kept for towers that have them; refused */
 };
 
-/*
- * One matrix that an encode fills.  Results may interleave in one matrix of the
- * caller's (another 'data', the same row_bytes), but no byte belongs to two.
- */
+/* One matrix that an encode fills.  Results may interleave in one matrix of the
+   caller's (another 'data', the same row_bytes), but no byte belongs to two. */
 typedef struct oriel_result { /* never to grow */
     int32_t kind, index;      /* index: of hidden states; else 0 */
     int32_t dtype, reserved;  /* F32 by default, BF16, F16 */
@@ -292,9 +263,8 @@ typedef struct oriel_result { /* never to grow */
 struct oriel_output {
     uint32_t struct_size;
     int32_t results_memory;      /* ORIEL_MEMORY_*: of every result */
-    const oriel_result *results; /* [n_results], read before return.  What is
-                                    not asked for is not computed, and blocks
-                                    after the last result are not run */
+    const oriel_result *results; /* [n_results], read before return; blocks
+                                    after the last one's are not run */
     int32_t n_results;           /* 1 to ORIEL_MAX_RESULTS */
     int32_t row_index_memory;    /* ORIEL_MEMORY_*: of row_index */
     const int32_t *row_index;    /* [tokens] or NULL; see below */
@@ -302,19 +272,16 @@ struct oriel_output {
     size_t workspace_bytes;
 };
 #define ORIEL_OUTPUT_INIT ORIEL_INIT_(oriel_output)
-
 #define ORIEL_MAX_RESULTS 1024
 
-/*
- * output.row_index: token i of each result with a row a token (EMBEDDINGS) is
- * stored in row row_index[i] of that result's matrix, so that embeddings land
- * in a language model's input.  Rows of the matrix are those that fit 'bytes';
- * -1 skips a token; other rows keep their bytes; of two tokens with one row
- * either may stay.  Hidden states ignore it.  Indices on the host are checked
- * and copied before return.  Indices on the device are read in stream order,
- * and a token whose row is outside is not stored; they need results on the
- * device.  A captured call takes indices on the device only.
- */
+/* output.row_index: token i of each result with a row a token (EMBEDDINGS) is
+   stored in row row_index[i] of that result's matrix, so that embeddings land
+   in a language model's input.  Rows of the matrix are those that fit 'bytes';
+   -1 skips a token; other rows keep their bytes; of two tokens with one row
+   either may stay.  Hidden states ignore it.  Indices on the host are checked
+   and copied before return.  Indices on the device are read in stream order,
+   and a token whose row is outside is not stored; they need results on the
+   device.  A captured call takes indices on the device only. */
 
 /*
  * Memory and streams of oriel_encode on CUDA.  The plan, the structs and the
@@ -347,9 +314,7 @@ struct oriel_output {
  * multiples of 16; row_bytes and a line of the host's frames are below 2^31.
  */
 
-/* ==== Advanced ============================================================= */
-
-/* ---- Version and hooks ---------------------------------------------------- */
+/* ==== Advanced: version and hooks ========================================== */
 
 /* "ORIEL_ERR_INPUT"; "unknown" for others.  Static.  Threads: any. */
 ORIEL_API const char *oriel_status_name(oriel_status status);
@@ -357,12 +322,14 @@ ORIEL_API const char *oriel_status_name(oriel_status status);
 ORIEL_API const char *oriel_version(void);
 /* Refuse to run when it differs from ORIEL_ABI_VERSION.  Threads: any. */
 ORIEL_API int32_t oriel_abi_version(void);
+/* What that library is made of, for bug reports: one line of JSON with oriel, abi,
+   commit (or "unknown"), compiler, target, jansson, cuda_toolkit (or null),
+   backends, cuda_architectures, formats.  Keys are only added.  Threads: any. */
+ORIEL_API const char *oriel_build_info(void);
 
-/*
- * What the caller may lend; copied, but 'user' must outlive the handle.  An
- * alloc comes with its free; they serve Oriel's own allocations, not those of
- * the libraries beneath.  All run on the thread inside the call.
- */
+/* What the caller may lend; copied, but 'user' must outlive the handle.  An alloc
+   comes with its free; both serve Oriel's own allocations, not those of the
+   libraries it uses.  All run on the thread inside the call. */
 typedef struct oriel_hooks {
     uint32_t struct_size, reserved;
     void *user;
@@ -371,12 +338,18 @@ typedef struct oriel_hooks {
     void *(*device_alloc)(void *user, size_t bytes, int32_t device_index);
     void (*device_free)(void *user, void *memory, int32_t device_index);
     void (*log)(void *user, int32_t level, const char *line);
-    int32_t (*cancel)(void *user); /* non-zero stops loading, decoding an image
-                                      or a CPU encode */
+    int32_t (*cancel)(void *user); /* non-zero stops a call that takes long */
+    void (*progress)(void *user, int32_t what, int64_t done, int64_t of);
 } oriel_hooks;
 #define ORIEL_HOOKS_INIT ORIEL_INIT_(oriel_hooks)
 
 enum { ORIEL_LOG_WARNING = 1, ORIEL_LOG_INFO = 2, ORIEL_LOG_DEBUG = 3 };
+/* What hooks.progress is told of.  Within one call of the library 'done' rises, at
+   most 20 times a second; on success the hook is called last with done == of. */
+enum {
+    ORIEL_PROGRESS_LOADING = 1, /* bytes of weights that create reads */
+    ORIEL_PROGRESS_ENCODING = 2 /* FLOPs of an encode on the CPU */
+};
 
 /* ---- Model ------------------------------------------------------------------ */
 
@@ -385,28 +358,22 @@ struct oriel_model_options {
     const char *config_path; /* config.json; default: beside the weights */
     const oriel_hooks *hooks;
     const char *prefix;        /* of the tower's tensor names: "visual." */
-    const char *config_preset; /* a name of oriel_model_preset,
-                                  instead of any config.json */
+    const char *config_preset; /* oriel_model_preset's, for a config.json */
 };
 #define ORIEL_MODEL_OPTIONS_INIT ORIEL_INIT_(oriel_model_options)
 
 /* The same from config.json's text and one safetensors file's bytes, which must
    stay unchanged until the model and its encoders are gone. */
-ORIEL_API oriel_status oriel_model_open_memory(
-    oriel_model **out, const char *config_json, size_t config_bytes,
-    const void *weights, size_t weights_bytes,
-    const oriel_model_options *options, oriel_error *err);
+ORIEL_API oriel_status oriel_model_open_memory(oriel_model **out,
+    const char *config_json, size_t config_bytes, const void *weights,
+    size_t weights_bytes, const oriel_model_options *options, oriel_error *err);
 
-/*
- * A published model without weights, to plan with: "qwen2.5-vl-3b", "-7b",
- * "-32b" or "-72b" (each with the same beginning).  Static: it is never
- * destroyed.  NULL for an unknown name.  Threads: any.
- */
+/* A published model without weights, to plan with: "qwen2.5-vl-3b", "-7b",
+   "-32b" or "-72b" (each with the same beginning).  Static: it is never
+   destroyed.  NULL for an unknown name.  Threads: any. */
 ORIEL_API const oriel_model *oriel_model_preset(const char *name);
 
-/* The kinds of vision encoder.  The numbers are pinned for ever. */
-enum { ORIEL_TOWER_QWEN2_5_VL = 1 };
-
+enum { ORIEL_TOWER_QWEN2_5_VL = 1 }; /* the kinds of vision encoder */
 typedef struct oriel_model_info {
     uint32_t struct_size;
     int32_t tower;       /* ORIEL_TOWER_* */
@@ -414,8 +381,7 @@ typedef struct oriel_model_info {
     int32_t depth, hidden_size, intermediate_size, num_heads, head_dim;
     int32_t out_hidden_size; /* width of an embedding */
     int32_t in_channels, patch_size, temporal_patch_size, spatial_merge_size;
-    int32_t window_size; /* pixels; 0: the tower has no windows */
-    int32_t reserved;
+    int32_t window_size, reserved;   /* pixels; 0: the tower has no windows */
     int32_t n_full_attention_blocks; /* depth, where there are no windows */
     const int32_t *full_attention_blocks;       /* 0-based, ascending */
     int64_t min_pixels, max_pixels;             /* of an image */
@@ -427,21 +393,17 @@ typedef struct oriel_model_info {
 #define ORIEL_MODEL_INFO_INIT ORIEL_INIT_(oriel_model_info)
 
 /* Threads: shared. */
-ORIEL_API oriel_status oriel_model_get_info(const oriel_model *model,
-                                            oriel_model_info *info,
-                                            oriel_error *err);
+ORIEL_API oriel_status oriel_model_get_info(
+    const oriel_model *model, oriel_model_info *info, oriel_error *err);
 
-/*
- * The identity of the network, for cache keys: 32 hexadecimal digits.  It is the
- * XXH3-128 of the tower's number, of its geometry and of every tensor's values,
- * in canonical order and layout.  Sharding, prefix and stored dtype do not change
- * it (the same values stored wider are the same model); limits, mean and std are
- * not in it.  It is not cryptographic.  The first call reads all weights.
- * Threads: shared.
- * ORIEL_ERR_ARGUMENT (a preset), _IO, _MEMORY, _CANCELLED
- */
-ORIEL_API oriel_status oriel_model_digest(const oriel_model *model,
-                                          char digest[33], oriel_error *err);
+/* The identity of the network, for cache keys: 32 hexadecimal digits.  It is the
+   XXH3-128 of the tower's number, of its geometry and of every tensor's values,
+   in canonical order and layout.  Sharding, prefix and stored dtype do not change
+   it (the same values stored wider are the same model); limits, mean and std are
+   not in it.  It is not cryptographic.  The first call reads all weights.
+   Threads: shared.  ORIEL_ERR_ARGUMENT (a preset), _IO, _MEMORY, _CANCELLED */
+ORIEL_API oriel_status oriel_model_digest(
+    const oriel_model *model, char digest[33], oriel_error *err);
 
 /* ---- Plan ------------------------------------------------------------------- */
 
@@ -455,15 +417,11 @@ enum {
 };
 enum { ORIEL_SIZING_TRANSFORMERS = 0, ORIEL_SIZING_QWEN_VL_UTILS = 1 };
 
-/*
- * The limits bound an item's pixels after resizing; 0 means the default.
- * min_pixels and max_pixels are the limits of images, and their default is the
- * model's.  What the limits of a video bound depends on the tower: with
- * ORIEL_TOWER_QWEN2_5_VL it is each frame, which is sized as an image is.  With
- * ORIEL_SIZING_TRANSFORMERS their default is the model's.  With
- * ORIEL_SIZING_QWEN_VL_UTILS it is that of fetch_video: 128 to 768 tokens a frame,
- * and fewer where there are many frames; video_max_pixels can only lower that.
- */
+/* The limits bound an item's pixels after resizing; 0 means the model's.  What the
+   limits of a video bound depends on the tower: ORIEL_TOWER_QWEN2_5_VL sizes each
+   frame as an image.  With ORIEL_SIZING_QWEN_VL_UTILS their default is that of
+   fetch_video: 128 to 768 tokens a frame, and fewer where there are many frames;
+   video_max_pixels can only lower that. */
 struct oriel_plan_options {
     uint32_t struct_size;
     int32_t resample, sizing, reserved;
@@ -473,26 +431,19 @@ struct oriel_plan_options {
 };
 #define ORIEL_PLAN_OPTIONS_INIT ORIEL_INIT_(oriel_plan_options)
 
-/*
- * The same for pixel_values: 'grid_thw' is image_grid_thw, [n_items, 3] in
- * patches.  Of the options only hooks matter.  ORIEL_ERR_INPUT: t is below 1, h
- * or w is not a multiple of spatial_merge_size, or there are too many patches;
- * the others as above.
- */
-ORIEL_API oriel_status oriel_plan_create_from_grids(
-    oriel_plan **out, const oriel_model *model, const int64_t *grid_thw,
-    size_t n_items, const oriel_plan_options *options, oriel_error *err);
+/* The same for pixel_values of image_grid_thw, [n_items, 3] in patches.  Of the
+   options only hooks matter.  ORIEL_ERR_INPUT: t is below 1, h or w is not a
+   multiple of spatial_merge_size, or there are too many patches. */
+ORIEL_API oriel_status oriel_plan_create_from_grids(oriel_plan **out,
+    const oriel_model *model, const int64_t *grid_thw, size_t n_items,
+    const oriel_plan_options *options, oriel_error *err);
 
-/*
- * What one item would cost, without a plan: its grid in patches and its tokens;
- * either pointer may be NULL.  It refuses what oriel_plan_create refuses, and
- * allocates nothing.  A call that fails stores nothing.  Threads: any.
- */
+/* What one item would cost, without a plan: its grid in patches and its tokens;
+   either pointer may be NULL.  It refuses what oriel_plan_create refuses, and
+   allocates nothing.  A call that fails stores nothing.  Threads: any. */
 ORIEL_API oriel_status oriel_item_measure(const oriel_model *model,
-                                          const oriel_item *item,
-                                          const oriel_plan_options *options,
-                                          int64_t grid_thw[3], int64_t *tokens,
-                                          oriel_error *err);
+    const oriel_item *item, const oriel_plan_options *options,
+    int64_t grid_thw[3], int64_t *tokens, oriel_error *err);
 
 /* What one encode may cost; 0 is no limit. */
 typedef struct oriel_budget {
@@ -501,29 +452,22 @@ typedef struct oriel_budget {
 } oriel_budget;
 #define ORIEL_BUDGET_INIT ORIEL_INIT_(oriel_budget)
 
-/*
- * Cut a queue of items into runs that each fit a budget.  The order is kept, and
- * each run is the longest that fits: run k is items[ends[k - 1]] up to, but not
- * with, items[ends[k]], and ends[-1] stands for 0.  ORIEL_MAX_PATCHES holds for
- * every run, also where 'budget' is NULL; an item that is over the budget alone is
- * a run of its own.  'ends' is the caller's, [n_items]; *n_ends becomes the number
- * of runs.  Nothing is allocated.  Threads: any.
- * ORIEL_ERR_INPUT  err->item cannot be planned (oriel_plan_create says when):
- *   'ends' holds the runs of the items before it
- * ORIEL_ERR_ARGUMENT  as oriel_plan_create, or a negative limit: *n_ends is 0
- */
+/* Cut a queue of items into runs that each fit a budget.  The order is kept, and
+   each run is the longest that fits: run k is items[ends[k - 1]] up to, but not
+   with, items[ends[k]], and ends[-1] stands for 0.  ORIEL_MAX_PATCHES holds for
+   every run, also where 'budget' is NULL; an item that is over the budget alone is
+   a run of its own.  'ends' is the caller's, [n_items]; *n_ends becomes the number
+   of runs.  Nothing is allocated.  Threads: any.
+   ORIEL_ERR_INPUT  err->item cannot be planned (oriel_plan_create says when):
+     'ends' holds the runs of the items before it
+   ORIEL_ERR_ARGUMENT  as oriel_plan_create, or a negative limit: *n_ends is 0 */
 ORIEL_API oriel_status oriel_plan_split(const oriel_model *model,
-                                        const oriel_item *items, size_t n_items,
-                                        const oriel_plan_options *options,
-                                        const oriel_budget *budget,
-                                        size_t *ends, size_t *n_ends,
-                                        oriel_error *err);
+    const oriel_item *items, size_t n_items, const oriel_plan_options *options,
+    const oriel_budget *budget, size_t *ends, size_t *n_ends, oriel_error *err);
 
-/*
- * window_index, window_inverse and positions describe the compute order.  Where
- * a tower has no windows, that is the image order: both permutations are the
- * identity, n_windows and longest_window are 0 and cu_window_seqlens is NULL.
- */
+/* window_index, window_inverse and positions describe the compute order.  Where
+   a tower has no windows, that is the image order: both permutations are the
+   identity, n_windows and longest_window are 0 and cu_window_seqlens is NULL. */
 typedef struct oriel_plan_info {
     uint32_t struct_size;
     int32_t n_items;
@@ -538,31 +482,23 @@ typedef struct oriel_plan_info {
     const int64_t *flops_per_item;    /* [n_items] a scheduler's cost */
     const int32_t *cu_seqlens;        /* [n_frames + 1] in patches */
     const int32_t *cu_window_seqlens; /* [n_windows + 1] in patches */
-    const int32_t *window_index;      /* [tokens] in compute order: the token's
-                                          place in image order */
+    const int32_t *window_index;      /* [tokens] places in image order */
     const int32_t *window_inverse;    /* [tokens] the other way round */
-    const int32_t *positions;         /* [patches, 2] in compute order: row and
-                                          column, for rope */
+    const int32_t *positions; /* [patches, 2] row and column, for rope */
 } oriel_plan_info;
 #define ORIEL_PLAN_INFO_INIT ORIEL_INIT_(oriel_plan_info)
 
-/* Item i was resized to h x patch_size by w x patch_size pixels, with h and w
-   from its grid.  Threads: shared. */
-ORIEL_API oriel_status oriel_plan_get_info(const oriel_plan *plan,
-                                           oriel_plan_info *info,
-                                           oriel_error *err);
+/* Item i has h x patch_size lines of w x patch_size pixels.  Threads: shared. */
+ORIEL_API oriel_status oriel_plan_get_info(
+    const oriel_plan *plan, oriel_plan_info *info, oriel_error *err);
 
-/*
- * Only resize, normalise and cut: what a Hugging Face processor returns, bit
- * for bit, into [patches, patch_columns] fp32 on the host.  No model, no
- * device; works on the calling thread.  'input' holds frames on the host.
- * Threads: any.  ORIEL_ERR_ARGUMENT, _MEMORY
- */
+/* Only resize, normalise and cut: what a Hugging Face processor returns, bit for
+   bit, into [patches, patch_columns] fp32 on the host.  It works on the calling
+   thread.  'input' holds frames on the host.  Threads: any.
+   ORIEL_ERR_ARGUMENT, _MEMORY */
 ORIEL_API oriel_status oriel_preprocess(const oriel_plan *plan,
-                                        const oriel_input *input,
-                                        float *pixel_values,
-                                        size_t pixel_values_bytes,
-                                        oriel_error *err);
+    const oriel_input *input, float *pixel_values, size_t pixel_values_bytes,
+    oriel_error *err);
 
 /* ---- Device and encoder ------------------------------------------------------ */
 
@@ -573,78 +509,74 @@ enum {
     ORIEL_PRECISION_FP32 = 2
 };
 
-/* Which matrix products a CUDA encoder runs; both keep an image's bytes the same
-   in every batch, but the bytes of one are not those of the other.  CUBLASLT is
-   ORIEL_ERR_DEVICE without libcublasLt.so.13, and _UNSUPPORTED where it has no
-   algorithm whose bytes are the same in every batch; with AUTO a library that is
-   wanted and missing is logged as a warning. */
+/* Which matrix products a CUDA encoder runs: the bytes of one are not those of the
+   other.  CUBLASLT is ORIEL_ERR_DEVICE without libcublasLt.so.13, _UNSUPPORTED
+   where it cannot keep an image's bytes the same in every batch.  AUTO logs a
+   warning where it wants the library and finds none. */
 enum {
     ORIEL_KERNELS_AUTO = 0,    /* by a table of devices, which a build holds */
     ORIEL_KERNELS_OWN = 1,     /* Oriel's, with fused epilogues */
     ORIEL_KERNELS_CUBLASLT = 2 /* cuBLASLt's where it can run the product */
 };
-enum {
-    ORIEL_GRAPHS_AUTO = 0, /* a shape's second call makes a graph of its blocks,
-                              later ones launch it; 8 are kept */
-    ORIEL_GRAPHS_OFF = 1   /* every call launches its kernels one by one */
-};
+/* AUTO: a shape's second call makes a graph of its blocks, later ones launch it,
+   and 8 are kept.  OFF: every call launches its kernels one by one. */
+enum { ORIEL_GRAPHS_AUTO = 0, ORIEL_GRAPHS_OFF = 1 };
 
-/*
- * To find faults of kernels, driver or memory (slow; the same bytes): each part of
- * the scratch is an allocation of its own between guards, NaN before and after its
- * use; every launch is waited for, and an error names kernel, step and block.  No
- * graphs are made; a call that is captured or must not wait is ORIEL_ERR_ARGUMENT.
- */
+/* ON finds faults of kernels, driver or memory (slow; the same bytes): each part of
+   the scratch lies between guards, NaN before and after its use; every launch is
+   waited for; an error names kernel, step and block.  There are no graphs; a call
+   that is captured or must not wait is ORIEL_ERR_ARGUMENT. */
 enum { ORIEL_CHECKS_OFF = 0, ORIEL_CHECKS_ON = 1 };
 
 typedef struct oriel_device_info {
     uint32_t struct_size;
     int32_t device, device_index; /* as chosen when AUTO was asked for */
     int32_t precision;            /* what AUTO means there */
-    int32_t threads;              /* CPU: cores we may run on */
-    int32_t reserved;
-    uint64_t memory_bytes; /* of the device, all of it */
-    char description[128]; /* "cpu avx2, oneDNN 2.6.3 (avx2)" */
-    char reason[256];      /* AUTO: why this device and no other */
+    int32_t threads, reserved;    /* CPU: cores we may run on */
+    uint64_t memory_bytes;        /* of the device, all of it */
+    char description[128];        /* "cpu avx2, oneDNN 2.6.3 (avx2)" */
+    char reason[256];             /* AUTO: why this device and no other */
 } oriel_device_info;
 #define ORIEL_DEVICE_INFO_INIT ORIEL_INIT_(oriel_device_info)
 
-/*
- * Look at a device without a model: is it there, and what is it?  AUTO names
- * the one that an encoder would get.  Threads: any.  ORIEL_ERR_DEVICE
- */
+/* Look at a device; AUTO is the one that an encoder would get.  Threads: any.
+   ORIEL_ERR_DEVICE */
 ORIEL_API oriel_status oriel_device_get_info(int32_t device,
-                                             int32_t device_index,
-                                             oriel_device_info *info,
-                                             oriel_error *err);
+    int32_t device_index, oriel_device_info *info, oriel_error *err);
 
 struct oriel_encoder_options {
     uint32_t struct_size;
     int32_t device;         /* AUTO: CUDA if there is one, else CPU */
     int32_t device_index;   /* CUDA ordinal */
-    int32_t precision;      /* AUTO: bf16 where the device is fast at it */
+    int32_t precision;      /* ORIEL_PRECISION_* */
     int32_t threads;        /* CPU: 0 is every core we may run on */
     int32_t kernels;        /* CUDA: ORIEL_KERNELS_*; the CPU ignores it */
     int32_t graphs;         /* CUDA: ORIEL_GRAPHS_*; the CPU ignores it */
     int32_t checks;         /* CUDA: ORIEL_CHECKS_*; the CPU ignores it */
     size_t workspace_bytes; /* owned scratch; 0: the caller brings it */
     const oriel_hooks *hooks;
+    int32_t grow;    /* 1: owned scratch grows with the plans.  The CPU alone:
+                        on CUDA create is ORIEL_ERR_UNSUPPORTED */
+    int32_t profile; /* 1: milliseconds by step in a debug line of the log; on
+                        CUDA without graphs, and every call waits */
 };
 #define ORIEL_ENCODER_OPTIONS_INIT ORIEL_INIT_(oriel_encoder_options)
 
-/*
- * Scratch, in bytes on its device, that an encoder of these options needs for
- * this plan: linear in patches and source pixels.  Computed from shapes, so
- * 'options' may name CUDA where there is none.  Threads: shared.
- */
-ORIEL_API oriel_status oriel_plan_workspace_bytes(
-    const oriel_plan *plan, const oriel_encoder_options *options, size_t *bytes,
-    oriel_error *err);
+/* Scratch, in bytes on its device, that an encoder of these options needs for this
+   plan.  'options' may name CUDA where there is none; for ORIEL_KERNELS_AUTO it is
+   the most that any device needs.  Threads: shared. */
+ORIEL_API oriel_status oriel_plan_workspace_bytes(const oriel_plan *plan,
+    const oriel_encoder_options *options, size_t *bytes, oriel_error *err);
+
+/* weight_bytes of an encoder of these options, before it is made; 'model' may be a
+   preset, 'options' may name CUDA where there is none.  No weight is read.
+   Threads: shared.  ORIEL_ERR_UNSUPPORTED, _DEVICE (no CPU backend), _MEMORY */
+ORIEL_API oriel_status oriel_model_device_bytes(const oriel_model *model,
+    const oriel_encoder_options *options, uint64_t *bytes, oriel_error *err);
 
 typedef struct oriel_encoder_info {
     uint32_t struct_size;
-    int32_t device, device_index, precision, threads; /* as chosen */
-    int32_t reserved;
+    int32_t device, device_index, precision, threads, reserved; /* as chosen */
     size_t workspace_bytes;
     uint64_t weight_bytes;   /* on the device, shared with others */
     const char *description; /* "cpu avx512_bf16, oneDNN 2.6.3, 2 threads" */
@@ -652,9 +584,33 @@ typedef struct oriel_encoder_info {
 #define ORIEL_ENCODER_INFO_INIT ORIEL_INIT_(oriel_encoder_info)
 
 /* Threads: shared. */
-ORIEL_API oriel_status oriel_encoder_get_info(const oriel_encoder *encoder,
-                                              oriel_encoder_info *info,
-                                              oriel_error *err);
+ORIEL_API oriel_status oriel_encoder_get_info(
+    const oriel_encoder *encoder, oriel_encoder_info *info, oriel_error *err);
+
+/* Enlarge the encoder's own scratch to at least 'bytes'; it never shrinks.  The
+   call waits for the encoder's work and drops its graphs, which use the old
+   scratch.  The old one is freed last: on failure it stays.  Threads: exclusive.
+   ORIEL_ERR_MEMORY, _CANCELLED, _FAULT, and _ARGUMENT once a call that the caller
+   captured has used the encoder's own scratch */
+ORIEL_API oriel_status oriel_encoder_reserve(
+    oriel_encoder *encoder, size_t bytes, oriel_error *err);
+
+/* Do beforehand what the first encodes of this plan would do: allocate host memory
+   for its frames and make the graph of its blocks.  It may allocate, wait and take
+   seconds; it touches no stream of the caller's; a second call does nothing.  Then
+   an encode of the plan's embeddings in the encoder's own scratch allocates and
+   builds nothing, while its graph is among the 8 that are kept.  There is no graph
+   beforehand for a workspace of the caller's.  A NULL plan prepares what needs no
+   plan.  Threads: exclusive.  ORIEL_ERR_ARGUMENT (a plan of another geometry),
+   _CAPACITY (own scratch that is too small), _MEMORY, _CANCELLED, _FAULT */
+ORIEL_API oriel_status oriel_encoder_prepare(
+    oriel_encoder *encoder, const oriel_plan *plan, oriel_error *err);
+
+/* ORIEL_ERR_BUSY while a call is inside or its work is in flight, replays of the
+   caller's graphs aside; after a fault of the device ORIEL_ERR_FAULT for ever.  It
+   never waits.  Threads: shared, also while another call is inside. */
+ORIEL_API oriel_status oriel_encoder_status(
+    oriel_encoder *encoder, oriel_error *err);
 
 #ifdef __cplusplus
 }

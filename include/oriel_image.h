@@ -98,9 +98,8 @@ typedef struct oriel_image_info {
  * _CANCELLED
  */
 ORIEL_API oriel_status oriel_image_probe(const void *bytes, size_t n_bytes,
-                                         const oriel_image_options *options,
-                                         oriel_image_info *info,
-                                         oriel_error *err);
+    const oriel_image_options *options, oriel_image_info *info,
+    oriel_error *err);
 
 /*
  * Decode into RGB8: 'rgb' is the caller's, [height, width, 3] as probed with
@@ -113,9 +112,8 @@ ORIEL_API oriel_status oriel_image_probe(const void *bytes, size_t n_bytes,
  * times and 16 times for each byte of the file, are ORIEL_ERR_INPUT.
  */
 ORIEL_API oriel_status oriel_image_decode(const void *bytes, size_t n_bytes,
-                                          const oriel_image_options *options,
-                                          void *rgb, size_t rgb_bytes,
-                                          size_t pitch, oriel_error *err);
+    const oriel_image_options *options, void *rgb, size_t rgb_bytes,
+    size_t pitch, oriel_error *err);
 
 #ifdef __cplusplus
 }

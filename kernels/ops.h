@@ -6,11 +6,13 @@
  * on the stream and returns; empty input enqueues nothing.  The launchers of a
  * file are made ready on the current device by its _prepare, once, outside of
  * any capture.  Pointers are to device memory; bf16 values are uint16_t.
- * Shapes, limits and error bounds stand at the head of each kernel.
+ * Shapes, limits and error bounds stand at the head of each kernel.  What is known
+ * of the data without CUDA stands in layout.h.
  */
 #ifndef ORIEL_KERNELS_OPS_H
 #define ORIEL_KERNELS_OPS_H
 
+#include "layout.h"
 #include "list.h"
 
 #include <cuda_runtime.h>
@@ -64,18 +66,6 @@ cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
 
 /* expand_plan.cu */
-enum { ORIEL_CUDA_WINDOW_CLASSES = 4 };
-enum { ORIEL_PACK_COLUMNS = 4, ORIEL_TILE_COLUMNS = 3 };
-/* One item of a plan.  Classes are windows of 1 to 4 times 16 patches. */
-typedef struct oriel_plan_record {
-    int32_t frames, rows, columns; /* in tokens */
-    int32_t first_token;
-    int32_t first_window, first_window_tile; /* of its first frame */
-    int32_t first_frame_tile;
-    int32_t first_still; /* slices from here on show one frame */
-    int32_t first_of[ORIEL_CUDA_WINDOW_CLASSES]; /* windows of each class before
-                                                    it */
-} oriel_plan_record;
 typedef struct oriel_expand_plan_args {
     const oriel_plan_record *records; /* [n_records] */
     int32_t n_records;
@@ -101,30 +91,6 @@ enum { /* as ORIEL_RESAMPLE_*; the float flavour is the host's */
        ORIEL_CUDA_PILLOW = 1,
        ORIEL_CUDA_PILLOW12 = 2
 };
-/* One axis: 'source' samples become 'size'.  Equal: it is skipped and the rest
-   is unused.  The arrays are those of host/pixels/axis.h, on the device. */
-typedef struct oriel_resample_axis {
-    const int32_t *first;   /* [size] */
-    const int32_t *count;   /* [size] */
-    const int32_t *weights; /* [size, max_taps] */
-    int32_t source, size, max_taps, shift;
-} oriel_resample_axis;
-/* One source frame. */
-typedef struct oriel_resample_job {
-    const uint8_t *source; /* RGB8 [down.source, across.source, 3] */
-    int64_t pitch;         /* bytes from line to line of it */
-    oriel_resample_axis across, down;
-    int64_t first_token;    /* of its temporal slice, in image order */
-    int32_t slice;          /* which of its patches' slices it fills */
-    int32_t vertical_first; /* oriel_resample_vertical_first(), host/pixels */
-
-    /* Set by oriel_cuda_resample_measure, 'waiting' then by the caller. */
-    uint8_t *waiting;      /* [waiting_rows, waiting_pitch], aligned to 16 */
-    int64_t waiting_pitch; /* 0: one pass, or none, does */
-    int32_t waiting_first, waiting_rows; /* those that the last pass reads */
-
-    int64_t first_block[2]; /* of each pass; set by _number */
-} oriel_resample_job;
 typedef struct oriel_resample_args {
     const oriel_resample_job *jobs; /* [n_jobs] */
     const int32_t *places;          /* [tokens] window_inverse of the plan */
@@ -136,11 +102,6 @@ typedef struct oriel_resample_args {
     int32_t slices;     /* temporal_patch_size, 1 or 2 */
     int32_t merge;
 } oriel_resample_args;
-/* On the host: bytes of 'waiting' that the job wants, from its axes' sizes and
-   its pass order.  first and count are down's on the host; NULL: the most that
-   they can ask for. */
-size_t oriel_cuda_resample_measure(oriel_resample_job *job,
-                                   const int32_t *first, const int32_t *count);
 /* On the host: check the jobs and number the blocks of each pass.  The jobs are
    then uploaded and 'args', whose geometry is set, may point at them. */
 cudaError_t oriel_cuda_resample_number(oriel_resample_args *args,
@@ -169,18 +130,6 @@ typedef struct oriel_patch_embed_args {
     int32_t merge2;           /* patches a token */
     int32_t dtype;            /* ORIEL_CUDA_* of pixel_values */
 } oriel_patch_embed_args;
-/* Bytes, and values, of a line of pixels: 3 x patch_size up to 16s. */
-static inline int32_t
-oriel_cuda_patch_line(int32_t patch_size)
-{
-    return (3 * patch_size + 15) / 16 * 16;
-}
-/* Columns of the weight: (y, slice, x and channel within the line). */
-static inline int32_t
-oriel_cuda_patch_depth(int32_t patch_size, int32_t slices)
-{
-    return patch_size * slices * oriel_cuda_patch_line(patch_size);
-}
 cudaError_t oriel_cuda_patch_embed(const oriel_patch_embed_args *args,
                                    cudaStream_t stream);
 

@@ -50,7 +50,6 @@ constexpr int WORDS = BYTES / 4;
 constexpr int TILE_ROWS = 32; /* of the first pass */
 constexpr int TILE_THREADS = THREADS / TILE_ROWS;
 constexpr int TILE_PIXELS = TILE_THREADS * PIXELS;
-constexpr int64_t PITCH_MULTIPLE = 32; /* a sector of the memory */
 
 /* One line of pixels, and nothing outside of it. */
 struct Line {
@@ -399,33 +398,6 @@ job_is_fine(const oriel_resample_job &job, const oriel_resample_args *args)
 }
 
 } // namespace
-
-extern "C" size_t
-oriel_cuda_resample_measure(oriel_resample_job *job, const int32_t *first,
-                            const int32_t *count)
-{
-    int64_t low = 0,
-            end = job->vertical_first ? job->down.size : job->down.source;
-
-    job->waiting_pitch = job->waiting_first = job->waiting_rows = 0;
-    if (!changes(job->across) || !changes(job->down))
-        return 0;
-    if (first && !job->vertical_first) {
-        low = end;
-        end = 0;
-        for (int32_t y = 0; y < job->down.size; y++) {
-            const int64_t last = (int64_t)first[y] + count[y];
-            low = first[y] < low ? first[y] : low;
-            end = last > end ? last : end;
-        }
-    }
-    job->waiting_first = (int32_t)low;
-    job->waiting_rows = (int32_t)(end - low);
-    job->waiting_pitch =
-        (3 * (int64_t)waiting_width(*job) + PITCH_MULTIPLE - 1) /
-        PITCH_MULTIPLE * PITCH_MULTIPLE;
-    return (size_t)job->waiting_rows * (size_t)job->waiting_pitch;
-}
 
 extern "C" cudaError_t
 oriel_cuda_resample_number(oriel_resample_args *args, oriel_resample_job *jobs,

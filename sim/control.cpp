@@ -94,6 +94,18 @@ sim_allocations(void)
 }
 
 uint64_t
+sim_graphs_made(void)
+{
+    return sim::tally().graphs_made;
+}
+
+uint64_t
+sim_graph_uploads(void)
+{
+    return sim::tally().graph_uploads;
+}
+
+uint64_t
 sim_graph_launches(void)
 {
     return sim::tally().graph_launches;

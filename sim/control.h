@@ -34,9 +34,11 @@ size_t sim_device_bytes(void);
 void sim_hold(cudaStream_t stream, int operations);
 void sim_release(cudaStream_t stream);
 /* Since the program began: waits for what was not there yet, allocations of
-   device and pinned memory, launches of graphs. */
+   device and pinned memory; graphs that were made, uploaded, launched. */
 uint64_t sim_waits(void);
 uint64_t sim_allocations(void);
+uint64_t sim_graphs_made(void);
+uint64_t sim_graph_uploads(void);
 uint64_t sim_graph_launches(void);
 
 #endif /* SIM_CONTROL_H */

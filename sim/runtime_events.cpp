@@ -5,6 +5,7 @@
 #include "report.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 using namespace sim;
 
@@ -17,6 +18,15 @@ captured_event(const CUevent_st &event)
 {
     return event.capture ? spoil(*event.capture, cudaErrorCapturedEvent)
                          : cudaSuccess;
+}
+
+double
+now()
+{
+    using namespace std::chrono;
+
+    return duration<double, std::milli>(steady_clock::now().time_since_epoch())
+        .count();
 }
 
 /* A captured event takes the stream into its capture, if it is in none. */
@@ -50,10 +60,11 @@ join(CUstream_st &stream, const CUevent_st &event)
 extern "C" {
 
 cudaError_t
-cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int)
+cudaEventCreateWithFlags(cudaEvent_t *event, unsigned int flags)
 {
     ENTER();
     *event = new CUevent_st;
+    (*event)->timed = !(flags & cudaEventDisableTiming);
     (*event)->device = current_device();
     return cudaSuccess;
 }
@@ -83,6 +94,7 @@ cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
     cudaError_t error = enqueue(stream, {nullptr, [=] {
                                              if (event->reached < number)
                                                  event->reached = number;
+                                             event->reached_at = now();
                                          }});
     if (error == cudaSuccess) {
         event->recorded = number;
@@ -131,5 +143,21 @@ cudaEventQuery(cudaEvent_t event)
         return cudaErrorCapturedEvent;
     NOT_IN_CAPTURE();
     return event->reached >= event->recorded ? cudaSuccess : cudaErrorNotReady;
+}
+
+cudaError_t
+cudaEventElapsedTime(float *milliseconds, cudaEvent_t begin, cudaEvent_t end)
+{
+    ENTER();
+    NOT_IN_CAPTURE();
+    if (captured_event(*begin) != cudaSuccess ||
+        captured_event(*end) != cudaSuccess)
+        return cudaErrorCapturedEvent;
+    if (!begin->timed || !end->timed || !begin->recorded || !end->recorded)
+        return result(cudaErrorInvalidResourceHandle);
+    if (begin->reached < begin->recorded || end->reached < end->recorded)
+        return cudaErrorNotReady;
+    *milliseconds = (float)(end->reached_at - begin->reached_at);
+    return cudaSuccess;
 }
 }

@@ -23,6 +23,25 @@ cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
     NOT_IN_CAPTURE();
     *exec = new CUgraphExec_st;
     (*exec)->nodes = graph->nodes;
+    runtime().tally.graphs_made++;
+    return cudaSuccess;
+}
+
+/* In stream order, after the launches before it. */
+cudaError_t
+cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream)
+{
+    ENTER();
+    NOT_IN_CAPTURE();
+    CUstream_st *s = resolve(stream);
+    if (!s)
+        return result(cudaErrorInvalidResourceHandle);
+    if (s->capture)
+        return spoil(*s->capture, cudaErrorStreamCaptureUnsupported);
+    const uint64_t before = exec->launched++;
+    runtime().tally.graph_uploads++;
+    s->queue.push_back({[exec, before] { return exec->finished == before; },
+                        [exec] { exec->finished++; }});
     return cudaSuccess;
 }
 

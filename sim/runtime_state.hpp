@@ -60,6 +60,8 @@ struct CUevent_st {
     int device = 0;
     uint64_t recorded = 0; /* the last record that was enqueued ... */
     uint64_t reached = 0;  /* ... and the last that was run */
+    bool timed = false;
+    double reached_at = 0; /* milliseconds, where it is timed */
     /* If the last record of all was captured: where, and after what. */
     std::shared_ptr<sim::Capture> capture;
     sim::Nodes last = {};

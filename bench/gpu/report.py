@@ -3,7 +3,7 @@
 """One JSON file of what the steps of bench/on-gpu.sh left behind.
 
     report.py PARTS OUT
-    report.py products OPS_JSON     rows for the table of host/cuda/products.c
+    report.py products OPS_JSON     rows for the table of host/cuda/product_table.c
 
 PARTS holds steps.tsv (name, exit status, seconds) and whatever JSON the steps
 wrote; of a step that was cut, what it had finished is taken.  Shares are of
@@ -13,7 +13,7 @@ again after each step, so that a run cut short has its report.
 products compares our own kernel of each of a block's products with cuBLASLt's
 at the fixed algorithm of an encoder, over all sizes at once (never by size: an
 image's bytes may not depend on its batch), and prints the row of the table in
-host/cuda/products.c that follows.  Beside it, what the fixed algorithm costs
+host/cuda/product_table.c that follows.  Beside it, what the fixed algorithm costs
 against the best that cuBLASLt has for each size.
 
 Needs Python 3.8 and nothing else.
@@ -174,7 +174,7 @@ def print_products(path):
                   + "".join(f"{p:5.2f}" for p in price))
         print(f"{name:8} {'all sizes':14} own / cublaslt {row['mean']:5.2f}"
               f"   {row['proposal']}")
-    print("host/cuda/products.c, once this run is under bench/results:")
+    print("host/cuda/product_table.c, once this run is under bench/results:")
     print("    " + table_row(ops, made))
 
 

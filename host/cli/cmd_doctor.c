@@ -258,11 +258,12 @@ examine(void)
     json_t *formats = formats_json(); /* loads the module */
 
     dl_iterate_phdr(add_library, &found);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "tool",
-                     ORIEL_VERSION_STRING, "library", oriel_version(),
-                     "processor", processor_json(), "devices", devices,
-                     "libjpeg_turbo", jpeg_json(), "formats_module", formats,
-                     "libraries", found, "verdict", verdict_json(devices));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tool",
+                     ORIEL_VERSION_STRING, "library", oriel_version(), "build",
+                     json_loads(oriel_build_info(), 0, NULL), "processor",
+                     processor_json(), "devices", devices, "libjpeg_turbo",
+                     jpeg_json(), "formats_module", formats, "libraries", found,
+                     "verdict", verdict_json(devices));
 }
 
 static int64_t

@@ -104,7 +104,7 @@ reserve(preprocess_job *job)
     if (job->capacity >= values)
         return CLI_DONE;
     oriel_fail_memory(&err, bytes, "patch rows");
-    return cli_report_failure(&err, cli_batch_only(batch));
+    return cli_report_failure(&err, cli_batch_blame(batch));
 }
 
 static int
@@ -156,9 +156,10 @@ preprocess_all(preprocess_job *job)
                          job->threads, &err))
         return cli_report_failure(&err, NULL);
     while (!failed && (job->batch = cli_loader_next(loader))) {
-        failed = job->batch->err.status
-                     ? cli_report_failure(&job->batch->err, job->batch->culprit)
-                     : preprocess_batch(job);
+        failed =
+            job->batch->err.status
+                ? cli_report_failure(&job->batch->err, job->batch->failed_input)
+                : preprocess_batch(job);
         job->done += job->batch->n;
         cli_progress_update((int64_t)job->done);
         cli_batch_free(job->batch);

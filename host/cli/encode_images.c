@@ -90,7 +90,7 @@ encode_batch(cli_encode_job *job, const cli_batch *batch)
     if (!failed && plan) {
         input.frames = frames;
         failed = cli_engine_encode(&job->engine, plan, &input,
-                                   cli_batch_only(batch));
+                                   cli_batch_blame(batch));
         if (!failed && oriel_plan_get_info(plan, &info, &err))
             failed = cli_report_failure(&err, NULL);
         if (!failed)
@@ -117,7 +117,7 @@ cli_encode_images(cli_encode_job *job)
         return cli_report_failure(&err, NULL);
     while (!failed && (batch = cli_loader_next(loader))) {
         failed = batch->err.status
-                     ? cli_report_failure(&batch->err, batch->culprit)
+                     ? cli_report_failure(&batch->err, batch->failed_input)
                      : encode_batch(job, batch);
         job->done += batch->n;
         cli_progress_update((int64_t)job->done);

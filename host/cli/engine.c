@@ -45,6 +45,7 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
     chosen.kernels = (int32_t)options->kernels;
     chosen.graphs = (int32_t)options->graphs;
     chosen.checks = options->checks ? ORIEL_CHECKS_ON : ORIEL_CHECKS_OFF;
+    chosen.grow = chosen.device == ORIEL_DEVICE_CPU;
     chosen.hooks = &cli_hooks;
     engine->device = device;
     engine->options = chosen;
@@ -52,10 +53,13 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
 }
 
 static void
-report_device(const cli_engine *engine, const oriel_encoder_info *info)
+report_device(const cli_engine *engine)
 {
+    oriel_encoder_info filled = ORIEL_ENCODER_INFO_INIT, *info = &filled;
     const char *reason = engine->device.reason;
 
+    if (oriel_encoder_get_info(engine->encoder, info, NULL))
+        return;
     cli_report_note("%s, %s, %s of weights%s%s%s", info->description,
                     cli_precision_name(info->precision),
                     cli_text_bytes(info->weight_bytes).text,
@@ -72,53 +76,53 @@ report_device(const cli_engine *engine, const oriel_encoder_info *info)
 /* What memory suffices for depends on the input; of other failures, such as a
    checkpoint cut short, it knows nothing. */
 static int
-report_failure(const oriel_error *err, const char *only)
+report_failure(const oriel_error *err, const char *blame)
 {
     return cli_report_failure(err,
-                              err->status == ORIEL_ERR_MEMORY ? only : NULL);
+                              err->status == ORIEL_ERR_MEMORY ? blame : NULL);
 }
 
-/* An encoder whose scratch suffices for this plan. */
+/* Scratch on the device that suffices for this plan; the host's grows by itself. */
 static int
-prepare(cli_engine *engine, const oriel_plan *plan, const char *only)
+reserve_scratch(cli_engine *engine, const oriel_plan *plan, const char *blame)
 {
-    oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
-    oriel_encoder *keeper = engine->encoder;
-    oriel_encoder_options options = engine->options;
     size_t bytes;
     oriel_error err;
-    oriel_status status =
-        oriel_plan_workspace_bytes(plan, &options, &bytes, &err);
 
-    if (status)
-        return cli_report_failure(&err, NULL);
-    if (keeper && bytes <= engine->options.workspace_bytes)
+    if (engine->options.grow)
         return CLI_DONE;
-    if (keeper) {
-        /* Two workspaces at once might not fit: an encoder without one keeps
-           the weights while the old one goes. */
-        options.workspace_bytes = 0;
-        options.threads = 1;
-        status = oriel_encoder_create(&keeper, engine->model, &options, &err);
-        oriel_encoder_destroy(engine->encoder);
-        engine->encoder = NULL;
-        options.threads = engine->options.threads;
-        bytes += bytes / 8; /* the next one may be a little larger still */
-    }
-    options.workspace_bytes = engine->options.workspace_bytes = bytes;
-    if (!status)
-        status = oriel_encoder_create(&engine->encoder, engine->model, &options,
-                                      &err);
-    if (!status && !keeper &&
-        oriel_encoder_get_info(engine->encoder, &info, NULL) == ORIEL_OK)
-        report_device(engine, &info);
-    oriel_encoder_destroy(keeper);
-    return status ? report_failure(&err, only) : CLI_DONE;
+    if (oriel_plan_workspace_bytes(plan, &engine->options, &bytes, &err))
+        return cli_report_failure(&err, NULL);
+    if (bytes <= engine->scratch_bytes)
+        return CLI_DONE;
+    if (engine->scratch_bytes > 0)
+        bytes += bytes / 8; /* the next plan may need a little more still */
+    if (oriel_encoder_reserve(engine->encoder, bytes, &err))
+        return report_failure(&err, blame);
+    engine->scratch_bytes = bytes;
+    return CLI_DONE;
+}
+
+/* The encoder is there, with scratch for this plan. */
+static int
+prepare(cli_engine *engine, const oriel_plan *plan, const char *blame)
+{
+    bool made = engine->encoder != NULL;
+    oriel_error err;
+    int failed;
+
+    if (!made && oriel_encoder_create(&engine->encoder, engine->model,
+                                      &engine->options, &err))
+        return report_failure(&err, blame);
+    failed = reserve_scratch(engine, plan, blame);
+    if (!failed && !made)
+        report_device(engine);
+    return failed;
 }
 
 static int
 reserve_result(cli_engine *engine, const oriel_plan_info *info,
-               const char *only)
+               const char *blame)
 {
     size_t width = engine->dtype == ORIEL_DTYPE_F32 ? 4 : 2;
     size_t bytes;
@@ -133,7 +137,7 @@ reserve_result(cli_engine *engine, const oriel_plan_info *info,
         engine->result_capacity = engine->result ? bytes : 0;
         if (!engine->result) {
             oriel_fail_memory(&err, bytes, "embeddings");
-            return report_failure(&err, only);
+            return report_failure(&err, blame);
         }
     }
     engine->result_bytes = bytes;
@@ -142,7 +146,7 @@ reserve_result(cli_engine *engine, const oriel_plan_info *info,
 
 int
 cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
-                  const oriel_input *input, const char *only)
+                  const oriel_input *input, const char *blame)
 {
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
@@ -153,9 +157,9 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
 
     if (oriel_plan_get_info(plan, &info, &err))
         return cli_report_failure(&err, NULL);
-    failed = prepare(engine, plan, only);
+    failed = prepare(engine, plan, blame);
     if (!failed)
-        failed = reserve_result(engine, &info, only);
+        failed = reserve_result(engine, &info, blame);
     if (failed)
         return failed;
     result.dtype = engine->dtype;
@@ -166,10 +170,9 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
     /* The result lies in pageable host memory: on return it is there, on every
        device. */
     start = cli_progress_seconds();
-    /* Cancel is asked by the clock, so its polls are no steps. */
-    cli_progress_expect(info.n_items, info.flops, 0);
+    cli_progress_expect(info.n_items, info.flops);
     if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
-        return report_failure(&err, only);
+        return report_failure(&err, blame);
     if (cli_report_json())
         cli_report_event(json_pack("{s:s, s:i, s:I, s:f}", "event", "encoded",
                                    "items", info.n_items, "tokens",

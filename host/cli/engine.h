@@ -2,8 +2,7 @@
 /*
  * engine.h - an encoder that is made when the first batch is there, and grows
  *
- * A batch that needs more scratch than all before it gets a new encoder, which
- * shares the weights of the old one.
+ * Scratch grows to what the largest batch so far needs.
  */
 #ifndef ORIEL_CLI_ENGINE_H
 #define ORIEL_CLI_ENGINE_H
@@ -17,7 +16,8 @@ typedef struct cli_engine {
     oriel_device_info device;
     int32_t dtype; /* of the result */
     oriel_encoder *encoder;
-    void *result; /* of the last encode, [tokens, out_hidden_size] */
+    size_t scratch_bytes; /* that were reserved on a device */
+    void *result;         /* of the last encode, [tokens, out_hidden_size] */
     size_t result_bytes, result_capacity;
 } cli_engine;
 
@@ -30,10 +30,10 @@ int cli_engine_choose(cli_engine *engine, const oriel_model *model,
 
 /*
  * Encode into engine->result.  CLI_DONE, or reports; when memory is out, with
- * the name of the 'only' input, which is NULL for a batch of several.
+ * the input to 'blame', which is NULL for a batch of several.
  */
 int cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
-                      const oriel_input *input, const char *only);
+                      const oriel_input *input, const char *blame);
 
 void cli_engine_free(cli_engine *engine);
 

@@ -170,12 +170,12 @@ make_batch(cli_loader *loader)
             batch->patches += photo->patches;
         else if (!cli_photo_is_at_fault(photo) && !batch->err.status) {
             batch->err = photo->err;
-            batch->culprit = photo->name;
+            batch->failed_input = photo->name;
         }
     }
     if (cli_signal_caught()) {
         oriel_fail(&batch->err, ORIEL_ERR_CANCELLED, "stopped by a signal");
-        batch->culprit = NULL;
+        batch->failed_input = NULL;
     }
     return batch;
 }
@@ -266,17 +266,17 @@ cli_loader_next(cli_loader *loader)
 }
 
 const char *
-cli_batch_only(const cli_batch *batch)
+cli_batch_blame(const cli_batch *batch)
 {
-    const char *only = NULL;
+    const char *blame = NULL;
 
     for (size_t i = 0; i < batch->n; i++)
         if (!batch->photos[i].err.status) {
-            if (only)
+            if (blame)
                 return NULL;
-            only = batch->photos[i].name;
+            blame = batch->photos[i].name;
         }
-    return only;
+    return blame;
 }
 
 void

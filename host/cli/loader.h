@@ -5,7 +5,8 @@
  * A thread of its own reads, measures and decodes the next batch while the
  * caller works on the current one, so two batches are in memory at most.  A
  * batch is filled greedily, in the order of the inputs, up to a number of
- * patches and of decoded bytes; one picture that is larger is a batch alone.
+ * patches and of bytes: of pictures, files, and what decoders take; one picture
+ * that is larger is a batch alone.
  */
 #ifndef ORIEL_CLI_LOADER_H
 #define ORIEL_CLI_LOADER_H
@@ -16,9 +17,9 @@
 typedef struct cli_batch {
     cli_photo *photos; /* in input order, failed ones among them */
     size_t n;
-    int64_t patches;     /* of the good ones */
-    oriel_error err;     /* not ORIEL_OK: nothing more can be loaded */
-    const char *culprit; /* the input that err is about, or NULL */
+    int64_t patches;          /* of the good ones */
+    oriel_error err;          /* not ORIEL_OK: nothing more can be loaded */
+    const char *failed_input; /* the input that err is about, or NULL */
 } cli_batch;
 
 typedef struct cli_loader cli_loader;
@@ -31,8 +32,8 @@ oriel_status cli_loader_start(cli_loader **out, const cli_settings *settings,
 /* The next batch, waited for; NULL at the end.  The caller frees it. */
 cli_batch *cli_loader_next(cli_loader *loader);
 
-/* The name of its only good picture, or NULL. */
-const char *cli_batch_only(const cli_batch *batch);
+/* The input to blame when memory is out: its one good picture; of several, NULL. */
+const char *cli_batch_blame(const cli_batch *batch);
 
 void cli_batch_free(cli_batch *batch); /* NULL is fine */
 

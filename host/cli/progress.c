@@ -22,7 +22,6 @@ static struct {
     double flops;       /* of what is done; 0 where nothing counts them */
     double items, work; /* worked on together, and their operations */
     double part;        /* of that work that is done, 0 to 1 */
-    int64_t steps, step;
     double began, shown;
     bool active, on_terminal, drawn;
 } state;
@@ -128,18 +127,15 @@ cli_progress_update(int64_t done)
     state.done = (uint64_t)done;
     state.flops += state.work;
     state.items = state.work = state.part = 0;
-    state.steps = 0;
     show();
 }
 
 void
-cli_progress_expect(int64_t items, int64_t flops, int64_t steps)
+cli_progress_expect(int64_t items, int64_t flops)
 {
     state.items = (double)items;
     state.work = (double)flops;
     state.part = 0;
-    state.steps = steps;
-    state.step = 0;
 }
 
 void
@@ -152,12 +148,9 @@ cli_progress_work(int64_t done, int64_t of)
 }
 
 void
-cli_progress_step(void)
+cli_progress_tick(void)
 {
-    if (state.steps > 0)
-        cli_progress_work(++state.step, state.steps);
-    else
-        show();
+    show();
 }
 
 void

@@ -18,17 +18,16 @@ void cli_progress_update(int64_t done);
 
 /*
  * The next 'items' are now worked on together, in 'flops' operations, as the
- * plan counts them, and in about 'steps' steps.  What is left is then estimated
- * from operations: inputs that were not measured yet count as the mean of those
- * that were.
+ * plan counts them.  What is left is then estimated from operations: inputs that
+ * were not measured yet count as the mean of those that were.
  */
-void cli_progress_expect(int64_t items, int64_t flops, int64_t steps);
+void cli_progress_expect(int64_t items, int64_t flops);
 
 /* Of what is worked on, 'done' of 'of' is done: in operations or any unit. */
 void cli_progress_work(int64_t done, int64_t of);
 
-/* One step of it is done; or time passes that nothing else tells. */
-void cli_progress_step(void);
+/* Time passes, and nothing else is known. */
+void cli_progress_tick(void);
 
 /* The estimated part of all work that is done, from 0 to 1. */
 double cli_progress_part(void);

@@ -18,8 +18,17 @@ static int32_t
 cancel(void *user)
 {
     (void)user;
-    cli_progress_step();
     return cli_signal_caught();
+}
+
+static void
+tell_progress(void *user, int32_t what, int64_t done, int64_t of)
+{
+    (void)user;
+    if (what == ORIEL_PROGRESS_ENCODING)
+        cli_progress_work(done, of);
+    else
+        cli_progress_tick();
 }
 
 /* A warning that an output is written, but perhaps not durable. */
@@ -40,6 +49,7 @@ const oriel_hooks cli_output_hooks = {
 const oriel_hooks cli_hooks = {
     .struct_size = sizeof(oriel_hooks),
     .cancel = cancel,
+    .progress = tell_progress,
 };
 
 const char *

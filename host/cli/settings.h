@@ -39,7 +39,7 @@ void cli_settings_close(cli_settings *settings);
 /* The name of a choice's value: "torchvision" of --resample. */
 const char *cli_choice_name(const char *flag, int32_t value);
 
-/* Hooks that let signals stop the library and progress tick meanwhile. */
+/* Hooks that let signals stop the library and show its progress. */
 extern const oriel_hooks cli_hooks;
 extern const oriel_hooks cli_output_hooks; /* of what writes files */
 

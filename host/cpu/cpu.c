@@ -40,7 +40,7 @@ static const oriel_block_steps steps = {
 static oriel_status
 blocks(oriel_backend_context *c, int32_t first, int32_t end, oriel_error *err)
 {
-    return oriel_run_blocks(c, &steps, &c->hooks, first, end, err);
+    return oriel_run_blocks(c, &steps, c->job, &c->hooks, first, end, err);
 }
 
 static oriel_status
@@ -62,6 +62,7 @@ static const oriel_backend backend = {
     .load_weights = oriel_cpu_load_weights,
     .weight_bytes = oriel_cpu_weight_bytes,
     .free_weights = oriel_cpu_free_weights,
+    .model_bytes = oriel_cpu_model_bytes,
     .create_context = oriel_cpu_create_context,
     .description = oriel_cpu_description,
     .destroy_context = oriel_cpu_destroy_context,

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/half.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "base/team.h"
 
 #include <pthread.h>
@@ -266,6 +267,20 @@ take_failure(const loader *l, oriel_error *err)
     return l->failure.status;
 }
 
+oriel_status
+oriel_cpu_choose_packings(oriel_backend_weights *weights, oriel_team *team,
+                          oriel_error *err)
+{
+    loader l = {.weights = weights, .failed_task = -1};
+    oriel_status status;
+
+    pthread_mutex_init(&l.lock, NULL);
+    oriel_team_run(team, packing_task, &l, ORIEL_N_PRODUCTS);
+    status = take_failure(&l, err);
+    pthread_mutex_destroy(&l.lock);
+    return status;
+}
+
 /* Room for the largest panel, and a chunk of rows as they are read. */
 static oriel_status
 allocate_staging(loader *l, const oriel_backend_config *config,
@@ -298,7 +313,10 @@ load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
             oriel_error *err)
 {
     const oriel_backend_weights *w = l->weights;
+    oriel_progress progress;
 
+    oriel_progress_begin(&progress, config->call, ORIEL_PROGRESS_LOADING,
+                         (int64_t)oriel_cpu_weight_bytes(w));
     for (l->block = -1; l->block < w->network.depth; l->block++) {
         const struct oriel_cpu_stage *stage = &w->stages[l->block >= 0];
         oriel_status status;
@@ -311,7 +329,10 @@ load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
         status = take_failure(l, err);
         if (status)
             return status;
+        oriel_progress_add(
+            &progress, (int64_t)(stage->bytes + stage->biases * sizeof(float)));
     }
+    oriel_progress_end(&progress);
     return ORIEL_OK;
 }
 
@@ -328,10 +349,8 @@ oriel_cpu_read_weights(oriel_backend_weights *weights,
     status =
         oriel_team_create(&team, config->threads, oriel_cpu_onednn_thread_start,
                           config->hooks, err);
-    if (!status) {
-        oriel_team_run(team, packing_task, &l, ORIEL_N_PRODUCTS);
-        status = take_failure(&l, err);
-    }
+    if (!status)
+        status = oriel_cpu_choose_packings(weights, team, err);
     if (!status)
         status = oriel_cpu_allocate_weights(weights, err);
     if (!status)

@@ -127,6 +127,13 @@ place_panels(oriel_backend_weights *w)
            oriel_add_size(&w->packed_bytes, n, w->stages[0].bytes);
 }
 
+static oriel_status
+fail_space(oriel_error *err)
+{
+    return oriel_fail(err, ORIEL_ERR_MEMORY,
+                      "the weights exceed the address space");
+}
+
 oriel_status
 oriel_cpu_allocate_weights(oriel_backend_weights *w, oriel_error *err)
 {
@@ -134,8 +141,7 @@ oriel_cpu_allocate_weights(oriel_backend_weights *w, oriel_error *err)
     size_t norms = (2 * (size_t)w->network.depth + 1);
 
     if (!place_panels(w))
-        return oriel_fail(err, ORIEL_ERR_MEMORY,
-                          "the weights exceed the address space");
+        return fail_space(err);
     w->matrices =
         oriel_calloc(hooks, (size_t)w->n_matrices, sizeof(w->matrices[0]));
     w->biases = oriel_calloc(hooks, w->n_biases, sizeof(float));
@@ -148,25 +154,30 @@ oriel_cpu_allocate_weights(oriel_backend_weights *w, oriel_error *err)
     return ORIEL_OK;
 }
 
-oriel_status
-oriel_cpu_load_weights(oriel_backend_weights **out,
-                       const oriel_network *network,
-                       const oriel_weight_reader *reader,
-                       const oriel_backend_config *config, oriel_error *err)
+static oriel_backend_weights *
+allocate(const oriel_backend_config *config, oriel_error *err)
 {
-    oriel_backend_weights *w;
-    oriel_status status = oriel_cpu_shapes_check(network, err);
+    oriel_backend_weights *w = oriel_calloc(config->hooks, 1, sizeof(*w));
 
-    *out = NULL;
-    if (status)
-        return status;
-    w = oriel_calloc(config->hooks, 1, sizeof(*w));
-    if (!w)
-        return oriel_fail_memory(err, sizeof(*w), "weights");
+    if (!w) {
+        (void)oriel_fail_memory(err, sizeof(*w), "weights");
+        return NULL;
+    }
     w->hooks = *config->hooks;
     w->precision = config->precision;
     w->storage =
         oriel_cpu_storage_for(config->precision, oriel_processor_isa());
+    return w;
+}
+
+/* All but what is made of the values of tensors. */
+static oriel_status
+set_up(oriel_backend_weights *w, const oriel_network *network, oriel_error *err)
+{
+    oriel_status status = oriel_cpu_shapes_check(network, err);
+
+    if (status)
+        return status;
     oriel_cpu_shapes_init(&w->shapes, network);
     status = copy_network(w, network, err);
     if (!status)
@@ -175,6 +186,22 @@ oriel_cpu_load_weights(oriel_backend_weights **out,
         status = oriel_cpu_onednn_load(err);
     if (!status)
         status = oriel_cpu_onednn_engine_create(&w->engine, err);
+    return status;
+}
+
+oriel_status
+oriel_cpu_load_weights(oriel_backend_weights **out,
+                       const oriel_network *network,
+                       const oriel_weight_reader *reader,
+                       const oriel_backend_config *config, oriel_error *err)
+{
+    oriel_backend_weights *w = allocate(config, err);
+    oriel_status status;
+
+    *out = NULL;
+    if (!w)
+        return ORIEL_ERR_MEMORY;
+    status = set_up(w, network, err);
     if (!status)
         status = oriel_cpu_read_weights(w, reader, config, err);
     if (status) {
@@ -183,6 +210,44 @@ oriel_cpu_load_weights(oriel_backend_weights **out,
     }
     *out = w;
     return ORIEL_OK;
+}
+
+/* oneDNN alone knows how large packed weights are, and it is asked on a thread of
+   a team. */
+static oriel_status
+measure(oriel_backend_weights *w, oriel_error *err)
+{
+    oriel_team *team;
+    oriel_status status = oriel_team_create(
+        &team, 1, oriel_cpu_onednn_thread_start, &w->hooks, err);
+
+    if (status)
+        return status;
+    status = oriel_cpu_choose_packings(w, team, err);
+    oriel_team_destroy(team);
+    if (!status && !place_panels(w))
+        return fail_space(err);
+    return status;
+}
+
+oriel_status
+oriel_cpu_model_bytes(const oriel_network *network,
+                      const oriel_backend_config *config, uint64_t *bytes,
+                      oriel_error *err)
+{
+    oriel_backend_weights *w = allocate(config, err);
+    oriel_status status;
+
+    *bytes = 0;
+    if (!w)
+        return ORIEL_ERR_MEMORY;
+    status = set_up(w, network, err);
+    if (!status)
+        status = measure(w, err);
+    if (!status)
+        *bytes = oriel_cpu_weight_bytes(w);
+    oriel_cpu_free_weights(w);
+    return status;
 }
 
 void

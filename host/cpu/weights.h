@@ -8,6 +8,7 @@
 #ifndef ORIEL_CPU_WEIGHTS_H
 #define ORIEL_CPU_WEIGHTS_H
 
+#include "base/team.h"
 #include "cpu/onednn.h"
 #include "cpu/tables.h"
 #include "encode/backend.h"
@@ -54,6 +55,9 @@ oriel_status oriel_cpu_load_weights(oriel_backend_weights **out,
                                     const oriel_weight_reader *reader,
                                     const oriel_backend_config *config,
                                     oriel_error *err);
+oriel_status oriel_cpu_model_bytes(const oriel_network *network,
+                                   const oriel_backend_config *config,
+                                   uint64_t *bytes, oriel_error *err);
 uint64_t oriel_cpu_weight_bytes(const oriel_backend_weights *weights);
 void oriel_cpu_free_weights(oriel_backend_weights *weights);
 
@@ -68,6 +72,10 @@ void *oriel_cpu_packed_place(const oriel_backend_weights *weights,
 float *oriel_cpu_bias_place(const oriel_backend_weights *weights,
                             oriel_product product, int32_t block,
                             int32_t panel);
+
+/* load.c: ask oneDNN how it wants the weights of each product.  On 'team'. */
+oriel_status oriel_cpu_choose_packings(oriel_backend_weights *weights,
+                                       oriel_team *team, oriel_error *err);
 
 /* load.c: read every tensor and pack it, with config->threads threads. */
 oriel_status oriel_cpu_read_weights(oriel_backend_weights *weights,

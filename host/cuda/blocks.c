@@ -9,7 +9,7 @@
 #include "cuda/context.h"
 
 static const struct {
-    oriel_cuda_step step;
+    oriel_step step;
     oriel_block_step *launch;
 } steps[] = {
     {ORIEL_STEP_ATTN_IN, oriel_cuda_attn_in},
@@ -100,4 +100,16 @@ oriel_cuda_blocks(oriel_backend_context *c, int32_t first, int32_t end,
     if (!status && state == ORIEL_GRAPH_WANTED)
         record(c, &key);
     return status;
+}
+
+oriel_status
+oriel_cuda_prepare_blocks(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_cuda_graph_key key = key_of(c, 0, c->weights->network.depth);
+    oriel_status status = oriel_cancel_check(&c->hooks, err);
+
+    if (status || !c->graphs.on || oriel_cuda_graph_reserve(&c->graphs, &key))
+        return status;
+    record(c, &key);
+    return oriel_cuda_graph_upload(&c->graphs, &key, &c->hooks, err);
 }

@@ -50,11 +50,7 @@ typedef struct place {
 static place
 place_of(const oriel_cuda_checks *checks)
 {
-    static const char *const names[ORIEL_STEPS] = {
-        "START",  "PATCHIFY", "EMBED",  "STORE",   "ATTN_IN",
-        "ATTEND", "ATTN_OUT", "MLP_IN", "MLP_OUT", "MERGE",
-    };
-    const char *name = names[checks->step];
+    const char *name = oriel_step_name(checks->step);
     place p;
 
     if (checks->step == ORIEL_STEP_STORE)
@@ -239,8 +235,8 @@ oriel_cuda_begin_checks(oriel_backend_context *c, oriel_error *err)
 }
 
 oriel_status
-oriel_cuda_begin_step(oriel_backend_context *c, oriel_cuda_step step,
-                      int32_t block, oriel_error *err)
+oriel_cuda_begin_step(oriel_backend_context *c, oriel_step step, int32_t block,
+                      oriel_error *err)
 {
     oriel_cuda_checks *checks = &c->checks;
     bool dies[ORIEL_CUDA_PARTS], comes[ORIEL_CUDA_PARTS];
@@ -248,7 +244,8 @@ oriel_cuda_begin_step(oriel_backend_context *c, oriel_cuda_step step,
     oriel_status status;
 
     if (!checks->on)
-        return ORIEL_OK;
+        return oriel_cuda_profile_begin(&c->profile, step, c->stream, &c->hooks,
+                                        err);
     checks->step = step;
     checks->block = block;
     of = c->job->input->frames ? ORIEL_OF_FRAMES : ORIEL_OF_VALUES;
@@ -260,13 +257,19 @@ oriel_cuda_begin_step(oriel_backend_context *c, oriel_cuda_step step,
         comes[i] = !checks->memory[i] && wanted;
     }
     status = release_parts(c, dies, err);
-    return status ? status : acquire_parts(c, comes, err);
+    if (!status)
+        status = acquire_parts(c, comes, err);
+    return status ? status
+                  : oriel_cuda_profile_begin(&c->profile, step, c->stream,
+                                             &c->hooks, err);
 }
 
 oriel_status
 oriel_cuda_end_step(oriel_backend_context *c, oriel_status status,
                     oriel_error *err)
 {
+    if (!status)
+        status = oriel_cuda_profile_end(&c->profile, c->stream, err);
     if (status || !c->checks.on)
         return status;
     return check_guards(c, err);

@@ -26,7 +26,7 @@ typedef struct oriel_cuda_checks {
     bool on;
     size_t guard_bytes;    /* on each side of a part; a multiple of 256 */
     unsigned char *guards; /* pinned: as they were read back, two a part */
-    oriel_cuda_step step;  /* under way */
+    oriel_step step;       /* under way */
     int32_t block;         /* of it; of a STORE the hidden state */
     oriel_cuda_part parts[ORIEL_CUDA_PARTS]; /* of the job */
     char *memory[ORIEL_CUDA_PARTS]; /* guard and part; NULL: not alive */

@@ -47,11 +47,15 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
     c->ring.call = &c->hooks;
     if (!status)
-        status = oriel_cuda_graphs_create(
-            &c->graphs, config->checks ? ORIEL_GRAPHS_OFF : config->graphs,
-            err);
+        status = oriel_cuda_graphs_create(&c->graphs,
+                                          config->checks || config->profile
+                                              ? ORIEL_GRAPHS_OFF
+                                              : config->graphs,
+                                          err);
     if (!status)
         status = oriel_cuda_checks_create(&c->checks, config->checks, err);
+    if (!status)
+        status = oriel_cuda_profile_create(&c->profile, config->profile, err);
     if (!status)
         status = oriel_cuda_check(
             cudaEventCreateWithFlags(&c->done, cudaEventDisableTiming),
@@ -118,12 +122,13 @@ give_back(oriel_backend_context *c)
     oriel_error ignored;
 
     (void)oriel_cuda_enter(&scope, c->device_index, &ignored);
-    if (c->ran)
+    if (atomic_load(&c->ran))
         (void)cudaEventSynchronize(c->done);
     oriel_cuda_graphs_destroy(&c->graphs);
     oriel_cuda_products_destroy(&c->products);
     oriel_cuda_ring_destroy(&c->ring);
     oriel_cuda_checks_destroy(&c->checks);
+    oriel_cuda_profile_destroy(&c->profile);
     if (c->has_done)
         (void)cudaEventDestroy(c->done);
     oriel_cuda_leave(&scope);
@@ -140,4 +145,34 @@ oriel_cuda_destroy_context(oriel_backend_context *c)
         give_back(c);
     oriel_free(&hooks, c->scratch);
     oriel_free(&hooks, c);
+}
+
+/* ---- Own scratch --------------------------------------------------------- */
+
+oriel_status
+oriel_cuda_alloc_workspace(void **out, size_t bytes,
+                           const oriel_backend_config *config, oriel_error *err)
+{
+    oriel_cuda_scope scope;
+    oriel_status status = oriel_cuda_enter(&scope, config->device_index, err);
+
+    *out = NULL;
+    if (!status)
+        status = oriel_cuda_alloc(out, bytes, config->hooks,
+                                  config->device_index, "the workspace", err);
+    oriel_cuda_leave(&scope);
+    return status;
+}
+
+void
+oriel_cuda_free_workspace(void *workspace, const oriel_backend_config *config)
+{
+    oriel_cuda_scope scope;
+    oriel_error ignored;
+
+    if (oriel_cuda_was_forked())
+        return;
+    (void)oriel_cuda_enter(&scope, config->device_index, &ignored);
+    oriel_cuda_free(workspace, config->hooks, config->device_index);
+    oriel_cuda_leave(&scope);
 }

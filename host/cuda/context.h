@@ -12,9 +12,12 @@
 #include "cuda/device.h"
 #include "cuda/graph.h"
 #include "cuda/products.h"
+#include "cuda/profile.h"
 #include "cuda/ring.h"
 #include "cuda/weights.h"
 #include "cuda/workspace.h"
+
+#include <stdatomic.h>
 
 struct oriel_backend_context {
     oriel_hooks hooks;
@@ -25,9 +28,12 @@ struct oriel_backend_context {
     oriel_cuda_ring ring;
     oriel_cuda_graphs graphs;
     oriel_cuda_checks checks;
+    oriel_cuda_profile profile;
     cudaEvent_t done; /* after the last job that was not captured */
-    bool has_done, ran;
-    void *scratch; /* host memory, kept from call to call */
+    bool has_done;
+    atomic_bool ran;   /* such a job */
+    bool own_captured; /* a captured job uses the encoder's own scratch */
+    void *scratch;     /* host memory, kept from call to call */
     size_t scratch_bytes;
     float scale_log2; /* of attention scores: head_dim^-1/2 log2 e */
     char description[192];
@@ -69,7 +75,7 @@ void oriel_cuda_end_checks(oriel_backend_context *context);
 /* Around a step: the parts that live in it, then its guards.  'status' is the
    step's own. */
 oriel_status oriel_cuda_begin_step(oriel_backend_context *context,
-                                   oriel_cuda_step step, int32_t block,
+                                   oriel_step step, int32_t block,
                                    oriel_error *err);
 oriel_status oriel_cuda_end_step(oriel_backend_context *context,
                                  oriel_status status, oriel_error *err);
@@ -77,6 +83,8 @@ oriel_status oriel_cuda_end_step(oriel_backend_context *context,
 /* metadata.c: the plan onto the device, into space.metadata. */
 oriel_status oriel_cuda_send_metadata(oriel_backend_context *context,
                                       oriel_error *err);
+/* Where the job's angles and levels are, in its workspace or beside the weights. */
+void oriel_cuda_point_tables(oriel_backend_context *context);
 /* The slots of the ring that the job takes, pixels aside. */
 size_t oriel_cuda_metadata_slots(const oriel_backend_context *context);
 /* host_pixels.c: pixels of the host, into space.pixel_values or space.frames'
@@ -88,6 +96,10 @@ oriel_status oriel_cuda_send_sources(oriel_backend_context *context,
 /* What the device may read in its own time: pinned from end to end. */
 oriel_status oriel_cuda_find_pinned(bool *pinned, const void *memory,
                                     size_t bytes, oriel_error *err);
+/* Host memory that the plan's frames take there, SIZE_MAX where it exceeds the
+   address space; by the flavour of the plan one or the other. */
+size_t oriel_cuda_frames_host_bytes(const oriel_plan *plan);
+size_t oriel_cuda_float_frames_host_bytes(const oriel_plan *plan);
 /* frames.c: frames resampled by the GPU into space.pixels. */
 oriel_status oriel_cuda_send_frames(oriel_backend_context *context,
                                     oriel_error *err);
@@ -104,6 +116,14 @@ oriel_status oriel_cuda_create_context(oriel_backend_context **out,
 const char *oriel_cuda_description(const oriel_backend_context *context);
 void oriel_cuda_destroy_context(oriel_backend_context *context);
 
+oriel_status oriel_cuda_settle(oriel_backend_context *context,
+                               oriel_error *err);
+oriel_status oriel_cuda_prepare_job(oriel_backend_context *context,
+                                    const oriel_backend_job *job,
+                                    oriel_error *err);
+oriel_status oriel_cuda_status(const oriel_backend_context *context,
+                               oriel_error *err);
+
 oriel_status oriel_cuda_start(oriel_backend_context *context,
                               const oriel_backend_job *job, oriel_error *err);
 oriel_status oriel_cuda_patchify(oriel_backend_context *context,
@@ -111,6 +131,9 @@ oriel_status oriel_cuda_patchify(oriel_backend_context *context,
 oriel_status oriel_cuda_embed(oriel_backend_context *context, oriel_error *err);
 oriel_status oriel_cuda_blocks(oriel_backend_context *context, int32_t first,
                                int32_t end, oriel_error *err);
+/* The graph of all blocks, of the job that space and rows are of. */
+oriel_status oriel_cuda_prepare_blocks(oriel_backend_context *context,
+                                       oriel_error *err);
 oriel_status oriel_cuda_store(oriel_backend_context *context,
                               const oriel_result *result, oriel_error *err);
 oriel_status oriel_cuda_finish(oriel_backend_context *context,

@@ -4,8 +4,8 @@
 set(ORIEL_CUDA_HOST_NAMES
     blocks checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
     cuda current device errors float_frames frames graph host_pixels images job
-    load metadata parts prepare process products records ring shapes steps store tables weights
-    workspace)
+    load metadata prepare process products profile reserve ring steps store tables
+    weights)
 list(TRANSFORM ORIEL_CUDA_HOST_NAMES
     REPLACE "(.+)" "${CMAKE_CURRENT_LIST_DIR}/\\1.c"
     OUTPUT_VARIABLE ORIEL_CUDA_HOST_FILES)

@@ -52,12 +52,10 @@ enlarge(size_t *most, size_t bytes)
         *most = bytes;
 }
 
-static oriel_status
-borrow(scratch *s, oriel_backend_context *c, oriel_error *err)
+/* The parts' sizes; the bytes of all of them, or SIZE_MAX. */
+static size_t
+measure(scratch *s, const oriel_plan *plan)
 {
-    const oriel_plan *plan = c->job->plan;
-    size_t all;
-
     memset(s, 0, sizeof(*s));
     for (int64_t i = 0; i < plan->info.n_items; i++) {
         const oriel_item *it = &plan->items[i];
@@ -75,12 +73,29 @@ borrow(scratch *s, oriel_backend_context *c, oriel_error *err)
     }
     if (s->resampler > SIZE_MAX / 8 || s->resampling > SIZE_MAX / 8 ||
         s->band > SIZE_MAX / 8)
-        return oriel_fail(err, ORIEL_ERR_CAPACITY,
-                          "resampling these frames exceeds the address space");
+        return SIZE_MAX;
     s->resampler = oriel_round_up(s->resampler, ORIEL_ALIGNMENT);
     s->resampling = oriel_round_up(s->resampling, ORIEL_ALIGNMENT);
     s->band = oriel_round_up(s->band, ORIEL_ALIGNMENT);
-    all = s->resampler + s->resampling + SLICES_MOST * s->band;
+    return s->resampler + s->resampling + SLICES_MOST * s->band;
+}
+
+size_t
+oriel_cuda_float_frames_host_bytes(const oriel_plan *plan)
+{
+    scratch s;
+
+    return measure(&s, plan);
+}
+
+static oriel_status
+borrow(scratch *s, oriel_backend_context *c, oriel_error *err)
+{
+    size_t all = measure(s, c->job->plan);
+
+    if (all == SIZE_MAX)
+        return oriel_fail(err, ORIEL_ERR_CAPACITY,
+                          "resampling these frames exceeds the address space");
     s->memory = oriel_cuda_host_scratch(c, all);
     return s->memory ? ORIEL_OK
                      : oriel_fail_memory(err, all, "resampling frames");

@@ -22,98 +22,6 @@ _Static_assert((int)ORIEL_CUDA_TORCHVISION == (int)ORIEL_RESAMPLE_TORCHVISION &&
                    (int)ORIEL_CUDA_PILLOW12 == (int)ORIEL_RESAMPLE_PILLOW12,
                "flavours of oriel.h and ops.h differ");
 
-enum { SOURCE_ALIGNMENT = 16 };
-
-/* ---- Sizes --------------------------------------------------------------- */
-
-bool
-oriel_cuda_resamples(const oriel_plan *plan)
-{
-    return !plan->from_grids && plan->resample != ORIEL_RESAMPLE_FLOAT;
-}
-
-static bool
-like_the_one_before(const oriel_plan *plan, int64_t item)
-{
-    const oriel_item *it = &plan->items[item];
-
-    return item > 0 && it[0].width == it[-1].width &&
-           it[0].height == it[-1].height &&
-           it[0].resized_width == it[-1].resized_width &&
-           it[0].resized_height == it[-1].resized_height;
-}
-
-/* Bytes of one axis' coefficients; none when it keeps its size. */
-static size_t
-axis_bytes(int32_t source, int32_t size)
-{
-    size_t bytes = 0;
-
-    if (source != size && !oriel_axis_bytes(source, size, &bytes))
-        return SIZE_MAX;
-    return bytes;
-}
-
-size_t
-oriel_cuda_source_bytes(const oriel_item *item)
-{
-    return oriel_round_up((size_t)item->width * 3 * (size_t)item->height,
-                          SOURCE_ALIGNMENT);
-}
-
-/* A job of this item, as far as sizes tell; the most that it leaves waiting. */
-static size_t
-measure_job(oriel_resample_job *job, const oriel_plan *plan, int64_t item)
-{
-    const oriel_item *it = &plan->items[item];
-
-    *job = (oriel_resample_job){
-        .across = {.source = it->width, .size = it->resized_width},
-        .down = {.source = it->height, .size = it->resized_height},
-        .vertical_first = oriel_resample_vertical_first(
-            plan->resample, it->width, it->height, it->resized_width,
-            it->resized_height)};
-    return oriel_round_up(oriel_cuda_resample_measure(job, NULL, NULL),
-                          SOURCE_ALIGNMENT);
-}
-
-static int64_t
-frames_of(const oriel_plan *plan, int64_t item)
-{
-    return plan->first_frame[item + 1] - plan->first_frame[item];
-}
-
-/* Sum of count x bytes over what is there already; SIZE_MAX stays. */
-static void
-add(size_t *sum, int64_t count, size_t bytes)
-{
-    if (!oriel_mul_size(&bytes, bytes, (size_t)count) ||
-        !oriel_add_size(sum, *sum, bytes))
-        *sum = SIZE_MAX;
-}
-
-oriel_cuda_frame_bytes
-oriel_cuda_measure_frames(const oriel_plan *plan)
-{
-    oriel_cuda_frame_bytes of = {0};
-
-    for (int64_t i = 0; i < plan->info.n_items && oriel_cuda_resamples(plan);
-         i++) {
-        const oriel_item *it = &plan->items[i];
-        oriel_resample_job job;
-
-        if (!like_the_one_before(plan, i)) {
-            add(&of.axes, 1, axis_bytes(it->width, it->resized_width));
-            add(&of.axes, 1, axis_bytes(it->height, it->resized_height));
-        }
-        add(&of.sources, frames_of(plan, i), oriel_cuda_source_bytes(it));
-        add(&of.waiting, frames_of(plan, i), measure_job(&job, plan, i));
-    }
-    return of;
-}
-
-/* ---- Jobs ---------------------------------------------------------------- */
-
 typedef struct maker {
     oriel_backend_context *context;
     oriel_cuda_upload upload;
@@ -128,7 +36,7 @@ static void
 send_axis(maker *m, oriel_resample_axis *out, oriel_axis *axis, void *memory)
 {
     const oriel_plan *plan = m->context->job->plan;
-    size_t bytes = axis_bytes(out->source, out->size);
+    size_t bytes = oriel_cuda_axis_bytes(out->source, out->size);
     ptrdiff_t shift = m->next_axis - (char *)memory;
 
     if (bytes == 0)
@@ -154,12 +62,13 @@ make_job(maker *m, int64_t item)
     oriel_axis across = {0}, down = {0};
     oriel_resample_job job;
 
-    if (like_the_one_before(plan, item))
+    if (oriel_cuda_sizes_repeat(plan, item))
         return m->jobs[plan->first_frame[item] - 1];
-    measure_job(&job, plan, item);
+    oriel_cuda_measure_job(&job, plan, item);
     send_axis(m, &job.across, &across, m->axes);
     send_axis(m, &job.down, &down,
-              (char *)m->axes + axis_bytes(it->width, it->resized_width));
+              (char *)m->axes +
+                  oriel_cuda_axis_bytes(it->width, it->resized_width));
     oriel_cuda_resample_measure(&job, down.first, down.count);
     return job;
 }
@@ -174,9 +83,9 @@ make_item(maker *m, int64_t item)
     int64_t merge2 = m->context->weights->shapes.merge2;
     int32_t per_slice = plan->network.temporal_patch_size;
     oriel_resample_job job = make_job(m, item), sizes;
-    size_t waiting = measure_job(&sizes, plan, item);
+    size_t waiting = oriel_cuda_measure_job(&sizes, plan, item);
 
-    for (int64_t f = 0; f < frames_of(plan, item); f++) {
+    for (int64_t f = 0; f < oriel_cuda_frames_of(plan, item); f++) {
         int64_t frame = plan->first_frame[item] + f;
         bool on_device = input->pixels_memory == ORIEL_MEMORY_DEVICE;
 
@@ -221,28 +130,45 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
     return oriel_cuda_finish_upload(c, &m->upload, err);
 }
 
+/* The largest pair of axes. */
+static size_t
+most_axes(const oriel_plan *plan)
+{
+    size_t axes = 0;
+
+    for (int64_t i = 0; i < plan->info.n_items; i++) {
+        const oriel_item *it = &plan->items[i];
+        size_t bytes = oriel_cuda_axis_bytes(it->width, it->resized_width) +
+                       oriel_cuda_axis_bytes(it->height, it->resized_height);
+
+        axes = bytes > axes ? bytes : axes;
+    }
+    return axes;
+}
+
+size_t
+oriel_cuda_frames_host_bytes(const oriel_plan *plan)
+{
+    size_t all;
+
+    return oriel_mul_size(&all, (size_t)plan->n_source_frames,
+                          sizeof(oriel_resample_job)) &&
+                   oriel_add_size(&all, all, most_axes(plan))
+               ? all
+               : SIZE_MAX;
+}
+
 /* Host memory for the largest pair of axes and, after it, the jobs. */
 static oriel_status
 borrow(maker *m, oriel_error *err)
 {
     const oriel_plan *plan = m->context->job->plan;
-    size_t axes = 0, all;
-    bool counted;
+    size_t all = oriel_cuda_frames_host_bytes(plan);
 
-    for (int64_t i = 0; i < plan->info.n_items; i++) {
-        const oriel_item *it = &plan->items[i];
-        size_t bytes = axis_bytes(it->width, it->resized_width) +
-                       axis_bytes(it->height, it->resized_height);
-
-        axes = bytes > axes ? bytes : axes;
-    }
-    counted =
-        oriel_mul_size(&all, (size_t)plan->n_source_frames, sizeof(*m->jobs)) &&
-        oriel_add_size(&all, all, axes);
-    m->axes = counted ? oriel_cuda_host_scratch(m->context, all) : NULL;
+    m->axes = oriel_cuda_host_scratch(m->context, all);
     if (!m->axes)
         return oriel_fail_memory(err, all, "resampling frames");
-    m->jobs = (oriel_resample_job *)(void *)((char *)m->axes + axes);
+    m->jobs = (oriel_resample_job *)(void *)((char *)m->axes + most_axes(plan));
     return ORIEL_OK;
 }
 

@@ -10,7 +10,7 @@
 
 #include "plan/plan.h"
 
-#include "ops.h"
+#include "layout.h"
 
 #include <stdbool.h>
 
@@ -22,6 +22,17 @@ typedef struct oriel_cuda_frames {
                                  of 16 */
     uint8_t *waiting;         /* between the passes, frame after frame */
 } oriel_cuda_frames;
+
+/* ---- frame_bytes.c: without a device ------------------------------------ */
+
+/* Whether an item has the sizes of the one before it. */
+bool oriel_cuda_sizes_repeat(const oriel_plan *plan, int64_t item);
+int64_t oriel_cuda_frames_of(const oriel_plan *plan, int64_t item);
+/* Bytes of one axis' coefficients; none when it keeps its size. */
+size_t oriel_cuda_axis_bytes(int32_t source, int32_t size);
+/* A job of this item, as far as sizes tell; the most that it leaves waiting. */
+size_t oriel_cuda_measure_job(oriel_resample_job *job, const oriel_plan *plan,
+                              int64_t item);
 
 /* Bytes of a frame among 'sources'. */
 size_t oriel_cuda_source_bytes(const oriel_item *item);

@@ -43,19 +43,33 @@ oriel_cuda_graphs_create(oriel_cuda_graphs *g, int32_t option, oriel_error *err)
     return status;
 }
 
+/* Once its last launch has passed. */
+static void
+drop(oriel_cuda_graph *graph)
+{
+    if (graph->ran)
+        (void)cudaEventSynchronize(graph->passed);
+    if (graph->exec)
+        (void)cudaGraphExecDestroy(graph->exec);
+    graph->exec = NULL;
+    graph->ran = false;
+}
+
+void
+oriel_cuda_graphs_clear(oriel_cuda_graphs *g)
+{
+    for (int i = 0; i < ORIEL_CUDA_GRAPHS; i++)
+        drop(&g->kept[i]);
+    memset(g->seen, 0, sizeof(g->seen));
+}
+
 void
 oriel_cuda_graphs_destroy(oriel_cuda_graphs *g)
 {
-    for (int i = 0; i < ORIEL_CUDA_GRAPHS; i++) {
-        oriel_cuda_graph *graph = &g->kept[i];
-
-        if (graph->ran)
-            (void)cudaEventSynchronize(graph->passed);
-        if (graph->exec)
-            (void)cudaGraphExecDestroy(graph->exec);
-        if (graph->has_passed)
-            (void)cudaEventDestroy(graph->passed);
-    }
+    oriel_cuda_graphs_clear(g);
+    for (int i = 0; i < ORIEL_CUDA_GRAPHS; i++)
+        if (g->kept[i].has_passed)
+            (void)cudaEventDestroy(g->kept[i].passed);
     if (g->stream)
         (void)cudaStreamDestroy(g->stream);
     memset(g, 0, sizeof(*g));
@@ -80,9 +94,9 @@ has_finished(oriel_cuda_graph *graph)
     return over;
 }
 
-/* Room for one more, or NULL. */
+/* A place without a graph, else that of the one used least recently. */
 static oriel_cuda_graph *
-make_room(oriel_cuda_graphs *g)
+next_place(oriel_cuda_graphs *g)
 {
     oriel_cuda_graph *oldest = &g->kept[0];
 
@@ -92,13 +106,34 @@ make_room(oriel_cuda_graphs *g)
         if (g->kept[i].last_use < oldest->last_use)
             oldest = &g->kept[i];
     }
-    if (g->runs - oldest->last_use <= ORIEL_CUDA_GRAPHS_IDLE ||
-        !has_finished(oldest))
-        return NULL;
-    (void)cudaGraphExecDestroy(oldest->exec);
-    oldest->exec = NULL;
-    oldest->ran = false;
     return oldest;
+}
+
+/* Room for one more without a wait, or NULL. */
+static oriel_cuda_graph *
+make_room(oriel_cuda_graphs *g)
+{
+    oriel_cuda_graph *place = next_place(g);
+
+    if (!place->exec)
+        return place;
+    if (g->runs - place->last_use <= ORIEL_CUDA_GRAPHS_IDLE ||
+        !has_finished(place))
+        return NULL;
+    (void)cudaGraphExecDestroy(place->exec);
+    place->exec = NULL;
+    place->ran = false;
+    return place;
+}
+
+bool
+oriel_cuda_graph_reserve(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key)
+{
+    g->runs++; /* so that what is prepared now was used last */
+    if (find(g, key))
+        return true;
+    drop(next_place(g));
+    return false;
 }
 
 /* Whether this run was met before; if not, it is from now on. */
@@ -129,6 +164,20 @@ give_up(oriel_cuda_graphs *g, const char *what, const char *why,
     oriel_log(call, ORIEL_LOG_WARNING, line);
 }
 
+/* After a use of the graph that was enqueued. */
+static oriel_status
+mark_use(oriel_cuda_graph *graph, cudaStream_t stream, oriel_error *err)
+{
+    oriel_status status = oriel_cuda_check(
+        cudaEventRecord(graph->passed, stream), "cudaEventRecord", err);
+
+    if (status)
+        /* It runs, and no event says when it has finished. */
+        (void)cudaStreamSynchronize(stream);
+    graph->ran = !status;
+    return status;
+}
+
 /* ---- Replaying ------------------------------------------------------------ */
 
 oriel_status
@@ -138,7 +187,6 @@ oriel_cuda_graph_replay(oriel_cuda_graphs *g, oriel_cuda_graph_state *state,
 {
     oriel_cuda_graph *graph = find(g, key);
     cudaError_t error;
-    oriel_status status;
 
     g->runs++;
     *state = ORIEL_GRAPH_UNKNOWN;
@@ -154,13 +202,7 @@ oriel_cuda_graph_replay(oriel_cuda_graphs *g, oriel_cuda_graph_state *state,
     }
     *state = ORIEL_GRAPH_REPLAYED;
     graph->last_use = g->runs;
-    status = oriel_cuda_check(cudaEventRecord(graph->passed, stream),
-                              "cudaEventRecord", err);
-    if (status)
-        /* It runs, and no event says when it has finished. */
-        (void)cudaStreamSynchronize(stream);
-    graph->ran = !status;
-    return status;
+    return mark_use(graph, stream, err);
 }
 
 /* ---- Recording ------------------------------------------------------------ */
@@ -203,4 +245,24 @@ oriel_cuda_graph_end(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
     g->recorded->exec = exec;
     g->recorded->key = *key;
     g->recorded->last_use = g->runs;
+}
+
+oriel_status
+oriel_cuda_graph_upload(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
+                        const oriel_hooks *call, oriel_error *err)
+{
+    oriel_cuda_graph *graph = find(g, key);
+    oriel_status status;
+
+    if (!graph)
+        return ORIEL_OK; /* it could not be made, and the log says why */
+    status = oriel_cuda_check(cudaGraphUpload(graph->exec, g->stream),
+                              "cudaGraphUpload", err);
+    if (!status)
+        status = mark_use(graph, g->stream, err);
+    if (!status)
+        status = oriel_cancel_check(call, err);
+    return status ? status
+                  : oriel_cuda_check(cudaStreamSynchronize(g->stream),
+                                     "cudaStreamSynchronize", err);
 }

@@ -42,14 +42,14 @@ typedef struct oriel_cuda_graph_key {
 typedef struct oriel_cuda_graph {
     oriel_cuda_graph_key key;
     cudaGraphExec_t exec; /* NULL: none */
-    cudaEvent_t passed;   /* after the last launch */
+    cudaEvent_t passed;   /* after the last launch or upload */
     bool has_passed, ran;
     uint64_t last_use;
 } oriel_cuda_graph;
 
 typedef struct oriel_cuda_graphs {
     bool on;             /* wanted, and nothing has failed */
-    cudaStream_t stream; /* for captures alone */
+    cudaStream_t stream; /* for captures and uploads alone */
     oriel_cuda_graph kept[ORIEL_CUDA_GRAPHS];
     oriel_cuda_graph_key seen[ORIEL_CUDA_GRAPHS_SEEN];
     int32_t next_seen;
@@ -68,6 +68,18 @@ typedef enum oriel_cuda_graph_state {
     ORIEL_GRAPH_WANTED,  /* the same, and record them */
     ORIEL_GRAPH_REPLAYED /* the run was enqueued */
 } oriel_cuda_graph_state;
+
+/* Wait for them, and keep none. */
+void oriel_cuda_graphs_clear(oriel_cuda_graphs *graphs);
+
+/* Whether the graph of this run is kept.  Where there is no room for it, wait for
+   the one that was used least recently and drop it. */
+bool oriel_cuda_graph_reserve(oriel_cuda_graphs *graphs,
+                              const oriel_cuda_graph_key *key);
+/* Let the device have it before its first launch, and wait for that. */
+oriel_status oriel_cuda_graph_upload(oriel_cuda_graphs *graphs,
+                                     const oriel_cuda_graph_key *key,
+                                     const oriel_hooks *call, oriel_error *err);
 
 /* Launch the graph of this run on 'stream', or say what is to be done instead.
    Where CUDA cannot launch it, 'call' is told and no graph is used again. */

@@ -5,6 +5,8 @@
 #include "base/fail.h"
 #include "cuda/errors.h"
 
+#include <string.h>
+
 /* ---- What only the device can tell of the caller's arguments ------------- */
 
 static oriel_status
@@ -32,19 +34,24 @@ check_stream(oriel_backend_context *c, oriel_error *err)
     return status;
 }
 
-/* With checks on every step is waited for. */
+/* With checks on every step is waited for, with a profile the last one is. */
 static oriel_status
 check_may_wait(const oriel_backend_context *c, oriel_error *err)
 {
-    if (c->checks.on && c->capturing)
+    const char *option = c->checks.on ? "ORIEL_CHECKS_ON" : "profile";
+
+    if (!c->checks.on && !c->profile.on)
+        return ORIEL_OK;
+    if (c->capturing)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "the stream is being captured, but with "
-                          "ORIEL_CHECKS_ON every step is waited for: expected "
-                          "a stream that is not");
-    if (c->checks.on && c->job->input->no_wait)
+                          "the stream is being captured, but with %s the call "
+                          "waits for its steps: expected a stream that is not",
+                          option);
+    if (c->job->input->no_wait)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "input.no_wait is 1, but with ORIEL_CHECKS_ON every "
-                          "step is waited for: expected 0");
+                          "input.no_wait is 1, but with %s the call waits for "
+                          "its steps: expected 0",
+                          option);
     return ORIEL_OK;
 }
 
@@ -349,6 +356,7 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
     c->job = job;
     c->stream = job->stream;
     c->rows = job->plan->info.patches;
+    oriel_cuda_profile_start(&c->profile);
     if (!status)
         status = check_job(c, err);
     /* In the caller's capture there is nothing that it forbids. */
@@ -359,11 +367,25 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
     /* A capture takes no slot. */
     if (!status && job->input->no_wait && !c->capturing)
         status = check_no_wait(c, err);
+    if (!status && c->capturing && job->own_workspace)
+        c->own_captured = true;
     if (!status)
         status = expand(c, err);
     if (status)
         leave(c); /* copies that were enqueued are guarded by the ring */
     return status;
+}
+
+/* Wait for the job, and take the milliseconds of its steps. */
+static oriel_status
+finish_profile(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status = oriel_cuda_profile_read(&c->profile, &c->hooks, err);
+
+    memcpy(c->job->meter->ms, c->profile.ms, sizeof(c->profile.ms));
+    return status ? status
+                  : oriel_cuda_check(cudaEventSynchronize(c->done),
+                                     "cudaEventSynchronize", err);
 }
 
 oriel_status
@@ -375,7 +397,10 @@ oriel_cuda_finish(oriel_backend_context *c, oriel_error *err)
     if (!c->capturing)
         status = oriel_cuda_check(cudaEventRecord(c->done, c->stream),
                                   "cudaEventRecord", err);
-    c->ran = c->ran || (!c->capturing && !status);
+    if (!c->capturing && !status)
+        atomic_store(&c->ran, true);
+    if (!status && c->profile.on)
+        status = finish_profile(c, err);
     leave(c);
     return status;
 }

@@ -11,6 +11,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "cuda/errors.h"
 #include "cuda/ring.h"
 #include "cuda/tables.h"
@@ -29,6 +30,7 @@ typedef struct loader {
     const oriel_backend_config *config;
     oriel_error *err;
     oriel_cuda_upload upload;
+    oriel_progress progress;
     uint16_t *rows; /* as read, where they must be packed */
     size_t rows_bytes;
 } loader;
@@ -197,7 +199,7 @@ load_down(loader *l, int32_t block)
     return status;
 }
 
-/* ---- All of them, in the order of weights.c ------------------------------ */
+/* ---- All of them, in the order of weights_layout.c ----------------------- */
 
 static oriel_status
 load_attention(loader *l, int32_t i)
@@ -287,6 +289,7 @@ load_all(loader *l)
         status = load_attention(l, i);
         if (!status)
             status = load_mlp(l, i);
+        oriel_progress_set(&l->progress, (int64_t)l->upload.written);
     }
     if (!status)
         status = load_merger(l);
@@ -301,13 +304,20 @@ load_through(loader *l, oriel_cuda_ring *ring, cudaStream_t stream)
 {
     oriel_status status;
 
+    ring->call = l->config->call;
     oriel_cuda_upload_begin(&l->upload, ring, stream, l->weights->memory);
+    oriel_progress_begin(&l->progress, l->config->call, ORIEL_PROGRESS_LOADING,
+                         (int64_t)l->weights->bytes);
     status = load_all(l);
-    if (l->upload.error != cudaSuccess || !status)
+    if (l->upload.error != cudaSuccess || l->upload.cancelled || !status)
         status = oriel_cuda_upload_end(&l->upload, l->err);
+    if (!status)
+        status = oriel_cancel_check(l->config->call, l->err);
     if (!status)
         status = oriel_cuda_check(cudaStreamSynchronize(stream),
                                   "cudaStreamSynchronize", l->err);
+    if (!status)
+        oriel_progress_end(&l->progress);
     return status;
 }
 

@@ -93,15 +93,23 @@ expand(oriel_backend_context *c, oriel_error *err)
                                    "expand_plan", err);
 }
 
-oriel_status
-oriel_cuda_send_metadata(oriel_backend_context *c, oriel_error *err)
+void
+oriel_cuda_point_tables(oriel_backend_context *c)
 {
     oriel_cuda_metadata *m = &c->space.metadata;
-    oriel_status status = send_records(c, err);
 
     m->rope = m->n_positions ? m->own_rope : c->weights->rope;
     m->table = c->weights->levels +
                (size_t)c->job->plan->resample * (ORIEL_CUDA_LEVEL_BYTES / 2);
+}
+
+oriel_status
+oriel_cuda_send_metadata(oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_cuda_metadata *m = &c->space.metadata;
+    oriel_status status = send_records(c, err);
+
+    oriel_cuda_point_tables(c);
     if (!status && m->n_positions)
         status = send_rope(c, err);
     if (!status && row_index_bytes(c))

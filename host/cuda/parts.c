@@ -4,7 +4,7 @@
 
 #include "base/checked.h"
 #include "base/fail.h"
-#include "cuda/products.h"
+#include "cuda/product_table.h"
 #include "cuda/tables.h"
 
 #include <stddef.h>

@@ -13,26 +13,10 @@
 #ifndef ORIEL_CUDA_PARTS_H
 #define ORIEL_CUDA_PARTS_H
 
+#include "base/steps.h"
 #include "cuda/frames.h"
 #include "cuda/records.h"
 #include "cuda/shapes.h"
-
-/* In the order of encoder.c; those from ATTN_IN to MLP_OUT come back in every
-   block, STORE where a hidden state is wanted: after EMBED, between blocks, or
-   after the last. */
-typedef enum oriel_cuda_step {
-    ORIEL_STEP_START, /* the plan becomes metadata */
-    ORIEL_STEP_PATCHIFY,
-    ORIEL_STEP_EMBED,
-    ORIEL_STEP_STORE,
-    ORIEL_STEP_ATTN_IN,
-    ORIEL_STEP_ATTEND,
-    ORIEL_STEP_ATTN_OUT,
-    ORIEL_STEP_MLP_IN,
-    ORIEL_STEP_MLP_OUT,
-    ORIEL_STEP_MERGE,
-    ORIEL_STEPS
-} oriel_cuda_step;
 
 /* ---- Pointers to them ---------------------------------------------------- */
 
@@ -94,7 +78,7 @@ typedef struct oriel_cuda_part {
 } oriel_cuda_part;
 
 static inline bool
-oriel_cuda_lives_in(const oriel_cuda_part *part, oriel_cuda_step step)
+oriel_cuda_lives_in(const oriel_cuda_part *part, oriel_step step)
 {
     return part->life >> step & 1;
 }

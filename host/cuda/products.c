@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* products.c - own kernels or cuBLASLt, by table */
+/* products.c - own kernels or cuBLASLt, made ready and run */
 #include "cuda/products.h"
 
 #include "base/fail.h"
@@ -7,44 +7,6 @@
 #include "cuda/errors.h"
 
 #include <stdio.h>
-
-/* ---- The table ----------------------------------------------------------- */
-
-/*
- * What cuBLASLt runs on which device when the caller leaves it to us.  A row is
- * changed only from a result under bench/results, as bench/gpu/report.py
- * proposes it, and the commit names that result.  Nothing was measured yet, so
- * every row is empty.  A device that is not listed runs our own.
- */
-#define OWN 0
-static const struct {
-    int32_t capability;
-    oriel_cuda_product_set of_cublaslt;
-} table[] = {
-    {80, OWN}, {86, OWN}, {89, OWN}, {90, OWN}, {100, OWN}, {120, OWN},
-};
-enum { ROWS = sizeof(table) / sizeof(table[0]) };
-
-oriel_cuda_product_set
-oriel_cuda_products_wanted(int32_t kernels, int32_t capability)
-{
-    if (kernels == ORIEL_KERNELS_CUBLASLT)
-        return ORIEL_PRODUCTS_ALL;
-    for (int i = 0; i < ROWS && kernels == ORIEL_KERNELS_AUTO; i++)
-        if (table[i].capability == capability)
-            return table[i].of_cublaslt;
-    return OWN;
-}
-
-bool
-oriel_cuda_products_need_gate_up(int32_t kernels)
-{
-    oriel_cuda_product_set any = oriel_cuda_products_wanted(kernels, 0);
-
-    for (int i = 0; i < ROWS; i++)
-        any |= oriel_cuda_products_wanted(kernels, table[i].capability);
-    return any >> ORIEL_PRODUCT_GATE_UP & 1;
-}
 
 /* ---- Create and destroy -------------------------------------------------- */
 
@@ -145,7 +107,7 @@ oriel_cuda_products_destroy(oriel_cuda_products *p)
     for (int i = 0; i < ORIEL_PRODUCTS; i++)
         oriel_lt_forget(&p->lt, &p->product[i]);
     oriel_lt_close(&p->lt);
-    p->of_cublaslt = OWN;
+    p->of_cublaslt = 0;
 }
 
 /* ---- One product --------------------------------------------------------- */

@@ -14,19 +14,8 @@
 #define ORIEL_CUDA_PRODUCTS_H
 
 #include "cuda/cublaslt.h"
+#include "cuda/product_table.h"
 #include "cuda/shapes.h"
-
-typedef enum oriel_cuda_product {
-    ORIEL_PRODUCT_QKV,
-    ORIEL_PRODUCT_PROJ,
-    ORIEL_PRODUCT_GATE_UP,
-    ORIEL_PRODUCT_DOWN,
-    ORIEL_PRODUCTS
-} oriel_cuda_product;
-
-/* A set of them, product i as bit i. */
-typedef uint32_t oriel_cuda_product_set;
-enum { ORIEL_PRODUCTS_ALL = (1 << ORIEL_PRODUCTS) - 1 };
 
 typedef struct oriel_cuda_products {
     oriel_cuda_product_set of_cublaslt; /* those that cuBLASLt runs */
@@ -34,14 +23,6 @@ typedef struct oriel_cuda_products {
     oriel_lt_product product[ORIEL_PRODUCTS];
     char text[40]; /* "own products" */
 } oriel_cuda_products;
-
-/* Those that are cuBLASLt's by 'kernels' (ORIEL_KERNELS_*) on a device of this
-   capability, 90 for 9.0. */
-oriel_cuda_product_set oriel_cuda_products_wanted(int32_t kernels,
-                                                  int32_t capability);
-/* Whether gate and up may come apart on any device: then the workspace has room
-   for them.  Needs no device. */
-bool oriel_cuda_products_need_gate_up(int32_t kernels);
 
 /*
  * Load the library and choose its algorithms, if any product is wanted, on the

@@ -11,7 +11,7 @@
 
 #include "plan/plan.h"
 
-#include "ops.h"
+#include "layout.h"
 
 #include <stdbool.h>
 

@@ -76,6 +76,25 @@ oriel_cuda_ring_is_free(bool *free, const oriel_cuda_ring *ring, int32_t n,
     return ORIEL_OK;
 }
 
+oriel_status
+oriel_cuda_ring_wait(oriel_cuda_ring *ring, oriel_error *err)
+{
+    for (int32_t i = 0; i < ring->n_slots; i++) {
+        oriel_status status = ORIEL_OK;
+
+        if (!ring->sent[i])
+            continue;
+        status = oriel_cancel_check(ring->call, err);
+        if (!status)
+            status = oriel_cuda_check(cudaEventSynchronize(ring->events[i]),
+                                      "cudaEventSynchronize", err);
+        if (status)
+            return status;
+        ring->sent[i] = false;
+    }
+    return ORIEL_OK;
+}
+
 /* ---- Writing ------------------------------------------------------------- */
 
 static void

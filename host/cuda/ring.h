@@ -41,6 +41,9 @@ void oriel_cuda_ring_destroy(oriel_cuda_ring *ring);
 oriel_status oriel_cuda_ring_is_free(bool *free, const oriel_cuda_ring *ring,
                                      int32_t n, oriel_error *err);
 
+/* Wait until nothing is on its way.  ORIEL_ERR_CANCELLED, and a failed device's */
+oriel_status oriel_cuda_ring_wait(oriel_cuda_ring *ring, oriel_error *err);
+
 /* One stretch of device memory, written from front to back. */
 typedef struct oriel_cuda_upload {
     oriel_cuda_ring *ring; /* NULL: in a capture */

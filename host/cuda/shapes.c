@@ -3,7 +3,7 @@
 #include "cuda/shapes.h"
 
 #include "base/fail.h"
-#include "ops.h"
+#include "layout.h"
 
 enum {
     INTERMEDIATE_UNIT = 64,

@@ -3,7 +3,7 @@
 #ifndef ORIEL_CUDA_SHAPES_H
 #define ORIEL_CUDA_SHAPES_H
 
-#include "encode/backend.h"
+#include "cuda/planner.h"
 
 #include <stdbool.h>
 
@@ -25,9 +25,5 @@ typedef struct oriel_cuda_shapes {
 
 void oriel_cuda_shapes_init(oriel_cuda_shapes *shapes,
                             const oriel_network *network);
-
-/* The table's check: ORIEL_ERR_UNSUPPORTED by name. */
-oriel_status oriel_cuda_check_network(const oriel_network *network,
-                                      int32_t precision, oriel_error *err);
 
 #endif /* ORIEL_CUDA_SHAPES_H */

@@ -3,6 +3,7 @@
 #include "cuda/tables.h"
 
 #include "base/half.h"
+#include "cuda/ring.h"
 #include "pixels/pixels.h"
 
 #include <math.h>

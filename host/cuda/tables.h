@@ -8,7 +8,8 @@
 #define ORIEL_CUDA_TABLES_H
 
 #include "base/network.h"
-#include "cuda/ring.h"
+
+struct oriel_cuda_upload; /* ring.h */
 
 enum {
     /* Sides of up to so many patches find their angles beside the weights; the
@@ -26,11 +27,11 @@ oriel_cuda_rope_row(int32_t head_dim)
 }
 
 /* (cos, sin) [n_positions, head_dim / 4] */
-void oriel_cuda_put_rope(oriel_cuda_upload *upload, const oriel_network *net,
-                         int32_t n_positions);
+void oriel_cuda_put_rope(struct oriel_cuda_upload *upload,
+                         const oriel_network *net, int32_t n_positions);
 
 /* bf16 [3, 256]: what a level of each channel becomes in a flavour. */
-void oriel_cuda_put_levels(oriel_cuda_upload *upload, const oriel_network *net,
-                           int32_t resample);
+void oriel_cuda_put_levels(struct oriel_cuda_upload *upload,
+                           const oriel_network *net, int32_t resample);
 
 #endif /* ORIEL_CUDA_TABLES_H */

@@ -43,6 +43,13 @@ struct oriel_backend_weights {
     const uint16_t *levels; /* [flavours, 3, 256] what a level becomes */
 };
 
+/*
+ * weights_layout.c: let every pointer be where its tensor lies from 'memory' on,
+ * and count 'bytes'; with memory or blocks NULL it only counts.  From 'network'
+ * and 'shapes'; false: it exceeds the address space.
+ */
+bool oriel_cuda_lay_out_weights(oriel_backend_weights *weights);
+
 oriel_status oriel_cuda_load_weights(oriel_backend_weights **out,
                                      const oriel_network *network,
                                      const oriel_weight_reader *reader,

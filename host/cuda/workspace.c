@@ -4,7 +4,6 @@
 
 #include "base/fail.h"
 #include "cuda/cursor.h"
-#include "cuda/device.h"
 
 /* Where part i starts, given where those before it end. */
 static size_t
@@ -61,32 +60,4 @@ oriel_cuda_workspace_bytes(const oriel_plan *plan,
         oriel_cuda_lay_out(&space, NULL, plan, &shapes, config->kernels, err);
     *bytes = status ? 0 : space.bytes;
     return status;
-}
-
-oriel_status
-oriel_cuda_alloc_workspace(void **out, size_t bytes,
-                           const oriel_backend_config *config, oriel_error *err)
-{
-    oriel_cuda_scope scope;
-    oriel_status status = oriel_cuda_enter(&scope, config->device_index, err);
-
-    *out = NULL;
-    if (!status)
-        status = oriel_cuda_alloc(out, bytes, config->hooks,
-                                  config->device_index, "the workspace", err);
-    oriel_cuda_leave(&scope);
-    return status;
-}
-
-void
-oriel_cuda_free_workspace(void *workspace, const oriel_backend_config *config)
-{
-    oriel_cuda_scope scope;
-    oriel_error ignored;
-
-    if (oriel_cuda_was_forked())
-        return;
-    (void)oriel_cuda_enter(&scope, config->device_index, &ignored);
-    oriel_cuda_free(workspace, config->hooks, config->device_index);
-    oriel_cuda_leave(&scope);
 }

@@ -20,10 +20,7 @@ oriel_status oriel_cuda_lay_out(oriel_cuda_workspace *space, void *base,
                                 const oriel_cuda_shapes *shapes,
                                 int32_t kernels, oriel_error *err);
 
-/* The table's functions. */
-oriel_status oriel_cuda_workspace_bytes(const oriel_plan *plan,
-                                        const oriel_backend_config *config,
-                                        size_t *bytes, oriel_error *err);
+/* The table's functions; context.c. */
 oriel_status oriel_cuda_alloc_workspace(void **out, size_t bytes,
                                         const oriel_backend_config *config,
                                         oriel_error *err);

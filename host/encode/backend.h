@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "base/network.h"
+#include "encode/meter.h"
 #include "model/reader.h"
 #include "plan/plan.h"
 
@@ -30,6 +31,8 @@ typedef struct oriel_backend_config {
     int32_t kernels;   /* ORIEL_KERNELS_*; CUDA only */
     int32_t graphs;    /* ORIEL_GRAPHS_*; CUDA only */
     int32_t checks;    /* ORIEL_CHECKS_*; CUDA only */
+    int32_t grow;      /* 1: own scratch grows; for encoder.c alone */
+    int32_t profile;   /* 1: no graphs, steps are timed, a job is waited for */
     const oriel_hooks *hooks; /* memory: never NULL, outlives what is made */
     const oriel_hooks *call;  /* log and cancel of the call in progress; the
                                  weights are the model's, the call is not */
@@ -43,7 +46,9 @@ typedef struct oriel_backend_job {
                                    gets them resolved */
     void *workspace;            /* 256-byte aligned, on the device */
     size_t workspace_bytes;     /* at least workspace_bytes() of the plan */
+    bool own_workspace;         /* it is the encoder's own */
     struct CUstream_st *stream;
+    oriel_meter *meter;
 } oriel_backend_job;
 
 typedef struct oriel_backend {
@@ -67,6 +72,11 @@ typedef struct oriel_backend {
                                  oriel_error *err);
     uint64_t (*weight_bytes)(const oriel_backend_weights *weights);
     void (*free_weights)(oriel_backend_weights *weights);
+    /* What weight_bytes says once they are loaded; needs neither them nor a
+       device, but a network that 'check' takes. */
+    oriel_status (*model_bytes)(const oriel_network *network,
+                                const oriel_backend_config *config,
+                                uint64_t *bytes, oriel_error *err);
 
     /* What one encoder owns besides scratch: threads, primitives, graphs. */
     oriel_status (*create_context)(oriel_backend_context **out,
@@ -85,6 +95,20 @@ typedef struct oriel_backend {
                                     const oriel_backend_config *config,
                                     oriel_error *err);
     void (*free_workspace)(void *workspace, const oriel_backend_config *config);
+    /* Before an encoder's own scratch goes: wait for the jobs that use it, and
+       drop what was made for it.  ORIEL_ERR_ARGUMENT where a caller's capture
+       uses it.  NULL: nothing to do. */
+    oriel_status (*settle)(oriel_backend_context *context, oriel_error *err);
+
+    /* What a job of this plan would allocate or build; of 'job' plan (or NULL) and
+       workspace (NULL: not known) are set.  NULL: nothing to do. */
+    oriel_status (*prepare)(oriel_backend_context *context,
+                            const oriel_backend_job *job, oriel_error *err);
+
+    /* ORIEL_ERR_BUSY while a job is in flight, _FAULT; from any thread, without
+       a wait.  NULL: a job is over when 'finish' returns. */
+    oriel_status (*status)(const oriel_backend_context *context,
+                           oriel_error *err);
 
     /* One job: start, the steps in encoder.c's order, finish.  'job' stays
        valid until finish, which is called after a failed step too. */
@@ -113,27 +137,51 @@ typedef struct oriel_block_steps {
     oriel_block_step *attn_in, *attend, *attn_out, *mlp_in, *mlp_out;
 } oriel_block_steps;
 
+static inline oriel_status
+oriel_run_block(oriel_backend_context *context, const oriel_block_steps *steps,
+                const oriel_backend_job *job, const oriel_hooks *call,
+                int32_t block, oriel_error *err)
+{
+    const oriel_step_flops *f = &job->meter->flops;
+    bool frames = oriel_network_is_full_attention(&job->plan->network, block);
+    const struct {
+        oriel_block_step *run;
+        oriel_step step;
+        int64_t flops;
+    } in_order[] = {
+        {steps->attn_in, ORIEL_STEP_ATTN_IN, f->attn_in},
+        {steps->attend, ORIEL_STEP_ATTEND,
+         frames ? f->attend_frames : f->attend_windows},
+        {steps->attn_out, ORIEL_STEP_ATTN_OUT, f->attn_out},
+        {steps->mlp_in, ORIEL_STEP_MLP_IN, f->mlp_in},
+        {steps->mlp_out, ORIEL_STEP_MLP_OUT, f->mlp_out},
+    };
+
+    for (size_t i = 0; i < sizeof(in_order) / sizeof(*in_order); i++) {
+        oriel_status status = oriel_cancel_check(call, err);
+
+        oriel_meter_begin(job->meter);
+        if (!status)
+            status = in_order[i].run(context, block, err);
+        if (status)
+            return status;
+        oriel_meter_end(job->meter, in_order[i].step, in_order[i].flops);
+    }
+    return ORIEL_OK;
+}
+
 /* Run the steps of blocks 'first' to 'end' - 1 one after the other; before each
    'call' is asked whether to go on.  ORIEL_ERR_CANCELLED, and the steps' own */
 static inline oriel_status
 oriel_run_blocks(oriel_backend_context *context, const oriel_block_steps *steps,
-                 const oriel_hooks *call, int32_t first, int32_t end,
-                 oriel_error *err)
+                 const oriel_backend_job *job, const oriel_hooks *call,
+                 int32_t first, int32_t end, oriel_error *err)
 {
-    oriel_block_step *const in_order[] = {steps->attn_in, steps->attend,
-                                          steps->attn_out, steps->mlp_in,
-                                          steps->mlp_out};
+    oriel_status status = ORIEL_OK;
 
-    for (int32_t block = first; block < end; block++)
-        for (size_t i = 0; i < sizeof(in_order) / sizeof(*in_order); i++) {
-            oriel_status status = oriel_cancel_check(call, err);
-
-            if (!status)
-                status = in_order[i](context, block, err);
-            if (status)
-                return status;
-        }
-    return ORIEL_OK;
+    for (int32_t block = first; block < end && !status; block++)
+        status = oriel_run_block(context, steps, job, call, block, err);
+    return status;
 }
 
 /* Rows of 'width' bytes that fit a resolved result's matrix: where output.row_index may

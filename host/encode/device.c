@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/options.h"
 #include "cpu/planner.h"
+#include "cuda/planner.h"
 #include "encode/module.h"
 
 #include <stdio.h>
@@ -14,9 +15,12 @@ static oriel_status
 get_backend(const oriel_backend **out, int32_t device,
             oriel_device_purpose purpose, oriel_error *err)
 {
-    if (device != ORIEL_DEVICE_CPU || purpose != ORIEL_DEVICE_TO_PLAN)
+    if (device == ORIEL_DEVICE_CUDA && purpose != ORIEL_DEVICE_TO_RUN)
+        *out = &oriel_cuda_planner;
+    else if (device == ORIEL_DEVICE_CPU && purpose == ORIEL_DEVICE_TO_PLAN)
+        *out = &oriel_cpu_planner;
+    else
         return oriel_module_get(out, device, err);
-    *out = &oriel_cpu_planner;
     return ORIEL_OK;
 }
 
@@ -56,8 +60,8 @@ oriel_device_choose(const oriel_backend **out, int32_t device,
     if (device != ORIEL_DEVICE_AUTO)
         return describe(out, device, device_index, purpose, info, err);
 
-    status =
-        describe(out, ORIEL_DEVICE_CUDA, device_index, purpose, info, &why);
+    status = describe(out, ORIEL_DEVICE_CUDA, device_index, ORIEL_DEVICE_TO_RUN,
+                      info, &why);
     if (!status) {
         snprintf(info->reason, sizeof(info->reason), "a CUDA device is here");
         return oriel_ok(err);

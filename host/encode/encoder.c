@@ -24,27 +24,11 @@
 #include "base/process.h"
 #include "base/processor.h"
 #include "encode/device.h"
+#include "encode/handle.h"
 #include "encode/job.h"
 #include "encode/results.h"
-#include "encode/shared.h"
 
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
-
-struct oriel_encoder {
-    oriel_hooks hooks;
-    const oriel_model *model;
-    const oriel_backend *backend;
-    oriel_backend_config config;
-    int32_t device, process;
-    oriel_shared_weights *weights;
-    oriel_backend_context *context;
-    void *workspace;
-    size_t workspace_bytes; /* as asked for; alignment comes on top */
-    atomic_flag busy;
-    bool lost; /* after ORIEL_ERR_FAULT */
-};
 
 /* Options brought to our size, with the device and precision they lead to. */
 typedef struct choice {
@@ -84,6 +68,12 @@ check_choices(const oriel_encoder_options *opt, oriel_error *err)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "checks is %d, expected ORIEL_CHECKS_OFF or _ON",
                           opt->checks);
+    if (opt->grow != 0 && opt->grow != 1)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "grow is %d, expected 0 or 1", opt->grow);
+    if (opt->profile != 0 && opt->profile != 1)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "profile is %d, expected 0 or 1", opt->profile);
     return ORIEL_OK;
 }
 
@@ -119,6 +109,8 @@ choose(choice *out, const oriel_encoder_options *options,
     out->config.kernels = opt->kernels;
     out->config.graphs = opt->graphs;
     out->config.checks = opt->checks;
+    out->config.grow = opt->grow;
+    out->config.profile = opt->profile;
     return ORIEL_OK;
 }
 
@@ -144,6 +136,34 @@ oriel_plan_workspace_bytes(const oriel_plan *plan,
     if (!status && !oriel_add_size(bytes, *bytes, ORIEL_WORKSPACE_ALIGNMENT))
         status = oriel_fail(err, ORIEL_ERR_CAPACITY,
                             "the plan's workspace exceeds the address space");
+    return status ? status : oriel_ok(err);
+}
+
+oriel_status
+oriel_model_device_bytes(const oriel_model *model,
+                         const oriel_encoder_options *options, uint64_t *bytes,
+                         oriel_error *err)
+{
+    choice chosen = {0};
+    oriel_hooks hooks;
+    const oriel_network *network;
+    oriel_status status;
+
+    if (!model || !bytes)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "%s is NULL",
+                          model ? "bytes" : "model");
+    *bytes = 0;
+    status = choose(&chosen, options, ORIEL_DEVICE_TO_MEASURE, err);
+    if (!status)
+        status = oriel_hooks_load(&hooks, chosen.options.hooks, err);
+    if (status)
+        return status;
+    chosen.config.hooks = chosen.config.call = &hooks;
+    network = oriel_model_network(model);
+    status = chosen.backend->check(network, chosen.config.precision, err);
+    if (!status)
+        status =
+            chosen.backend->model_bytes(network, &chosen.config, bytes, err);
     return status ? status : oriel_ok(err);
 }
 
@@ -179,10 +199,15 @@ oriel_encoder_create_on(oriel_encoder **out, const oriel_model *model,
                         const oriel_hooks *hooks, size_t workspace_bytes,
                         oriel_error *err)
 {
-    oriel_encoder *encoder = oriel_calloc(hooks, 1, sizeof(*encoder));
+    oriel_encoder *encoder;
     oriel_status status;
 
     *out = NULL;
+    if (config->grow && device == ORIEL_DEVICE_CUDA)
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "grow is 1, but on CUDA a call does not allocate: "
+                          "expected 0, and oriel_encoder_reserve");
+    encoder = oriel_calloc(hooks, 1, sizeof(*encoder));
     if (!encoder)
         return oriel_fail_memory(err, sizeof(*encoder), "an encoder");
     encoder->hooks = *hooks;
@@ -193,7 +218,6 @@ oriel_encoder_create_on(oriel_encoder **out, const oriel_model *model,
     encoder->config = *config;
     encoder->config.hooks = &encoder->hooks;
     encoder->config.call = &encoder->hooks;
-    atomic_flag_clear(&encoder->busy);
     oriel_model_retain(model);
     status = build(encoder, workspace_bytes, err);
     if (status) {
@@ -284,39 +308,14 @@ oriel_encoder_get_info(const oriel_encoder *encoder, oriel_encoder_info *info,
 
 /* ---- Encode ------------------------------------------------------------ */
 
-/* Scratch for the job: the call's, else the encoder's own. */
-static oriel_status
-take_workspace(const oriel_encoder *encoder, oriel_checked_job *checked,
-               oriel_error *err)
-{
-    const oriel_output *output = &checked->output;
-    bool own = !output->workspace;
-    void *memory = own ? encoder->workspace : output->workspace;
-    size_t bytes = own ? encoder->workspace_bytes : output->workspace_bytes;
-    size_t lost = (size_t)(-(uintptr_t)memory % ORIEL_WORKSPACE_ALIGNMENT);
-    size_t needed;
-    oriel_status status = encoder->backend->workspace_bytes(
-        checked->job.plan, &encoder->config, &needed, err);
-
-    if (status)
-        return status;
-    if (!memory || bytes < lost || bytes - lost < needed)
-        return oriel_fail(err, ORIEL_ERR_CAPACITY,
-                          "the workspace has %zu bytes, but this plan needs "
-                          "%zu (oriel_plan_workspace_bytes)",
-                          memory ? bytes : 0,
-                          needed + ORIEL_WORKSPACE_ALIGNMENT);
-    checked->job.workspace = (char *)memory + lost;
-    checked->job.workspace_bytes = bytes - lost;
-    return ORIEL_OK;
-}
-
 /* The results that are due once 'done' blocks have run. */
 static oriel_status
-store_due(oriel_encoder *encoder, const oriel_output *output, int32_t done,
+store_due(oriel_encoder *encoder, const oriel_backend_job *job, int32_t done,
           oriel_error *err)
 {
     const oriel_network *network = oriel_model_network(encoder->model);
+    const oriel_output *output = job->output;
+    oriel_meter *meter = job->meter;
 
     for (int32_t i = 0; i < output->n_results; i++) {
         oriel_result result =
@@ -326,10 +325,15 @@ store_due(oriel_encoder *encoder, const oriel_output *output, int32_t done,
         if (oriel_result_due(&result, network) != done)
             continue;
         status = oriel_cancel_check(&encoder->hooks, err);
+        oriel_meter_begin(meter);
         if (!status)
             status = encoder->backend->store(encoder->context, &result, err);
         if (status)
             return status;
+        if (result.kind == ORIEL_RESULT_EMBEDDINGS)
+            oriel_meter_end(meter, ORIEL_STEP_MERGE, meter->flops.merge);
+        else
+            oriel_meter_end(meter, ORIEL_STEP_STORE, 0);
     }
     return ORIEL_OK;
 }
@@ -351,44 +355,65 @@ next_due(const oriel_encoder *encoder, const oriel_output *output, int32_t done)
     return next;
 }
 
+/* A step before the blocks. */
 static oriel_status
-forward(oriel_encoder *encoder, const oriel_output *output, oriel_error *err)
+run_step(oriel_encoder *encoder, const oriel_backend_job *job, oriel_step step,
+         oriel_status (*run)(oriel_backend_context *, oriel_error *),
+         int64_t flops, oriel_error *err)
 {
-    const oriel_backend *step = encoder->backend;
-    oriel_backend_context *context = encoder->context;
-    int32_t done = 0, next;
     oriel_status status = oriel_cancel_check(&encoder->hooks, err);
 
+    oriel_meter_begin(job->meter);
     if (!status)
-        status = step->patchify(context, err);
+        status = run(encoder->context, err);
     if (!status)
-        status = oriel_cancel_check(&encoder->hooks, err);
+        oriel_meter_end(job->meter, step, flops);
+    return status;
+}
+
+static oriel_status
+forward(oriel_encoder *encoder, const oriel_backend_job *job, oriel_error *err)
+{
+    const oriel_backend *backend = encoder->backend;
+    int32_t done = 0, next;
+    oriel_status status =
+        run_step(encoder, job, ORIEL_STEP_PATCHIFY, backend->patchify, 0, err);
+
     if (!status)
-        status = step->embed(context, err);
+        status = run_step(encoder, job, ORIEL_STEP_EMBED, backend->embed,
+                          job->meter->flops.embed, err);
     if (!status)
-        status = store_due(encoder, output, 0, err);
-    while (!status && (next = next_due(encoder, output, done)) > done) {
-        status = step->blocks(context, done, next, err);
+        status = store_due(encoder, job, 0, err);
+    while (!status && (next = next_due(encoder, job->output, done)) > done) {
+        status = backend->blocks(encoder->context, done, next, err);
         done = next;
         if (!status)
-            status = store_due(encoder, output, done, err);
+            status = store_due(encoder, job, done, err);
     }
     return status;
 }
 
 static oriel_status
-run(oriel_encoder *encoder, const oriel_backend_job *job, oriel_error *err)
+run(oriel_encoder *encoder, oriel_backend_job *job, oriel_error *err)
 {
     const oriel_backend *backend = encoder->backend;
-    oriel_status status = backend->start(encoder->context, job, err);
+    oriel_meter meter;
     oriel_error ignored;
-    oriel_status finished;
+    oriel_status status, finished;
 
+    job->meter = &meter;
+    oriel_encoder_start_meter(encoder, &meter, job);
+    oriel_meter_begin(&meter);
+    status = backend->start(encoder->context, job, err);
     if (status)
         return status;
-    status = forward(encoder, job->output, err);
+    oriel_meter_end(&meter, ORIEL_STEP_START, 0);
+    status = forward(encoder, job, err);
     finished = backend->finish(encoder->context, status ? &ignored : err);
-    return status ? status : finished;
+    status = status ? status : finished;
+    if (!status)
+        oriel_encoder_stop_meter(encoder, &meter);
+    return status;
 }
 
 oriel_status
@@ -399,30 +424,19 @@ oriel_encode(oriel_encoder *encoder, const oriel_plan *plan,
     oriel_checked_job checked = {0};
     oriel_status status;
 
-    if (!encoder)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT, "encoder is NULL");
-    status = oriel_process_check(encoder->process, "the encoder", err);
+    status = oriel_encoder_begin_call(encoder, err);
     if (status)
         return status;
-    if (atomic_flag_test_and_set(&encoder->busy))
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "the encoder is inside another call: give each "
-                          "thread its own");
-    if (encoder->lost)
-        status = oriel_fail(err, ORIEL_ERR_FAULT,
-                            "the device failed in an earlier call: destroy "
-                            "this encoder");
-    else
-        status =
-            oriel_job_check(&checked, oriel_model_network(encoder->model),
-                            encoder->backend->memory, plan, input, output, err);
+    status =
+        oriel_job_check(&checked, oriel_model_network(encoder->model),
+                        encoder->backend->memory, plan, input, output, err);
     if (!status)
-        status = take_workspace(encoder, &checked, err);
+        status = oriel_encoder_take_workspace(
+            encoder, &checked.job, checked.output.workspace,
+            checked.output.workspace_bytes, err);
     if (!status) {
         checked.job.stream = stream;
         status = run(encoder, &checked.job, err);
-        encoder->lost = status == ORIEL_ERR_FAULT;
     }
-    atomic_flag_clear(&encoder->busy);
-    return status ? status : oriel_ok(err);
+    return oriel_encoder_end_call(encoder, status, err);
 }

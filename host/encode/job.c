@@ -178,24 +178,33 @@ geometry_difference(const oriel_network *a, const oriel_network *b)
 }
 
 oriel_status
+oriel_plan_check(const oriel_plan *plan, const oriel_network *network,
+                 oriel_error *err)
+{
+    const char *difference = geometry_difference(network, &plan->network);
+
+    if (!difference)
+        return ORIEL_OK;
+    return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                      "the plan is of another geometry than the encoder's "
+                      "model: %s differs",
+                      difference);
+}
+
+oriel_status
 oriel_job_check(oriel_checked_job *out, const oriel_network *network,
                 int32_t memory, const oriel_plan *plan,
                 const oriel_input *input, const oriel_output *output,
                 oriel_error *err)
 {
-    const char *difference;
     oriel_status status;
 
     memset(out, 0, sizeof(*out));
     if (!plan)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT, "plan is NULL");
-    difference = geometry_difference(network, &plan->network);
-    if (difference)
-        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "the plan is of another geometry than the "
-                          "encoder's model: %s differs",
-                          difference);
-    status = check_input(&out->input, plan, memory, input, err);
+    status = oriel_plan_check(plan, network, err);
+    if (!status)
+        status = check_input(&out->input, plan, memory, input, err);
     if (!status)
         status = oriel_output_check(&out->output, network, plan, memory, output,
                                     err);

@@ -27,6 +27,10 @@ oriel_status oriel_job_check(oriel_checked_job *out,
                              const oriel_plan *plan, const oriel_input *input,
                              const oriel_output *output, oriel_error *err);
 
+/* That the plan is of this geometry: ORIEL_ERR_ARGUMENT. */
+oriel_status oriel_plan_check(const oriel_plan *plan,
+                              const oriel_network *network, oriel_error *err);
+
 /*
  * The frames of 'input' against 'plan': arrays there, no NULL, every pitch at
  * least a line.  'input' is as oriel_input_load left it.

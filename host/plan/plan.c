@@ -127,9 +127,10 @@ lay_out(arrays *to, arena *a, const oriel_plan_request *r, const totals *sum)
     to->windows.positions = take(a, 2 * sum->patches, sizeof(int32_t));
 }
 
-/* Write every array; returns the FLOPs of the batch. */
+/* Write every array; returns the FLOPs of the batch, and adds those of steps. */
 static int64_t
-fill_items(const arrays *to, const oriel_plan_request *r)
+fill_items(const arrays *to, const oriel_plan_request *r,
+           oriel_step_flops *steps)
 {
     oriel_window_writer windows = to->windows;
     int64_t flops = 0;
@@ -138,6 +139,7 @@ fill_items(const arrays *to, const oriel_plan_request *r)
     to->offsets[0] = to->first_frame[0] = to->first_patch[0] = 0;
     windows.cu_seqlens[0] = windows.cu_window_seqlens[0] = 0;
     for (size_t i = 0; i < r->n_items; i++) {
+        oriel_step_flops item;
         oriel_plan_shape s;
 
         oriel_plan_shape_get(&s, r, i, &ignored);
@@ -151,6 +153,8 @@ fill_items(const arrays *to, const oriel_plan_request *r)
         to->first_patch[i + 1] = to->first_patch[i] + s.t * s.h * s.w;
         to->flops[i] = oriel_flops_item(r->network, &s.tokens);
         flops = oriel_flops_add(flops, to->flops[i]);
+        item = oriel_flops_of_steps(r->network, &s.tokens);
+        *steps = oriel_flops_add_steps(steps, &item);
     }
     return flops;
 }
@@ -227,7 +231,7 @@ build(oriel_plan **out, const oriel_plan_request *r, oriel_error *err)
                (size_t)r->network->n_full_attention_blocks *
                    sizeof(*to.blocks));
     plan->network.full_attention_blocks = to.blocks;
-    plan->info.flops = fill_items(&to, r);
+    plan->info.flops = fill_items(&to, r, &plan->step_flops);
     fill_info(&plan->info, &to, r, &sum);
     *out = plan;
     return oriel_ok(err);

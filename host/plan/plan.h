@@ -11,14 +11,16 @@
 
 #include "base/network.h"
 #include "oriel.h"
+#include "plan/flops.h"
 #include "plan/request.h"
 
 struct oriel_plan {
     oriel_hooks hooks;
     oriel_network network; /* its full_attention_blocks: the plan's own copy */
     oriel_plan_info info;  /* its arrays follow in the same allocation */
-    int32_t resample;      /* ORIEL_RESAMPLE_*; unused from grids */
-    int32_t from_grids;    /* only pixel_values can be encoded with it */
+    oriel_step_flops step_flops;
+    int32_t resample;        /* ORIEL_RESAMPLE_*; unused from grids */
+    int32_t from_grids;      /* only pixel_values can be encoded with it */
     int64_t n_source_frames; /* sum of items[i].frames as given, >= 1 each */
     const oriel_item *items; /* [n_items]; frames >= 1, kind and resized sizes
                                 filled; from grids: width, height are the

@@ -83,6 +83,17 @@ free_weights(oriel_backend_weights *weights)
 }
 
 static oriel_status
+model_bytes(const oriel_network *network, const oriel_backend_config *config,
+            uint64_t *bytes, oriel_error *err)
+{
+    (void)network;
+    (void)config;
+    (void)err;
+    *bytes = 1;
+    return ORIEL_OK;
+}
+
+static oriel_status
 create_context(oriel_backend_context **out,
                const oriel_backend_weights *weights,
                const oriel_backend_config *config, oriel_error *err)
@@ -187,26 +198,26 @@ const oriel_backend *
 oriel_backend_entry(const char *version)
 {
     static oriel_backend backend = {
-        NULL,
-        "failing",
-        ORIEL_MEMORY_DEVICE,
-        describe,
-        check,
-        load_weights,
-        weight_bytes,
-        free_weights,
-        create_context,
-        description,
-        destroy_context,
-        workspace_bytes,
-        alloc_workspace,
-        free_workspace,
-        start,
-        step,
-        step,
-        blocks,
-        store,
-        finish,
+        .name = "failing",
+        .memory = ORIEL_MEMORY_DEVICE,
+        .describe = describe,
+        .check = check,
+        .load_weights = load_weights,
+        .weight_bytes = weight_bytes,
+        .free_weights = free_weights,
+        .model_bytes = model_bytes,
+        .create_context = create_context,
+        .description = description,
+        .destroy_context = destroy_context,
+        .workspace_bytes = workspace_bytes,
+        .alloc_workspace = alloc_workspace,
+        .free_workspace = free_workspace,
+        .start = start,
+        .patchify = step,
+        .embed = step,
+        .blocks = blocks,
+        .store = store,
+        .finish = finish,
     };
 
 #ifdef ORIEL_STALE

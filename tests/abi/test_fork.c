@@ -134,6 +134,10 @@ use_what_the_parent_made(void *context)
 
     CHILD_MUST(is_refused(encode(h, h->encoder, &err), &err));
     CHILD_MUST(strncmp(err.message, "the encoder", 11) == 0);
+    CHILD_MUST(is_refused(oriel_encoder_reserve(h->encoder, 1, &err), &err));
+    CHILD_MUST(
+        is_refused(oriel_encoder_prepare(h->encoder, h->plan, &err), &err));
+    CHILD_MUST(is_refused(oriel_encoder_status(h->encoder, &err), &err));
     CHILD_MUST(is_refused(oriel_model_digest(h->model, digest, &err), &err));
     CHILD_MUST(strncmp(err.message, "the model", 9) == 0);
     CHILD_MUST(is_refused(make_encoder(&made, h, &err), &err));

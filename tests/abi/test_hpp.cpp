@@ -138,8 +138,12 @@ START_TEST(encodes_as_c_does)
     options.precision = ORIEL_PRECISION_FP32;
     ck_assert(!oriel_plan_workspace_bytes(plan, &options, &bytes, nullptr));
     ck_assert_uint_eq(plan.workspace_bytes(&options), bytes);
-    options.workspace_bytes = bytes;
     oriel::Encoder encoder(model, &options);
+    encoder.reserve(bytes);
+    encoder.prepare();
+    encoder.prepare(plan);
+    ck_assert(!encoder.busy());
+    options.workspace_bytes = bytes;
     ck_assert(!oriel_encoder_create(&made, model, &options, nullptr));
     ck_assert(!oriel_encoder_get_info(made, &info, nullptr));
     ck_assert_str_eq(encoder.info().description, info.description);

@@ -21,6 +21,8 @@
 static struct library {
     __typeof__(oriel_device_get_info) *device_get_info;
     __typeof__(oriel_model_open) *model_open;
+    __typeof__(oriel_model_preset) *model_preset;
+    __typeof__(oriel_model_device_bytes) *model_device_bytes;
     __typeof__(oriel_model_destroy) *model_destroy;
     __typeof__(oriel_plan_create) *plan_create;
     __typeof__(oriel_plan_destroy) *plan_destroy;
@@ -51,6 +53,8 @@ load(const char *folder)
     ck_assert_msg(handle != NULL, "%s", dlerror());
     lib.device_get_info = symbol(handle, "oriel_device_get_info");
     lib.model_open = symbol(handle, "oriel_model_open");
+    lib.model_preset = symbol(handle, "oriel_model_preset");
+    lib.model_device_bytes = symbol(handle, "oriel_model_device_bytes");
     lib.model_destroy = symbol(handle, "oriel_model_destroy");
     lib.plan_create = symbol(handle, "oriel_plan_create");
     lib.plan_destroy = symbol(handle, "oriel_plan_destroy");
@@ -202,6 +206,110 @@ START_TEST(module_of_a_relative_library)
 }
 END_TEST
 
+/* ---- What needs no module ------------------------------------------------ */
+
+/* A tensor of bf16 at a multiple of 256 bytes. */
+static uint64_t
+tensor(uint64_t rows, uint64_t columns)
+{
+    return (rows * columns * 2 + 255) / 256 * 256;
+}
+
+/* The published sizes on a GPU, as host/cuda/weights.h tells how they lie: a patch's
+   14 lines of two moments padded to 48 values, gate, up and down to a multiple of
+   64; then cos and sin of 2048 positions, and levels of 4 flavours. */
+static uint64_t
+weights_on_cuda(uint64_t intermediate, uint64_t out)
+{
+    const uint64_t hidden = 1280, merged = 4 * hidden;
+    const uint64_t padded = (intermediate + 63) / 64 * 64;
+    const uint64_t block =
+        2 * tensor(hidden, 1) +                              /* norms */
+        tensor(3 * hidden, hidden) + tensor(3 * hidden, 1) + /* qkv */
+        tensor(hidden, hidden) + tensor(hidden, 1) +         /* proj */
+        tensor(2 * padded, hidden) + tensor(2 * padded, 1) + /* gate, up */
+        tensor(hidden, padded) + tensor(hidden, 1);          /* down */
+
+    return tensor(hidden, 14 * 2 * 48) + 32 * block + tensor(hidden, 1) +
+           tensor(merged, merged) + tensor(merged, 1) + tensor(out, merged) +
+           tensor(out, 1) + 2048 * (80 / 4) * 2 * sizeof(float) +
+           4 * 3 * 256 * 2;
+}
+
+START_TEST(cuda_weights_are_told_without_cuda)
+{
+    static const struct {
+        const char *name;
+        uint64_t intermediate, out;
+    } presets[] = {{"qwen2.5-vl-3b", 3420, 2048},
+                   {"qwen2.5-vl-7b", 3420, 3584},
+                   {"qwen2.5-vl-32b", 3456, 5120},
+                   {"qwen2.5-vl-72b", 3456, 8192}};
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    oriel_error err;
+    uint64_t bytes;
+
+    load(ALONE_FOLDER);
+    options.device = ORIEL_DEVICE_CUDA;
+    for (size_t i = 0; i < COUNT(presets); i++) {
+        ck_assert_msg(!lib.model_device_bytes(lib.model_preset(presets[i].name),
+                                              &options, &bytes, &err),
+                      "%s", err.message);
+        ck_assert_uint_eq(
+            bytes, weights_on_cuda(presets[i].intermediate, presets[i].out));
+    }
+    options.device = ORIEL_DEVICE_CPU; /* oneDNN alone knows */
+    ck_assert_int_eq(lib.model_device_bytes(lib.model_preset("qwen2.5-vl-7b"),
+                                            &options, &bytes, &err),
+                     ORIEL_ERR_DEVICE);
+    ck_assert_msg(strstr(err.message, "liboriel-cpu.so"), "%s", err.message);
+}
+END_TEST
+
+/* Scratch of 'n' photographs of 448 x 448 as they come, 1024 patches each. */
+static size_t
+workspace_on_cuda(size_t n, int32_t kernels)
+{
+    static const oriel_item items[] = {{448, 448, 1, 448, 448, 0},
+                                       {448, 448, 1, 448, 448, 0}};
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    oriel_plan *plan;
+    oriel_error err;
+    size_t bytes;
+
+    ck_assert_int_eq(lib.plan_create(&plan, lib.model_preset("qwen2.5-vl-7b"),
+                                     items, n, NULL, &err),
+                     ORIEL_OK);
+    options.device = ORIEL_DEVICE_CUDA;
+    options.kernels = kernels;
+    ck_assert_msg(!lib.plan_workspace(plan, &options, &bytes, &err), "%s",
+                  err.message);
+    lib.plan_destroy(plan);
+    return bytes;
+}
+
+START_TEST(cuda_workspace_is_told_without_cuda)
+{
+    /* In MLP_IN: residual, normalised rows and the inner ones, bf16. */
+    const size_t least = 1024 * (1280 + 1280 + 3456) * 2;
+    const size_t gate_up = 1024 * 2 * 3456 * 2;
+    size_t one, two;
+
+    load(ALONE_FOLDER);
+    one = workspace_on_cuda(1, ORIEL_KERNELS_OWN);
+    two = workspace_on_cuda(2, ORIEL_KERNELS_OWN);
+    ck_assert_uint_ge(one, least);
+    ck_assert_uint_lt(one, 2 * least);
+    ck_assert_uint_ge(two - one, least);
+    ck_assert_uint_le(two, 2 * one);
+    ck_assert_uint_ge(workspace_on_cuda(1, ORIEL_KERNELS_CUBLASLT),
+                      least + gate_up);
+    ck_assert_uint_le(workspace_on_cuda(1, ORIEL_KERNELS_CUBLASLT),
+                      one + gate_up);
+    ck_assert_uint_ge(workspace_on_cuda(1, ORIEL_KERNELS_AUTO), one);
+}
+END_TEST
+
 /* ---- What failures become ----------------------------------------------- */
 
 static _Alignas(16) unsigned char pixels[16 * 16 * 3];
@@ -323,6 +431,8 @@ main(void)
     tcase_add_test(tc, planning_without_a_module);
     tcase_add_test(tc, planning_loads_no_module);
     tcase_add_test(tc, module_of_a_relative_library);
+    tcase_add_test(tc, cuda_weights_are_told_without_cuda);
+    tcase_add_test(tc, cuda_workspace_is_told_without_cuda);
     tcase_add_loop_test(tc, failure_of_a_device, 0, COUNT(failures));
     tcase_add_test(tc, precision_that_is_lacking);
     suite_add_tcase(s, tc);

@@ -19,7 +19,10 @@ fi
 ! grep -E '^(cpu +cpu|cuda +cuda|cuda +absent)' out || fail "a head is repeated"
 last=$(tail -1 out)
 run 0 doctor --json
-json values out verdict "\"$last\""
+json values out verdict "\"$last\"" \
+    build.abi 0 \
+    build.backends.0 '"cpu"' \
+    build.formats.0 '"png"'
 precision=$(python3 -c 'import json
 print(json.load(open("out"))["devices"][0]["precision"])')
 case $last in

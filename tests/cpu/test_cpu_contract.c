@@ -12,6 +12,7 @@
 #include "encode/encoder.h"
 #include "model/model.h"
 #include "support/fixture.h"
+#include "support/hook_log.h"
 #include "support/random.h"
 #include "support/results.h"
 #include "support/suite.h"
@@ -109,6 +110,67 @@ START_TEST(the_workspace_is_exact_and_needs_no_cleaning)
     }
     free(memory);
     free(first);
+    oriel_encoder_destroy(encoder);
+    free_scene(&s);
+}
+END_TEST
+
+/* From nothing to what the plan needs, and to the same bytes. */
+START_TEST(own_scratch_grows_when_asked_to)
+{
+    static const oriel_hooks none = ORIEL_HOOKS_INIT;
+    scene s = make_scene(precisions[_i]);
+    oriel_backend_config config = {
+        .precision = s.precision, .threads = 2, .grow = 1};
+    oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
+    oriel_encoder *encoder = fixture_encoder(&s.m, s.plan, s.precision, 2);
+    float *first = encode_f32(&s, encoder, NULL, 0), *again;
+
+    oriel_encoder_destroy(encoder);
+    ck_assert_int_eq(
+        oriel_encoder_create_on(&encoder, s.m.model, fixture_backend(),
+                                ORIEL_DEVICE_CPU, &config, &none, 0, NULL),
+        ORIEL_OK);
+    again = encode_f32(&s, encoder, NULL, 0);
+    ck_assert_mem_eq(first, again, embedding_bytes(&s));
+    ck_assert_int_eq(oriel_encoder_get_info(encoder, &info, NULL), ORIEL_OK);
+    ck_assert_uint_ge(info.workspace_bytes + 256,
+                      fixture_workspace(s.plan, s.precision, 2));
+    ck_assert_int_eq(oriel_encoder_status(encoder, NULL), ORIEL_OK);
+    ck_assert_int_eq(oriel_encoder_prepare(encoder, s.plan, NULL), ORIEL_OK);
+    free(first);
+    free(again);
+    oriel_encoder_destroy(encoder);
+    free_scene(&s);
+}
+END_TEST
+
+/* Bytes of weights, then FLOPs of the call, each up to all of them. */
+START_TEST(progress_is_told_to_its_end)
+{
+    hook_log log;
+    const oriel_hooks hooks = hook_log_hooks(&log);
+    scene s = make_scene(precisions[_i]);
+    oriel_backend_config config = {
+        .precision = s.precision, .threads = 2, .grow = 1, .profile = 1};
+    oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
+    oriel_encoder *encoder;
+
+    ck_assert_int_eq(
+        oriel_encoder_create_on(&encoder, s.m.model, fixture_backend(),
+                                ORIEL_DEVICE_CPU, &config, &hooks, 0, NULL),
+        ORIEL_OK);
+    ck_assert_int_eq(oriel_encoder_get_info(encoder, &info, NULL), ORIEL_OK);
+    ck_assert_int_ge(log.calls, 1);
+    ck_assert_int_eq(log.what, ORIEL_PROGRESS_LOADING);
+    ck_assert_int_eq(log.of, (int64_t)info.weight_bytes);
+    ck_assert_int_eq(log.done[log.calls - 1], log.of);
+    free(encode_f32(&s, encoder, NULL, 0));
+    ck_assert_int_eq(log.what, ORIEL_PROGRESS_ENCODING);
+    ck_assert_int_eq(log.of, s.plan->info.flops);
+    ck_assert_int_eq(log.done[log.calls - 1], log.of);
+    ck_assert_int_eq(log.profiles, 1);
+    ck_assert_double_gt(hook_log_milliseconds(&log, "the call"), 0);
     oriel_encoder_destroy(encoder);
     free_scene(&s);
 }
@@ -479,6 +541,8 @@ main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, the_workspace_is_exact_and_needs_no_cleaning, 0, 2);
+    tcase_add_loop_test(tc, own_scratch_grows_when_asked_to, 0, 2);
+    tcase_add_loop_test(tc, progress_is_told_to_its_end, 0, 2);
     tcase_add_loop_test(tc, any_allocation_may_fail, 0, 2);
     tcase_add_loop_test(tc, types_are_rounded_once, 0, 4);
     tcase_add_test(tc, loading_can_be_cancelled);

@@ -27,6 +27,7 @@ typedef struct scene {
     oriel_input input;
     oriel_output output;
     oriel_result result;
+    oriel_meter meter; /* read by nobody */
     oriel_backend_job job;
     oriel_backend_weights *weights;
     oriel_backend_context *context;
@@ -67,6 +68,8 @@ make_scene(scene *s, int32_t precision)
         .row_bytes = (size_t)fixture_wide.out_hidden_size * 4,
     };
     s->result.bytes = (size_t)s->plan->info.tokens * s->result.row_bytes;
+    s->meter = (oriel_meter){0};
+    s->job.meter = &s->meter;
     s->job.plan = s->plan;
     s->job.input = &s->input;
     s->job.output = &s->output;

@@ -7,11 +7,11 @@
 #include <string.h>
 
 step_hook *step_hook_before;
-oriel_cuda_step step_hook_step;
+oriel_step step_hook_step;
 int32_t step_hook_block;
 
 static void
-enter(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+enter(oriel_backend_context *c, oriel_step step, int32_t block)
 {
     step_hook_step = step;
     step_hook_block = block;
@@ -20,14 +20,14 @@ enter(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 }
 
 oriel_status __real_oriel_cuda_begin_step(oriel_backend_context *c,
-                                          oriel_cuda_step step, int32_t block,
+                                          oriel_step step, int32_t block,
                                           oriel_error *err);
 oriel_status __wrap_oriel_cuda_begin_step(oriel_backend_context *c,
-                                          oriel_cuda_step step, int32_t block,
+                                          oriel_step step, int32_t block,
                                           oriel_error *err);
 
 oriel_status
-__wrap_oriel_cuda_begin_step(oriel_backend_context *c, oriel_cuda_step step,
+__wrap_oriel_cuda_begin_step(oriel_backend_context *c, oriel_step step,
                              int32_t block, oriel_error *err)
 {
     enter(c, step, block);

@@ -12,13 +12,13 @@
 
 /* 'block' as oriel_cuda_begin_step has it.  Before START the context has no job;
    before PATCHIFY its parts are listed. */
-typedef void step_hook(oriel_backend_context *context, oriel_cuda_step step,
+typedef void step_hook(oriel_backend_context *context, oriel_step step,
                        int32_t block);
 
 /* From now on, of all encoders made here; NULL: none. */
 extern step_hook *step_hook_before;
 /* The step that was entered last. */
-extern oriel_cuda_step step_hook_step;
+extern oriel_step step_hook_step;
 extern int32_t step_hook_block;
 
 /* Kernels are fixture_kernels; 'hooks' may be NULL.  It owns a workspace. */

@@ -219,12 +219,12 @@ place_now(void)
 
 /* ---- Faults of the device ------------------------------------------------ */
 
-static oriel_cuda_step armed_step;
+static oriel_step armed_step;
 static int32_t armed_block;
 static uint64_t armed_nth;
 
 static void
-arm(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+arm(oriel_backend_context *c, oriel_step step, int32_t block)
 {
     (void)c;
     if (step == armed_step && block == armed_block)
@@ -233,7 +233,7 @@ arm(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 
 /* What each step runs, in its order; filling and reading guards apart. */
 static const struct {
-    oriel_cuda_step step;
+    oriel_step step;
     int32_t block;
     const char *runs[4];
 } blames[] = {
@@ -340,7 +340,7 @@ static int short_part;
 static uint32_t short_of; /* the step that is cut out of its life */
 
 static void
-shorten(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+shorten(oriel_backend_context *c, oriel_step step, int32_t block)
 {
     (void)block;
     if (step == ORIEL_STEP_PATCHIFY)
@@ -350,7 +350,7 @@ shorten(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
 static oriel_cuda_part listed[ORIEL_CUDA_PARTS];
 
 static void
-list(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+list(oriel_backend_context *c, oriel_step step, int32_t block)
 {
     (void)block;
     if (step == ORIEL_STEP_PATCHIFY)
@@ -433,7 +433,7 @@ END_TEST
 static const struct {
     const char *part;
     int side;
-    oriel_cuda_step step;
+    oriel_step step;
     int32_t block;
     const char *message;
 } overruns[] = {
@@ -452,7 +452,7 @@ static int overrun;
 
 /* One byte, the nearest there is, while the part is alive. */
 static void
-write_beyond(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+write_beyond(oriel_backend_context *c, oriel_step step, int32_t block)
 {
     int part;
     char *memory;
@@ -484,7 +484,7 @@ END_TEST
 
 /* A kernel that is told of one row too many, with guards and without. */
 static void
-one_row_more(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+one_row_more(oriel_backend_context *c, oriel_step step, int32_t block)
 {
     if (step == ORIEL_STEP_START)
         c->checks.guard_bytes = overrun ? ORIEL_CUDA_GUARD_BYTES : 0;

@@ -92,7 +92,7 @@ input_of(const input_case *random_frames, int kind, uint16_t *halves)
 
 /* Every byte after a part is out of bounds. */
 static void
-no_guards(oriel_backend_context *c, oriel_cuda_step step, int32_t block)
+no_guards(oriel_backend_context *c, oriel_step step, int32_t block)
 {
     (void)block;
     if (step == ORIEL_STEP_START)

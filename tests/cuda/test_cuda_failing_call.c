@@ -3,9 +3,9 @@
  * test_cuda_failing_call.c - a whole life of an encoder, its nth call of CUDA failing,
  * for every n
  *
- * From create through a direct, a recorded and a replayed encode to destroy, by
- * either kernels.  test_cuda_faults.c has more kinds of errors, one function of
- * ours at a time.
+ * From create through a direct, a recorded and a replayed encode, and more scratch
+ * and a prepared plan, to destroy, by either kernels.  test_cuda_faults.c has more
+ * kinds of errors, one function of ours at a time.
  */
 #include "cuda/input_case.h"
 #include "sim/control.h"
@@ -83,6 +83,24 @@ expect_told(oriel_status status, const oriel_error *err, uint64_t n)
                   err->message);
 }
 
+/* Whether all went well, or was told. */
+static bool
+reserve_and_prepare(const life *l, oriel_encoder *encoder, uint64_t failing)
+{
+    const oriel_plan *plan = l->input_case.r.plan;
+    size_t own = fixture_workspace(plan, ORIEL_PRECISION_BF16, 1);
+    oriel_error err;
+    oriel_status status = oriel_encoder_reserve(encoder, 2 * own, &err);
+
+    if (!status)
+        status = oriel_encoder_prepare(encoder, plan, &err);
+    if (!status)
+        status = oriel_encoder_status(encoder, &err);
+    if (status)
+        expect_told(status, &err, failing);
+    return status == ORIEL_OK;
+}
+
 /* How many calls create makes, and the whole life. */
 typedef struct calls {
     uint64_t created, all;
@@ -115,6 +133,8 @@ live(life *l, uint64_t failing, calls *made)
                              ORIEL_ERR_FAULT);
         }
     }
+    if (whole)
+        whole = reserve_and_prepare(l, encoder, failing);
     oriel_encoder_destroy(encoder);
     made->all = sim_calls();
     sim_fail_call(0, cudaSuccess);

@@ -88,8 +88,7 @@ overlap(const placed *a, const placed *b)
 
 /* In one step, of one kind of input. */
 static void
-expect_apart(const placed parts[ORIEL_CUDA_PARTS], oriel_cuda_step step,
-             uint32_t of)
+expect_apart(const placed parts[ORIEL_CUDA_PARTS], oriel_step step, uint32_t of)
 {
     for (int a = 0; a < ORIEL_CUDA_PARTS; a++)
         for (int b = a + 1; b < ORIEL_CUDA_PARTS; b++) {
@@ -104,7 +103,7 @@ expect_apart(const placed parts[ORIEL_CUDA_PARTS], oriel_cuda_step step,
 
 /* What is needed in one step, rounded up: no arrangement has less. */
 static size_t
-needed(const placed parts[ORIEL_CUDA_PARTS], oriel_cuda_step step, uint32_t of)
+needed(const placed parts[ORIEL_CUDA_PARTS], oriel_step step, uint32_t of)
 {
     size_t bytes = 0;
 
@@ -141,9 +140,9 @@ START_TEST(what_is_needed_at_once_lies_apart)
         }
         for (int step = 0; step < ORIEL_STEPS; step++)
             for (uint32_t of = ORIEL_OF_FRAMES; of <= ORIEL_OF_VALUES; of++) {
-                size_t here = needed(parts, (oriel_cuda_step)step, of);
+                size_t here = needed(parts, (oriel_step)step, of);
 
-                expect_apart(parts, (oriel_cuda_step)step, of);
+                expect_apart(parts, (oriel_step)step, of);
                 least = here > least ? here : least;
             }
         /* No holes, but for metadata of blocks that MERGE has no use for. */

@@ -40,6 +40,7 @@ struct oriel_backend_context {
     const oriel_backend_weights *weights;
     const oriel_hooks *hooks;
     fake_job *job;
+    const oriel_backend_job *given; /* until finish */
 };
 
 static fake_job *queue;
@@ -194,6 +195,9 @@ alloc_workspace(void **out, size_t bytes, const oriel_backend_config *config,
                 oriel_error *err)
 {
     (void)config;
+    *out = NULL;
+    if (fake.workspace_fails)
+        return oriel_fail_memory(err, bytes, "fake workspace");
     *out = aligned_alloc(256, (bytes + 255) / 256 * 256);
     return *out ? ORIEL_OK : oriel_fail_memory(err, bytes, "fake workspace");
 }
@@ -203,6 +207,36 @@ free_workspace(void *workspace, const oriel_backend_config *config)
 {
     (void)config;
     free(workspace);
+}
+
+static oriel_status
+settle(oriel_backend_context *context, oriel_error *err)
+{
+    (void)context;
+    fake.settles++;
+    return fake.settle_status
+               ? oriel_fail(err, fake.settle_status, "the fake does not settle")
+               : ORIEL_OK;
+}
+
+static oriel_status
+prepare(oriel_backend_context *context, const oriel_backend_job *job,
+        oriel_error *err)
+{
+    (void)context, (void)err;
+    fake.prepares++;
+    fake.prepared = *job;
+    return ORIEL_OK;
+}
+
+static oriel_status
+status_of(const oriel_backend_context *context, oriel_error *err)
+{
+    (void)context;
+    if (fake.device_status)
+        return oriel_fail(err, fake.device_status, "the fake device failed");
+    return queue ? oriel_fail(err, ORIEL_ERR_BUSY, "jobs are queued")
+                 : ORIEL_OK;
 }
 
 /* ---- One job: enqueue -------------------------------------------------- */
@@ -281,6 +315,7 @@ start(oriel_backend_context *context, const oriel_backend_job *given,
     memset(given->workspace, FAKE_POISON,
            (size_t)job->patches * FAKE_WORKSPACE_PER_PATCH);
     context->job = job;
+    context->given = given;
     return ORIEL_OK;
 }
 
@@ -310,7 +345,8 @@ blocks(oriel_backend_context *context, int32_t first, int32_t end,
     static const oriel_block_steps steps = {attn_in, attend, attn_out, mlp_in,
                                             mlp_out};
 
-    return oriel_run_blocks(context, &steps, context->hooks, first, end, err);
+    return oriel_run_blocks(context, &steps, context->given, context->hooks,
+                            first, end, err);
 }
 
 static oriel_status
@@ -444,6 +480,7 @@ fake_drain(struct CUstream_st *stream)
         .destroy_context = destroy_context, \
         .workspace_bytes = workspace_bytes, \
         .alloc_workspace = alloc_workspace, .free_workspace = free_workspace, \
+        .settle = settle, .prepare = prepare, .status = status_of, \
         .start = start, .patchify = patchify, .embed = embed, \
         .blocks = blocks, .store = store, .finish = finish, \
     }

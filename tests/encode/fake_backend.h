@@ -43,6 +43,11 @@ struct fake_control {
     oriel_status load_status;
     int load_milliseconds;
     int context_fails;
+
+    int workspace_fails;
+    int settles, prepares;
+    oriel_backend_job prepared; /* as it was given last */
+    oriel_status settle_status, device_status;
 };
 extern struct fake_control fake;
 
