@@ -164,9 +164,10 @@ parse(json_t **out, const char *text, size_t bytes, size_t flags,
 
     *out = NULL;
     if (bytes == 0)
-        return oriel_fail(err, ORIEL_ERR_MODEL,
-                          "%s: an empty file, expected a JSON object",
-                          ORIEL_QUOTE(file));
+        return oriel_fail(
+            err, ORIEL_ERR_MODEL,
+            "%s: malformed JSON: the file is empty, expected an object",
+            ORIEL_QUOTE(file));
     if (s.values > ORIEL_JSON_MAX_VALUES)
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: JSON of more values than the %d expected",

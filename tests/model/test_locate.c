@@ -410,7 +410,7 @@ static const struct {
     {empty_config,
      "m",
      ORIEL_ERR_MODEL,
-     {"m/config.json: an empty file, expected a JSON object"}},
+     {"m/config.json: malformed JSON: the file is empty"}},
     {gguf,
      "m",
      ORIEL_ERR_UNSUPPORTED,
