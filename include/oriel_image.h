@@ -51,14 +51,22 @@ enum {
                                      alpha dropped, as qwen-vl-utils does */
 };
 
+enum {
+    ORIEL_TRUNCATED_FAIL = 0, /* a damaged picture is refused */
+    ORIEL_TRUNCATED_PAD = 1   /* as Pillow's LOAD_TRUNCATED_IMAGES = True: what
+                                 was decoded before the damage, and zeros after
+                                 it; the log hook hears why, as a warning */
+};
+
 #define ORIEL_IMAGE_MAX_PIXELS 178956970 /* Pillow's decompression bomb error */
 
 typedef struct oriel_image_options {
     uint32_t struct_size;
     int32_t alpha;
     int32_t ignore_orientation; /* non-zero: EXIF and XMP do not rotate */
-    int32_t reserved;
-    int64_t max_pixels;       /* default ORIEL_IMAGE_MAX_PIXELS; checked on the
+    int32_t truncated;  /* ORIEL_TRUNCATED_*: docs/inputs.md says what is padded
+                          in which format */
+    int64_t max_pixels; /* default ORIEL_IMAGE_MAX_PIXELS; checked on the
                            header, before anything is allocated */
     const oriel_hooks *hooks; /* alloc and free serve all but libjpeg and
                                  libwebp; cancel stops a decode within

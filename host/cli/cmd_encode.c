@@ -72,11 +72,15 @@ metadata_room(const cli_encode_job *job)
         room += cli_text_name_bound(job->pixels.sources);
     if (job->pixels.failed)
         room += cli_text_name_bound(job->pixels.failed);
+    if (job->pixels.padded)
+        room += cli_text_name_bound(job->pixels.padded);
     if (job->pixels.preprocessing)
         room += cli_text_name_bound(job->pixels.preprocessing);
     if (job->pixels.n)
         room +=
             job->pixels.n * (32 + cli_text_name_bound(job->inputs.names[0]));
+    if (job->options->truncated)
+        room += CLI_PACKED_NUMBER_BYTES * job->inputs.n;
     return room;
 }
 
@@ -196,9 +200,10 @@ const cli_command cli_cmd_encode = {
     .usage = "IMAGE... --model DIR -o FILE",
     .summary = "photographs in, embeddings out",
     .text =
-        "Decodes, resizes and encodes images (PNG, JPEG, WebP, PPM) and "
-        "writes\n"
-        "one safetensors file:\n"
+        "Decodes, resizes and encodes images (PNG, JPEG, WebP, PNM; GIF, BMP, "
+        "TIFF,\n"
+        "AVIF and HEIC where liboriel-formats.so is installed) and writes one\n"
+        "safetensors file:\n"
         "\n"
         "  embeddings      [tokens, width], all images one after the other\n"
         "  offsets         I64 [n + 1]: image i is embeddings[offsets[i]:"
@@ -216,6 +221,9 @@ const cli_command cli_cmd_encode = {
         "that are\n"
         "infinite or NaN are counted in \"infinite_values\" and "
         "\"nan_values\".\n"
+        "Pictures that --truncated pad completes are listed in \"padded\", by "
+        "their\n"
+        "numbers among the sources, from 0 on.\n"
         "\n"
         "Names may also come from lists: @FILE, or - for standard input, a "
         "name a\n"

@@ -116,6 +116,9 @@ list_photo(preprocess_job *job, size_t i)
         return cli_packed_add_failed(&job->packed, photo->name, &photo->err);
     if (photo->err.status)
         return cli_report_failure(&photo->err, photo->name);
+    if (photo->padded[0] != '\0' &&
+        cli_packed_add_padded(&job->packed, photo->name, photo->padded))
+        return CLI_MEMORY;
     return cli_packed_add(&job->packed, cli_text_name(photo->name),
                           job->grids + 3 * i, photo->patches);
 }
@@ -165,6 +168,16 @@ preprocess_all(preprocess_job *job)
     return failed;
 }
 
+enum { METADATA_BYTES = 4096 };
+
+/* For the list of padded pictures in the metadata. */
+static size_t
+padded_room(const preprocess_job *job)
+{
+    return job->options->truncated ? CLI_PACKED_NUMBER_BYTES * job->inputs.n
+                                   : 0;
+}
+
 static int
 check_usage(const cli_options *options, int n_operands)
 {
@@ -202,8 +215,9 @@ open_job(preprocess_job *job, int n_operands, char **operands)
     job->threads = options->threads ? (int32_t)options->threads
                                     : cli_limits_read().threads;
     if (!failed)
-        failed = cli_packed_create(&job->packed, options->output,
-                                   options->force, &job->inputs, 4096);
+        failed =
+            cli_packed_create(&job->packed, options->output, options->force,
+                              &job->inputs, METADATA_BYTES + padded_room(job));
     job->packed.dtype = ORIEL_DTYPE_F32;
     return failed;
 }

@@ -64,6 +64,11 @@ list_batch(cli_encode_job *job, const cli_batch *batch,
                 cli_packed_add_failed(&job->packed, photo->name, &photo->err);
             continue;
         }
+        if (photo->padded[0] != '\0')
+            failed =
+                cli_packed_add_padded(&job->packed, photo->name, photo->padded);
+        if (failed)
+            break;
         failed = cli_packed_add(&job->packed, cli_text_name(photo->name),
                                 info->grid_thw + 3 * item,
                                 info->offsets[item + 1] - info->offsets[item]);

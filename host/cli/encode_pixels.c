@@ -42,6 +42,7 @@ list_pixels(cli_encode_job *job)
 {
     json_t *sources = load_list(job->pixels.sources);
     json_t *failures = load_list(job->pixels.failed);
+    json_t *padded = load_list(job->pixels.padded);
     int failed = CLI_DONE;
 
     for (size_t i = 0; !failed && i < job->pixels.n; i++) {
@@ -56,8 +57,11 @@ list_pixels(cli_encode_job *job)
     }
     if (!failed && failures && json_array_extend(job->packed.failed, failures))
         failed = cli_report_memory("the list of failures");
+    if (!failed && padded && json_array_extend(job->packed.padded, padded))
+        failed = cli_report_memory("the list of padded pictures");
     json_decref(sources);
     json_decref(failures);
+    json_decref(padded);
     return failed;
 }
 

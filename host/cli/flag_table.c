@@ -61,6 +61,12 @@ static const cli_choice alphas[] = {
     {NULL, 0},
 };
 
+static const cli_choice truncations[] = {
+    {"fail", ORIEL_TRUNCATED_FAIL},
+    {"pad", ORIEL_TRUNCATED_PAD},
+    {NULL, 0},
+};
+
 static const cli_choice pipelines[] = {
     {"transformers", CLI_PIPELINE_TRANSFORMERS},
     {"transformers-pil", CLI_PIPELINE_TRANSFORMERS_PIL},
@@ -235,6 +241,14 @@ const cli_flag cli_flags[] = {
      .help = "transparent pictures: composited on white (default), the alpha "
              "band dropped, or as qwen-vl-utils: RGBA on white, other alpha "
              "dropped"},
+    {.name = "truncated",
+     .group = CLI_GROUP_INPUT,
+     .kind = CLI_CHOICE,
+     .choices = truncations,
+     .commands = SIZES,
+     .offset = FIELD(truncated),
+     .help = "damaged pictures: fail (default), or padded as Pillow pads them "
+             "with LOAD_TRUNCATED_IMAGES, with a warning for each"},
     {.name = "exif",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_SWITCH,

@@ -75,6 +75,16 @@ add_null_ended(cli_inputs *inputs, char *text, size_t bytes)
     return failed;
 }
 
+/* A line of blanks alone, or a comment, after blanks too; a file of just that
+   name goes first. */
+static bool
+says_nothing(const char *line)
+{
+    const char *at = line + strspn(line, " \t");
+
+    return (*at == '\0' || *at == '#') && !(*line && is_file_name(line));
+}
+
 static int
 add_lines(cli_inputs *inputs, char *text, size_t bytes)
 {
@@ -82,7 +92,7 @@ add_lines(cli_inputs *inputs, char *text, size_t bytes)
     int failed = CLI_DONE;
 
     while (!failed && (line = cli_list_next_line(&text, end)))
-        if (*line && (*line != '#' || is_file_name(line)))
+        if (!says_nothing(line))
             failed = add(inputs, line);
     return failed;
 }

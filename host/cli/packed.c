@@ -128,8 +128,10 @@ cli_packed_create(cli_packed *packed, const char *path, bool replace,
     packed->failed_text_left = REASON_BYTES;
     packed->sources = json_array();
     packed->failed = json_array();
+    packed->padded = json_array();
     packed->offsets = calloc(1, sizeof(*packed->offsets));
-    if (!packed->sources || !packed->failed || !packed->offsets)
+    if (!packed->sources || !packed->failed || !packed->padded ||
+        !packed->offsets)
         return cli_report_memory("the output");
     failed = header_room(inputs, metadata_bytes, &options.header_bytes);
     if (!failed && replace)
@@ -175,6 +177,16 @@ cli_packed_add(cli_packed *packed, json_t *source, const int64_t grid[3],
     packed->n++;
     packed->n_rows += (uint64_t)rows;
     packed->offsets[packed->n] = (int64_t)packed->n_rows;
+    return CLI_DONE;
+}
+
+int
+cli_packed_add_padded(cli_packed *packed, const char *name, const char *reason)
+{
+    cli_report_warning("%s: %s", ORIEL_QUOTE(name), reason);
+    if (json_array_append_new(packed->padded,
+                              json_integer((json_int_t)packed->n)) != 0)
+        return cli_report_memory("the list of padded pictures");
     return CLI_DONE;
 }
 
@@ -239,7 +251,7 @@ cli_packed_append(cli_packed *packed, const void *rows, size_t bytes)
 
 /* ---- Finish ------------------------------------------------------------ */
 
-enum { OWN_TENSORS = 3, OWN_METADATA = 4 };
+enum { OWN_TENSORS = 3, OWN_METADATA = 5 };
 
 static int
 write_tail(cli_packed *packed, const cli_packed_table *table,
@@ -266,15 +278,22 @@ write_tail(cli_packed *packed, const cli_packed_table *table,
     return failed;
 }
 
+/* Lists of items and inputs as text, for the metadata. */
+typedef struct item_lists {
+    char *sources, *failed, *padded;
+} item_lists;
+
 /* Our own entries after the caller's; 'counts' holds the text of two. */
 static size_t
 add_metadata(const cli_packed *packed, oriel_writer_entry *metadata,
-             char counts[2][24], const char *sources, const char *failures)
+             char counts[2][24], const item_lists *lists)
 {
     size_t n = 0;
 
-    metadata[n++] = (oriel_writer_entry){"sources", sources};
-    metadata[n++] = (oriel_writer_entry){"failed", failures};
+    metadata[n++] = (oriel_writer_entry){"sources", lists->sources};
+    metadata[n++] = (oriel_writer_entry){"failed", lists->failed};
+    if (json_array_size(packed->padded) > 0)
+        metadata[n++] = (oriel_writer_entry){"padded", lists->padded};
     snprintf(counts[0], sizeof(counts[0]), "%" PRIu64, packed->infinite);
     snprintf(counts[1], sizeof(counts[1]), "%" PRIu64, packed->nan);
     if (packed->infinite)
@@ -286,7 +305,7 @@ add_metadata(const cli_packed *packed, oriel_writer_entry *metadata,
 
 static int
 write_header(cli_packed *packed, const cli_packed_table *table,
-             const char *sources, const char *failures)
+             const item_lists *lists)
 {
     oriel_writer_tensor tensors[OWN_TENSORS];
     char counts[2][24];
@@ -301,8 +320,8 @@ write_header(cli_packed *packed, const cli_packed_table *table,
     memcpy(metadata, table->metadata, table->n_metadata * sizeof(*metadata));
     header.metadata = metadata;
     header.n_metadata =
-        table->n_metadata + add_metadata(packed, metadata + table->n_metadata,
-                                         counts, sources, failures);
+        table->n_metadata +
+        add_metadata(packed, metadata + table->n_metadata, counts, lists);
     failed = write_tail(packed, table, tensors, &header.n_tensors);
     if (!failed) {
         if (oriel_writer_finish(packed->writer, &header, &err))
@@ -316,19 +335,21 @@ write_header(cli_packed *packed, const cli_packed_table *table,
 int
 cli_packed_finish(cli_packed *packed, const cli_packed_table *table)
 {
-    char *sources, *failures;
+    item_lists lists;
     int failed;
 
     if (packed->n == 0)
         return CLI_INPUTS;
-    sources = oriel_json_text(packed->sources, JSON_COMPACT);
-    failures =
+    lists.sources = oriel_json_text(packed->sources, JSON_COMPACT);
+    lists.failed =
         oriel_json_text(packed->failed, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    failed = sources && failures
-                 ? write_header(packed, table, sources, failures)
+    lists.padded = oriel_json_text(packed->padded, JSON_COMPACT);
+    failed = lists.sources && lists.failed && lists.padded
+                 ? write_header(packed, table, &lists)
                  : cli_report_memory("the output's header");
-    free(sources);
-    free(failures);
+    free(lists.sources);
+    free(lists.failed);
+    free(lists.padded);
     if (!failed && packed->n_failed > 0)
         failed = CLI_INPUTS;
     return failed;
@@ -340,6 +361,7 @@ cli_packed_free(cli_packed *packed)
     oriel_writer_abort(packed->writer);
     json_decref(packed->sources);
     json_decref(packed->failed);
+    json_decref(packed->padded);
     free(packed->grids);
     free(packed->offsets);
     memset(packed, 0, sizeof(*packed));
@@ -349,11 +371,17 @@ cli_packed_free(cli_packed *packed)
 static void
 report_nonfinite(const cli_packed *packed, const char *rows)
 {
+    char infinite[40], nan[40];
+
     if (packed->infinite == 0 && packed->nan == 0)
         return;
-    cli_report_warning("%" PRIu64 " infinite and %" PRIu64
-                       " NaN values among the %" PRIu64 " %s%s",
-                       packed->infinite, packed->nan, packed->n_rows, rows,
+    snprintf(infinite, sizeof(infinite), "%" PRIu64 " infinite",
+             packed->infinite);
+    snprintf(nan, sizeof(nan), "%" PRIu64 " NaN", packed->nan);
+    cli_report_warning("%s%s%s values among the %" PRIu64 " %s%s",
+                       packed->infinite ? infinite : "",
+                       packed->infinite && packed->nan ? " and " : "",
+                       packed->nan ? nan : "", packed->n_rows, rows,
                        packed->infinite > 0 && packed->nan == 0 &&
                                packed->dtype == ORIEL_DTYPE_F16
                            ? ": f16 ends at 65504, --dtype bf16 does not"
@@ -378,9 +406,11 @@ cli_packed_report(const cli_packed *packed, const char *output,
                         ORIEL_QUOTE(output));
     if (cli_report_json())
         cli_report_event(json_pack(
-            "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:i}", "event", "done",
+            "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:i}", "event", "done",
             "items", (json_int_t)packed->n, "failed",
-            (json_int_t)packed->n_failed, rows, (json_int_t)packed->n_rows,
-            "infinite_values", (json_int_t)packed->infinite, "nan_values",
-            (json_int_t)packed->nan, "seconds", seconds, "exit", exit_status));
+            (json_int_t)packed->n_failed, "padded",
+            (json_int_t)json_array_size(packed->padded), rows,
+            (json_int_t)packed->n_rows, "infinite_values",
+            (json_int_t)packed->infinite, "nan_values", (json_int_t)packed->nan,
+            "seconds", seconds, "exit", exit_status));
 }

@@ -21,6 +21,9 @@
 
 #include <jansson.h>
 
+/* Of an item's number in a list in the metadata. */
+enum { CLI_PACKED_NUMBER_BYTES = 12 };
+
 typedef struct cli_packed {
     oriel_writer *writer;
     const char *path;
@@ -28,7 +31,7 @@ typedef struct cli_packed {
     uint64_t written;         /* bytes of rows */
     int64_t *grids, *offsets; /* [n, 3], [n + 1] */
     size_t n, capacity;
-    json_t *sources, *failed;
+    json_t *sources, *failed, *padded;
     size_t n_failed;         /* in this run; 'failed' may list others too */
     int32_t dtype;           /* of the rows, ORIEL_DTYPE_* */
     uint64_t infinite, nan;  /* values of the rows that are not finite */
@@ -61,6 +64,11 @@ int cli_packed_create(cli_packed *packed, const char *path, bool replace,
 /* One item: 'rows' rows from now on are its.  'source' is taken over. */
 int cli_packed_add(cli_packed *packed, json_t *source, const int64_t grid[3],
                    int64_t rows);
+
+/* The item that is added next lacks pixels, and 'reason' says why: a warning,
+   and its number in the metadata, for which the caller has made room. */
+int cli_packed_add_padded(cli_packed *packed, const char *name,
+                          const char *reason);
 
 /* One input that failed: reported, and listed in the metadata. */
 int cli_packed_add_failed(cli_packed *packed, const char *name,

@@ -6,6 +6,7 @@
 #include "base/fail.h"
 #include "cli/read_file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,11 +92,23 @@ cli_photo_measure(cli_photo *photo, const cli_settings *settings)
         let_go(photo);
 }
 
+/* The log hook of a decode: that the picture is padded, and why. */
+static void
+keep_padded(void *user, int32_t level, const char *line)
+{
+    cli_photo *photo = user;
+
+    if (level == ORIEL_LOG_WARNING)
+        snprintf(photo->padded, sizeof(photo->padded), "%s", line);
+}
+
 /* The pixels of a file that is there. */
 static void
 decode(cli_photo *photo, const cli_settings *settings)
 {
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    oriel_image_options options = settings->image;
+    oriel_hooks hooks = cli_hooks;
 
     if (oriel_image_probe(photo->bytes, photo->n_bytes, &settings->image, &info,
                           &photo->err))
@@ -107,12 +120,15 @@ decode(cli_photo *photo, const cli_settings *settings)
                    photo->item.height);
         return;
     }
+    hooks.user = photo;
+    hooks.log = keep_padded;
+    options.hooks = &hooks;
     photo->rgb = malloc(photo->rgb_bytes);
     if (!photo->rgb)
         oriel_fail_memory(&photo->err, photo->rgb_bytes, "a picture");
     else
-        oriel_image_decode(photo->bytes, photo->n_bytes, &settings->image,
-                           photo->rgb, photo->rgb_bytes, 0, &photo->err);
+        oriel_image_decode(photo->bytes, photo->n_bytes, &options, photo->rgb,
+                           photo->rgb_bytes, 0, &photo->err);
 }
 
 void

@@ -5,6 +5,8 @@
 
 #include "cli/settings.h"
 
+enum { CLI_PADDED_BYTES = 560 }; /* a message of the library, and more */
+
 typedef struct cli_photo {
     const char *name;
     char *bytes; /* the file, until it is decoded; NULL: to be read again */
@@ -14,6 +16,8 @@ typedef struct cli_photo {
     size_t rgb_bytes;
     oriel_item item;
     int64_t patches;
+    /* Why a part of the picture is missing, with --truncated pad; else empty. */
+    char padded[CLI_PADDED_BYTES];
     oriel_error err; /* status ORIEL_OK: good so far */
 } cli_photo;
 

@@ -171,6 +171,8 @@ find_metadata(cli_pixel_file *file)
             file->sources = pairs[i].value;
         else if (strcmp(pairs[i].key, "failed") == 0)
             file->failed = pairs[i].value;
+        else if (strcmp(pairs[i].key, "padded") == 0)
+            file->padded = pairs[i].value;
         else if (strcmp(pairs[i].key, "preprocessing") == 0)
             file->preprocessing = pairs[i].value;
     }

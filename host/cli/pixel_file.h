@@ -23,7 +23,7 @@ typedef struct cli_pixel_file {
     int32_t dtype;      /* ORIEL_DTYPE_* */
     size_t row_bytes;
     /* As oriel preprocess wrote them into the metadata, or NULL. */
-    const char *sources, *failed, *preprocessing;
+    const char *sources, *failed, *padded, *preprocessing;
 } cli_pixel_file;
 
 /* Whether the file begins as safetensors do: a pipe is not looked at. */

@@ -114,6 +114,7 @@ take_flags(cli_settings *settings, const cli_options *options)
         options->exif || (pipeline->apply_exif && !options->no_exif);
     image.ignore_orientation = !settings->apply_exif;
     image.max_pixels = options->max_source_pixels;
+    image.truncated = (int32_t)options->truncated;
     image.hooks = &cli_hooks;
     settings->plan = plan;
     settings->image = image;
@@ -305,10 +306,11 @@ cli_settings_describe(const cli_settings *settings)
 {
     oriel_model_info info = ORIEL_MODEL_INFO_INIT;
     const oriel_plan_options *plan = &settings->plan;
+    json_t *described;
 
     if (oriel_model_get_info(settings->model, &info, NULL))
         return NULL;
-    return json_pack(
+    described = json_pack(
         "{s:s, s:s, s:s, s:b, s:I, s:I, s:o, s:o}", "resample",
         cli_choice_name("resample", plan->resample), "sizing",
         cli_choice_name("sizing", plan->sizing), "alpha",
@@ -319,4 +321,9 @@ cli_settings_describe(const cli_settings *settings)
         (json_int_t)(plan->max_pixels ? plan->max_pixels : info.max_pixels),
         "image_mean", three_floats(info.image_mean), "image_std",
         three_floats(info.image_std));
+    if (described && settings->image.truncated)
+        json_object_set_new(described, "truncated",
+                            json_string(cli_choice_name(
+                                "truncated", settings->image.truncated)));
+    return described;
 }

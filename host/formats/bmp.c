@@ -2,7 +2,6 @@
 /* bmp.c - rows of a BMP to RGB8 */
 #include "formats/bmp.h"
 
-#include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "image/convert.h"
@@ -138,24 +137,47 @@ stored_row(const oriel_bmp *bmp, size_t y)
     return bmp->top_down ? y : bmp->height - 1 - y;
 }
 
+/* What is missing is zero: also an index of the palette, and alpha. */
+static void
+fill_with_zeros(const oriel_image_job *job, const oriel_bmp *bmp,
+                oriel_canvas *canvas)
+{
+    static const uint8_t zeros[4];
+    oriel_bmp pixel = *bmp;
+    uint8_t rgb[3];
+
+    pixel.width = 1;
+    convert_row(&pixel, rgb, zeros, job->rgba_white);
+    oriel_canvas_fill(canvas, rgb);
+}
+
 static oriel_status
 read_plain(const oriel_image_job *job, const oriel_bmp *bmp,
            oriel_canvas *canvas)
 {
     size_t there = job->n_bytes > bmp->data ? job->n_bytes - bmp->data : 0;
-    size_t needed;
+    size_t n_rows = 0; /* as stored; the last may lack the bytes that fill it */
 
-    /* The last row may come without the bytes that fill it up. */
-    if (!oriel_mul_size(&needed, bmp->stride, bmp->height - 1) ||
-        !oriel_add_size(&needed, needed, bmp->row_bytes) || there < needed)
-        return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                          "BMP: truncated: %zu bytes of pixels, expected %u "
-                          "rows of %zu",
-                          there, bmp->height, bmp->stride);
-    for (size_t y = 0; y < bmp->height; y++)
-        convert_row(bmp, oriel_canvas_row(canvas, y),
-                    job->bytes + bmp->data + stored_row(bmp, y) * bmp->stride,
-                    job->rgba_white);
+    if (there >= bmp->row_bytes)
+        n_rows = 1 + (there - bmp->row_bytes) / bmp->stride;
+    if (n_rows < bmp->height) {
+        oriel_status status = oriel_fail(job->err, ORIEL_ERR_INPUT,
+                                         "BMP: truncated: %zu bytes of pixels, "
+                                         "expected %u rows of %zu",
+                                         there, bmp->height, bmp->stride);
+        if (!job->pad)
+            return status;
+        fill_with_zeros(job, bmp, canvas);
+        oriel_image_pad(job);
+    }
+    for (size_t y = 0; y < bmp->height; y++) {
+        size_t row = stored_row(bmp, y);
+
+        if (row < n_rows)
+            convert_row(bmp, oriel_canvas_row(canvas, y),
+                        job->bytes + bmp->data + row * bmp->stride,
+                        job->rgba_white);
+    }
     return ORIEL_OK;
 }
 

@@ -323,7 +323,24 @@ read_codes(const oriel_image_job *job, GifFileType *file, expander *e)
     return ORIEL_OK;
 }
 
-/* All rows, in the order of the file, into 'index' [height, width]. */
+/* Codes of 9 to 12 bits, which the reference reads, are refused, not padded. */
+static bool
+may_pad(const oriel_image_job *job, const gif *g)
+{
+    uint8_t bits = job->bytes[g->data];
+
+    return job->pad && (bits <= 8 || bits > 12);
+}
+
+/* The index of what no frame has painted. */
+static uint8_t
+unpainted(const gif *g)
+{
+    return (uint8_t)(g->transparency == NO_TRANSPARENCY ? 0 : g->transparency);
+}
+
+/* All rows, in the order of the file, into 'index' [height, width]; what is
+   missing is left as it is. */
 static oriel_status
 read_rows(const oriel_image_job *job, const gif *g, uint8_t *index)
 {
@@ -389,8 +406,7 @@ place_row(const oriel_image_job *job, const gif *g, const uint8_t *index,
           oriel_canvas *canvas, size_t y)
 {
     size_t width = g->right - g->left, height = g->below - g->top;
-    uint8_t around =
-        (uint8_t)(g->transparency == NO_TRANSPARENCY ? 0 : g->transparency);
+    uint8_t around = unpainted(g);
     uint8_t *rgb = oriel_canvas_row(canvas, y);
     bool inside = y >= g->top && y < g->below;
 
@@ -419,7 +435,11 @@ decode(oriel_image_file *file, oriel_canvas *canvas)
     uint8_t *index = oriel_alloc(&job->hooks, n_bytes);
     if (!index)
         return oriel_fail_memory(job->err, n_bytes, "the pixels of a GIF");
+    if (job->pad)
+        memset(index, unpainted(&g), n_bytes);
     status = read_rows(job, &g, index);
+    if (status == ORIEL_ERR_INPUT && may_pad(job, &g))
+        status = oriel_image_pad(job);
     for (size_t y = 0; y < g.height && !status; y++)
         place_row(job, &g, index, canvas, y);
     oriel_canvas_flush(canvas);

@@ -34,7 +34,7 @@ fail_heif(const heif *h, struct heif_error error)
     return oriel_fail(h->job->err, ORIEL_ERR_INPUT,
                       "HEIC: truncated, damaged or not supported by libheif: "
                       "%s",
-                      ORIEL_QUOTE(message));
+                      oriel_quote_bytes(message, strcspn(message, "\n")).text);
 }
 
 static void

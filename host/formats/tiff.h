@@ -7,6 +7,8 @@
 
 #include <tiffio.h>
 
+enum { ORIEL_TIFF_SAMPLES = 8 }; /* tiff_layout.c takes no more a pixel */
+
 typedef enum oriel_tiff_color {
     ORIEL_TIFF_GREY,
     ORIEL_TIFF_PALETTE,

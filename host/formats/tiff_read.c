@@ -28,6 +28,9 @@ typedef struct reader {
     uint8_t *block; /* n_planes of them */
     uint8_t *row;   /* of a block, planes put together */
     uint8_t *samples, *rgb;
+    bool stored;   /* pixels lie in the file as they are, and are padded */
+    size_t n_rows; /* of a stored block that are there */
+    bool cut;      /* of some, not all */
 } reader;
 
 /* ---- Limits -------------------------------------------------------------- */
@@ -61,6 +64,85 @@ check_blocks(const reader *r)
                           "overlap",
                           (unsigned long long)stored, t->job->n_bytes);
     return ORIEL_OK;
+}
+
+/* ---- Pixels without compression, padded ---------------------------------- */
+
+/* How many rows of the stored block at 'offset' the file holds; an offset of 0
+   means that it holds none. */
+static size_t
+count_stored_rows(const reader *r, uint64_t offset, size_t columns, size_t rows)
+{
+    const oriel_tiff *t = r->t;
+    size_t n_samples = columns * (t->samples / r->n_planes);
+    size_t row_bytes = (n_samples * t->bits + 7) / 8, there;
+
+    if (offset == 0 || offset >= t->job->n_bytes)
+        return 0;
+    there = t->job->n_bytes - (size_t)offset;
+    if (there < row_bytes || r->line_bytes == 0)
+        return 0;
+    there = 1 + (there - row_bytes) / r->line_bytes;
+    return there < rows ? there : rows;
+}
+
+/* As libtiff gives it: the machine's order of bytes, the first bit highest. */
+static void
+put_in_order(const oriel_tiff *t, uint8_t *block, size_t n_bytes)
+{
+    uint16_t order = FILLORDER_MSB2LSB;
+
+    TIFFGetFieldDefaulted(t->file, TIFFTAG_FILLORDER, &order);
+    if (order == FILLORDER_LSB2MSB)
+        TIFFReverseBits(block, (tmsize_t)n_bytes);
+    if (!TIFFIsByteSwapped(t->file))
+        return;
+    if (t->bits == 16)
+        TIFFSwabArrayOfShort((uint16_t *)(void *)block, (tmsize_t)n_bytes / 2);
+    else if (t->bits == 32)
+        TIFFSwabArrayOfLong((uint32_t *)(void *)block, (tmsize_t)n_bytes / 4);
+}
+
+/*
+ * Like the reference, from the offset on, whatever the directory says of the
+ * block's length: all rows that the file holds completely.  Of planes the
+ * others are zero.
+ */
+static void
+copy_stored(reader *r, uint32_t x, uint32_t y, size_t columns, size_t rows)
+{
+    const oriel_tiff *t = r->t;
+
+    memset(r->block, 0, r->n_planes * r->block_bytes);
+    for (size_t plane = 0; plane < r->n_planes; plane++) {
+        uint16_t sample = (uint16_t)plane;
+        uint64_t offset = TIFFGetStrileOffset(
+            t->file, r->tiled ? TIFFComputeTile(t->file, x, y, 0, sample)
+                              : TIFFComputeStrip(t->file, y, sample));
+        size_t n = count_stored_rows(r, offset, columns, rows);
+        size_t n_bytes = n * r->line_bytes;
+        uint8_t *to = r->block + plane * r->block_bytes;
+
+        if (n > 0 && t->job->n_bytes - offset < n_bytes)
+            n_bytes = (size_t)(t->job->n_bytes - offset);
+        memcpy(to, t->job->bytes + (n > 0 ? offset : 0), n_bytes);
+        put_in_order(t, to, n_bytes);
+        r->n_rows = r->n_planes == 1 ? n : rows;
+        r->cut |= n < rows;
+    }
+}
+
+/* What is missing is zero, also where the lowest sample is white. */
+static void
+fill_with_zeros(const reader *r)
+{
+    static const uint8_t zeros[4 * ORIEL_TIFF_SAMPLES];
+    uint8_t samples[ORIEL_TIFF_SAMPLES], rgb[3];
+    oriel_tiff t = *r->t;
+
+    t.inverted = false;
+    oriel_tiff_convert_row(&t, rgb, zeros, samples, 1);
+    oriel_canvas_fill(r->canvas, rgb);
 }
 
 /* ---- One place ----------------------------------------------------------- */
@@ -106,11 +188,10 @@ gather_line(const reader *r, size_t y, size_t n_pixels)
 }
 
 static void
-place_blocks(const reader *r, uint32_t x, uint32_t y)
+place_blocks(const reader *r, uint32_t x, uint32_t y, size_t columns,
+             size_t rows)
 {
     const oriel_tiff *t = r->t;
-    size_t columns = t->width - x < r->width ? t->width - x : r->width;
-    size_t rows = t->height - y < r->height ? t->height - y : r->height;
 
     for (size_t i = 0; i < rows; i++) {
         const uint8_t *line = gather_line(r, i, columns);
@@ -185,6 +266,25 @@ alloc_buffers(reader *r)
 }
 
 static oriel_status
+read_place(reader *r, uint32_t x, uint32_t y)
+{
+    const oriel_tiff *t = r->t;
+    size_t columns = t->width - x < r->width ? t->width - x : r->width;
+    size_t rows = t->height - y < r->height ? t->height - y : r->height;
+    oriel_status status = ORIEL_OK;
+
+    if (r->stored) {
+        copy_stored(r, x, y, columns, rows);
+        rows = r->n_rows;
+    } else {
+        status = read_blocks(r, x, y);
+    }
+    if (!status)
+        place_blocks(r, x, y, columns, rows);
+    return status;
+}
+
+static oriel_status
 read_all(reader *r)
 {
     const oriel_tiff *t = r->t;
@@ -192,12 +292,15 @@ read_all(reader *r)
 
     for (uint32_t y = 0; y < t->height && !status;) {
         for (uint32_t x = 0; x < t->width && !status;) {
-            status = read_blocks(r, x, y);
-            if (!status)
-                place_blocks(r, x, y);
+            status = read_place(r, x, y);
             x = t->width - x > r->width ? x + r->width : t->width;
         }
         y = t->height - y > r->height ? y + r->height : t->height;
+    }
+    if (r->cut) {
+        oriel_fail(t->job->err, ORIEL_ERR_INPUT,
+                   "TIFF: truncated: the file ends before its pixels");
+        return oriel_image_pad(t->job);
     }
     return status;
 }
@@ -292,9 +395,12 @@ oriel_tiff_read(oriel_tiff *t, oriel_canvas *canvas)
         status = check_blocks(&r);
         return status ? status : read_by_rgba(&r);
     }
+    r.stored = t->job->pad && t->compression == COMPRESSION_NONE;
     status = measure(&r);
     if (!status)
         status = alloc_buffers(&r);
+    if (!status && r.stored)
+        fill_with_zeros(&r);
     if (!status)
         status = read_all(&r);
     oriel_free(hooks, r.block);

@@ -138,7 +138,8 @@ oriel_canvas_cancelled(oriel_canvas *canvas, size_t n_pixels)
     if (canvas->unasked < PIXELS_A_QUESTION)
         return false;
     canvas->unasked = 0;
-    return oriel_cancelled(canvas->hooks);
+    canvas->cancelled = oriel_cancelled(canvas->hooks);
+    return canvas->cancelled;
 }
 
 void
@@ -149,9 +150,12 @@ oriel_canvas_fill(oriel_canvas *canvas, const uint8_t rgb[3])
     size_t n_lines = turned ? canvas->width : canvas->height;
     size_t n_columns = turned ? canvas->height : canvas->width;
 
-    for (size_t line = 0; line < n_lines; line++)
+    for (size_t line = 0; line < n_lines; line++) {
+        if (oriel_canvas_cancelled(canvas, n_columns))
+            return;
         for (size_t column = 0; column < n_columns; column++)
             memcpy(
                 place(canvas, turned ? line : column, turned ? column : line),
                 rgb, 3);
+    }
 }

@@ -20,6 +20,7 @@ typedef struct oriel_canvas {
     size_t band_y, n_band;    /* first of them, and how many */
     const oriel_hooks *hooks;
     size_t unasked; /* pixels of work since the caller was asked to go on */
+    bool cancelled; /* the caller has said no */
 } oriel_canvas;
 
 /* 'width' and 'height' as stored, both below 2^31; 'rgb' is what the caller
@@ -49,7 +50,8 @@ bool oriel_canvas_cancelled(oriel_canvas *canvas, size_t n_pixels);
 /* Pixels of one stored row, from column 'x' on, every 'every' columns. */
 void oriel_canvas_scatter(oriel_canvas *canvas, size_t x, size_t y,
                           size_t every, const uint8_t *rgb, size_t count);
-/* The same colour everywhere. */
+/* The same colour everywhere, unless the caller's hook stops it, which the
+   public function turns into an error. */
 void oriel_canvas_fill(oriel_canvas *canvas, const uint8_t rgb[3]);
 
 #endif /* ORIEL_IMAGE_CANVAS_H */

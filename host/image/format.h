@@ -21,6 +21,7 @@ typedef struct oriel_image_job {
        else the colour under the alpha shows. */
     bool rgba_white, white;
     bool orient;
+    bool pad; /* damaged pictures are wanted, zero where pixels are missing */
     int64_t max_pixels;
     oriel_hooks hooks;
     oriel_error *err;
@@ -62,6 +63,10 @@ extern const oriel_image_format oriel_format_pnm;
 oriel_status oriel_image_check_size(const oriel_image_job *job,
                                     const char *format, uint64_t width,
                                     uint64_t height);
+
+/* With job->pad a decoder calls it in place of the error that it has stored:
+   the log hook hears it, and the picture counts as decoded. */
+oriel_status oriel_image_pad(const oriel_image_job *job);
 
 /* The status and message of a decode that the caller's hook has stopped. */
 oriel_status oriel_image_fail_cancelled(const oriel_image_job *job);

@@ -38,10 +38,12 @@ load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
                           "oriel_image_options.alpha: %d, expected "
                           "ORIEL_ALPHA_WHITE, _DROP or _QWEN_VL_UTILS",
                           opt.alpha);
-    if (opt.reserved != 0)
-        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
-                          "oriel_image_options.reserved: %d, expected 0",
-                          opt.reserved);
+    if (opt.truncated < ORIEL_TRUNCATED_FAIL ||
+        opt.truncated > ORIEL_TRUNCATED_PAD)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "oriel_image_options.truncated: %d, expected "
+                          "ORIEL_TRUNCATED_FAIL or _PAD",
+                          opt.truncated);
     if (opt.max_pixels < 0)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "oriel_image_options.max_pixels: %lld, expected 0 "
@@ -52,6 +54,7 @@ load_job(oriel_image_job *job, const void *bytes, size_t n_bytes,
     job->white = opt.alpha == ORIEL_ALPHA_WHITE;
     job->rgba_white = opt.alpha != ORIEL_ALPHA_DROP;
     job->orient = !opt.ignore_orientation;
+    job->pad = opt.truncated == ORIEL_TRUNCATED_PAD;
     job->max_pixels = opt.max_pixels ? opt.max_pixels : ORIEL_IMAGE_MAX_PIXELS;
     job->err = err;
     return ORIEL_OK;
@@ -183,6 +186,8 @@ decode(oriel_image_file *file, const oriel_image_job *job,
                           header->width);
     status = format->decode(file, &canvas);
     oriel_canvas_end(&canvas);
+    if (!status && canvas.cancelled)
+        status = oriel_image_fail_cancelled(job);
     return status;
 }
 

@@ -5,7 +5,8 @@
  * Accurate integer DCT, fancy upsampling, and data in portions of 64 KiB to a
  * source that suspends: a file that ends early is then refused rather than
  * completed in grey, and faults after the last row are seen exactly as far as
- * the reference sees them.
+ * the reference sees them.  Where damage is to be padded, an end of image
+ * follows the last byte, as in the reference.
  */
 #include "image/jpeg.h"
 
@@ -53,8 +54,9 @@ typedef struct decoder {
     size_t skip;  /* bytes that libjpeg wants passed over but has not got */
     size_t given; /* bytes of the file handed over so far */
     size_t y;
-    uint8_t *row;      /* as libjpeg gives it */
-    int last_scan;     /* that was counted */
+    uint8_t *row;  /* as libjpeg gives it */
+    uint8_t *end;  /* the last bytes of a file that ends early, and an EOI */
+    int last_scan; /* that was counted */
     uint64_t n_visits; /* blocks, over all scans so far */
     bool cancelled;
 } decoder;
@@ -253,7 +255,7 @@ advance(decoder *d)
     if (!read_rows(d))
         return;
     /* Suspended or not, the picture is complete; an error still counts. */
-    if (!jpeg_finish_decompress(&d->cinfo))
+    if (!jpeg_finish_decompress(&d->cinfo) && !d->job->pad)
         check_second_frame(d);
     d->stage = DONE;
 }
@@ -271,26 +273,81 @@ status_of(int message_code)
     }
 }
 
+/* Refused by libjpeg, or by a limit of ours, which no option lifts. */
+static oriel_status
+fail(const decoder *d)
+{
+    const oriel_image_job *job = d->job;
+    int code = d->errors.msg_code;
+    oriel_status status;
+
+    if (d->cancelled)
+        return oriel_image_fail_cancelled(job);
+    status = oriel_fail(job->err, status_of(code), "JPEG: %s",
+                        ORIEL_QUOTE(d->message));
+    if (!job->pad || code == 0 || status != ORIEL_ERR_INPUT)
+        return status;
+    return d->end ? ORIEL_OK : oriel_image_pad(job); /* said once */
+}
+
+/* An end of image after the bytes that libjpeg has not taken. */
+static oriel_status
+give_end(decoder *d)
+{
+    size_t n = d->source.bytes_in_buffer;
+
+    d->end = oriel_alloc(&d->job->hooks, n + 2);
+    if (!d->end)
+        return oriel_fail_memory(d->job->err, n + 2, "the end of a JPEG");
+    memcpy(d->end, d->source.next_input_byte, n);
+    d->end[n] = 0xff;
+    d->end[n + 1] = JPEG_EOI;
+    d->source.next_input_byte = d->end;
+    d->source.bytes_in_buffer = n + 2;
+    if (d->skip > 0)
+        source_skip(&d->cinfo, (long)d->skip);
+    return ORIEL_OK;
+}
+
+/* The file has ended before the picture: what libjpeg makes of the rest. */
+static oriel_status
+end_early(decoder *d)
+{
+    oriel_status status = oriel_fail(d->job->err, ORIEL_ERR_INPUT,
+                                     "JPEG: truncated: the file ends in row "
+                                     "%zu of %u",
+                                     d->y, d->jpeg->height);
+
+    if (!d->job->pad)
+        return status;
+    oriel_image_pad(d->job);
+    status = give_end(d);
+    if (!status)
+        advance(d);
+    return status;
+}
+
 static oriel_status
 run(decoder *d)
 {
-    oriel_error *err = d->job->err;
-
     if (setjmp(d->failed))
-        return d->cancelled ? oriel_image_fail_cancelled(d->job)
-                            : oriel_fail(err, status_of(d->errors.msg_code),
-                                         "JPEG: %s", ORIEL_QUOTE(d->message));
+        return fail(d);
     set_up(d);
     while (d->stage != DONE) {
         if (!give_portion(d))
-            return oriel_fail(err, ORIEL_ERR_INPUT,
-                              "JPEG: truncated: the file ends in row %zu of "
-                              "%u",
-                              d->y, d->jpeg->height);
+            return end_early(d);
         advance(d);
     }
-    oriel_canvas_flush(d->canvas);
     return ORIEL_OK;
+}
+
+/* What is not decoded is zero: black, but in CMYK no ink. */
+static void
+fill_with_zeros(const decoder *d)
+{
+    static const uint8_t black[3], white[3] = {255, 255, 255};
+
+    oriel_canvas_fill(d->canvas, d->jpeg->components == 4 ? white : black);
 }
 
 static oriel_status
@@ -308,12 +365,16 @@ decode(oriel_image_file *file, oriel_canvas *canvas)
     d->canvas = canvas;
     d->row = oriel_alloc(&job->hooks, 4 * (size_t)jpeg->width);
     if (d->row) {
+        if (job->pad)
+            fill_with_zeros(d);
         status = run(d);
+        oriel_canvas_flush(canvas);
         jpeg_destroy_decompress(&d->cinfo);
     } else {
         status = oriel_fail_memory(job->err, 4 * (size_t)jpeg->width,
                                    "a row of pixels");
     }
+    oriel_free(&job->hooks, d->end);
     oriel_free(&job->hooks, d->row);
     oriel_free(&job->hooks, d);
     return status;
@@ -356,7 +417,7 @@ open_file(oriel_image_file *file, const oriel_image_job *job,
     header->height = jpeg->height;
     header->channels = jpeg->components;
     header->bit_depth = 8;
-    header->decode_bytes = decode_bytes(jpeg);
+    header->decode_bytes = decode_bytes(jpeg) + (job->pad ? PORTION_BYTES : 0);
     return status;
 }
 

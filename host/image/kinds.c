@@ -21,6 +21,7 @@
 #define UNPACK NO_PICTURE ": unpack it first"
 #define FAILED_DOWNLOAD NO_PICTURE ": did the download fail?"
 #define IS_MODEL NO_PICTURE ": a model is given with --model"
+#define AGAIN "download or copy it again, as a binary file"
 
 /* Bytes at a fixed place.  The first row that fits wins. */
 typedef struct magic {
@@ -60,8 +61,6 @@ static const magic magics[] = {
     AT(0, "\0\0\0\14JXL ", "a JPEG XL", TO_PNG),
     AT(0, "II\xbc\1", "a JPEG XR", TO_PNG),
     AT(0, "\xff\xd8\xff\xf7", "a JPEG-LS", TO_PNG),
-    AT(0, "\0\0\1\0", "a Windows icon (ICO)", TO_PNG),
-    AT(0, "\0\0\2\0", "a Windows cursor (CUR)", TO_PNG),
     AT(0, "icns", "an Apple icon (ICNS)", TO_PNG),
     AT(0, "8BPS", "a Photoshop document (PSD)", "export it as PNG"),
     AT(0, "gimp xcf", "a GIMP document (XCF)", "export it as PNG"),
@@ -82,8 +81,25 @@ static const magic magics[] = {
     AT(0, "%PDF-", "a PDF", NO_PICTURE ": render its pages to PNG first"),
     AT(0, "%!PS", "a PostScript file",
        NO_PICTURE ": render its pages to PNG first"),
+    AT(0, "\xc5\xd0\xd3\xc6", "a PostScript file",
+       NO_PICTURE ": render its pages to PNG first"),
+    AT(0, "AT&TFORM", "a DjVu", NO_PICTURE ": render its pages to PNG first"),
     AT(0, "\xd7\xcd\xc6\x9a", "a Windows metafile (WMF)", TO_PNG),
+    AT(40, " EMF", "a Windows metafile (EMF)", TO_PNG),
+    AT(0, "\xabKTX ", "a texture (KTX)", TO_PNG),
+    AT(0, "\x8bJNG", "a JNG", TO_PNG),
+    AT(0, "FOVb", "a camera's raw file (X3F)", "develop it to PNG or JPEG"),
+    /* Pictures that something on their way has broken. */
+    AT(0, "\x89PNG", "a PNG whose first bytes are damaged", AGAIN),
+    AT(0, "\xc2\x89PNG", "a PNG that was saved as text", AGAIN),
+    AT(0, "\xc3\xbf\xc3\x98\xc3\xbf", "a JPEG that was saved as text", AGAIN),
+    AT(0, "\xef\xbf\xbd\xef\xbf\xbd", "a binary file that was saved as text",
+       AGAIN),
+    AT(0, "\xef\xbf\xbdPNG", "a PNG that was saved as text", AGAIN),
+    AT(0, "\xff\xd8", "a JPEG whose first bytes are damaged", AGAIN),
+    AT(0, "GIF8", "a GIF whose first bytes are damaged", AGAIN),
     /* Moving pictures and sound. */
+    AT(0, "\x8aMNG", "an MNG animation", TAKE_FRAMES),
     AT(0, "\x1a\x45\xdf\xa3", "a Matroska or WebM video", TAKE_FRAMES),
     AT(4, "moov", "a QuickTime video", TAKE_FRAMES),
     AT(4, "mdat", "a QuickTime video", TAKE_FRAMES),
@@ -99,6 +115,8 @@ static const magic magics[] = {
     AT(0, "version https://git-lfs.github.com/spec/", "a Git LFS pointer",
        "the file itself was not downloaded: run 'git lfs pull'"),
     AT(0, "GGUF", "a GGUF model", IS_MODEL),
+    AT(0, "lmgg", "a GGML model", IS_MODEL),
+    AT(4, "TFL3", "a TensorFlow Lite model", NO_PICTURE),
     AT(0, "\x93NUMPY", "a NumPy array (.npy)", NO_PICTURE),
     AT(0, "\x89HDF\r\n\x1a\n", "an HDF5 file", NO_PICTURE),
     AT(0, "PAR1", "a Parquet file", UNPACK),
@@ -116,6 +134,14 @@ static const magic magics[] = {
        NO_PICTURE),
     AT(0, "\0\5\x16\7", "a macOS resource fork (._ file)",
        NO_PICTURE ": leave it out"),
+    AT(0, "\0\0\0\1Bud1", "a macOS folder file (.DS_Store)",
+       NO_PICTURE ": leave it out"),
+    AT(0, "bplist00", "an Apple property list", NO_PICTURE),
+    AT(0, "{\\rtf", "an RTF document", NO_PICTURE),
+    AT(0, "\xff\xfe", "a text file in UTF-16",
+       NO_PICTURE ": a list of names is given as @FILE"),
+    AT(0, "\xfe\xff", "a text file in UTF-16",
+       NO_PICTURE ": a list of names is given as @FILE"),
 };
 
 /* ---- Containers of which many kinds are made ----------------------------- */
@@ -219,7 +245,11 @@ kind_of_zip(const uint8_t *bytes, size_t n_bytes)
             return &npz;
         if (n_name > 8 && begins(bytes, n_bytes, 30 + n_name - 8, "data.pkl"))
             return &torch;
-        if (begins(bytes, n_bytes, 30, "[Content_Types].xml"))
+        if (begins(bytes, n_bytes, 30, "[Content_Types].xml") ||
+            begins(bytes, n_bytes, 30, "_rels/") ||
+            begins(bytes, n_bytes, 30, "word/") ||
+            begins(bytes, n_bytes, 30, "xl/") ||
+            begins(bytes, n_bytes, 30, "ppt/"))
             return &office;
     }
     return &plain;
@@ -263,6 +293,41 @@ is_text(const uint8_t *bytes, size_t n_bytes)
     return true;
 }
 
+static bool
+is_html(const uint8_t *bytes, size_t n_bytes)
+{
+    static const char *const words[] = {"<html",  "<!doctype html", "<head",
+                                        "<title", "<body",          "<script"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (has_word(bytes, n_bytes, words[i]))
+            return true;
+    return false;
+}
+
+/* An object or a list, and what may follow there. */
+static bool
+is_json(const uint8_t *bytes, size_t n_bytes)
+{
+    if (bytes[0] == '{')
+        return true;
+    return bytes[0] == '[' && n_bytes > 1 &&
+           strchr("[]{\"-0123456789 \t\r\n", bytes[1]) != NULL;
+}
+
+/* How the files of the common formats begin in base64. */
+static bool
+is_base64(const uint8_t *bytes, size_t n_bytes)
+{
+    static const char *const heads[] = {"iVBORw0KGgo", "/9j/", "R0lGODdh",
+                                        "R0lGODlh", "UklGR"};
+
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+        if (begins(bytes, n_bytes, 0, heads[i]))
+            return true;
+    return false;
+}
+
 static const oriel_file_kind *
 kind_of_text(const uint8_t *bytes, size_t n_bytes)
 {
@@ -270,8 +335,10 @@ kind_of_text(const uint8_t *bytes, size_t n_bytes)
     static const oriel_file_kind html = {"an HTML page", FAILED_DOWNLOAD, 0};
     static const oriel_file_kind xml = {"an XML file", FAILED_DOWNLOAD, 0};
     static const oriel_file_kind json = {"a JSON file", FAILED_DOWNLOAD, 0};
-    static const oriel_file_kind base64 = {
+    static const oriel_file_kind url = {
         "a data: URL", "decode its base64 text to a file first", 0};
+    static const oriel_file_kind base64 = {"a picture as base64 text",
+                                           "decode it to a file first", 0};
     static const oriel_file_kind text = {
         "a text file", NO_PICTURE ": a list of names is given as @FILE", 0};
     enum { LOOKED_AT = 1024 };
@@ -288,13 +355,17 @@ kind_of_text(const uint8_t *bytes, size_t n_bytes)
     if (!is_text(bytes, n) || n == 0)
         return NULL;
     if (bytes[0] == '<') {
-        if (has_word(bytes, n, "<html") || has_word(bytes, n, "<!doctype html"))
+        if (begins(bytes, n, 0, "<svg"))
+            return &svg;
+        if (is_html(bytes, n))
             return &html;
         return has_word(bytes, n, "<svg") ? &svg : &xml;
     }
     if (begins(bytes, n, 0, "data:image/"))
+        return &url;
+    if (is_base64(bytes, n))
         return &base64;
-    return bytes[0] == '{' || bytes[0] == '[' ? &json : &text;
+    return is_json(bytes, n) ? &json : &text;
 }
 
 /* ---- All of them --------------------------------------------------------- */
@@ -322,16 +393,68 @@ is_transport_stream(const uint8_t *bytes, size_t n_bytes)
            bytes[376] == 0x47;
 }
 
+/* ICO or CUR, as 'type' says: a count, which is not 0, and a reserved byte in
+   the first entry, which is. */
+static bool
+is_icon(const uint8_t *bytes, size_t n_bytes, uint8_t type)
+{
+    return n_bytes >= 6 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] == type &&
+           bytes[3] == 0 && (bytes[4] || bytes[5]) &&
+           (n_bytes < 10 || bytes[9] == 0);
+}
+
+/* By the signature at the end, which files of the first version lack. */
+static bool
+is_targa(const uint8_t *bytes, size_t n_bytes)
+{
+    static const char end[] = "TRUEVISION-XFILE.";
+
+    return n_bytes >= sizeof(end) &&
+           memcmp(bytes + n_bytes - sizeof(end), end, sizeof(end)) == 0;
+}
+
+/* What a file is whose space was reserved, and nothing written to it. */
+static bool
+is_all_zeros(const uint8_t *bytes, size_t n_bytes)
+{
+    return n_bytes >= 64 && bytes[0] == 0 &&
+           memcmp(bytes, bytes + 1, n_bytes - 1) == 0;
+}
+
+/* Kinds that take more than bytes at a fixed place. */
+static const oriel_file_kind *
+kind_of_structure(const uint8_t *bytes, size_t n_bytes)
+{
+    static const struct {
+        bool (*is)(const uint8_t *bytes, size_t n_bytes);
+        oriel_file_kind kind;
+    } kinds[] = {
+        {is_safetensors, {"a safetensors file", IS_MODEL, 0}},
+        {is_pickle, {"a Python pickle", NO_PICTURE, 0}},
+        {is_transport_stream, {"an MPEG transport stream", TAKE_FRAMES, 0}},
+        {is_targa, {"a Targa (TGA)", TO_PNG, 0}},
+        {is_all_zeros,
+         {"a file of zeros", NO_PICTURE ": did a download or a copy fail?", 0}},
+    };
+    static const oriel_file_kind icon = {"a Windows icon (ICO)", TO_PNG, 0};
+    static const oriel_file_kind cursor = {"a Windows cursor (CUR)", TO_PNG, 0};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (kinds[i].is(bytes, n_bytes))
+            return &kinds[i].kind;
+    if (is_icon(bytes, n_bytes, 1))
+        return &icon;
+    return is_icon(bytes, n_bytes, 2) ? &cursor : NULL;
+}
+
 const oriel_file_kind *
 oriel_file_kind_of(const uint8_t *bytes, size_t n_bytes)
 {
+    const oriel_file_kind *kind;
     static const oriel_file_kind empty = {
         "an empty file", NO_PICTURE ": did a download or a copy fail?", 0};
-    static const oriel_file_kind safetensors = {"a safetensors file", IS_MODEL,
-                                                0};
-    static const oriel_file_kind pickle = {"a Python pickle", NO_PICTURE, 0};
-    static const oriel_file_kind stream = {"an MPEG transport stream",
-                                           TAKE_FRAMES, 0};
+    static const oriel_file_kind program = {"a Windows program (EXE, DLL)",
+                                            NO_PICTURE, 0};
 
     if (n_bytes == 0)
         return &empty;
@@ -348,11 +471,8 @@ oriel_file_kind_of(const uint8_t *bytes, size_t n_bytes)
         return kind_of_riff(bytes, n_bytes);
     if (begins(bytes, n_bytes, 0, "PK\3\4"))
         return kind_of_zip(bytes, n_bytes);
-    if (is_safetensors(bytes, n_bytes))
-        return &safetensors;
-    if (is_pickle(bytes, n_bytes))
-        return &pickle;
-    if (is_transport_stream(bytes, n_bytes))
-        return &stream;
-    return kind_of_text(bytes, n_bytes);
+    kind = kind_of_structure(bytes, n_bytes);
+    if (!kind)
+        kind = kind_of_text(bytes, n_bytes);
+    return !kind && begins(bytes, n_bytes, 0, "MZ") ? &program : kind;
 }

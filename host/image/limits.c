@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* limits.c - too large, or cancelled: what every format says */
+/* limits.c - too large, cancelled or damaged: what every format says */
 #include "image/format.h"
 
 #include "base/fail.h"
+#include "base/memory.h"
+
+#include <stdio.h>
 
 oriel_status
 oriel_image_check_size(const oriel_image_job *job, const char *format,
@@ -19,6 +22,17 @@ oriel_image_check_size(const oriel_image_job *job, const char *format,
                           format, (unsigned long long)width,
                           (unsigned long long)height,
                           (long long)job->max_pixels);
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_image_pad(const oriel_image_job *job)
+{
+    char line[sizeof(job->err->message) + 40];
+
+    snprintf(line, sizeof(line), "%s; the rest of the picture is padded",
+             job->err ? job->err->message : "a damaged picture");
+    oriel_log(&job->hooks, ORIEL_LOG_WARNING, line);
     return ORIEL_OK;
 }
 

@@ -48,7 +48,9 @@ oriel_png_next_chunk(const oriel_image_job *job, size_t at,
     chunk->id[4] = '\0';
     for (int i = 0; i < 4; i++) {
         uint8_t c = head[4 + i], lower = c | 0x20;
-        if ((lower < 'a' || lower > 'z') && (c < '0' || c > '9') && c != '_')
+        bool word = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+                    c == '_';
+        if (!word && !(job->pad && c < 128))
             return false;
     }
     return true;
@@ -121,20 +123,13 @@ read_header(oriel_png *png, const oriel_png_chunk *chunk)
     return ORIEL_OK;
 }
 
-static oriel_status
-read_transparency(oriel_png *png, const oriel_png_chunk *chunk)
+/* Bytes of a tRNS. */
+static int
+least_transparency(const oriel_png *png)
 {
-    uint32_t least = png->colour == PNG_COLOR_TYPE_RGB    ? 6
-                     : png->colour == PNG_COLOR_TYPE_GRAY ? 2
-                                                          : 0;
-
-    if (png->colour & PNG_COLOR_MASK_ALPHA)
-        return ORIEL_OK;
-    if (chunk->n_data < least)
-        return oriel_png_bad_chunk(png, chunk, "%u bytes, expected at least %u",
-                                   chunk->n_data, least);
-    png->transparency = *chunk;
-    return ORIEL_OK;
+    return png->colour == PNG_COLOR_TYPE_RGB    ? 6
+           : png->colour == PNG_COLOR_TYPE_GRAY ? 2
+                                                : 0;
 }
 
 /* fcTL and fdAT are numbered in one row; a frame lies within the picture. */
@@ -161,8 +156,10 @@ read_frame(oriel_png *png, const oriel_png_chunk *chunk)
         top + height > png->height)
         return oriel_png_bad_chunk(png, chunk,
                                    "the frame is not within the picture");
-    if (!png->pixels.data)
+    if (!png->pixels.data) {
         png->has_first_frame = true;
+        png->first_frame_is_part = width < png->width || height < png->height;
+    }
     return ORIEL_OK;
 }
 
@@ -183,37 +180,46 @@ static const struct {
 } known[] = {
     {"IHDR", 13}, {"PLTE", 0},  {"tRNS", 0}, {"acTL", 8}, {"fcTL", 26},
     {"eXIf", 0},  {"tEXt", 0},  {"zTXt", 0}, {"iTXt", 0}, {"iCCP", 0},
-    {"gAMA", 4},  {"cHRM", 32}, {"sRGB", 1}, {"pHYs", 9},
+    {"gAMA", 4},  {"cHRM", 32}, {"sRGB", 1}, {"pHYs", 9}, {"fdAT", 4},
 };
 
+/* '*skip': too short, but damage is padded. */
 static oriel_status
-check_length(const oriel_png *png, const oriel_png_chunk *chunk)
+check_length(const oriel_png *png, const oriel_png_chunk *chunk, bool *skip)
 {
+    int least = 0;
+
+    *skip = false;
     if (!is_whole(png->job, chunk))
         return oriel_png_bad_chunk(png, chunk, "the file ends in it");
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (is(chunk, known[i].id) && chunk->n_data < known[i].least)
-            return oriel_png_bad_chunk(png, chunk,
-                                       "%u bytes, expected at least %d",
-                                       chunk->n_data, known[i].least);
+        if (is(chunk, known[i].id))
+            least = known[i].least;
+    if (is(chunk, "tRNS"))
+        least = least_transparency(png);
+    *skip = chunk->n_data < (uint32_t)least;
+    if (*skip && !png->job->pad)
+        return oriel_png_bad_chunk(png, chunk, "%u bytes, expected at least %d",
+                                   chunk->n_data, least);
     return ORIEL_OK;
 }
 
 static oriel_status
 read_chunk(oriel_png *png, const oriel_png_chunk *chunk)
 {
-    oriel_status status = check_length(png, chunk);
+    bool skip = false;
+    oriel_status status = check_length(png, chunk, &skip);
 
-    if (status)
+    if (status || skip)
         return status;
     if (is(chunk, "CgBI"))
         return oriel_png_bad_chunk(png, chunk,
                                    "Apple's variant, expected a PNG");
     if (is(chunk, "IHDR"))
         return read_header(png, chunk);
-    if (is(chunk, "tRNS"))
-        return read_transparency(png, chunk);
-    if (is(chunk, "PLTE") && !png->pixels.data)
+    if (is(chunk, "tRNS") && !(png->colour & PNG_COLOR_MASK_ALPHA))
+        png->transparency = *chunk;
+    else if (is(chunk, "PLTE") && !png->pixels.data)
         png->palette = *chunk;
     else if (is(chunk, "acTL"))
         read_animation(png, chunk);
@@ -226,6 +232,15 @@ read_chunk(oriel_png *png, const oriel_png_chunk *chunk)
              is(chunk, "iCCP"))
         return oriel_png_read_text(png, chunk);
     return ORIEL_OK;
+}
+
+/* Damage of what is not needed is passed over where pixels are padded. */
+static bool
+crc_counts(const oriel_image_job *job, const oriel_png_chunk *chunk)
+{
+    bool ancillary = chunk->id[0] & 32;
+
+    return !(job->pad && ancillary);
 }
 
 /* Up to the first chunk of pixels: every CRC counts. */
@@ -247,7 +262,7 @@ read_before_pixels(oriel_png *png)
         oriel_status status = read_chunk(png, &chunk);
         if (status)
             return status;
-        if (!crc_matches(job, &chunk))
+        if (crc_counts(job, &chunk) && !crc_matches(job, &chunk))
             return oriel_png_bad_chunk(png, &chunk, "its CRC does not match");
     }
     png->pixels = chunk;
@@ -269,8 +284,9 @@ read_after_pixels(oriel_png *png)
 
     for (;;) {
         bool pixels = is(&chunk, "IDAT");
-        if (pixels && !is_whole(job, &chunk)) {
-            png->cut_pixels_start = chunk.start;
+        bool cut = !is_whole(job, &chunk);
+        if (cut && (pixels || (job->pad && is(&chunk, "fdAT")))) {
+            png->cut_pixels_start = job->pad ? 0 : chunk.start;
             return ORIEL_OK;
         }
         oriel_status status = pixels ? ORIEL_OK : read_chunk(png, &chunk);

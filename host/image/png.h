@@ -35,6 +35,7 @@ typedef struct oriel_png {
 
     /* APNG */
     bool has_actl, has_first_frame; /* the default image is a frame, too */
+    bool first_frame_is_part;       /* against the specification */
     uint32_t n_frames;              /* of acTL; 0: none, or not valid */
     uint32_t n_sequence; /* fcTL and fdAT so far: they are numbered */
 
@@ -44,7 +45,8 @@ typedef struct oriel_png {
     size_t text_bytes; /* of all texts and profiles so far, inflated */
 } oriel_png;
 
-/* False: the file ends, or this is no chunk. */
+/* False: the file ends, or this is no chunk; in a damaged file that is padded,
+   any ASCII names one. */
 bool oriel_png_next_chunk(const oriel_image_job *job, size_t at,
                           oriel_png_chunk *chunk);
 static inline uint32_t

@@ -267,6 +267,14 @@ give_pixels(decoder *d, const oriel_png_chunk *chunk)
     }
 }
 
+/* Against the specification, the reference takes the IDAT of some animations
+   for a part of the picture: not padded. */
+static bool
+may_pad(const oriel_png *png)
+{
+    return png->job->pad && !png->first_frame_is_part;
+}
+
 static oriel_status
 fail(const decoder *d)
 {
@@ -276,7 +284,22 @@ fail(const decoder *d)
         return oriel_image_fail_cancelled(d->png->job);
     if (d->not_given > 0)
         return oriel_fail_memory(err, d->not_given, "the PNG decoder");
-    return oriel_fail(err, ORIEL_ERR_INPUT, "PNG: %s", ORIEL_QUOTE(d->message));
+    oriel_status status =
+        oriel_fail(err, ORIEL_ERR_INPUT, "PNG: %s", ORIEL_QUOTE(d->message));
+    return may_pad(d->png) ? oriel_image_pad(d->png->job) : status;
+}
+
+/* No more pixels after 'last'.  Against the specification, the reference takes
+   them from fdAT and DDAT too: not padded. */
+static oriel_status
+end_early(const decoder *d, const oriel_png_chunk *last,
+          const oriel_png_chunk *next)
+{
+    oriel_status status = truncated(d, last);
+    bool foreign = next && (memcmp(next->id, "fdAT", 4) == 0 ||
+                            memcmp(next->id, "DDAT", 4) == 0);
+
+    return may_pad(d->png) && !foreign ? oriel_image_pad(d->png->job) : status;
 }
 
 static oriel_status
@@ -293,17 +316,35 @@ run(decoder *d)
         if (d->n_rows == 0)
             break;
         oriel_png_chunk last = chunk;
-        if (!oriel_png_next_chunk(job, last.start + 8 + last.n_data + 4,
-                                  &chunk) ||
-            memcmp(chunk.id, "IDAT", 4) != 0)
-            return truncated(d, &last);
+        bool more =
+            oriel_png_next_chunk(job, last.start + 8 + last.n_data + 4, &chunk);
+        if (!more || memcmp(chunk.id, "IDAT", 4) != 0)
+            return end_early(d, &last, more ? &chunk : NULL);
     }
     if (d->png->cut_pixels_start && d->png->cut_pixels_start != chunk.start)
         return oriel_fail(job->err, ORIEL_ERR_INPUT,
                           "PNG: the file ends in a chunk of pixels after the "
                           "last row");
-    oriel_canvas_flush(d->canvas);
     return ORIEL_OK;
+}
+
+/* What is not decoded is zero: also an index of the palette, and alpha. */
+static void
+fill_with_zeros(decoder *d)
+{
+    const oriel_png *png = d->png;
+    uint8_t pixel[4] = {0}, rgb[3];
+
+    find_key(d);
+    d->channels = (int32_t[]){1, 0, 3, 3, 2, 0, 4}[png->colour];
+    if (png->colour == PNG_COLOR_TYPE_PALETTE && count_alphas(png) > 0) {
+        d->channels = 4;
+        pixel[3] = png->transparency.data[0];
+    }
+    if (png->colour == PNG_COLOR_TYPE_PALETTE && png->palette.n_data >= 3)
+        memcpy(pixel, png->palette.data, 3);
+    convert(d, rgb, pixel, 1);
+    oriel_canvas_fill(d->canvas, rgb);
 }
 
 /* False: out of memory. */
@@ -387,8 +428,12 @@ oriel_png_decode(const oriel_png *png, oriel_canvas *canvas)
     if ((is_interlaced(png) && !d->rgb) || !create_reader(d))
         status = oriel_fail_memory(png->job->err, 3 * (size_t)png->width,
                                    "the PNG decoder");
-    else
+    else {
+        if (png->job->pad)
+            fill_with_zeros(d);
         status = run(d);
+        oriel_canvas_flush(canvas);
+    }
     png_destroy_read_struct(&d->reader, &d->info, NULL);
     oriel_free(hooks, d->rgb);
     oriel_free(hooks, d);

@@ -114,9 +114,12 @@ inflate_text(oriel_png *png, const oriel_png_chunk *chunk, const text *body,
                           "out of memory: zlib wanted more");
     status = count_bytes(png, result->n_bytes);
     if (ended != Z_OK && ended != Z_STREAM_END && ended != Z_BUF_ERROR) {
-        result->bytes = NULL;
-        result->n_bytes = 0;
+        *result = (text){NULL, 0};
     } else if (!status && ended != Z_STREAM_END && zip->avail_in > 0) {
+        if (png->job->pad) {
+            *result = (text){NULL, 0};
+            return ORIEL_OK;
+        }
         status = oriel_png_bad_chunk(
             png, chunk, "inflates to more than %d bytes", TEXT_LIMIT);
     }

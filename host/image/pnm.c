@@ -2,7 +2,6 @@
 /* pnm.c - the header of a PNM, and binary pixels */
 #include "image/pnm.h"
 
-#include "base/checked.h"
 #include "base/fail.h"
 #include "base/memory.h"
 #include "image/convert.h"
@@ -139,25 +138,49 @@ read_samples(const oriel_pnm *pnm, const uint8_t *bytes, uint8_t *samples)
     }
 }
 
+/*
+ * How many rows there are: all, unless what is missing is to be black.  The
+ * reference pads what it reads as it is stored, but not what it scales first.
+ */
+static oriel_status
+count_rows(const oriel_pnm *pnm, oriel_canvas *canvas, size_t *n_rows)
+{
+    static const uint8_t black[3];
+    const oriel_image_job *job = pnm->job;
+    size_t line = row_bytes(pnm), there = job->n_bytes - pnm->data;
+    bool as_stored = pnm->kind == 4 || pnm->max_value == 255 ||
+                     (pnm->kind == 5 && pnm->max_value == 65535);
+
+    *n_rows = pnm->height;
+    if (there / line >= pnm->height)
+        return ORIEL_OK;
+    oriel_status status = oriel_fail(job->err, ORIEL_ERR_INPUT,
+                                     "PNM: truncated: %zu bytes of pixels, "
+                                     "expected %u rows of %zu",
+                                     there, pnm->height, line);
+    if (!job->pad || !as_stored)
+        return status;
+    *n_rows = there / line;
+    oriel_canvas_fill(canvas, black);
+    return oriel_image_pad(job);
+}
+
 static oriel_status
 read_binary(const oriel_pnm *pnm, oriel_canvas *canvas)
 {
     const oriel_image_job *job = pnm->job;
-    size_t line = row_bytes(pnm), needed;
+    size_t line = row_bytes(pnm), n_rows;
     size_t n_samples = (size_t)pnm->width * (size_t)pnm->channels;
     const uint8_t *bytes = job->bytes + pnm->data;
+    oriel_status status = count_rows(pnm, canvas, &n_rows);
     uint8_t *samples;
 
-    if (!oriel_mul_size(&needed, line, pnm->height) ||
-        job->n_bytes - pnm->data < needed)
-        return oriel_fail(job->err, ORIEL_ERR_INPUT,
-                          "PNM: truncated: %zu bytes of pixels, expected %u "
-                          "rows of %zu",
-                          job->n_bytes - pnm->data, pnm->height, line);
+    if (status)
+        return status;
     samples = oriel_alloc(&job->hooks, n_samples);
     if (!samples)
         return oriel_fail_memory(job->err, n_samples, "a row of pixels");
-    for (size_t y = 0; y < pnm->height; y++, bytes += line) {
+    for (size_t y = 0; y < n_rows; y++, bytes += line) {
         const uint8_t *row = bytes;
 
         if (oriel_canvas_cancelled(canvas, pnm->width)) {

@@ -77,6 +77,31 @@ static const struct {
     {"", ".safetensors", "there is ", "; name that file itself"},
 };
 
+/* Of 'name', which explains the folder: a link of a cache may lead nowhere while
+   a download is not complete. */
+static oriel_status
+explain(const char *folder, const char *what, oriel_status status,
+        const char *name, size_t row, const oriel_hooks *hooks,
+        oriel_error *err)
+{
+    char *path = oriel_path_join(hooks, folder, name);
+    bool exists = false;
+    oriel_status looked = path ? oriel_path_exists(path, &exists, err)
+                               : oriel_fail_memory(err, strlen(name), "a path");
+
+    oriel_free(hooks, path);
+    if (looked)
+        return looked;
+    if (!exists)
+        return oriel_fail(err, status,
+                          "%s: %s; %s is a link to a file that is not there: "
+                          "complete the download",
+                          ORIEL_QUOTE(folder), what, ORIEL_QUOTE(name));
+    return oriel_fail(err, status, "%s: %s; %s%s%s", ORIEL_QUOTE(folder), what,
+                      explanations[row].before, ORIEL_QUOTE(name),
+                      explanations[row].after);
+}
+
 oriel_status
 oriel_folder_refuse(const char *folder, const char *what, oriel_status status,
                     const oriel_hooks *hooks, oriel_error *err)
@@ -91,9 +116,7 @@ oriel_folder_refuse(const char *folder, const char *what, oriel_status status,
             return listed;
         if (!found.first)
             continue;
-        oriel_fail(err, status, "%s: %s; %s%s%s", ORIEL_QUOTE(folder), what,
-                   explanations[i].before, ORIEL_QUOTE(found.first),
-                   explanations[i].after);
+        status = explain(folder, what, status, found.first, i, hooks, err);
         oriel_free(hooks, found.first);
         return status;
     }

@@ -12,6 +12,8 @@
 #define AS_SAFETENSORS \
     "; save the model as safetensors (save_pretrained does) and give that"
 
+#define NOT_CHECKPOINT ", not a checkpoint; give the model's folder"
+
 static const struct {
     const char *begins;
     size_t bytes;
@@ -32,6 +34,8 @@ static const struct {
     KIND("\x89HDF\r\n", "an HDF5 file" AS_SAFETENSORS),
     KIND("<!doctype html", "an HTML page, perhaps of a download that failed"),
     KIND("<html", "an HTML page, perhaps of a download that failed"),
+    KIND("\xff\xd8\xff", "a JPEG picture" NOT_CHECKPOINT),
+    KIND("\x89PNG", "a PNG picture" NOT_CHECKPOINT),
 #undef KIND
 };
 

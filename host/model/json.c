@@ -163,6 +163,11 @@ parse(json_t **out, const char *text, size_t bytes, size_t flags,
     json_t *wrapped;
 
     *out = NULL;
+    if (bytes == 0)
+        return oriel_fail(
+            err, ORIEL_ERR_MODEL,
+            "%s: malformed JSON: the file is empty, expected an object",
+            ORIEL_QUOTE(file));
     if (s.values > ORIEL_JSON_MAX_VALUES)
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: JSON of more values than the %d expected",

@@ -179,7 +179,21 @@ enter_cache(const locator *l, bool *moved)
     return status;
 }
 
-/* A folder without config.json: one step further down, if one is clear. */
+/* The folder of a model's snapshots stands for the model's. */
+static oriel_status
+leave_snapshots(const locator *l, bool *moved)
+{
+    const char *folder = l->out->folder;
+    size_t n = strlen(folder);
+
+    while (n > 1 && folder[n - 1] == '/')
+        n--;
+    *moved = n >= 9 && strncmp(folder + n - 9, "snapshots", 9) == 0 &&
+             (n == 9 || folder[n - 10] == '/');
+    return *moved ? descend(l, "..") : ORIEL_OK;
+}
+
+/* A folder without config.json: one step to where one is clear. */
 static oriel_status
 step(const locator *l, bool *moved)
 {
@@ -201,6 +215,8 @@ step(const locator *l, bool *moved)
     }
     if (!status)
         status = enter_cache(l, moved);
+    if (!status && !*moved)
+        status = leave_snapshots(l, moved);
     if (!status && !*moved)
         status = has(l, l->out->folder, "hub", &found);
     if (!status && !*moved && found) {
@@ -261,7 +277,8 @@ locate_by_json(const locator *l, const char *path, const json_t *root)
 
     if (json_is_object(json_object_get(root, "weight_map")))
         return set(l, &l->out->index, oriel_strdup(l->hooks, path));
-    if (json_object_get(root, "_diffusers_version"))
+    if (json_object_get(root, "_diffusers_version") ||
+        json_object_get(root, "_class_name"))
         return locate_in_folder(l);
     for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
         if (json_object_get(root, others[i].key))

@@ -62,6 +62,8 @@ rank(const char *name)
 void
 oriel_prefix_consider(oriel_prefix *prefix, const char *name)
 {
+    if (!prefix->lora && strstr(name, ".lora_"))
+        prefix->lora = name;
     if (prefix->wanted) {
         const ptrdiff_t length = length_before_tail(name);
 
@@ -96,6 +98,11 @@ oriel_prefix_settle(char **out, const oriel_prefix *prefix, const char *where,
                           "expected a tensor named %s%s",
                           ORIEL_QUOTE(where), ORIEL_QUOTE(prefix->wanted),
                           ORIEL_QUOTE(prefix->wanted), tail);
+    if (!prefix->best && prefix->lora)
+        return oriel_fail(err, ORIEL_ERR_MODEL,
+                          "%s: a LoRA adapter (tensor %s), not a model; give "
+                          "the model that it was merged into",
+                          ORIEL_QUOTE(where), ORIEL_QUOTE(prefix->lora));
     if (!prefix->best)
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: no vision tower: expected a tensor named "

@@ -19,6 +19,7 @@
 typedef struct oriel_prefix {
     const char *wanted; /* with its last '.'; NULL: the tower that is there */
     const char *best, *other; /* names of patch_embed.proj.weight */
+    const char *lora;         /* the name of a factor of a LoRA adapter */
 } oriel_prefix;
 
 void oriel_prefix_consider(oriel_prefix *prefix, const char *name);

@@ -16,7 +16,7 @@ enum { MAX_SHARDS = 256 };
 static oriel_status
 settle_prefix(oriel_checkpoint *checkpoint, oriel_error *err)
 {
-    oriel_prefix seen = {checkpoint->wanted_prefix, NULL, NULL};
+    oriel_prefix seen = {.wanted = checkpoint->wanted_prefix};
     const char *where = checkpoint->name;
 
     if (checkpoint->index)
@@ -171,7 +171,7 @@ open_shards(oriel_checkpoint *checkpoint, bool others, oriel_error *err)
 static oriel_status
 open_indexed(oriel_checkpoint *checkpoint, oriel_error *err)
 {
-    oriel_prefix seen = {checkpoint->wanted_prefix, NULL, NULL};
+    oriel_prefix seen = {.wanted = checkpoint->wanted_prefix};
     const char *tensor;
     json_t *value;
     oriel_status status = reserve(checkpoint, MAX_SHARDS, err);

@@ -224,10 +224,8 @@ static const reader readers[] = {
     READER(oriel_input, read_input, input, 0),
     READER(oriel_input, read_preprocess_input, input, 0),
     READER(oriel_output, read_output, output, 0),
-    READER(oriel_image_options, read_image_options, image_options,
-           offsetof(oriel_image_options, reserved)),
-    READER(oriel_image_options, read_decode_options, image_options,
-           offsetof(oriel_image_options, reserved)),
+    READER(oriel_image_options, read_image_options, image_options, 0),
+    READER(oriel_image_options, read_decode_options, image_options, 0),
 };
 
 /* A copy of a good struct, 'more' bytes longer, with its size said. */

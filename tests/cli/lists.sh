@@ -63,6 +63,10 @@ cp c.ppm " c.ppm"
 listed 0 @comments " c.ppm" a.ppm "#1.ppm" "./#1.ppm"
 cp a.ppm "#b.ppm"
 listed 0 @comments "#b.ppm" " c.ppm" a.ppm "#1.ppm" "./#1.ppm"
+printf '   \n\t\n  # a.ppm\n\t#\na.ppm\n' >blanks
+listed 0 @blanks a.ppm
+cp b.ppm "  # a.ppm"
+listed 0 @blanks "  # a.ppm" a.ppm
 # With --null every byte is the name's own.
 printf '# a.ppm\0a.ppm\r\0#1.ppm\0' >nulls
 cp a.ppm $'a.ppm\r'

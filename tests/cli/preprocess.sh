@@ -146,7 +146,7 @@ done
 
 # What is endless and no picture is not read to the limit.
 run 1 preprocess <(exec cat /dev/zero) -o x.safetensors
-says ": unknown format (65536 bytes), expected PNG"
+says ": a file of zeros, not a picture: did a download or a copy fail?"
 absent x.safetensors
 
 # Events for machines; no colour, no progress bar for them.

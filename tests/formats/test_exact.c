@@ -162,7 +162,7 @@ main(void)
     TCase *tcase = tcase_create("pillow");
     int result;
 
-    files = corpus_load();
+    files = corpus_load(ORIEL_CORPUS);
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, gif_files);
     tcase_add_test(tcase, bmp_files);

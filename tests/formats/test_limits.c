@@ -202,7 +202,7 @@ main(void)
     TCase *tcase = tcase_create("limits");
     int result;
 
-    files = corpus_load();
+    files = corpus_load(ORIEL_CORPUS);
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, every_allocation_fails_once, 0, COUNT(good));
     tcase_add_loop_test(tcase, cancel_is_asked_before_and_after, 0,

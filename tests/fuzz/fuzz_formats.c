@@ -13,7 +13,8 @@
 enum { MAX_PIXELS = 1 << 18 }; /* larger pictures only cost time */
 
 static oriel_status
-decode(const uint8_t *data, size_t bytes, int32_t alpha, int32_t ignore)
+decode(const uint8_t *data, size_t bytes, int32_t alpha, int32_t ignore,
+       int32_t truncated)
 {
     oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
@@ -22,6 +23,7 @@ decode(const uint8_t *data, size_t bytes, int32_t alpha, int32_t ignore)
 
     options.alpha = alpha;
     options.ignore_orientation = ignore;
+    options.truncated = truncated;
     options.max_pixels = MAX_PIXELS;
     status = oriel_image_probe(data, bytes, &options, &info, &err);
     FUZZ_CHECK(status == err.status);
@@ -45,8 +47,11 @@ decode(const uint8_t *data, size_t bytes, int32_t alpha, int32_t ignore)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    oriel_status white = decode(data, bytes, ORIEL_ALPHA_WHITE, 0);
-    oriel_status drop = decode(data, bytes, ORIEL_ALPHA_DROP, 1);
+    const int32_t fail = ORIEL_TRUNCATED_FAIL, pad = ORIEL_TRUNCATED_PAD;
+    oriel_status white = decode(data, bytes, ORIEL_ALPHA_WHITE, 0, fail);
+    oriel_status drop = decode(data, bytes, ORIEL_ALPHA_DROP, 1, fail);
+
+    decode(data, bytes, ORIEL_ALPHA_WHITE, 0, pad);
 
     FUZZ_CHECK(white != ORIEL_OK || drop == ORIEL_OK);
     fuzz_accepted += white == ORIEL_OK;

@@ -6,17 +6,19 @@
 #include <string.h>
 #include <zlib.h>
 
+static const char *file_name;
+
 static void
 give_up(const char *why)
 {
-    fprintf(stderr, "%s: %s\n", ORIEL_CORPUS, why);
+    fprintf(stderr, "%s: %s\n", file_name, why);
     exit(EXIT_FAILURE);
 }
 
 static uint8_t *
 read_all(size_t *n_bytes)
 {
-    FILE *file = fopen(ORIEL_CORPUS, "rb");
+    FILE *file = fopen(file_name, "rb");
     uint8_t *bytes;
     long n = 0;
 
@@ -93,12 +95,13 @@ take_file(corpus_file *file, const uint8_t **at, const uint8_t *end)
 }
 
 corpus
-corpus_load(void)
+corpus_load(const char *path)
 {
     corpus c = {NULL, NULL, 0};
     size_t n_bytes;
     const uint8_t *at, *end;
 
+    file_name = path;
     c.memory = inflate_all(&n_bytes);
     at = c.memory;
     end = at + n_bytes;

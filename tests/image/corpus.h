@@ -24,7 +24,8 @@ typedef struct corpus {
     size_t n_files;
 } corpus;
 
-corpus corpus_load(void); /* exits with a message when it cannot */
+/* Exits with a message when it cannot; 'path' must outlive the corpus. */
+corpus corpus_load(const char *path);
 void corpus_free(corpus *c);
 /* The file of that name, which must be there. */
 const corpus_file *corpus_find(const corpus *c, const char *name);

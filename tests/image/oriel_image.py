@@ -8,7 +8,7 @@ import numpy as np
 class Options(ctypes.Structure):
     _fields_ = [("struct_size", ctypes.c_uint32), ("alpha", ctypes.c_int32),
                 ("ignore_orientation", ctypes.c_int32),
-                ("reserved", ctypes.c_int32), ("max_pixels", ctypes.c_int64),
+                ("truncated", ctypes.c_int32), ("max_pixels", ctypes.c_int64),
                 ("hooks", ctypes.c_void_p)]
 
 
@@ -36,10 +36,10 @@ class Library:
             ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t,
             ctypes.c_void_p]
 
-    def decode(self, data, white=True, orient=True):
+    def decode(self, data, white=True, orient=True, pad=False):
         """RGB8 as [height, width, 3], or the line that refused the file."""
         options = Options(ctypes.sizeof(Options), 0 if white else 1,
-                          0 if orient else 1, 0, 0, None)
+                          0 if orient else 1, int(pad), 0, None)
         info = Info(ctypes.sizeof(Info))
         error = Error()
         if self.lib.oriel_image_probe(data, len(data), ctypes.byref(options),

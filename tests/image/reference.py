@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import PIL
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 assert PIL.__version__ == "13.0.0", "the reference is Pillow 13.0.0"
 
@@ -26,8 +26,9 @@ def to_rgb(image, white):
     return np.array(image.convert("RGB"))
 
 
-def decode(data, white=True, orient=True):
+def decode(data, white=True, orient=True, pad=False):
     """RGB8 as [height, width, 3], or the exception that refused the file."""
+    ImageFile.LOAD_TRUNCATED_IMAGES = pad
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -261,7 +261,7 @@ main(void)
     TCase *tcase = tcase_create("pillow");
     int result;
 
-    files = corpus_load();
+    files = corpus_load(ORIEL_CORPUS);
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, differences_are_few);
     tcase_add_test(tcase, alpha_of_qwen_vl_utils);

@@ -226,8 +226,8 @@ START_TEST(options_are_checked)
     bad.max_pixels = -1;
     ck_assert_int_eq(probe_with(&bad), ORIEL_ERR_ARGUMENT);
     bad = good;
-    bad.reserved = 1;
-    ck_assert_int_eq(probe_with(&bad), ORIEL_ERR_UNSUPPORTED);
+    bad.truncated = 2;
+    ck_assert_int_eq(probe_with(&bad), ORIEL_ERR_ARGUMENT);
     bad = good;
     bad.struct_size = 8;
     ck_assert_int_eq(probe_with(&bad), ORIEL_ERR_ARGUMENT);
@@ -430,7 +430,7 @@ main(void)
     TCase *tcase = tcase_create("api");
     int result;
 
-    files = corpus_load();
+    files = corpus_load(ORIEL_CORPUS);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, probe_tells, 0, COUNT(probed));
     tcase_add_test(tcase, ignored_orientation_is_1);

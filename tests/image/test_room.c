@@ -352,7 +352,7 @@ main(void)
     TCase *tcase = tcase_create("memory");
     int result;
 
-    files = corpus_load();
+    files = corpus_load(ORIEL_CORPUS);
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, any_allocation_may_fail, 0, COUNT(names));
     tcase_add_test(tcase, decode_bytes_are_enough);

@@ -102,6 +102,13 @@ pipeline(const char *top)
 }
 
 static void
+pipeline_without_version(const char *top)
+{
+    pipeline(top);
+    write_text(top, "p/model_index.json", "{\"_class_name\": \"A\"}");
+}
+
+static void
 pipeline_in_cache(const char *top)
 {
     put_model(top, "models--A--B/snapshots/abc/text_encoder", 0, true);
@@ -118,11 +125,14 @@ static const struct {
     {cache_with_ref, "models--A--B"},
     {cache_with_one, "models--A--B"},
     {cache_with_one, "models--A--B/snapshots/abc"},
+    {cache_with_one, "models--A--B/snapshots"},
+    {cache_with_ref, "models--A--B/snapshots/"},
     {cache_root, ""},
     {cache_home, ""},
     {pipeline, "p"},
     {pipeline, "p/model_index.json"},
     {pipeline_in_cache, "models--A--B"},
+    {pipeline_without_version, "p/model_index.json"},
 };
 
 START_TEST(follows_what_is_clear)
@@ -223,6 +233,47 @@ lora(const char *top)
     make_folders(top, "m");
     write_text(top, "m/adapter_config.json", "{\"peft_type\": \"LORA\"}");
     write_text(top, "m/adapter_model.safetensors", "x");
+}
+
+/* The factors alone, with no word of a tower. */
+static void
+lora_file(const char *top)
+{
+    static const int64_t shape[] = {1};
+    checkpoint_builder *b = calloc(1, sizeof(*b));
+    uint8_t *file;
+    size_t bytes;
+
+    builder_add(b, "base_model.model.visual.blocks.0.attn.qkv.lora_A.weight",
+                "F32", 1, shape, NULL);
+    file = builder_file(b, 0, NULL, &bytes);
+    write_file(make_folders(top, "m"), "adapter_model.safetensors", file,
+               bytes);
+    free(file);
+    builder_free(b);
+}
+
+static void
+link_to_nowhere(const char *top)
+{
+    put_model(top, "m", 0, true);
+    unlink(in_folder(top, "m/model.safetensors"));
+    ck_assert_int_eq(
+        symlink("../blobs/0", in_folder(top, "m/model.safetensors")), 0);
+}
+
+static void
+picture(const char *top)
+{
+    make_folders(top, "m");
+    write_text(top, "m/photo.jpg", "\xff\xd8\xff\xe0 and so on");
+}
+
+static void
+empty_config(const char *top)
+{
+    put_model(top, "m", 0, true);
+    write_text(top, "m/config.json", "");
 }
 
 static void
@@ -343,6 +394,23 @@ static const struct {
      "m/adapter_config.json",
      ORIEL_ERR_MODEL,
      {"the configuration of a LoRA adapter", "merged into"}},
+    {lora_file,
+     "m/adapter_model.safetensors",
+     ORIEL_ERR_MODEL,
+     {"a LoRA adapter (tensor base_model.", "merged into"}},
+    {link_to_nowhere,
+     "m",
+     ORIEL_ERR_NOT_FOUND,
+     {"model.safetensors is a link to a file that is not there",
+      "complete the download"}},
+    {picture,
+     "m/photo.jpg",
+     ORIEL_ERR_UNSUPPORTED,
+     {"a JPEG picture, not a checkpoint"}},
+    {empty_config,
+     "m",
+     ORIEL_ERR_MODEL,
+     {"m/config.json: malformed JSON: the file is empty"}},
     {gguf,
      "m",
      ORIEL_ERR_UNSUPPORTED,
