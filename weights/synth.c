@@ -196,9 +196,11 @@ make_folder(const char *folder, oriel_error *err)
     if (mkdir(folder, 0777) == 0)
         return oriel_ok(err);
     cause = errno;
-    if (cause == EEXIST && stat(folder, &st) == 0 && S_ISDIR(st.st_mode))
+    if (cause == EEXIST && stat(folder, &st) != 0)
+        cause = errno;
+    else if (cause == EEXIST && S_ISDIR(st.st_mode))
         return oriel_ok(err);
-    return oriel_fail_cause(err, ORIEL_ERR_IO, cause,
+    return oriel_fail_cause(err, oriel_errno_status(cause, ORIEL_ERR_IO), cause,
                             "%s: cannot make the folder: %s",
                             ORIEL_QUOTE(folder), strerror(cause));
 }

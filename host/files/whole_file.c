@@ -5,7 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "files/access.h"
-#include "files/retry.h"
+#include "base/retry.h"
 #include "files/temporary.h"
 
 #include <errno.h>

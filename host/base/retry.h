@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* retry.h - a system call that a signal interrupted is made again */
-#ifndef ORIEL_FILES_RETRY_H
-#define ORIEL_FILES_RETRY_H
+#ifndef ORIEL_BASE_RETRY_H
+#define ORIEL_BASE_RETRY_H
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -22,4 +22,13 @@ oriel_fstat(int fd, struct stat *st)
     return result;
 }
 
-#endif /* ORIEL_FILES_RETRY_H */
+static inline int
+oriel_stat(const char *path, struct stat *st)
+{
+    int result;
+
+    ORIEL_RETRY(result, stat(path, st));
+    return result;
+}
+
+#endif /* ORIEL_BASE_RETRY_H */
