@@ -95,6 +95,7 @@ oriel_errno_status(int error, oriel_status otherwise)
     case ENOMEM:
         return ORIEL_ERR_MEMORY;
     case EIO:
+    case ENOSPC:
     case EMFILE:
     case ENFILE:
         return ORIEL_ERR_IO;
@@ -106,7 +107,7 @@ oriel_errno_status(int error, oriel_status otherwise)
 oriel_status
 oriel_load_status(const char *reason, oriel_status otherwise)
 {
-    static const int errors[] = {ENOMEM, EIO, EMFILE, ENFILE};
+    static const int errors[] = {ENOMEM, EIO, ENOSPC, EMFILE, ENFILE};
     char text[128];
 
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
