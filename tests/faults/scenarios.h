@@ -24,6 +24,7 @@ typedef struct known_end {
     const char *text;     /* in what was printed; NULL: nothing need be */
     const char *scenario; /* in this one only; NULL: in any */
     const char *whose;
+    const char *what; /* fails: "mmap", "FAIL_"; NULL: anything */
 } known_end;
 
 extern const known_end known_ends[];

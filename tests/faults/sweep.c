@@ -80,12 +80,13 @@ complain(const char *format, ...)
 }
 
 static bool
-is_known(int status)
+is_known(int status, const char *what)
 {
     for (size_t i = 0; i < n_known_ends; i++) {
         const known_end *k = &known_ends[i];
 
         if (k->status == status && (!k->text || file_has("err.txt", k->text)) &&
+            (!k->what || strncmp(k->what, what, strlen(k->what)) == 0) &&
             (!k->scenario || strcmp(k->scenario, sweep.scenario->name) == 0))
             return true;
     }
@@ -122,7 +123,7 @@ judge(int status, int expected, const char *what, long at)
             sweep.same++;
         else
             complain("%s %ld: exit status 0, but another result", what, at);
-    } else if (is_known(status)) {
+    } else if (is_known(status, what)) {
         sweep.known++;
     } else if (status != expected) {
         complain("%s %ld: exit status %d, expected %d", what, at, status,
