@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/processor.h"
+#include "base/retry.h"
 #include "base/team.h"
 #include "weights/counter.h"
 #include "weights/describe.h"
@@ -191,14 +192,17 @@ static oriel_status
 make_folder(const char *folder, oriel_error *err)
 {
     struct stat st;
-    int cause;
+    int made, cause;
 
-    if (mkdir(folder, 0777) == 0)
+    ORIEL_RETRY(made, mkdir(folder, 0777));
+    if (made == 0)
         return oriel_ok(err);
     cause = errno;
-    if (cause == EEXIST && stat(folder, &st) == 0 && S_ISDIR(st.st_mode))
+    if (cause == EEXIST && oriel_stat(folder, &st) != 0)
+        cause = errno;
+    else if (cause == EEXIST && S_ISDIR(st.st_mode))
         return oriel_ok(err);
-    return oriel_fail_cause(err, ORIEL_ERR_IO, cause,
+    return oriel_fail_cause(err, oriel_errno_status(cause, ORIEL_ERR_IO), cause,
                             "%s: cannot make the folder: %s",
                             ORIEL_QUOTE(folder), strerror(cause));
 }
@@ -210,6 +214,7 @@ make_folder(const char *folder, oriel_error *err)
 static oriel_status
 check_complete(const work *w, oriel_error *err)
 {
+    int removed;
     char *path =
         oriel_describe_path(w->folder, ORIEL_CONFIG_FILE, w->options->hooks);
     oriel_status status = oriel_ok(err);
@@ -220,12 +225,15 @@ check_complete(const work *w, oriel_error *err)
         status = oriel_fail_cause(
             err, ORIEL_ERR_ARGUMENT, EEXIST,
             "%s: exists already and is not to be replaced", ORIEL_QUOTE(path));
-    else if (w->options->replace && unlink(path) != 0 && errno != ENOENT) {
-        int cause = errno;
+    else if (w->options->replace) {
+        ORIEL_RETRY(removed, unlink(path));
+        if (removed != 0 && errno != ENOENT) {
+            int cause = errno;
 
-        status = oriel_fail_cause(err, ORIEL_ERR_IO, cause,
-                                  "%s: cannot remove it: %s", ORIEL_QUOTE(path),
-                                  strerror(cause));
+            status = oriel_fail_cause(
+                err, oriel_errno_status(cause, ORIEL_ERR_IO), cause,
+                "%s: cannot remove it: %s", ORIEL_QUOTE(path), strerror(cause));
+        }
     }
     oriel_free(w->options->hooks, path);
     return status;

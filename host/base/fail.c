@@ -4,6 +4,7 @@
 
 #include "base/utf8.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -85,6 +86,34 @@ oriel_fail_cause(oriel_error *err, oriel_status status, int32_t cause,
     fill(err, status, -1, cause, format, args);
     va_end(args);
     return status;
+}
+
+oriel_status
+oriel_errno_status(int error, oriel_status otherwise)
+{
+    switch (error) {
+    case ENOMEM:
+        return ORIEL_ERR_MEMORY;
+    case EIO:
+    case ENOSPC:
+    case EMFILE:
+    case ENFILE:
+        return ORIEL_ERR_IO;
+    default:
+        return otherwise;
+    }
+}
+
+oriel_status
+oriel_load_status(const char *reason, oriel_status otherwise)
+{
+    static const int errors[] = {ENOMEM, EIO, ENOSPC, EMFILE, ENFILE};
+    char text[128];
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if (strstr(reason, strerror_r(errors[i], text, sizeof(text))))
+            return oriel_errno_status(errors[i], otherwise);
+    return otherwise;
 }
 
 oriel_status

@@ -34,6 +34,17 @@ oriel_status oriel_fail_memory(oriel_error *err, size_t bytes,
                                const char *what);
 
 /*
+ * Whose fault an errno is: ORIEL_ERR_MEMORY, or ORIEL_ERR_IO for what would befall
+ * any other file as well (no more files can be opened, a disk fails), else
+ * 'otherwise'.
+ */
+oriel_status oriel_errno_status(int error, oriel_status otherwise);
+
+/* The same of what dlerror() says, which ends with an errno's text if it was one:
+   dlopen itself does not keep errno. */
+oriel_status oriel_load_status(const char *reason, oriel_status otherwise);
+
+/*
  * Text from a file or a command line, made fit for one line of UTF-8: control
  * characters and broken sequences become \xNN, what is longer than the buffer
  * keeps both of its ends around "...".

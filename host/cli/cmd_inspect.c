@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_inspect.c - oriel inspect: what a checkpoint or safetensors file holds */
 #include "base/fail.h"
+#include "base/retry.h"
 #include "cli/command.h"
 #include "cli/exits.h"
 #include "cli/report.h"
@@ -10,6 +11,7 @@
 #include "model/checkpoint.h"
 #include "model/locate.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -257,9 +259,17 @@ open_it(inspection *in)
     struct stat st;
     oriel_error err;
     bool is_json;
+    int looked;
 
-    if (stat(in->path, &st) == 0 && S_ISDIR(st.st_mode))
+    looked = oriel_stat(in->path, &st);
+    if (looked == 0 && S_ISDIR(st.st_mode))
         return open_model(in);
+    if (looked != 0 && oriel_errno_status(errno, ORIEL_OK)) {
+        oriel_fail_cause(&err, oriel_errno_status(errno, ORIEL_OK), errno,
+                         "%s: cannot look at it: %s", ORIEL_QUOTE(in->path),
+                         strerror(errno));
+        return cli_report_failure(&err, NULL);
+    }
     /* An index or a config.json stands for its model. */
     if (oriel_path_is_json(in->path, &is_json, &cli_hooks, &err))
         return cli_report_failure(&err, NULL);

@@ -6,6 +6,7 @@
 #include "cli/report.h"
 #include "cli/signals.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
@@ -42,7 +43,8 @@ fill_descriptors(void)
     static const int modes[] = {O_RDONLY, O_RDONLY, O_WRONLY};
 
     for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", modes[fd]) != fd)
             return false;
     return true;
 }

@@ -4,8 +4,8 @@
 
 #include "base/checked.h"
 #include "base/fail.h"
+#include "base/retry.h"
 #include "cli/settings.h"
-#include "files/retry.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

@@ -3,8 +3,8 @@
 #include "cli/read_file.h"
 
 #include "base/fail.h"
+#include "base/retry.h"
 #include "cli/signals.h"
-#include "files/retry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,22 +21,6 @@
    it, and while the one that could does not. */
 enum { LOOK_UP_MS = 100, UNWRITTEN_MS = 2000, SILENT_MS = 30000 };
 
-/* Whose fault it is: these would befall any other file as well. */
-static oriel_status
-status_of(int cause)
-{
-    switch (cause) {
-    case ENOMEM:
-        return ORIEL_ERR_MEMORY;
-    case EIO:
-    case EMFILE:
-    case ENFILE:
-        return ORIEL_ERR_IO;
-    default:
-        return ORIEL_ERR_INPUT;
-    }
-}
-
 static oriel_status
 fail_errno(oriel_error *err, const char *what)
 {
@@ -44,8 +28,8 @@ fail_errno(oriel_error *err, const char *what)
 
     if (cause == EINTR && cli_signal_caught())
         return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
-    return oriel_fail_cause(err, status_of(cause), cause, "%s: %s", what,
-                            strerror(cause));
+    return oriel_fail_cause(err, oriel_errno_status(cause, ORIEL_ERR_INPUT),
+                            cause, "%s: %s", what, strerror(cause));
 }
 
 /*

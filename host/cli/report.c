@@ -181,7 +181,8 @@ cli_report_flush(void)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return CLI_DONE;
-    return cli_report_error(CLI_OUTPUT, "standard output: cannot write: %s",
+    return cli_report_error(errno == ENOMEM ? CLI_MEMORY : CLI_OUTPUT,
+                            "standard output: cannot write: %s",
                             strerror(errno ? errno : EIO));
 }
 

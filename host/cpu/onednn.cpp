@@ -35,6 +35,10 @@ failed(oriel_error *err, dnnl_status_t status, const char *what)
 
         if (refused)
             return refused;
+        return oriel_fail(err, ORIEL_ERR_MEMORY,
+                          "out of memory: oneDNN could not map or protect its "
+                          "code, while %s",
+                          what);
     }
     return oriel_fail(err, ORIEL_ERR_INTERNAL,
                       "oneDNN failed with status %d while %s",

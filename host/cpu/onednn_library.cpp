@@ -79,7 +79,8 @@ not_loaded(oriel_error *err, int error)
     if (error == ENOMEM)
         return oriel_fail(err, ORIEL_ERR_MEMORY,
                           "out of memory: oneDNN cannot be loaded");
-    return oriel_fail(err, ORIEL_ERR_DEVICE,
+    return oriel_fail(err,
+                      oriel_load_status(reason ? reason : "", ORIEL_ERR_DEVICE),
                       "oneDNN, which the cpu backend needs, cannot be loaded: "
                       "%s",
                       ORIEL_QUOTE(reason ? reason : ORIEL_ONEDNN_FILE));

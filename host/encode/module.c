@@ -65,7 +65,7 @@ own_folder(char folder[PATH_MAX], oriel_error *err)
     if (!found && errno == ENOMEM)
         return oriel_fail_memory(err, PATH_MAX, "the folder of liboriel.so");
     if (!found)
-        return oriel_fail(err, ORIEL_ERR_DEVICE,
+        return oriel_fail(err, oriel_errno_status(errno, ORIEL_ERR_DEVICE),
                           "cannot tell which folder liboriel.so was loaded "
                           "from: expected an absolute path");
     *strrchr(folder, '/') = '\0';
@@ -87,15 +87,16 @@ load(const oriel_backend **out, const char *name, oriel_error *err)
     errno = 0;
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
-        bool no_memory = errno == ENOMEM;
+        const int error = errno;
         const char *reason = dlerror();
+        const oriel_status fault = oriel_load_status(
+            reason ? reason : "", oriel_errno_status(error, ORIEL_ERR_DEVICE));
 
-        if (no_memory)
+        if (fault == ORIEL_ERR_MEMORY)
             return oriel_fail(err, ORIEL_ERR_MEMORY,
                               "out of memory: liboriel-%s.so cannot be loaded",
                               name);
-
-        return oriel_fail(err, ORIEL_ERR_DEVICE,
+        return oriel_fail(err, fault,
                           "no %s backend: liboriel-%s.so cannot be loaded "
                           "from beside liboriel.so (%s)",
                           name, name, ORIEL_QUOTE(reason ? reason : "?"));

@@ -2,7 +2,7 @@
 /* access.c - who may do what with a file that replaces another one */
 #include "files/access.h"
 
-#include "files/retry.h"
+#include "base/retry.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 /* temporary.c - temporary files: their names, their locks, and their end */
 #include "files/temporary.h"
 
-#include "files/retry.h"
+#include "base/retry.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/retry.h"
 #include "files/access.h"
-#include "files/retry.h"
 #include "files/temporary.h"
 
 #include <errno.h>

@@ -11,6 +11,7 @@
 #include "base/version.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <limits.h>
 #include <link.h>
 #include <pthread.h>
@@ -63,23 +64,29 @@ load(const oriel_formats **out, const char *what, oriel_error *err)
     oriel_formats_entry_fn *entry;
     void *handle;
 
+    errno = 0;
     if (!own_folder(folder))
-        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+        return oriel_fail(err, oriel_errno_status(errno, ORIEL_ERR_UNSUPPORTED),
                           "%s: cannot tell which folder liboriel-image.so was "
                           "loaded from, expected " MODULE " there",
                           what);
     snprintf(path, sizeof(path), "%s/" MODULE, folder);
     if (access(path, F_OK) != 0)
-        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+        return oriel_fail(err, oriel_errno_status(errno, ORIEL_ERR_UNSUPPORTED),
                           "%s; " MODULE " is not installed beside "
                           "liboriel-image.so: install it, or convert the file "
                           "to PNG",
                           what);
+    errno = 0;
     handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
+        const int error = errno;
         const char *reason = dlerror();
+        const oriel_status fault =
+            oriel_load_status(reason ? reason : "",
+                              oriel_errno_status(error, ORIEL_ERR_UNSUPPORTED));
 
-        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+        return oriel_fail(err, fault,
                           "%s; " MODULE " beside liboriel-image.so cannot be "
                           "loaded (%s)",
                           what, ORIEL_QUOTE(reason ? reason : "?"));

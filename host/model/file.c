@@ -3,6 +3,7 @@
 #include "model/file.h"
 
 #include "base/fail.h"
+#include "base/retry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -87,8 +88,8 @@ oriel_file_open(oriel_file **out, const char *path, const oriel_hooks *hooks,
     if (!file)
         return ORIEL_ERR_MEMORY;
     /* Without O_NONBLOCK a FIFO in a file's place would hang us. */
-    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file->fd < 0 || fstat(file->fd, &info) != 0) {
+    ORIEL_RETRY(file->fd, open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    if (file->fd < 0 || oriel_fstat(file->fd, &info) != 0) {
         status = oriel_file_fail(err, path, "cannot open", errno);
         goto unwind;
     }
@@ -146,7 +147,7 @@ is_deleted(const oriel_file *file, const struct stat *info)
 {
     struct stat other;
 
-    return info->st_nlink == 0 && stat(file->name, &other) != 0;
+    return info->st_nlink == 0 && oriel_stat(file->name, &other) != 0;
 }
 
 /* What was read so far belongs together only if the file was not written in
@@ -156,7 +157,7 @@ check_unchanged(const oriel_file *file, oriel_error *err)
 {
     struct stat info;
 
-    if (fstat(file->fd, &info) != 0)
+    if (oriel_fstat(file->fd, &info) != 0)
         return oriel_file_fail(err, file->name, "cannot read", errno);
     if ((uint64_t)info.st_size == file->bytes &&
         is_same_time(info.st_mtim, file->modified) &&

@@ -3,6 +3,7 @@
 #include "model/locate.h"
 
 #include "base/fail.h"
+#include "base/retry.h"
 #include "model/config.h"
 #include "model/folder.h"
 #include "model/foreign_file.h"
@@ -46,7 +47,7 @@ oriel_path_exists(const char *path, bool *exists, oriel_error *err)
 {
     struct stat info;
 
-    *exists = stat(path, &info) == 0;
+    *exists = oriel_stat(path, &info) == 0;
     if (*exists || errno == ENOENT || errno == ENOTDIR)
         return ORIEL_OK;
     return oriel_file_fail(err, path, "cannot look at it", errno);
@@ -402,7 +403,7 @@ oriel_locate(oriel_location *out, const char *path, const char *config_path,
     oriel_status status;
 
     *out = (oriel_location){NULL, NULL, NULL, NULL, NULL};
-    if (stat(path, &info) != 0)
+    if (oriel_stat(path, &info) != 0)
         return oriel_file_fail(
             err, path, "cannot find a folder or .safetensors file there",
             errno);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write seeds/image: good files of every kind, out of tests/image/corpus.bin.
+"""Write seeds/image, jpeg, png and webp: good files of every kind, out of
+tests/image/corpus.bin.
 
     python3 make_image_seeds.py
 """
@@ -9,6 +10,7 @@ import struct
 import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+TARGETS = {"JPEG": "jpeg", "PNG": "png", "WebP": "webp"}
 NAMES = [
     "PNG, 8 bits, colour 6, interlace 0, 7x9",
     "PNG, 16 bits, colour 2, interlace 1, 7x9",
@@ -38,8 +40,6 @@ NAMES = [
 def main():
     with open(os.path.join(HERE, "../image/corpus.bin"), "rb") as file:
         corpus = zlib.decompress(file.read())
-    folder = os.path.join(HERE, "seeds", "image")
-    os.makedirs(folder, exist_ok=True)
     wanted = set(NAMES)
     at = 0
     while at < len(corpus):
@@ -50,8 +50,12 @@ def main():
         if name in wanted:
             wanted.remove(name)
             path = name.replace(", ", "-").replace(": ", "-").replace(" ", "_")
-            with open(os.path.join(folder, path.lower()), "wb") as out:
-                out.write(corpus[at + 4:at + 4 + n])
+            kind = name.split(",")[0]
+            for target in {"image", TARGETS.get(kind, "image")}:
+                folder = os.path.join(HERE, "seeds", target)
+                os.makedirs(folder, exist_ok=True)
+                with open(os.path.join(folder, path.lower()), "wb") as out:
+                    out.write(corpus[at + 4:at + 4 + n])
         at += 4 + n + 48
     assert not wanted, wanted
 

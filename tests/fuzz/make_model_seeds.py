@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Seeds for fuzz_safetensors, fuzz_config and fuzz_checkpoint: the smallest
-well-formed files.  Standard library only; the same bytes every time."""
+"""Seeds for fuzz_safetensors, fuzz_config, fuzz_checkpoint, fuzz_shards and
+fuzz_pixel_values: the smallest well-formed files.  Standard library only; the same bytes every time."""
 import json
 import pathlib
 import struct
@@ -15,7 +15,7 @@ PREPROCESSOR = {"size": {"shortest_edge": 3136, "longest_edge": 12845056},
                 "image_mean": [0.5, 0.5, 0.5], "image_std": 0.25,
                 "resample": 3, "do_resize": True, "rescale_factor": 0.0039,
                 "min_pixels": 784, "patch_size": 14, "merge_size": 2}
-SIZES = {"F32": 4, "BF16": 2, "F16": 2, "I64": 8, "U8": 1}
+SIZES = {"F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4, "U8": 1}
 
 
 def tensors(prefix, dtype, split=False, channels_last=False):
@@ -39,7 +39,7 @@ def tensors(prefix, dtype, split=False, channels_last=False):
     return {name: (dtype, shape) for name, shape in shapes.items()}
 
 
-def safetensors(entries, metadata=None):
+def safetensors(entries, metadata=None, first=b""):
     header, at = {}, 0
     if metadata:
         header["__metadata__"] = metadata
@@ -51,8 +51,27 @@ def safetensors(entries, metadata=None):
                         "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(header, separators=(",", ":")).encode()
-    return struct.pack("<Q", len(text)) + text + bytes(i % 251
-                                                       for i in range(at))
+    data = first + bytes(i % 251 for i in range(len(first), at))
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def grids(dtype):
+    """Two items, of 4 and 12 patches."""
+    return struct.pack("<6" + {"I64": "q", "I32": "i"}[dtype],
+                       1, 2, 2, 1, 2, 6)
+
+
+def sharded(config, entries, where=""):
+    """As fuzz_shards takes it: every other tensor in the second shard."""
+    names = [f"model-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    parts = [{}, {}]
+    index = {"weight_map": {}}
+    for i, (name, entry) in enumerate(entries.items()):
+        parts[i % 2][name] = entry
+        index["weight_map"][name] = where + names[i % 2]
+    first, second = map(safetensors, parts)
+    return (config + b"\0" + json.dumps(index).encode() + b"\0"
+            + struct.pack("<H", len(first)) + first + second)
 
 
 def write(name, data):
@@ -89,6 +108,15 @@ def main():
     both |= {"visual.blocks.0.attn.k_scale": ("U8", [1]),
              "visual.blocks.1.norm1.weight": ("I64", [1])}
     write("checkpoint/two", config + b"\0" + safetensors(both))
+    write("shards/plain", sharded(config, tensors("visual.", "BF16")))
+    write("shards/split", sharded(config, tensors("model.visual.", "F16",
+                                                  split=True)))
+    write("shards/dots", sharded(config, tensors("visual.", "F32"), "./x/../"))
+    for dtype, index in [("F32", "I64"), ("F16", "I32"), ("BF16", "I64")]:
+        write("pixel_values/" + dtype.lower(), safetensors(
+            {"image_grid_thw": (index, [2, 3]),
+             "pixel_values": (dtype, [16, 96])},
+            {"sources": '["a", "b"]', "preprocessing": "{}"}, grids(index)))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * replay.c - a fuzz target without a fuzzer: every file of a folder, whole (it
- * must be good), cut short and damaged in a fixed random way
+ * replay.c - a fuzz target without a fuzzer
+ *
+ * replay_NAME SEEDS MUTATIONS CORPUS SHARE: every file of SEEDS, whole (it must be
+ * good), and so many times cut short or damaged in a fixed random way; then every file of CORPUS, of
+ * which at least SHARE percent must be taken for good.  Prints how many were.
  */
 #include "fuzz/fuzz.h"
 #include "support/random.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BYTES = 1 << 20, MUTATIONS = 3000 };
+enum { MAX_BYTES = 1 << 20 };
+
+static int mutations; /* of each seed */
 
 /* A copy of exactly this size: a sanitizer sees one byte beyond. */
 static void
@@ -66,60 +72,124 @@ mutate(random_stream *stream, uint8_t *data, size_t bytes)
     return bytes;
 }
 
-static void
-replay(const char *path)
-{
-    static uint8_t seed[MAX_BYTES];
-    static uint8_t data[MAX_BYTES + 4 * 16];
-    FILE *f = fopen(path, "rb");
-    random_stream stream = {1};
+typedef struct file {
+    uint8_t data[MAX_BYTES];
     size_t bytes;
+} file;
 
-    if (!f) {
+static void
+read_whole(file *f, const char *path)
+{
+    FILE *stream = fopen(path, "rb");
+
+    if (!stream) {
         perror(path);
         exit(1);
     }
-    bytes = fread(seed, 1, sizeof(seed), f);
-    fclose(f);
+    f->bytes = fread(f->data, 1, sizeof(f->data), stream);
+    fclose(stream);
+}
+
+/* Whether the file itself was taken for good. */
+static bool
+replay_whole(file *f, const char *path)
+{
+    read_whole(f, path);
     fuzz_accepted = 0;
-    run(seed, bytes);
-    if (fuzz_accepted == 0) {
+    run(f->data, f->bytes);
+    return fuzz_accepted > 0;
+}
+
+static bool
+replay_seed(const char *path)
+{
+    static file seed;
+    static uint8_t data[MAX_BYTES + 4 * 16];
+    random_stream stream = {1};
+
+    if (!replay_whole(&seed, path)) {
         fprintf(stderr, "%s: a seed that is refused tests little\n", path);
         exit(1);
     }
-    for (int i = 0; i < MUTATIONS; i++) {
-        size_t n = bytes;
+    for (int i = 0; i < mutations; i++) {
+        size_t n = seed.bytes;
 
-        memcpy(data, seed, bytes);
-        if (i % 8 == 0 && bytes > 0)
-            n = random_u64(&stream) % bytes;
+        memcpy(data, seed.data, n);
+        if (i % 8 == 0 && n > 0)
+            n = random_u64(&stream) % n;
         else
             n = mutate(&stream, data, n);
         run(data, n);
     }
+    return true;
+}
+
+static bool
+replay_found(const char *path)
+{
+    static file found;
+
+    return replay_whole(&found, path);
+}
+
+static bool
+replay_aloud(const char *path)
+{
+    const bool good = replay_found(path);
+
+    printf("%s %s\n", good ? "good" : "refused", path);
+    return good;
+}
+
+/* Every file of a folder, which may be absent; the percentage that was good. */
+static int
+replay_folder(const char *name, bool (*replay)(const char *path), int *n_files)
+{
+    DIR *folder = opendir(name);
+    struct dirent *entry;
+    int good = 0, percent;
+
+    *n_files = 0;
+    while (folder && (entry = readdir(folder)) != NULL) {
+        char path[4096];
+
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", name, entry->d_name);
+        good += replay(path);
+        ++*n_files;
+    }
+    if (folder)
+        closedir(folder);
+    percent = *n_files ? 100 * good / *n_files : 0;
+    printf("%s: %d files, %d taken for good: %d %%\n", name, *n_files, good,
+           percent);
+    return percent;
 }
 
 int
 main(int argc, char **argv)
 {
-    DIR *folder = argc == 2 ? opendir(argv[1]) : NULL;
-    struct dirent *entry;
-    int n = 0;
+    int n_seeds, n_found;
 
-    if (!folder) {
-        fprintf(stderr, "usage: %s FOLDER-OF-SEEDS\n", argv[0]);
+    if (argc == 2) {
+        replay_folder(argv[1], replay_aloud, &n_found);
+        return n_found == 0;
+    }
+    if (argc != 5) {
+        fprintf(stderr, "usage: %s [SEEDS MUTATIONS] CORPUS [SHARE]\n",
+                argv[0]);
         return 2;
     }
-    while ((entry = readdir(folder)) != NULL) {
-        char path[4096];
-
-        if (entry->d_name[0] == '.')
-            continue;
-        snprintf(path, sizeof(path), "%s/%s", argv[1], entry->d_name);
-        replay(path);
-        n++;
+    mutations = atoi(argv[2]);
+    replay_folder(argv[1], replay_seed, &n_seeds);
+    if (n_seeds == 0) {
+        fprintf(stderr, "%s: no seeds\n", argv[1]);
+        return 1;
     }
-    closedir(folder);
-    printf("%d seeds, %d mutations of each\n", n, MUTATIONS);
-    return n > 0 ? 0 : 1;
+    if (replay_folder(argv[3], replay_found, &n_found) < atoi(argv[4])) {
+        fprintf(stderr, "%s: expected at least %s %%\n", argv[3], argv[4]);
+        return 1;
+    }
+    return 0;
 }
