@@ -10,7 +10,7 @@ enum {
     IMAGES = CLI_ENCODE | CLI_PREPROCESS,
     SIZES = IMAGES | CLI_PLAN,
     ALL = CLI_ENCODE | CLI_PREPROCESS | CLI_PLAN | CLI_INSPECT | CLI_SYNTH |
-          CLI_DOCTOR | CLI_VERSION | CLI_COMPLETION | CLI_HELP
+          CLI_DOCTOR | CLI_VERSION | CLI_COMPLETION | CLI_HELP | CLI_PACK
 };
 
 static const cli_choice precisions[] = {
@@ -76,7 +76,7 @@ const cli_flag cli_flags[] = {
      .letter = 'o',
      .kind = CLI_FILE,
      .argument = "FILE",
-     .commands = IMAGES,
+     .commands = IMAGES | CLI_PACK,
      .offset = FIELD(output),
      .help = "the safetensors file to write; it appears whole or not at all"},
     {.name = "model",
@@ -99,7 +99,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_INPUT,
      .kind = CLI_FILE,
      .argument = "FILE|3b|7b|32b|72b",
-     .commands = SIZES | CLI_INSPECT,
+     .commands = SIZES | CLI_INSPECT | CLI_PACK,
      .offset = FIELD(config),
      .help = "this config.json, or that of a published size, instead of the "
              "one beside the weights"},
@@ -107,7 +107,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_INPUT,
      .kind = CLI_TEXT,
      .argument = "NAME",
-     .commands = SIZES | CLI_INSPECT,
+     .commands = SIZES | CLI_INSPECT | CLI_PACK,
      .offset = FIELD(prefix),
      .help = "take the vision tower whose tensors are called NAME..., such as "
              "model.visual, where there are two"},
@@ -319,13 +319,13 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_OUTPUT,
      .letter = 'f',
      .kind = CLI_SWITCH,
-     .commands = IMAGES | CLI_SYNTH,
+     .commands = IMAGES | CLI_SYNTH | CLI_PACK,
      .offset = FIELD(force),
      .help = "replace what exists"},
     {.name = "json",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_SWITCH,
-     .commands = IMAGES | CLI_SYNTH,
+     .commands = IMAGES | CLI_SYNTH | CLI_PACK,
      .offset = FIELD(json),
      .help = "events on standard error as JSON, one a line"},
     {.name = "json",
@@ -338,7 +338,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_OUTPUT,
      .letter = 'q',
      .kind = CLI_SWITCH,
-     .commands = IMAGES | CLI_SYNTH,
+     .commands = IMAGES | CLI_SYNTH | CLI_PACK,
      .offset = FIELD(quiet),
      .help = "only errors on standard error"},
     {.name = "help",

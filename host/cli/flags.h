@@ -19,7 +19,8 @@ enum {
     CLI_DOCTOR = 1u << 5,
     CLI_VERSION = 1u << 6,
     CLI_COMPLETION = 1u << 7,
-    CLI_HELP = 1u << 8
+    CLI_HELP = 1u << 8,
+    CLI_PACK = 1u << 9
 };
 
 /* The headings of a command's flags in its help, in this order. */

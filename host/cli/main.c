@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Commands whose --json stands for events on standard error. */
-enum { EVENTS = CLI_ENCODE | CLI_PREPROCESS | CLI_SYNTH };
+enum { EVENTS = CLI_ENCODE | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK };
 
 static int
 run(const cli_command *command, int n_args, char **args)

@@ -52,6 +52,21 @@ const oriel_hooks cli_hooks = {
     .progress = tell_progress,
 };
 
+static void
+show_note(void *user, int32_t level, const char *line)
+{
+    (void)user;
+    if (level == ORIEL_LOG_WARNING)
+        cli_report_note("note: %s", line);
+}
+
+const oriel_hooks cli_model_hooks = {
+    .struct_size = sizeof(oriel_hooks),
+    .log = show_note,
+    .cancel = cancel,
+    .progress = tell_progress,
+};
+
 const char *
 cli_choice_name(const char *flag, int32_t value)
 {
@@ -206,14 +221,6 @@ full_name(const char *name)
     return NULL;
 }
 
-static void
-show_note(void *user, int32_t level, const char *line)
-{
-    (void)user;
-    if (level == ORIEL_LOG_WARNING)
-        cli_report_note("note: %s", line);
-}
-
 oriel_model_options
 cli_settings_model_options(const cli_options *options)
 {
@@ -234,11 +241,9 @@ static int
 open_folder(cli_settings *settings, const char *path, const cli_options *given)
 {
     oriel_model_options options = cli_settings_model_options(given);
-    oriel_hooks hooks = cli_hooks;
     oriel_error err;
 
-    hooks.log = show_note;
-    options.hooks = &hooks;
+    options.hooks = &cli_model_hooks;
     if (oriel_model_open(&settings->opened, path, &options, &err))
         return cli_report_failure(&err, NULL);
     settings->model = settings->opened;

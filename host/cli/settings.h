@@ -41,6 +41,7 @@ const char *cli_choice_name(const char *flag, int32_t value);
 
 /* Hooks that let signals stop the library and show its progress. */
 extern const oriel_hooks cli_hooks;
+extern const oriel_hooks cli_model_hooks;  /* and notes on the checkpoint */
 extern const oriel_hooks cli_output_hooks; /* of what writes files */
 
 #endif /* ORIEL_CLI_SETTINGS_H */

@@ -151,6 +151,7 @@ sweep 0 preprocess a.ppm -o x.safetensors --threads 1
 sweep 1 preprocess a.ppm text.txt -o x.safetensors --threads 2 --json
 sweep 0 inspect model
 sweep 0 inspect model --json
+sweep 0 pack model -o x.safetensors -q
 # With what is left out above, but not used here.
 oriel=$whole
 sweep 0 plan 640x480 a.ppm --json --device cpu
