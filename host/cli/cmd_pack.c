@@ -4,6 +4,7 @@
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/exits.h"
+#include "cli/hub.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -250,13 +251,15 @@ open_checkpoint(pack_job *job, const char *path)
     oriel_model_options options = cli_settings_model_options(job->options);
     oriel_checkpoint_options same = {options.config_path, options.config_preset,
                                      options.prefix};
+    cli_model_path where;
     oriel_error err;
-    int failed = CLI_DONE;
+    int failed = cli_hub_find(&where, path);
 
-    if (oriel_checkpoint_open(&job->checkpoint, path, &same, &cli_model_hooks,
-                              &err))
-        return cli_report_failure(&err, NULL);
-    for (size_t i = 0; i < job->checkpoint->n_files && !failed; i++)
+    if (!failed && oriel_checkpoint_open(&job->checkpoint, where.path, &same,
+                                         &cli_model_hooks, &err))
+        failed = cli_hub_report(&where, &err);
+    cli_hub_free(&where);
+    for (size_t i = 0; !failed && i < job->checkpoint->n_files; i++)
         failed = cli_output_check_not(
             job->options->output,
             oriel_file_name(oriel_safetensors_file(job->checkpoint->files[i])));
@@ -327,7 +330,7 @@ run(const cli_options *options, int n_operands, char **operands)
 
 const cli_command cli_cmd_pack = {
     .name = "pack",
-    .usage = "DIR|FILE -o FILE",
+    .usage = "DIR|FILE|ORG/NAME -o FILE",
     .summary = "the vision tower of a checkpoint alone, in one file",
     .text =
         "Copies the vision tower out of a checkpoint, 1.35 GB of 16, into one\n"

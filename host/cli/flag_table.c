@@ -82,15 +82,16 @@ const cli_flag cli_flags[] = {
     {.name = "model",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_FILE,
-     .argument = "DIR|FILE",
+     .argument = "DIR|FILE|ORG/NAME",
      .commands = CLI_ENCODE,
      .offset = FIELD(model),
-     .help = "the checkpoint: a Hugging Face folder, also in its cache, or one "
-             ".safetensors file"},
+     .help = "the checkpoint: a Hugging Face folder, the name of a model in "
+             "its local cache (HF_HUB_CACHE, HF_HOME), or one .safetensors "
+             "file"},
     {.name = "model",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_FILE,
-     .argument = "DIR|FILE|3b|7b|32b|72b",
+     .argument = "DIR|FILE|ORG/NAME|3b|7b|32b|72b",
      .commands = CLI_PREPROCESS | CLI_PLAN,
      .offset = FIELD(model),
      .help = "take geometry, pixel limits and normalisation from this "

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "cli/exits.h"
+#include "cli/hub.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -241,13 +242,17 @@ static int
 open_folder(cli_settings *settings, const char *path, const cli_options *given)
 {
     oriel_model_options options = cli_settings_model_options(given);
+    cli_model_path where;
     oriel_error err;
+    int failed = cli_hub_find(&where, path);
 
     options.hooks = &cli_model_hooks;
-    if (oriel_model_open(&settings->opened, path, &options, &err))
-        return cli_report_failure(&err, NULL);
+    if (!failed &&
+        oriel_model_open(&settings->opened, where.path, &options, &err))
+        failed = cli_hub_report(&where, &err);
     settings->model = settings->opened;
-    return CLI_DONE;
+    cli_hub_free(&where);
+    return failed;
 }
 
 static int
