@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tensors.py - what pack.sh does to safetensors files
+"""tensors.py - what pack.sh and pictures.sh do to safetensors files
 
   portrait REPORT OUT       the model's numbers out of a report of inspect
   metadata IN OUT KEY=TEXT...
                             other entries in the metadata; "KEY=" drops one,
                             "KEY/FIELD/..=JSON" changes a field of JSON in one,
                             and "KEY/FIELD=" makes it null
+  spoil IN OUT              a value that is not finite
   unusual IN OUT            the tower of a folder of bf16 shards in one file,
                             in a layout that other tools write
 """
@@ -51,6 +52,15 @@ def change_metadata(path, out, *changes):
         else:
             del metadata[key]
     write(out, header, data)
+
+
+def spoil(path, out):
+    """A NaN in the last bias, which every token gets; bf16."""
+    header, data = read(path)
+    data = bytearray(data)
+    at = header["visual.merger.mlp.2.bias"]["data_offsets"][0]
+    data[at : at + 2] = b"\xc0\x7f"
+    write(out, header, bytes(data))
 
 
 def widened(raw):
@@ -117,6 +127,7 @@ if __name__ == "__main__":
     commands = {
         "portrait": portrait,
         "metadata": change_metadata,
+        "spoil": spoil,
         "unusual": unusual,
     }
     commands[sys.argv[1]](*sys.argv[2:])

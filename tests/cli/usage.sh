@@ -2,7 +2,7 @@
 # usage.sh - help, flags and their mistakes, completion, man page
 . "$(dirname "$0")/lib.sh"
 
-commands="encode preprocess plan inspect pack synth doctor completion version help"
+commands="encode preprocess plan heatmap inspect pack synth doctor completion version help"
 run 0 --help
 for command in $commands; do
     prints "$command "
@@ -111,6 +111,7 @@ mistake "above max_pixels" plan 10x10 --sizing qwen-vl-utils \
     --min-pixels 5000 --max-pixels 4000
 mistake "inspect needs one folder or file" inspect
 mistake "inspect needs one folder or file" inspect a b
+mistake "heatmap needs an image, -o FILE and --model DIR; oriel" heatmap
 mistake "pack needs a checkpoint and -o FILE; oriel" pack
 mistake "synth needs --config" synth folder
 mistake "synth needs one folder" synth --config tiny
