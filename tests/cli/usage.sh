@@ -166,6 +166,10 @@ if command -v scdoc >/dev/null; then
     scdoc <out >oriel.1 || fail "scdoc refuses the man page"
     # A backslash that reaches troff here takes the brackets' words with it.
     check test -z "$(grep '^\.S[HS].*\\\[' oriel.1)"
+    if command -v man >/dev/null; then
+        man --warnings -E UTF-8 -l -Tutf8 -Z oriel.1 >/dev/null 2>warnings
+        check test ! -s warnings
+    fi
 else
     echo "skipped: scdoc is not installed, the man page was not compiled"
 fi
