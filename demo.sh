@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # demo.sh - photographs through the full 7B vision encoder, from nothing
 #
-# On a fresh Debian 12, without a GPU and without downloaded weights: installs
-# the packages that are missing, builds, makes a checkpoint with random weights
-# in the official layout, encodes four photographs, and holds rows of the result
-# against what transformers made of the same photographs and weights.
-# Idempotent: what is there already is used again.  All of it goes into build/
-# and demo-out/.
+# On a fresh Debian 12, without downloaded weights: installs the packages that are
+# missing, builds, makes a checkpoint with random weights in the official layout,
+# encodes four photographs, and holds rows of the result against what
+# transformers made of the same photographs and weights.  A GPU is used where
+# there is one, and CUDA 13 to build for it; else the CPU.
+# Idempotent: what is there already is used again.  All of it goes into
+# build/release/, which the README's commands use too, and demo-out/.
 set -eu
 cd "$(dirname "$0")"
 . scripts/debian.sh
+. scripts/gpu.sh
 
-BUILD=build/demo
+BUILD=build/release
 OUT=demo-out
 MODEL=$OUT/model-7b
 # What `oriel synth --config 7b --seed 1` makes, anywhere.
@@ -44,6 +46,9 @@ announce() {
         echo "cores about half a minute, in fp32: this processor has no bf16."
     fi
     echo "This machine has $(nproc)."
+    if [ -n "$(gpu_kinds)" ]; then
+        echo "There is a GPU: it is used if CUDA 13 is here to build for it."
+    fi
 }
 
 # A reason now is better than a failure in a minute.
@@ -62,10 +67,17 @@ check_room() {
 
 build() {
     say "Building ($BUILD)"
-    cmake -S . -B "$BUILD" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-        -DBUILD_TESTING=OFF >/dev/null || die "cmake could not configure"
-    cmake --build "$BUILD" --target oriel_tool oriel_cpu oriel_image \
-        compare_rows || die "the build failed"
+    options="-DBUILD_TESTING=OFF $(cuda_options)"
+    # A build that is there keeps what it was configured for.
+    [ ! -e "$BUILD/CMakeCache.txt" ] || options=""
+    # shellcheck disable=SC2086
+    cmake --preset release $options >/dev/null || die "cmake could not configure"
+    targets="oriel_tool oriel_cpu oriel_image compare_rows"
+    if cmake --build --preset release --target help | grep -q '^oriel_cuda:'; then
+        targets="$targets oriel_cuda"
+    fi
+    # shellcheck disable=SC2086
+    cmake --build --preset release --target $targets || die "the build failed"
 }
 
 digest_of_model() {
@@ -96,9 +108,12 @@ encode() {
         "PHOTO..."
     # One photograph a batch, so that each has its own time.
     # shellcheck disable=SC2086
-    oriel encode --model "$MODEL" --device cpu --dtype f32 --batch-patches 1 \
-        --json --force -o "$OUT/embeddings.safetensors" $PHOTOS \
-        2>"$OUT/events.jsonl" || {
+    {
+        oriel encode --model "$MODEL" --dtype f32 --batch-patches 1 \
+            --json --force -o "$OUT/embeddings.safetensors" $PHOTOS 2>&1
+        echo $? >"$OUT/status.txt"
+    } | tee "$OUT/events.jsonl" | show_progress
+    [ "$(cat "$OUT/status.txt")" -eq 0 ] || {
         cat "$OUT/events.jsonl" >&2
         die "encoding failed"
     }
@@ -107,6 +122,48 @@ encode() {
     sed -n 's/.*"description": *"\([^"]*\)".*/\1/p' "$OUT/events.jsonl" |
         sed 1q
     table
+}
+
+# 51 of "0.5199".
+percent() {
+    case $1 in
+    *e-*) echo 0 ;;
+    1*) echo 100 ;;
+    0.*)
+        digits=${1#0.}00
+        digits=${digits%"${digits#??}"}
+        echo "${digits#0}"
+        ;;
+    *) echo 0 ;;
+    esac
+}
+
+# How far the encoder's events say it is: redrawn on a terminal, else a line
+# after each photograph.  The shell reads a line when it is there; awk may wait
+# for more of them.
+show_progress() {
+    photos=$(echo "$PHOTOS" | wc -w)
+    encoded=0
+    while read -r line; do
+        case $line in
+        *'"event":"progress"'*'"part":'*)
+            [ -t 1 ] || continue
+            part=${line##*\"part\":}
+            part=$(percent "${part%\}}")
+            full=$((part * 32 / 100))
+            printf "\r[%.${full}s%.$((32 - full))s] %3d %%" \
+                "################################" \
+                "................................" "$part"
+            ;;
+        *'"event":"encoded"'*)
+            encoded=$((encoded + 1))
+            [ -t 1 ] || echo "$encoded of $photos photographs"
+            ;;
+        esac
+    done
+    if [ -t 1 ]; then
+        printf '\r\033[K'
+    fi
 }
 
 # What planning said of each photograph, beside the seconds that it took.
@@ -144,4 +201,5 @@ encode
 compare
 echo
 echo "The embeddings: $OUT/embeddings.safetensors.  With real weights:"
-echo "  $BUILD/bin/oriel encode PHOTO... --model Qwen2.5-VL-7B-Instruct -o FILE"
+echo "  $BUILD/bin/oriel encode PHOTO... --model Qwen/Qwen2.5-VL-7B-Instruct" \
+    "-o FILE"

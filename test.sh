@@ -24,7 +24,8 @@ RESULTS=$PWD/build/release/test-results.xml
 install_packages $ORIEL_TEST_PACKAGES
 
 say "Building (build/release)"
-cmake --preset release -DPython3_EXECUTABLE="$ORIEL_PYTHON" >/dev/null ||
+cmake --preset release -DBUILD_TESTING=ON \
+    -DPython3_EXECUTABLE="$ORIEL_PYTHON" >/dev/null ||
     die "cmake failed: cmake --preset release"
 cmake --build --preset release || die "the build failed"
 

@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/encode_job.h"
 #include "cli/exits.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -34,7 +35,7 @@ check_usage(const cli_options *options, int n_operands)
             "synthetic one: oriel synth --config 7b DIR)";
     if (n > 0)
         return cli_flags_report_missing("encode", missing);
-    return cli_packed_check_name(options->output);
+    return cli_output_check_name("-o", options->output, "safetensors");
 }
 
 /* Is the one input a pixel_values file?  Images do not go along with it. */

@@ -4,6 +4,7 @@
 #include "base/retry.h"
 #include "cli/command.h"
 #include "cli/exits.h"
+#include "cli/hub.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
@@ -19,7 +20,7 @@
 
 typedef struct inspection {
     const cli_options *options;
-    const char *path;
+    cli_model_path where;
     oriel_checkpoint *checkpoint; /* of a model */
     oriel_model *model;
     oriel_safetensors *plain; /* of another safetensors file */
@@ -239,16 +240,16 @@ open_model(inspection *in)
     oriel_model_options options = cli_settings_model_options(in->options);
     oriel_checkpoint_options same = {options.config_path, options.config_preset,
                                      options.prefix};
+    const char *path = in->where.path;
     oriel_model_info info = ORIEL_MODEL_INFO_INIT;
     oriel_error err;
 
-    if (oriel_model_open(&in->model, in->path, &options, &err) ||
+    if (oriel_model_open(&in->model, path, &options, &err) ||
         oriel_model_get_info(in->model, &info, &err) ||
-        oriel_checkpoint_open(&in->checkpoint, in->path, &same, &cli_hooks,
-                              &err) ||
+        oriel_checkpoint_open(&in->checkpoint, path, &same, &cli_hooks, &err) ||
         (in->options->digest &&
          oriel_model_digest(in->model, in->digest, &err)))
-        return cli_report_failure(&err, NULL);
+        return cli_hub_report(&in->where, &err);
     in->info = info;
     return CLI_DONE;
 }
@@ -256,26 +257,27 @@ open_model(inspection *in)
 static int
 open_it(inspection *in)
 {
+    const char *path = in->where.path;
     struct stat st;
     oriel_error err;
     bool is_json;
     int looked;
 
-    looked = oriel_stat(in->path, &st);
+    looked = oriel_stat(path, &st);
     if (looked == 0 && S_ISDIR(st.st_mode))
         return open_model(in);
     if (looked != 0 && oriel_errno_status(errno, ORIEL_OK)) {
         oriel_fail_cause(&err, oriel_errno_status(errno, ORIEL_OK), errno,
-                         "%s: cannot look at it: %s", ORIEL_QUOTE(in->path),
+                         "%s: cannot look at it: %s", ORIEL_QUOTE(path),
                          strerror(errno));
         return cli_report_failure(&err, NULL);
     }
     /* An index or a config.json stands for its model. */
-    if (oriel_path_is_json(in->path, &is_json, &cli_hooks, &err))
+    if (oriel_path_is_json(path, &is_json, &cli_hooks, &err))
         return cli_report_failure(&err, NULL);
     if (is_json)
         return open_model(in);
-    if (oriel_safetensors_open(&in->plain, in->path, &cli_hooks, &err))
+    if (oriel_safetensors_open(&in->plain, path, &cli_hooks, &err))
         return cli_report_failure(&err, NULL);
     if (!in->options->prefix && !has_tower(in->plain))
         return CLI_DONE;
@@ -292,8 +294,9 @@ run(const cli_options *options, int n_operands, char **operands)
 
     if (n_operands != 1)
         return cli_report_error(CLI_USAGE, "inspect needs one folder or file");
-    in.path = operands[0];
-    failed = open_it(&in);
+    failed = cli_hub_find(&in.where, operands[0]);
+    if (!failed)
+        failed = open_it(&in);
     if (!failed && options->json)
         failed = print_json(&in);
     else if (!failed) {
@@ -305,12 +308,13 @@ run(const cli_options *options, int n_operands, char **operands)
     oriel_safetensors_close(in.plain);
     oriel_checkpoint_close(in.checkpoint);
     oriel_model_destroy(in.model);
+    cli_hub_free(&in.where);
     return failed;
 }
 
 const cli_command cli_cmd_inspect = {
     .name = "inspect",
-    .usage = "DIR|FILE",
+    .usage = "DIR|FILE|ORG/NAME",
     .summary = "what a checkpoint, or any safetensors file, holds",
     .text =
         "For a checkpoint: the vision encoder's configuration, limits and "

@@ -6,7 +6,9 @@
 #include "cli/exits.h"
 #include "cli/inputs.h"
 #include "cli/limits.h"
+#include "cli/output.h"
 #include "cli/photo.h"
+#include "cli/plan_picture.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
@@ -270,6 +272,24 @@ choose_device(plan_job *job)
     return CLI_DONE;
 }
 
+/* A picture is of one file: a size has no pixels. */
+static int
+check_picture(const plan_job *job)
+{
+    const char *path = job->options->picture;
+    int64_t value[3];
+    int failed;
+
+    if (!path)
+        return CLI_DONE;
+    if (job->inputs.n != 1 || parse_size(job->inputs.names[0], value))
+        return cli_report_error(CLI_USAGE,
+                                "--picture %s: expected one image file to draw",
+                                ORIEL_QUOTE(path));
+    failed = cli_output_check_name("--picture", path, "png");
+    return failed ? failed : cli_output_check_not(path, job->inputs.names[0]);
+}
+
 static int
 open_job(plan_job *job, int n_operands, char **operands)
 {
@@ -282,6 +302,8 @@ open_job(plan_job *job, int n_operands, char **operands)
         failed = cli_report_error(CLI_USAGE,
                                   "plan needs images or sizes such as 1280x960 "
                                   "(oriel plan --help shows how)");
+    if (!failed)
+        failed = check_picture(job);
     if (!failed)
         failed = cli_settings_open(&job->settings, job->options, false);
     if (!failed && oriel_model_get_info(job->settings.model, &model, &err))
@@ -313,6 +335,9 @@ run(const cli_options *options, int n_operands, char **operands)
         print_total(&job);
     if (!failed && job.n_failed > 0)
         failed = CLI_INPUTS;
+    if (!failed && options->picture)
+        failed = cli_plan_picture(job.inputs.names[0], &job.settings,
+                                  options->picture, options->force);
     json_decref(job.items);
     json_decref(job.failed);
     cli_settings_close(&job.settings);
@@ -331,9 +356,20 @@ const cli_command cli_cmd_plan = {
         "operations\n"
         "and the scratch memory that encoding it alone takes. Files are not\n"
         "decoded; a size stands for a picture, or for a video with so many\n"
-        "frames. A file whose name looks like a size is written ./640x480.\n",
+        "frames. A file whose name looks like a size is written ./640x480.\n"
+        "\n"
+        "With --picture one file is drawn as the encoder sees it: resized, "
+        "with "
+        "the\n"
+        "grid of patches (thin lines), that of tokens, and the attention "
+        "windows in\n"
+        "colours, numbered in the order in which they are computed; windows "
+        "that the\n"
+        "right or lower edge cuts are hatched.\n",
     .examples = "A photograph and a size.\n"
                 "oriel plan photo.jpg 1280x960\n"
+                "What does the encoder see of it?\n"
+                "oriel plan photo.jpg --picture seen.png\n"
                 "What does a limit do?\n"
                 "oriel plan 4000x3000 --max-tokens 1280\n"
                 "Tokens of every picture of a folder, for a program.\n"

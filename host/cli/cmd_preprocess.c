@@ -8,6 +8,7 @@
 #include "cli/exits.h"
 #include "cli/limits.h"
 #include "cli/loader.h"
+#include "cli/output.h"
 #include "cli/packed.h"
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -190,7 +191,7 @@ check_usage(const cli_options *options, int n_operands)
         missing[n++] = "-o FILE";
     if (n > 0)
         return cli_flags_report_missing("preprocess", missing);
-    return cli_packed_check_name(options->output);
+    return cli_output_check_name("-o", options->output, "safetensors");
 }
 
 static int

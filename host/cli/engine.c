@@ -57,13 +57,15 @@ report_device(const cli_engine *engine)
 {
     oriel_encoder_info filled = ORIEL_ENCODER_INFO_INIT, *info = &filled;
     const char *reason = engine->device.reason;
+    bool fell_back = *reason && engine->device.device == ORIEL_DEVICE_CPU;
 
     if (oriel_encoder_get_info(engine->encoder, info, NULL))
         return;
-    cli_report_note("%s, %s, %s of weights%s%s%s", info->description,
+    /* The reason is as long as a path; events and doctor have it. */
+    cli_report_note("%s, %s, %s of weights%s", info->description,
                     cli_precision_name(info->precision),
                     cli_text_bytes(info->weight_bytes).text,
-                    *reason ? " (auto: " : "", reason, *reason ? ")" : "");
+                    fell_back ? "; no GPU (see oriel doctor)" : "");
     if (cli_report_json())
         cli_report_event(json_pack(
             "{s:s, s:s, s:i, s:s, s:s, s:i, s:s}", "event", "device", "device",

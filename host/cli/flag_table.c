@@ -8,9 +8,12 @@
 
 enum {
     IMAGES = CLI_ENCODE | CLI_PREPROCESS,
-    SIZES = IMAGES | CLI_PLAN,
+    LISTS = IMAGES | CLI_PLAN,   /* of pictures */
+    SIZES = LISTS | CLI_HEATMAP, /* what resizes pictures */
+    COMPUTES = CLI_ENCODE | CLI_HEATMAP,
     ALL = CLI_ENCODE | CLI_PREPROCESS | CLI_PLAN | CLI_INSPECT | CLI_SYNTH |
-          CLI_DOCTOR | CLI_VERSION | CLI_COMPLETION | CLI_HELP
+          CLI_DOCTOR | CLI_VERSION | CLI_COMPLETION | CLI_HELP | CLI_PACK |
+          CLI_HEATMAP
 };
 
 static const cli_choice precisions[] = {
@@ -82,21 +85,46 @@ const cli_flag cli_flags[] = {
      .letter = 'o',
      .kind = CLI_FILE,
      .argument = "FILE",
-     .commands = IMAGES,
+     .commands = IMAGES | CLI_PACK,
      .offset = FIELD(output),
      .help = "the safetensors file to write; it appears whole or not at all"},
+    {.name = "output",
+     .group = CLI_GROUP_OUTPUT,
+     .letter = 'o',
+     .kind = CLI_FILE,
+     .argument = "FILE",
+     .commands = CLI_HEATMAP,
+     .offset = FIELD(output),
+     .help = "the PNG file to write; it appears whole or not at all"},
+    {.name = "picture",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_FILE,
+     .argument = "FILE",
+     .commands = CLI_PLAN,
+     .offset = FIELD(picture),
+     .help = "draw the one file that is given into this PNG file, as the "
+             "encoder sees it, with patches, tokens and attention windows"},
+    {.name = "token",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_TEXT,
+     .argument = "X,Y",
+     .commands = CLI_HEATMAP,
+     .offset = FIELD(token),
+     .help = "show how similar each token is to the one in column X and row Y, "
+             "counted from 0"},
     {.name = "model",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_FILE,
-     .argument = "DIR|FILE",
-     .commands = CLI_ENCODE,
+     .argument = "DIR|FILE|ORG/NAME",
+     .commands = COMPUTES,
      .offset = FIELD(model),
-     .help = "the checkpoint: a Hugging Face folder, also in its cache, or one "
-             ".safetensors file"},
+     .help = "the checkpoint: a Hugging Face folder, the name of a model in "
+             "its local cache (HF_HUB_CACHE, HF_HOME), or one .safetensors "
+             "file"},
     {.name = "model",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_FILE,
-     .argument = "DIR|FILE|3b|7b|32b|72b",
+     .argument = "DIR|FILE|ORG/NAME|3b|7b|32b|72b",
      .commands = CLI_PREPROCESS | CLI_PLAN,
      .offset = FIELD(model),
      .help = "take geometry, pixel limits and normalisation from this "
@@ -105,7 +133,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_INPUT,
      .kind = CLI_FILE,
      .argument = "FILE|3b|7b|32b|72b",
-     .commands = SIZES | CLI_INSPECT,
+     .commands = SIZES | CLI_INSPECT | CLI_PACK,
      .offset = FIELD(config),
      .help = "this config.json, or that of a published size, instead of the "
              "one beside the weights"},
@@ -113,7 +141,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_INPUT,
      .kind = CLI_TEXT,
      .argument = "NAME",
-     .commands = SIZES | CLI_INSPECT,
+     .commands = SIZES | CLI_INSPECT | CLI_PACK,
      .offset = FIELD(prefix),
      .help = "take the vision tower whose tensors are called NAME..., such as "
              "model.visual, where there are two"},
@@ -128,14 +156,14 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_COMPUTE,
      .kind = CLI_DEVICE_NAME,
      .argument = "auto|cpu|cuda[:N]",
-     .commands = CLI_ENCODE | CLI_PLAN,
+     .commands = COMPUTES | CLI_PLAN,
      .offset = FIELD(device),
      .help = "where to run; auto takes a GPU if there is one and says so"},
     {.name = "precision",
      .group = CLI_GROUP_COMPUTE,
      .kind = CLI_CHOICE,
      .choices = precisions,
-     .commands = CLI_ENCODE | CLI_PLAN,
+     .commands = COMPUTES | CLI_PLAN,
      .offset = FIELD(precision),
      .help = "compute in this format; auto is bf16 where the device is fast "
              "at it"},
@@ -143,7 +171,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,
      .choices = kernels,
-     .commands = CLI_ENCODE | CLI_PLAN,
+     .commands = COMPUTES | CLI_PLAN,
      .offset = FIELD(kernels),
      .help = "multiply matrices with Oriel's own kernels or cuBLASLt's, whose "
              "bytes differ; auto goes by a table of devices"},
@@ -236,7 +264,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_INPUT,
      .kind = CLI_CHOICE,
      .choices = alphas,
-     .commands = IMAGES,
+     .commands = SIZES,
      .offset = FIELD(alpha),
      .help = "transparent pictures: composited on white (default), the alpha "
              "band dropped, or as qwen-vl-utils: RGBA on white, other alpha "
@@ -325,7 +353,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_INPUT,
      .letter = '0',
      .kind = CLI_SWITCH,
-     .commands = SIZES,
+     .commands = LISTS,
      .offset = FIELD(null_names),
      .help = "names in lists end with a NUL byte, as find -print0 writes "
              "them; reads standard input if no name is given"},
@@ -333,13 +361,13 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_OUTPUT,
      .letter = 'f',
      .kind = CLI_SWITCH,
-     .commands = IMAGES | CLI_SYNTH,
+     .commands = SIZES | CLI_SYNTH | CLI_PACK,
      .offset = FIELD(force),
      .help = "replace what exists"},
     {.name = "json",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_SWITCH,
-     .commands = IMAGES | CLI_SYNTH,
+     .commands = COMPUTES | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK,
      .offset = FIELD(json),
      .help = "events on standard error as JSON, one a line"},
     {.name = "json",
@@ -352,7 +380,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_OUTPUT,
      .letter = 'q',
      .kind = CLI_SWITCH,
-     .commands = IMAGES | CLI_SYNTH,
+     .commands = COMPUTES | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK,
      .offset = FIELD(quiet),
      .help = "only errors on standard error"},
     {.name = "help",

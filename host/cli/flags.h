@@ -19,7 +19,9 @@ enum {
     CLI_DOCTOR = 1u << 5,
     CLI_VERSION = 1u << 6,
     CLI_COMPLETION = 1u << 7,
-    CLI_HELP = 1u << 8
+    CLI_HELP = 1u << 8,
+    CLI_PACK = 1u << 9,
+    CLI_HEATMAP = 1u << 10
 };
 
 /* The headings of a command's flags in its help, in this order. */
@@ -47,7 +49,7 @@ enum {
 /* What the flags say; zero or NULL where a flag was not given, if no more is
    said. */
 typedef struct cli_options {
-    const char *output, *model, *config, *prefix;
+    const char *output, *model, *config, *prefix, *picture, *token;
     const char *device; /* "auto", "cpu", "cuda" or "cuda:N"; checked */
     int64_t min_pixels, max_pixels, min_tokens, max_tokens, max_source_pixels;
     int64_t threads, batch_patches, depth;

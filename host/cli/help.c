@@ -181,6 +181,8 @@ print_man_paragraphs(const char *text)
             puts("```");
             literal = !literal;
         }
+        if (!literal && *text == '-')
+            putchar('\\'); /* no entry of a list */
         for (size_t i = 0; i < n; i++)
             print_man_character(text[i], literal);
         putchar('\n');

@@ -12,7 +12,9 @@
 #include <string.h>
 
 /* Commands whose --json stands for events on standard error. */
-enum { EVENTS = CLI_ENCODE | CLI_PREPROCESS | CLI_SYNTH };
+enum {
+    EVENTS = CLI_ENCODE | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK | CLI_HEATMAP
+};
 
 static int
 run(const cli_command *command, int n_args, char **args)

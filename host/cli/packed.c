@@ -5,18 +5,16 @@
 #include "base/fail.h"
 #include "cli/exits.h"
 #include "cli/nonfinite.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/settings.h"
 #include "cli/text.h"
 #include "files/json_text.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 /*
  * Room in the header.  A name appears once, in "sources" or in "failed"; there
@@ -53,61 +51,14 @@ header_room(const cli_inputs *inputs, size_t metadata_bytes, uint64_t *room)
         cli_text_bytes(ORIEL_WRITER_MAX_HEADER).text);
 }
 
-/* Endings of names that promise tables, arrays, pictures or archives. */
-static const char *const other_formats[] = {
-    "npy",    "npz",   "mat",   "h5",      "hdf5",     "zarr",    "nc",
-    "pt",     "pth",   "ckpt",  "bin",     "onnx",     "gguf",    "pkl",
-    "json",   "jsonl", "csv",   "tsv",     "txt",      "parquet", "orc",
-    "avro",   "lance", "arrow", "feather", "tfrecord", "msgpack", "db",
-    "sqlite", "zip",   "tar",   "gz",      "zst",      "xz",      "bz2",
-    "jpg",    "jpeg",  "png",   "webp",    "gif",      "bmp",     "tif",
-    "tiff",   "avif",  "heic",
-};
-
-int
-cli_packed_check_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    const char *dot = strrchr(slash ? slash : path, '.');
-
-    for (size_t i = 0;
-         dot && i < sizeof(other_formats) / sizeof(other_formats[0]); i++)
-        if (strcasecmp(dot + 1, other_formats[i]) == 0)
-            return cli_report_error(
-                CLI_USAGE,
-                "-o %s: only safetensors files are written, no .%s: expected "
-                "a name such as out.safetensors",
-                ORIEL_QUOTE(path), other_formats[i]);
-    return CLI_DONE;
-}
-
-/* With --force a slip of the hand must not cost a photograph. */
 static int
 check_not_input(const char *path, const cli_inputs *inputs)
 {
-    struct stat output, input;
+    int failed = CLI_DONE;
 
-    if (stat(path, &output) != 0)
-        return CLI_DONE;
-    for (size_t i = 0; i < inputs->n; i++)
-        if (stat(inputs->names[i], &input) == 0 &&
-            input.st_dev == output.st_dev && input.st_ino == output.st_ino)
-            return cli_report_error(CLI_USAGE, "%s: is an input and the output",
-                                    ORIEL_QUOTE(inputs->names[i]));
-    return CLI_DONE;
-}
-
-static int
-report_writer(const cli_packed *packed, const oriel_error *err)
-{
-    if (err->cause == EEXIST)
-        return cli_report_error(CLI_USAGE,
-                                "%s: exists already; --force replaces it",
-                                ORIEL_QUOTE(packed->path));
-    if (err->status == ORIEL_ERR_ARGUMENT)
-        return cli_report_error(CLI_INTERNAL, "%s: %s",
-                                ORIEL_QUOTE(packed->path), err->message);
-    return cli_report_failure(err, NULL);
+    for (size_t i = 0; i < inputs->n && !failed; i++)
+        failed = cli_output_check_not(path, inputs->names[i]);
+    return failed;
 }
 
 int
@@ -120,10 +71,6 @@ cli_packed_create(cli_packed *packed, const char *path, bool replace,
     int failed;
 
     memset(packed, 0, sizeof(*packed));
-    if (strcmp(path, "-") == 0)
-        return cli_report_error(
-            CLI_USAGE, "-o -: a safetensors file is not written from "
-                       "front to back; name a file (./- for this one)");
     packed->path = path;
     packed->failed_text_left = REASON_BYTES;
     packed->sources = json_array();
@@ -137,7 +84,7 @@ cli_packed_create(cli_packed *packed, const char *path, bool replace,
     if (!failed && replace)
         failed = check_not_input(path, inputs);
     if (!failed && oriel_writer_create(&packed->writer, path, &options, &err))
-        failed = report_writer(packed, &err);
+        failed = cli_output_report(&err, packed->path);
     return failed;
 }
 
@@ -236,7 +183,7 @@ append(cli_packed *packed, const void *rows, size_t bytes)
     oriel_error err;
 
     if (oriel_writer_write(packed->writer, packed->written, rows, bytes, &err))
-        return report_writer(packed, &err);
+        return cli_output_report(&err, packed->path);
     packed->written += bytes;
     return CLI_DONE;
 }
@@ -325,7 +272,7 @@ write_header(cli_packed *packed, const cli_packed_table *table,
     failed = write_tail(packed, table, tensors, &header.n_tensors);
     if (!failed) {
         if (oriel_writer_finish(packed->writer, &header, &err))
-            failed = report_writer(packed, &err);
+            failed = cli_output_report(&err, packed->path);
         packed->writer = NULL;
     }
     free(metadata);

@@ -48,12 +48,6 @@ typedef struct cli_packed_table {
 } cli_packed_table;
 
 /*
- * Refuse a name that promises another format than safetensors, such as x.npy.
- * CLI_DONE, or reports and returns CLI_USAGE.
- */
-int cli_packed_check_name(const char *path);
-
-/*
  * Begin 'path' for what these inputs will give; refuses what exists unless
  * 'replace', and ever an input.  'metadata_bytes' is room for the caller's
  * metadata.  CLI_DONE, or reports and returns the exit status.

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/fail.h"
 #include "cli/exits.h"
+#include "cli/hub.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -48,6 +49,21 @@ const oriel_hooks cli_output_hooks = {
 
 const oriel_hooks cli_hooks = {
     .struct_size = sizeof(oriel_hooks),
+    .cancel = cancel,
+    .progress = tell_progress,
+};
+
+static void
+show_note(void *user, int32_t level, const char *line)
+{
+    (void)user;
+    if (level == ORIEL_LOG_WARNING)
+        cli_report_note("note: %s", line);
+}
+
+const oriel_hooks cli_model_hooks = {
+    .struct_size = sizeof(oriel_hooks),
+    .log = show_note,
     .cancel = cancel,
     .progress = tell_progress,
 };
@@ -207,14 +223,6 @@ full_name(const char *name)
     return NULL;
 }
 
-static void
-show_note(void *user, int32_t level, const char *line)
-{
-    (void)user;
-    if (level == ORIEL_LOG_WARNING)
-        cli_report_note("note: %s", line);
-}
-
 oriel_model_options
 cli_settings_model_options(const cli_options *options)
 {
@@ -235,15 +243,17 @@ static int
 open_folder(cli_settings *settings, const char *path, const cli_options *given)
 {
     oriel_model_options options = cli_settings_model_options(given);
-    oriel_hooks hooks = cli_hooks;
+    cli_model_path where;
     oriel_error err;
+    int failed = cli_hub_find(&where, path);
 
-    hooks.log = show_note;
-    options.hooks = &hooks;
-    if (oriel_model_open(&settings->opened, path, &options, &err))
-        return cli_report_failure(&err, NULL);
+    options.hooks = &cli_model_hooks;
+    if (!failed &&
+        oriel_model_open(&settings->opened, where.path, &options, &err))
+        failed = cli_hub_report(&where, &err);
     settings->model = settings->opened;
-    return CLI_DONE;
+    cli_hub_free(&where);
+    return failed;
 }
 
 static int

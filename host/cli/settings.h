@@ -20,8 +20,8 @@ typedef struct cli_settings {
 
 /*
  * Open the model that --model, --config and --prefix name, with notes on what
- * is passed over in it: a folder or file, or (unless
- * 'needs_weights') a published size, default 7b.  Then check that the limits
+ * is passed over in it: a folder or file, "org/name" in the Hugging Face cache,
+ * or (unless 'needs_weights') a published size, default 7b.  Then check that the limits
  * given by flags agree with it.  CLI_DONE, or reports and returns the exit
  * status.
  */
@@ -41,6 +41,7 @@ const char *cli_choice_name(const char *flag, int32_t value);
 
 /* Hooks that let signals stop the library and show its progress. */
 extern const oriel_hooks cli_hooks;
+extern const oriel_hooks cli_model_hooks;  /* and notes on the checkpoint */
 extern const oriel_hooks cli_output_hooks; /* of what writes files */
 
 #endif /* ORIEL_CLI_SETTINGS_H */

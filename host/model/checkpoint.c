@@ -9,6 +9,7 @@
 #include "model/preprocessor.h"
 #include "model/published.h"
 #include "model/shards.h"
+#include "model/tower.h"
 
 #include <string.h>
 
@@ -122,16 +123,44 @@ apply_published(oriel_checkpoint *checkpoint, const char *name,
                                  name ? name : checkpoint->name, err);
 }
 
+/* The tower's own file, or NULL: the checkpoint is none. */
+static const oriel_safetensors *
+tower_file(const oriel_checkpoint *checkpoint, const oriel_location *where)
+{
+    return where->file && oriel_tower_is(checkpoint->files[0])
+               ? checkpoint->files[0]
+               : NULL;
+}
+
+static oriel_status
+read_tower_config(oriel_checkpoint *checkpoint, const oriel_safetensors *tower,
+                  oriel_error *err)
+{
+    oriel_tower_text entry;
+    oriel_status status = oriel_tower_find(&entry, tower, ORIEL_TOWER_CONFIG,
+                                           &checkpoint->hooks, err);
+
+    if (!status)
+        status = apply_text(checkpoint, entry.text, strlen(entry.text),
+                            entry.name, err);
+    oriel_free(&checkpoint->hooks, entry.name);
+    return status;
+}
+
+/* What the caller names goes first, then what a tower's file says itself. */
 static oriel_status
 read_config(oriel_checkpoint *checkpoint, const oriel_location *where,
-            const char *preset, oriel_error *err)
+            const oriel_checkpoint_options *options, oriel_error *err)
 {
+    const oriel_safetensors *tower = tower_file(checkpoint, where);
     char *text;
     size_t bytes;
     oriel_status status;
 
+    if (tower && !options->config_path && !options->config_preset)
+        return read_tower_config(checkpoint, tower, err);
     if (!where->config)
-        return apply_published(checkpoint, preset, err);
+        return apply_published(checkpoint, options->config_preset, err);
     status = oriel_text_load(where->config, ORIEL_CONFIG_MAX_BYTES,
                              &checkpoint->hooks, &text, &bytes, err);
     if (!status)
@@ -227,6 +256,33 @@ read_preprocessors(oriel_checkpoint *checkpoint, const char *folder,
     return status;
 }
 
+static oriel_status
+read_tower_preprocessors(oriel_checkpoint *checkpoint,
+                         const oriel_safetensors *tower, oriel_error *err)
+{
+    static const struct {
+        oriel_tower_entry entry;
+        preprocessor_source source;
+    } parts[] = {
+        {ORIEL_TOWER_PREPROCESSOR, {NULL, false, false}},
+        {ORIEL_TOWER_VIDEO_PREPROCESSOR, {NULL, false, true}},
+    };
+    oriel_status status = ORIEL_OK;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && !status; i++) {
+        oriel_tower_text entry;
+        bool found;
+
+        status = oriel_tower_find(&entry, tower, parts[i].entry,
+                                  &checkpoint->hooks, err);
+        if (!status)
+            status = parse_source(checkpoint, &parts[i].source, entry.text,
+                                  strlen(entry.text), entry.name, &found, err);
+        oriel_free(&checkpoint->hooks, entry.name);
+    }
+    return status;
+}
+
 /* ---- Opening ---------------------------------------------------------- */
 
 static oriel_status
@@ -266,13 +322,17 @@ open_located(oriel_checkpoint *checkpoint, const oriel_location *where,
 
     if (!status)
         status = oriel_shards_open(checkpoint, where, err);
-    if (!status)
-        status = read_config(checkpoint, where, options->config_preset, err);
-    if (status && checkpoint->incomplete && where->file)
+    if (status)
+        return status;
+    const oriel_safetensors *tower = tower_file(checkpoint, where);
+
+    status = read_config(checkpoint, where, options, err);
+    if (status && checkpoint->incomplete && where->file && !tower)
         status = blame_shard(checkpoint, where, status, err);
-    if (!status)
-        status = read_preprocessors(checkpoint, where->processor, err);
-    return status;
+    if (status)
+        return status;
+    return tower ? read_tower_preprocessors(checkpoint, tower, err)
+                 : read_preprocessors(checkpoint, where->processor, err);
 }
 
 oriel_status

@@ -56,7 +56,8 @@ typedef struct oriel_checkpoint_options {
  * exist.  Without config_path and config_preset, config.json is read in the
  * folder or beside the file; a file without one goes by the shapes of its
  * tensors, if they are those of a published size.  The processor's
- * configuration is looked for beside config.json (preprocessor.h).
+ * configuration is looked for beside config.json (preprocessor.h).  A named
+ * file that holds both (tower.h) is taken at its own word.
  */
 oriel_status oriel_checkpoint_open(oriel_checkpoint **out, const char *path,
                                    const oriel_checkpoint_options *options,

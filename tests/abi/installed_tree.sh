@@ -56,6 +56,12 @@ for file in include/oriel.h include/oriel_image.h include/oriel.hpp share/oriel/
     bin/oriel; do
     [ -e "$prefix/$file" ] || die "$file is not installed"
 done
+grep -q '^complete .* oriel$' "$prefix/share/bash-completion/completions/oriel" ||
+    die "the completion is not installed"
+if command -v scdoc >/dev/null; then
+    head -n 20 "$prefix/share/man/man1/oriel.1" | grep -q '^\.TH "ORIEL" "1"' ||
+        die "the man page is not installed"
+fi
 find "$prefix" -name LICENSE | grep -q . || die "LICENSE is not installed"
 [ "$(readlink "$lib/liboriel.so")" = liboriel.so.0 ] ||
     die "liboriel.so does not lead to liboriel.so.0"

@@ -182,7 +182,13 @@ sys.exit(json.load(sys.stdin)["devices"][1]["present"])'; then
     says "cuda"
     absent x.safetensors
     run 0 encode a.ppm --model model --device auto -o auto.safetensors
-    says "(auto: "
+    says "; no GPU (see oriel doctor)"
+    grep -c "of weights" err | grep -qx 1 || fail "more than a line on the device"
+    check awk 'length($0) > 160 { exit 1 }' err
+    run 0 encode a.ppm --model model -o auto.safetensors -f --json
+    grep -q '"reason":"[^"]*cuda' err || fail "no reason: $(cat err)"
+    run 0 encode a.ppm --model model -o auto.safetensors -f --device cpu
+    ! grep -q "no GPU" err || fail "speaks of a GPU that nobody asked for"
     run 0 encode a.ppm --model model -o auto.safetensors -f -q
     check test ! -s err
 fi

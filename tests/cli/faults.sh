@@ -67,4 +67,10 @@ says '{"event":"warning","message":"x: written, perhaps not durable: '
 fault 0 fsync 5 "" synth --config tiny -q made
 says "config.json: written, perhaps not durable: "
 run 0 inspect made
+fault 0 fsync 5 "" pack made -q -o packed
+says "packed: written, perhaps not durable: "
+run 0 inspect packed
+fault 4 open 5 .safetensors pack made -o unread
+one_line
+absent unread
 finish

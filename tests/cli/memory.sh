@@ -151,9 +151,11 @@ sweep 0 preprocess a.ppm -o x.safetensors --threads 1
 sweep 1 preprocess a.ppm text.txt -o x.safetensors --threads 2 --json
 sweep 0 inspect model
 sweep 0 inspect model --json
+sweep 0 pack model -o x.safetensors -q
 # With what is left out above, but not used here.
 oriel=$whole
 sweep 0 plan 640x480 a.ppm --json --device cpu
+sweep 0 plan a.ppm --device cpu --picture x.png --force
 # From where the model is open: before, it is as above.
 samples=150
 first=$(($(count_allocations plan a.ppm --model model --device cpu) - 100))

@@ -2,7 +2,7 @@
 # usage.sh - help, flags and their mistakes, completion, man page
 . "$(dirname "$0")/lib.sh"
 
-commands="encode preprocess plan inspect synth doctor completion version help"
+commands="encode preprocess plan heatmap inspect pack synth doctor completion version help"
 run 0 --help
 for command in $commands; do
     prints "$command "
@@ -111,6 +111,8 @@ mistake "above max_pixels" plan 10x10 --sizing qwen-vl-utils \
     --min-pixels 5000 --max-pixels 4000
 mistake "inspect needs one folder or file" inspect
 mistake "inspect needs one folder or file" inspect a b
+mistake "heatmap needs an image, -o FILE and --model DIR; oriel" heatmap
+mistake "pack needs a checkpoint and -o FILE; oriel" pack
 mistake "synth needs --config" synth folder
 mistake "synth needs one folder" synth --config tiny
 mistake "expected bash or man" completion
@@ -164,6 +166,10 @@ if command -v scdoc >/dev/null; then
     scdoc <out >oriel.1 || fail "scdoc refuses the man page"
     # A backslash that reaches troff here takes the brackets' words with it.
     check test -z "$(grep '^\.S[HS].*\\\[' oriel.1)"
+    if command -v man >/dev/null; then
+        man --warnings -E UTF-8 -l -Tutf8 -Z oriel.1 >/dev/null 2>warnings
+        check test ! -s warnings
+    fi
 else
     echo "skipped: scdoc is not installed, the man page was not compiled"
 fi
