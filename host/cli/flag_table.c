@@ -8,9 +8,12 @@
 
 enum {
     IMAGES = CLI_ENCODE | CLI_PREPROCESS,
-    SIZES = IMAGES | CLI_PLAN,
+    SIZES = IMAGES | CLI_PLAN | CLI_EXTRACT,
+    ENCODES = CLI_ENCODE | CLI_EXTRACT,
+    FOLDERS = CLI_EXTRACT | CLI_MERGE,
     ALL = CLI_ENCODE | CLI_PREPROCESS | CLI_PLAN | CLI_INSPECT | CLI_SYNTH |
-          CLI_DOCTOR | CLI_VERSION | CLI_COMPLETION | CLI_HELP
+          CLI_DOCTOR | CLI_VERSION | CLI_COMPLETION | CLI_HELP | CLI_EXTRACT |
+          CLI_MERGE
 };
 
 static const cli_choice precisions[] = {
@@ -37,6 +40,12 @@ static const cli_choice dtypes[] = {
     {"bf16", ORIEL_DTYPE_BF16},
     {"f16", ORIEL_DTYPE_F16},
     {"f32", ORIEL_DTYPE_F32},
+    {NULL, 0},
+};
+
+static const cli_choice formats[] = {
+    {"safetensors", CLI_FORMAT_SAFETENSORS},
+    {"npy", CLI_FORMAT_NPY},
     {NULL, 0},
 };
 
@@ -79,11 +88,19 @@ const cli_flag cli_flags[] = {
      .commands = IMAGES,
      .offset = FIELD(output),
      .help = "the safetensors file to write; it appears whole or not at all"},
+    {.name = "output",
+     .group = CLI_GROUP_OUTPUT,
+     .letter = 'o',
+     .kind = CLI_FILE,
+     .argument = "FOLDER",
+     .commands = FOLDERS,
+     .offset = FIELD(output),
+     .help = "the folder to write into; it is made, or empty"},
     {.name = "model",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_FILE,
      .argument = "DIR|FILE",
-     .commands = CLI_ENCODE,
+     .commands = ENCODES,
      .offset = FIELD(model),
      .help = "the checkpoint: a Hugging Face folder, also in its cache, or one "
              ".safetensors file"},
@@ -122,14 +139,14 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_COMPUTE,
      .kind = CLI_DEVICE_NAME,
      .argument = "auto|cpu|cuda[:N]",
-     .commands = CLI_ENCODE | CLI_PLAN,
+     .commands = ENCODES | CLI_PLAN,
      .offset = FIELD(device),
      .help = "where to run; auto takes a GPU if there is one and says so"},
     {.name = "precision",
      .group = CLI_GROUP_COMPUTE,
      .kind = CLI_CHOICE,
      .choices = precisions,
-     .commands = CLI_ENCODE | CLI_PLAN,
+     .commands = ENCODES | CLI_PLAN,
      .offset = FIELD(precision),
      .help = "compute in this format; auto is bf16 where the device is fast "
              "at it"},
@@ -137,7 +154,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,
      .choices = kernels,
-     .commands = CLI_ENCODE | CLI_PLAN,
+     .commands = ENCODES | CLI_PLAN,
      .offset = FIELD(kernels),
      .help = "multiply matrices with Oriel's own kernels or cuBLASLt's, whose "
              "bytes differ; auto goes by a table of devices"},
@@ -145,14 +162,14 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,
      .choices = graphs,
-     .commands = CLI_ENCODE,
+     .commands = ENCODES,
      .offset = FIELD(graphs),
      .help = "auto replays a batch shape that comes back as a CUDA graph, off "
              "launches every kernel"},
     {.name = "checks",
      .group = CLI_GROUP_GPU,
      .kind = CLI_SWITCH,
-     .commands = CLI_ENCODE,
+     .commands = ENCODES,
      .offset = FIELD(checks),
      .help = "watch every kernel and every piece of its memory, and say where "
              "it goes wrong; slow, the same bytes"},
@@ -230,7 +247,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_INPUT,
      .kind = CLI_CHOICE,
      .choices = alphas,
-     .commands = IMAGES,
+     .commands = IMAGES | CLI_EXTRACT,
      .offset = FIELD(alpha),
      .help = "transparent pictures: composited on white (default), the alpha "
              "band dropped, or as qwen-vl-utils: RGBA on white, other alpha "
@@ -273,7 +290,7 @@ const cli_flag cli_flags[] = {
      .argument = "N",
      .low = 1,
      .high = ORIEL_MAX_PATCHES,
-     .commands = IMAGES,
+     .commands = IMAGES | CLI_EXTRACT,
      .offset = FIELD(batch_patches),
      .help = "work on this many patches at once; bounds memory, never changes "
              "a byte of the result"},
@@ -295,6 +312,87 @@ const cli_flag cli_flags[] = {
      .commands = CLI_SYNTH,
      .offset = FIELD(seed),
      .help = "same seed, same bytes; default 1"},
+    {.name = "frames",
+     .group = CLI_GROUP_INPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(frames),
+     .help = "each folder that is named is one video: its pictures, sorted, "
+             "are the frames"},
+    {.name = "shard",
+     .group = CLI_GROUP_INPUT,
+     .kind = CLI_TEXT,
+     .argument = "I/N",
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(shard),
+     .help = "take entries I, I + N, I + 2N ... of the inputs, I from 0 to "
+             "N - 1: job I of N; oriel merge joins their folders"},
+    {.name = "resume",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(resume),
+     .help = "go on with a run that was stopped or killed, to the bytes of one "
+             "that was not; start where there is none"},
+    {.name = "retry-failed",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(retry_failed),
+     .help = "of a run that ended, try the inputs that failed again; what "
+             "succeeds goes into new parts"},
+    {.name = "max-failures",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_TEXT,
+     .argument = "N|P%",
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(max_failures),
+     .help = "stop with exit status 8 when N inputs, or P of 100, have failed; "
+             "a share is looked at from 1000 inputs on, and at the end"},
+    {.name = "pool",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_TEXT,
+     .argument = "none|mean|grid:HxW",
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(pool),
+     .help = "store all rows of an image (none, the default), their mean, or "
+             "the means of H x W cells"},
+    {.name = "layer",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_NUMBER,
+     .argument = "N",
+     .low = 0,
+     .high = 512,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(layer),
+     .help = "store the hidden states after N blocks, a row a patch in image "
+             "order, instead of the embeddings; 0 is the patch embedding"},
+    {.name = "dtype",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_CHOICE,
+     .choices = dtypes,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(dtype),
+     .help = "store rows in this format; default bf16, and f32 with --pool. "
+             "numpy reads f16 and f32, torch and safetensors all three"},
+    {.name = "format",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_CHOICE,
+     .choices = formats,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(format),
+     .help = "write parts as safetensors (default), or with --pool and --dtype "
+             "f32 or f16 as npy, for numpy.load"},
+    {.name = "shard-bytes",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_NUMBER,
+     .argument = "N",
+     .low = 1,
+     .high = INT64_C(1) << 50,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(shard_bytes),
+     .help = "end a part before it has more bytes of rows than this; default "
+             "1073741824"},
     {.name = "digest",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_SWITCH,
@@ -325,7 +423,7 @@ const cli_flag cli_flags[] = {
     {.name = "json",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_SWITCH,
-     .commands = IMAGES | CLI_SYNTH,
+     .commands = IMAGES | CLI_SYNTH | FOLDERS,
      .offset = FIELD(json),
      .help = "events on standard error as JSON, one a line"},
     {.name = "json",
@@ -338,7 +436,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_OUTPUT,
      .letter = 'q',
      .kind = CLI_SWITCH,
-     .commands = IMAGES | CLI_SYNTH,
+     .commands = IMAGES | CLI_SYNTH | FOLDERS,
      .offset = FIELD(quiet),
      .help = "only errors on standard error"},
     {.name = "help",

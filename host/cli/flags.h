@@ -19,7 +19,9 @@ enum {
     CLI_DOCTOR = 1u << 5,
     CLI_VERSION = 1u << 6,
     CLI_COMPLETION = 1u << 7,
-    CLI_HELP = 1u << 8
+    CLI_HELP = 1u << 8,
+    CLI_EXTRACT = 1u << 9,
+    CLI_MERGE = 1u << 10
 };
 
 /* The headings of a command's flags in its help, in this order. */
@@ -41,6 +43,9 @@ enum {
     CLI_PIPELINE_SGLANG
 };
 
+/* How parts are written; 0: it was not given. */
+enum { CLI_FORMAT_SAFETENSORS = 1, CLI_FORMAT_NPY };
+
 /* A choice whose flag was not given, where 0 is one that can be given. */
 #define CLI_NOT_GIVEN INT64_C(-1)
 
@@ -54,7 +59,11 @@ typedef struct cli_options {
     int64_t seed; /* 1 where it was not given */
     int64_t precision, kernels, graphs, dtype, pipeline;
     int64_t resample, sizing, alpha; /* or CLI_NOT_GIVEN */
+    int64_t layer; /* or CLI_NOT_GIVEN */
+    int64_t format, shard_bytes, split;
+    const char *pool, *shard, *max_failures; /* as given, not checked */
     bool exif, no_exif;
+    bool frames, resume, retry_failed, dry_run, repack;
     bool null_names, checks, force, json, quiet, digest, tensors, help;
 } cli_options;
 

@@ -70,9 +70,17 @@ static void
 describe(char *line, size_t bytes, double seconds)
 {
     double part = cli_progress_part();
-    int n =
-        snprintf(line, bytes, "%" PRIu64 " of %" PRIu64 " %s, %s", state.done,
-                 state.total, state.what, cli_text_seconds(seconds).text);
+    int n;
+
+    if (state.total > 0)
+        n = snprintf(line, bytes, "%" PRIu64 " of %" PRIu64 " %s, %s",
+                     state.done, state.total, state.what,
+                     cli_text_seconds(seconds).text);
+    else
+        n = snprintf(line, bytes, "%" PRIu64 " %s, %s", state.done, state.what,
+                     cli_text_seconds(seconds).text);
+    if (state.total == 0)
+        return;
 
     if (part > 0 && part < 1 && n > 0 && (size_t)n < bytes)
         snprintf(line + n, bytes - (size_t)n, ", about %s left",

@@ -53,7 +53,8 @@ fail_errno(oriel_error *err, const char *what)
  * say nothing, and a file may grow.
  */
 static oriel_status
-first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
+first_capacity(int fd, size_t limit, bool is_picture, size_t *capacity,
+               oriel_error *err)
 {
     struct stat st;
 
@@ -62,7 +63,10 @@ first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
         return fail_errno(err, "cannot be read");
     if (S_ISDIR(st.st_mode))
         return oriel_fail_cause(err, ORIEL_ERR_INPUT, EISDIR,
-                                "is a folder, expected a file");
+                                is_picture
+                                    ? "is a folder, expected a file; for "
+                                      "folders use oriel extract"
+                                    : "is a folder, expected a file");
     if (S_ISREG(st.st_mode)) {
         if ((uint64_t)st.st_size > limit)
             return oriel_fail(err, ORIEL_ERR_INPUT,
@@ -150,7 +154,8 @@ read_all(int fd, size_t limit, cli_head_check *wanted, char **text,
          size_t *bytes, oriel_error *err)
 {
     size_t capacity, n = 0;
-    oriel_status status = first_capacity(fd, limit, &capacity, err);
+    oriel_status status =
+        first_capacity(fd, limit, wanted != NULL, &capacity, err);
 
     if (status)
         return status;
