@@ -41,6 +41,7 @@ struct bulk_dataset {
     bulk_part *part;
 
     bulk_manifest_reader *old; /* what bulk_dataset_expect reads */
+    int64_t expected;          /* lines of it that were met or passed over */
     new_line *lines;           /* of BULK_RETRY, by ordinal */
     size_t n_lines, lines_room;
 };
@@ -351,12 +352,23 @@ bulk_dataset_parts(const bulk_dataset *dataset)
     return dataset->parts + (dataset->part ? 1 : 0);
 }
 
+/* The next of the lines that were there; json is NULL after the last. */
+static oriel_status
+next_old(bulk_dataset *dataset, bulk_line *line, oriel_error *err)
+{
+    memset(line, 0, sizeof(*line));
+    if (dataset->expected == dataset->done)
+        return ORIEL_OK;
+    dataset->expected++;
+    return bulk_manifest_next(dataset->old, line, err);
+}
+
 oriel_status
 bulk_dataset_expect(bulk_dataset *dataset, int64_t index, const json_t *id,
                     const char *source, oriel_error *err)
 {
-    bulk_line line = {.json = NULL};
-    oriel_status status = bulk_manifest_next(dataset->old, &line, err);
+    bulk_line line;
+    oriel_status status = next_old(dataset, &line, err);
 
     if (!status && (!line.json || line.index != index ||
                     !json_equal(json_object_get(line.json, "id"), id)))
@@ -371,23 +383,15 @@ bulk_dataset_expect(bulk_dataset *dataset, int64_t index, const json_t *id,
 }
 
 oriel_status
-bulk_dataset_expect_end(bulk_dataset *dataset, oriel_error *err)
+bulk_dataset_expect_end(bulk_dataset *dataset, int64_t inputs, oriel_error *err)
 {
-    bulk_line line = {.json = NULL};
-    oriel_status status = ORIEL_OK;
-
-    if (dataset->old)
-        status = bulk_manifest_next(dataset->old, &line, err);
-    if (!status && line.json && dataset->mode == BULK_RETRY)
-        status = ORIEL_OK;
-    if (!status && line.json)
-        status = oriel_fail(err, ORIEL_ERR_INPUT,
-                            "%s: the inputs are not those of its run: they end "
-                            "before %s",
-                            ORIEL_QUOTE(dataset->layout.folder),
-                            ORIEL_QUOTE(line.source));
-    json_decref(line.json);
-    return status;
+    if (inputs >= dataset->done)
+        return oriel_ok(err);
+    return oriel_fail(err, ORIEL_ERR_INPUT,
+                      "%s: the inputs are not those of its run: there are "
+                      "%" PRId64 ", and its manifest has %" PRId64,
+                      ORIEL_QUOTE(dataset->layout.folder), inputs,
+                      dataset->done);
 }
 
 /* ---- Adding --------------------------------------------------------------- */
@@ -503,13 +507,28 @@ count(bulk_dataset *dataset, const json_t *line, int64_t n_rows, bool failed)
         totals->flops = INT64_MAX;
 }
 
+/* An input that is tried again must be the one that failed. */
+static oriel_status
+expect_again(bulk_dataset *dataset, const json_t *line, oriel_error *err)
+{
+    return bulk_dataset_expect(
+        dataset, json_integer_value(json_object_get(line, "index")),
+        json_object_get(line, "id"),
+        json_string_value(json_object_get(line, "source")), err);
+}
+
 oriel_status
 bulk_dataset_add(bulk_dataset *dataset, int64_t ordinal, json_t *line,
                  const void *rows, int64_t n_rows, oriel_error *err)
 {
-    oriel_status status =
-        rows ? add_rows(dataset, line, rows, n_rows, err) : ORIEL_OK;
-    char *text = status ? NULL : bulk_line_text(line);
+    oriel_status status = dataset->mode == BULK_RETRY
+                              ? expect_again(dataset, line, err)
+                              : ORIEL_OK;
+    char *text;
+
+    if (!status && rows)
+        status = add_rows(dataset, line, rows, n_rows, err);
+    text = status ? NULL : bulk_line_text(line);
 
     if (status)
         return status;
@@ -518,6 +537,26 @@ bulk_dataset_add(bulk_dataset *dataset, int64_t ordinal, json_t *line,
     count(dataset, line, rows ? n_rows : 0, !rows);
     return dataset->mode == BULK_RETRY ? keep_line(dataset, ordinal, text, err)
                                        : append_line(dataset, text, err);
+}
+
+oriel_status
+bulk_dataset_add_placed(bulk_dataset *dataset, json_t *line, oriel_error *err)
+{
+    const json_t *begin = json_object_get(line, "row_begin");
+    const json_t *end = json_object_get(line, "row_end");
+    char *text = bulk_line_text(line);
+
+    if (!text)
+        return oriel_fail_memory(err, sizeof(json_t), "a line");
+    count(dataset, line, json_integer_value(end) - json_integer_value(begin),
+          !json_is_integer(end));
+    return append_line(dataset, text, err);
+}
+
+void
+bulk_dataset_set_parts(bulk_dataset *dataset, int64_t parts)
+{
+    dataset->parts = parts;
 }
 
 /* ---- Ending --------------------------------------------------------------- */

@@ -55,8 +55,9 @@ oriel_status bulk_dataset_expect(bulk_dataset *dataset, int64_t index,
                                  const json_t *id, const char *source,
                                  oriel_error *err);
 
-/* No input is left: ORIEL_ERR_INPUT where the manifest has more of them. */
-oriel_status bulk_dataset_expect_end(bulk_dataset *dataset, oriel_error *err);
+/* There were 'inputs' of them: ORIEL_ERR_INPUT where the manifest had more. */
+oriel_status bulk_dataset_expect_end(bulk_dataset *dataset, int64_t inputs,
+                                     oriel_error *err);
 
 /*
  * The next input.  'line' is its line of the manifest, with null for shard,
@@ -66,6 +67,13 @@ oriel_status bulk_dataset_expect_end(bulk_dataset *dataset, oriel_error *err);
 oriel_status bulk_dataset_add(bulk_dataset *dataset, int64_t ordinal,
                               json_t *line, const void *rows, int64_t n_rows,
                               oriel_error *err);
+
+/* A line whose rows are in a part that is there. */
+oriel_status bulk_dataset_add_placed(bulk_dataset *dataset, json_t *line,
+                                     oriel_error *err);
+
+/* So many parts were put into the folder by the caller. */
+void bulk_dataset_set_parts(bulk_dataset *dataset, int64_t parts);
 
 /* Close the last part, with more to come in another run. */
 oriel_status bulk_dataset_suspend(bulk_dataset *dataset, oriel_error *err);

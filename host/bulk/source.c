@@ -65,6 +65,12 @@ bulk_source_others(const bulk_source *source)
     return source->others;
 }
 
+int64_t
+bulk_source_given(const bulk_source *source)
+{
+    return source->given;
+}
+
 /* ---- Which entries are this job's --------------------------------------- */
 
 static bool

@@ -37,6 +37,9 @@ oriel_status bulk_source_open(bulk_source **out,
 oriel_status bulk_source_next(bulk_source *source, bulk_entry **out,
                               oriel_error *err);
 
+/* Entries of this job that were handed out. */
+int64_t bulk_source_given(const bulk_source *source);
+
 /* Files of folders and archives that are no pictures, so far. */
 int64_t bulk_source_others(const bulk_source *source);
 

@@ -70,7 +70,7 @@ pass_window(cli_extract_job *job, cli_extract_writer *writer,
 
     if (why.status && why.status != ORIEL_ERR_CANCELLED)
         failed = cli_report_failure(&why, blame);
-    if (!failed)
+    if (!failed && !cli_signal_caught())
         failed = cli_extract_encode(job, window);
     count_window(job, window);
     cli_progress_update(job->inputs);
@@ -177,22 +177,22 @@ suspend(cli_extract_job *job, int failed)
     const int caught = cli_signal_caught();
     oriel_error err;
 
-    if (!failed || failed >= CLI_SIGNAL) {
-        if (bulk_dataset_suspend(job->dataset, &err))
-            failed = cli_extract_report(&err);
-        else if (caught)
-            failed = cli_report_error(CLI_SIGNAL + caught,
-                                      "stopped by a signal after %" PRId64
-                                      " inputs; what is done is kept in %s",
-                                      bulk_dataset_totals(job->dataset)->inputs,
-                                      ORIEL_QUOTE(job->layout.folder));
-        else
-            failed =
-                cli_report_error(CLI_NONE,
-                                 "%" PRId64 " inputs failed: --max-failures is "
-                                 "reached; what is done is kept in %s",
-                                 job->failed, ORIEL_QUOTE(job->layout.folder));
-    }
+    /* Where the output itself is at fault, nothing more is put into it. */
+    if (failed != CLI_USAGE && failed != CLI_OUTPUT &&
+        bulk_dataset_suspend(job->dataset, &err))
+        failed = cli_extract_report(&err);
+    else if (!failed && caught)
+        failed = cli_report_error(CLI_SIGNAL + caught,
+                                  "stopped by a signal after %" PRId64
+                                  " inputs; what is done is kept in %s",
+                                  bulk_dataset_totals(job->dataset)->inputs,
+                                  ORIEL_QUOTE(job->layout.folder));
+    else if (!failed)
+        failed = cli_report_error(
+            CLI_NONE,
+            "%" PRId64 " inputs failed: --max-failures is reached; what is "
+            "done is kept in %s",
+            job->failed, ORIEL_QUOTE(job->layout.folder));
     if (job->given.mode != BULK_RETRY && failed != CLI_USAGE)
         say_how_to_go_on();
     return failed;
@@ -213,7 +213,8 @@ finish(cli_extract_job *job)
     oriel_error err;
     int exit_status;
 
-    if (bulk_dataset_expect_end(job->dataset, &err) ||
+    if (bulk_dataset_expect_end(job->dataset, bulk_source_given(job->source),
+                                &err) ||
         bulk_dataset_finish(job->dataset, bulk_source_others(job->source),
                             &err)) {
         exit_status = cli_extract_report(&err);

@@ -393,6 +393,12 @@ const cli_flag cli_flags[] = {
      .offset = FIELD(shard_bytes),
      .help = "end a part before it has more bytes of rows than this; default "
              "1073741824"},
+    {.name = "repack",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_MERGE,
+     .offset = FIELD(repack),
+     .help = "write the parts anew, as one run would have written them"},
     {.name = "digest",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_SWITCH,
