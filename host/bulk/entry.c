@@ -65,6 +65,7 @@ bulk_entry_free(bulk_entry *entry)
     json_decref(entry->id);
     json_decref(entry->columns);
     free(entry->source);
+    free(entry->archive);
     free(entry->bytes);
     bulk_names_free(entry->frames);
     free(entry);

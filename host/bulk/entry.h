@@ -18,6 +18,7 @@ typedef struct bulk_entry {
     bool named_only; /* not to be read: the output has it */
     json_t *id;      /* a string */
     char *source;    /* the file, or ARCHIVE/MEMBER */
+    char *archive;   /* the archive that it is a member of, or NULL */
     json_t *columns; /* an object that travels into the manifest, or NULL */
     char *bytes;     /* of an archive's member; NULL: read 'source' */
     size_t n_bytes;

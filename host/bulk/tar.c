@@ -233,8 +233,12 @@ add_picture(bulk_tar *tar, const char *name, bulk_want want, oriel_error *err)
     sprintf(source, "%s/%s", tar->name, name);
     entry = bulk_entry_new(source, cli_text_name(name));
     free(source);
-    if (!entry)
+    if (entry)
+        entry->archive = strdup(tar->name);
+    if (!entry || !entry->archive) {
+        bulk_entry_free(entry);
         return oriel_fail_memory(err, sizeof(*entry), "an input");
+    }
     tar->pictures[tar->n_pictures++] = entry;
     if (want == BULK_READ &&
         read_member(tar, MEMBER_BYTES_MAX, &entry->bytes, &entry->n_bytes,

@@ -76,7 +76,7 @@ open_source(cli_extract_job *job, int n_operands, char **operands)
         .frames = job->options->frames,
         .shard = job->given.shard,
         .of = job->given.of,
-        .is_wanted = bulk_dataset_wants,
+        .is_wanted = job->dataset ? bulk_dataset_wants : NULL,
         .context = job->dataset,
     };
     oriel_error err;
@@ -127,13 +127,15 @@ run(const cli_options *options, int n_operands, char **operands)
         failed = choose_engine(&job, &hooks);
     if (!failed)
         failed = cli_extract_describe(&job);
-    if (!failed)
+    if (!failed && !options->dry_run)
         failed = open_dataset(&job);
     if (!failed)
         failed = open_source(&job, n_operands, operands);
     if (!failed) {
         cli_progress_begin("images", 0);
-        failed = is_over(&job) ? cli_extract_end(&job) : cli_extract_run(&job);
+        failed = options->dry_run ? cli_extract_plan(&job)
+                 : is_over(&job)  ? cli_extract_end(&job)
+                                  : cli_extract_run(&job);
     }
     bulk_source_close(job.source);
     bulk_dataset_close(job.dataset);
@@ -192,6 +194,8 @@ const cli_command cli_cmd_extract = {
         "One vector an image, for numpy.\n"
         "oriel extract photos/ --model DIR --pool mean --format npy -o "
         "vectors\n"
+        "What would it cost, and what would a limit save?\n"
+        "oriel extract photos/ --model DIR --dry-run\n"
         "Tar shards, job 3 of 8.\n"
         "oriel extract data-*.tar --model DIR --shard 3/8 -o features-3\n",
     .flag = CLI_EXTRACT,

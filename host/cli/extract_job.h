@@ -67,6 +67,28 @@ oriel_status cli_extract_writer_put(cli_extract_writer *writer,
 oriel_status cli_extract_writer_stop(cli_extract_writer *writer,
                                      double *seconds, oriel_error *err);
 
+/* ---- extract_plan.c: --dry-run ---- */
+
+/* Look at all inputs, print what they amount to, and write the lists of --split.
+   The exit status. */
+int cli_extract_plan(cli_extract_job *job);
+
+/* ---- extract_split.c: lists of equal cost ---- */
+
+typedef struct cli_extract_split cli_extract_split;
+
+cli_extract_split *cli_extract_split_new(void); /* NULL without memory */
+void cli_extract_split_free(cli_extract_split *split);
+
+/* One input and its operations.  CLI_DONE, or reports. */
+int cli_extract_split_add(cli_extract_split *split, const bulk_entry *entry,
+                          double cost);
+
+/* FOLDER/list-00000.jsonl and so on; '*share' becomes the cost of the dearest
+   list over the mean.  CLI_DONE, or reports. */
+int cli_extract_split_write(const cli_extract_split *split, const char *folder,
+                            int64_t n_lists, double *share);
+
 /* ---- extract_run.c ---- */
 
 /* Everything from the first entry to the last part.  The exit status. */

@@ -86,6 +86,8 @@ check_together(const cli_extract_options *given, const cli_options *options)
     if (options->resume && options->retry_failed)
         return cli_report_error(
             CLI_USAGE, "--resume and --retry-failed: expected one of them");
+    if (options->split && !options->dry_run)
+        return cli_report_error(CLI_USAGE, "--split: expected --dry-run too");
     if (options->format != CLI_FORMAT_NPY)
         return CLI_DONE;
     if (!given->pools)
@@ -107,7 +109,7 @@ check_missing(const cli_options *options, int n_operands)
 
     if (n_operands == 0 && !options->null_names)
         missing[n++] = "inputs";
-    if (!options->output)
+    if (!options->output && (!options->dry_run || options->split))
         missing[n++] = "-o FOLDER";
     if (!options->model)
         missing[n++] = "--model DIR";

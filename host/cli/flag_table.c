@@ -393,6 +393,23 @@ const cli_flag cli_flags[] = {
      .offset = FIELD(shard_bytes),
      .help = "end a part before it has more bytes of rows than this; default "
              "1073741824"},
+    {.name = "dry-run",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(dry_run),
+     .help = "write nothing; print what the run amounts to: inputs, tokens, "
+             "bytes, FLOPs, and hours by the time of one batch"},
+    {.name = "split",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_NUMBER,
+     .argument = "N",
+     .low = 1,
+     .high = 4096,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(split),
+     .help = "with --dry-run: write N lists of equal cost into the folder of "
+             "-o, an input of a job each; archives stay whole"},
     {.name = "repack",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_SWITCH,
