@@ -335,9 +335,13 @@ bulk_dataset_wants(void *context, int64_t ordinal)
 }
 
 int64_t
-bulk_dataset_done(const bulk_dataset *dataset)
+bulk_dataset_named(const bulk_dataset *dataset)
 {
-    return dataset->done;
+    int64_t again = 0;
+
+    for (int64_t i = 0; dataset->failed && i < dataset->done; i++)
+        again += dataset->failed[i];
+    return dataset->done - again;
 }
 
 const bulk_totals *

@@ -43,8 +43,8 @@ bool bulk_dataset_is_complete(const bulk_dataset *dataset);
 /* Whether the input of this ordinal is still to be done. */
 bool bulk_dataset_wants(void *dataset, int64_t ordinal);
 
-/* How many inputs were done when it was opened. */
-int64_t bulk_dataset_done(const bulk_dataset *dataset);
+/* Inputs that are not done again by this run: all but failures of BULK_RETRY. */
+int64_t bulk_dataset_named(const bulk_dataset *dataset);
 
 const bulk_totals *bulk_dataset_totals(const bulk_dataset *dataset);
 int64_t bulk_dataset_parts(const bulk_dataset *dataset);

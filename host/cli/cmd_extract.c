@@ -143,6 +143,7 @@ run(const cli_options *options, int n_operands, char **operands)
     cli_settings_close(&job.settings);
     json_decref(job.run);
     json_decref(job.metadata);
+    json_decref(job.reasons);
     return failed;
 }
 

@@ -20,6 +20,16 @@ typedef struct cli_extract_options {
     bulk_mode mode;
 } cli_extract_options;
 
+/* What this run did, and what it spent its time with. */
+typedef struct cli_extract_times {
+    int64_t images, tokens; /* encoded by this run */
+    int64_t passed;         /* inputs that went through, failed ones too */
+    double wait, encode;    /* of the encoder's thread: for a window, at work */
+    double hand_over;       /* and for the writer */
+    double write;           /* of the writer */
+    bulk_pool_times pool;
+} cli_extract_times;
+
 typedef struct cli_extract_job {
     const cli_options *options;
     cli_extract_options given;
@@ -32,7 +42,8 @@ typedef struct cli_extract_job {
     bulk_pool *pool;
     int64_t batch_patches;
     int64_t inputs, failed; /* so far, with those of a run that goes on */
-    double encode_seconds;
+    cli_extract_times times;
+    json_t *reasons; /* of this run's failures: how often each came */
 } cli_extract_job;
 
 /* ---- extract_options.c ---- */
@@ -96,6 +107,16 @@ int cli_extract_run(cli_extract_job *job);
 
 /* The last words on a folder that is complete.  The exit status. */
 int cli_extract_end(const cli_extract_job *job);
+
+/* ---- extract_report.c ---- */
+
+/* A failure of this run, by its reason. */
+void cli_extract_count_reason(cli_extract_job *job, const char *reason);
+
+/* Rates, failures and the stage that the others wait for, into the progress. */
+void cli_extract_show(cli_extract_job *job);
+
+void cli_extract_report_end(const cli_extract_job *job, int exit_status);
 
 /* Report a failure of the dataset; what is wrong with a folder is usage. */
 int cli_extract_report(const oriel_error *err);

@@ -140,10 +140,17 @@ encode_batch(cli_extract_job *job, bulk_item **items, size_t n)
         input.frames = b.frames;
         failed = cli_engine_encode(&job->engine, b.plan, &input,
                                    n == 1 ? items[0]->entry->source : NULL);
-        job->encode_seconds += cli_progress_seconds() - start;
+        job->times.encode += cli_progress_seconds() - start;
     }
     if (!failed)
         failed = keep_results(&b);
+    if (!failed) {
+        job->times.images += (int64_t)n;
+        job->times.tokens += b.info.tokens;
+        job->times.passed += (int64_t)n;
+        cli_extract_show(job);
+        cli_progress_update(job->times.passed);
+    }
     oriel_plan_destroy(b.plan);
     free(b.frames);
     return failed;

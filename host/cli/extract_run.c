@@ -4,6 +4,7 @@
 #include "cli/again.h"
 #include "cli/exits.h"
 #include "cli/extract_job.h"
+#include "cli/limits.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signals.h"
@@ -11,9 +12,11 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { WINDOW_BATCHES = 16, SHARE_FROM = 1000 };
-/* Decoded pictures of two windows. */
+/* Decoded pictures of two windows: an eighth of the memory, and no more than
+   this. */
 #define PICTURE_BYTES ((size_t)2 << 30)
 
 int
@@ -51,6 +54,8 @@ count_window(cli_extract_job *job, const bulk_window *window)
         job->inputs++;
         if (item->err.status) {
             job->failed++;
+            job->times.passed++;
+            cli_extract_count_reason(job, item->err.message);
             cli_report_input(item->entry->source, item->err.message);
         }
     }
@@ -65,6 +70,7 @@ pass_window(cli_extract_job *job, cli_extract_writer *writer,
 {
     oriel_error why = window->err;
     const char *blame = window->failed_input;
+    double start;
     oriel_error err;
     int failed = CLI_DONE;
 
@@ -73,9 +79,11 @@ pass_window(cli_extract_job *job, cli_extract_writer *writer,
     if (!failed && !cli_signal_caught())
         failed = cli_extract_encode(job, window);
     count_window(job, window);
-    cli_progress_update(job->inputs);
+    cli_progress_update(job->times.passed);
+    start = cli_progress_seconds();
     if (cli_extract_writer_put(writer, window, &err)) /* it frees the window */
         failed = failed ? failed : cli_extract_report(&err);
+    job->times.hand_over += cli_progress_seconds() - start;
     return failed;
 }
 
@@ -86,15 +94,29 @@ pass_windows(cli_extract_job *job, cli_extract_writer *writer)
     oriel_error err;
 
     while (!failed && !cli_signal_caught() && !reached(job, false)) {
+        const double start = cli_progress_seconds();
         bulk_window *window;
 
         if (bulk_pool_next(job->pool, &window, &err))
             return cli_report_failure(&err, NULL);
+        job->times.wait += cli_progress_seconds() - start;
         if (!window)
             return CLI_DONE;
         failed = pass_window(job, writer, window);
     }
     return failed;
+}
+
+static size_t
+picture_bytes(void)
+{
+    const uint64_t limit = cli_limits_read().memory_bytes;
+    uint64_t bytes =
+        (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+    if (limit > 0 && limit < bytes)
+        bytes = limit;
+    return bytes / 8 < PICTURE_BYTES ? (size_t)(bytes / 8) : PICTURE_BYTES;
 }
 
 static int
@@ -104,7 +126,7 @@ start_pool(cli_extract_job *job)
         .source = job->source,
         .settings = &job->settings,
         .threads = job->engine.options.threads,
-        .bytes = PICTURE_BYTES,
+        .bytes = picture_bytes(),
         .window_patches = WINDOW_BATCHES * job->batch_patches,
     };
     oriel_error err;
@@ -137,37 +159,6 @@ exit_status_of(const cli_extract_job *job)
     if (totals->failed == totals->inputs || reached(job, true))
         return CLI_NONE;
     return CLI_INPUTS;
-}
-
-static void
-report_end(const cli_extract_job *job, int exit_status)
-{
-    const bulk_totals *t = bulk_dataset_totals(job->dataset);
-    const int64_t others = bulk_source_others(job->source);
-    const double seconds = cli_progress_seconds();
-
-    if (t->inputs == 0 && job->given.of == 1)
-        cli_report_warning("there is no picture among the inputs");
-    if (others > 0)
-        cli_report_note("%" PRId64 " other file%s passed over: no picture by "
-                        "name or content",
-                        others, others == 1 ? " was" : "s were");
-    cli_report_note(
-        "%" PRId64 " image%s, %" PRId64 " rows in %s, %" PRId64
-        " part%s, %" PRId64 " failed, %s: %s",
-        t->inputs - t->failed, t->inputs - t->failed == 1 ? "" : "s", t->rows,
-        cli_text_bytes((uint64_t)t->rows * bulk_row_bytes(&job->layout)).text,
-        bulk_dataset_parts(job->dataset),
-        bulk_dataset_parts(job->dataset) == 1 ? "" : "s", t->failed,
-        cli_text_seconds(seconds).text, ORIEL_QUOTE(job->layout.folder));
-    if (cli_report_json())
-        cli_report_event(json_pack(
-            "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:i}", "event", "done",
-            "inputs", (json_int_t)t->inputs, "failed", (json_int_t)t->failed,
-            "other_files", (json_int_t)others, "tokens", (json_int_t)t->tokens,
-            "rows", (json_int_t)t->rows, "parts",
-            (json_int_t)bulk_dataset_parts(job->dataset), "seconds", seconds,
-            "exit", exit_status));
 }
 
 /* The inputs did not end: the part at hand is closed as it is. */
@@ -203,7 +194,7 @@ cli_extract_end(const cli_extract_job *job)
 {
     const int exit_status = exit_status_of(job);
 
-    report_end(job, exit_status);
+    cli_extract_report_end(job, exit_status);
     return exit_status;
 }
 
@@ -229,7 +220,6 @@ int
 cli_extract_run(cli_extract_job *job)
 {
     cli_extract_writer *writer;
-    double seconds;
     oriel_error err;
     int failed;
 
@@ -238,8 +228,10 @@ cli_extract_run(cli_extract_job *job)
     failed = start_pool(job);
     if (!failed)
         failed = pass_windows(job, writer);
-    if (cli_extract_writer_stop(writer, &seconds, &err) && !failed)
+    if (cli_extract_writer_stop(writer, &job->times.write, &err) && !failed)
         failed = cli_extract_report(&err);
+    if (job->pool)
+        job->times.pool = bulk_pool_get_times(job->pool);
     bulk_pool_stop(job->pool);
     job->pool = NULL;
     cli_progress_end();

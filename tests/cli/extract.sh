@@ -42,6 +42,8 @@ folder ids all f/a.ppm f/b-c.ppm f/b/deep/p02.ppm f/b/deep/p05.ppm \
     '!d/bad'
 says "4 other files were passed over"
 says "f/broken.jpg: a text file"
+says "failed 1 time: PNM: truncated: N bytes of pixels"
+says " images/s, "
 json values all/run.json totals.other_files 4 totals.failed 3
 folder value all d/002 columns '{"json": {"label": 2}, "txt": "caption é"}'
 folder value all d/two.left.ppm columns '{"bin": null}'

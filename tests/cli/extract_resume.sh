@@ -43,7 +43,12 @@ mkdir "it's work"
 for i in $(seq 24); do
     picture "it's work/$i.ppm" 300 300 "picture $i"
 done
-extract 0 whole "it's work" --shard-bytes 60000
+extract 0 whole "it's work" --shard-bytes 60000 --threads 1 --json
+json lines err
+for word in '"event":"progress".*"images_per_second"' '"bottleneck":"encoding"' \
+    '"event":"done".*"stages":{"list"'; do
+    grep -q "$word" err || fail "no event with $word"
+done
 for signal in INT:130 TERM:143; do
     rm -rf part
     timeout --preserve-status -s "${signal%:*}" 0.6 "$oriel" extract \
