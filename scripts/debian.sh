@@ -6,7 +6,7 @@
 ORIEL_BUILD_PACKAGES="gcc g++ cmake ninja-build pkg-config libdnnl-dev \
 libjansson-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libwebp-dev \
 libgif-dev libtiff-dev libavif-dev libheif-dev libxxhash-dev \
-ocl-icd-opencl-dev scdoc"
+libarchive-dev ocl-icd-opencl-dev scdoc"
 # What the tests need besides.
 ORIEL_TEST_PACKAGES="$ORIEL_BUILD_PACKAGES check binutils python3 \
 python3-numpy"

@@ -31,6 +31,7 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
 
     memset(engine, 0, sizeof(*engine));
     engine->model = model;
+    engine->layer = CLI_NOT_GIVEN;
     engine->dtype = options->dtype ? (int32_t)options->dtype : ORIEL_DTYPE_BF16;
     cli_device_parse(options->device, &chosen.device, &chosen.device_index);
     if (oriel_device_get_info(chosen.device, chosen.device_index, &device,
@@ -122,23 +123,35 @@ prepare(cli_engine *engine, const oriel_plan *plan, const char *blame)
     return failed;
 }
 
+int64_t
+cli_engine_columns(const cli_engine *engine)
+{
+    oriel_model_info info = ORIEL_MODEL_INFO_INIT;
+
+    (void)oriel_model_get_info(engine->model, &info, NULL);
+    return engine->layer == CLI_NOT_GIVEN ? info.out_hidden_size
+                                          : info.hidden_size;
+}
+
 static int
 reserve_result(cli_engine *engine, const oriel_plan_info *info,
                const char *blame)
 {
+    const bool is_hidden = engine->layer != CLI_NOT_GIVEN;
     size_t width = engine->dtype == ORIEL_DTYPE_F32 ? 4 : 2;
     size_t bytes;
     oriel_error err;
 
-    if (!oriel_mul_size(&bytes, (size_t)info->tokens,
-                        (size_t)info->out_hidden_size * width))
+    if (!oriel_mul_size(&bytes,
+                        (size_t)(is_hidden ? info->patches : info->tokens),
+                        (size_t)cli_engine_columns(engine) * width))
         bytes = SIZE_MAX;
     if (bytes > engine->result_capacity) {
         free(engine->result);
         engine->result = malloc(bytes);
         engine->result_capacity = engine->result ? bytes : 0;
         if (!engine->result) {
-            oriel_fail_memory(&err, bytes, "embeddings");
+            oriel_fail_memory(&err, bytes, "the result");
             return report_failure(&err, blame);
         }
     }
@@ -164,6 +177,10 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
         failed = reserve_result(engine, &info, blame);
     if (failed)
         return failed;
+    if (engine->layer != CLI_NOT_GIVEN) {
+        result.kind = ORIEL_RESULT_HIDDEN_STATE;
+        result.index = (int32_t)engine->layer;
+    }
     result.dtype = engine->dtype;
     result.data = engine->result;
     result.bytes = engine->result_bytes;

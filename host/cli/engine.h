@@ -15,9 +15,11 @@ typedef struct cli_engine {
     oriel_encoder_options options; /* device and precision as chosen */
     oriel_device_info device;
     int32_t dtype; /* of the result */
+    int64_t
+        layer; /* the hidden state to return, or CLI_NOT_GIVEN: embeddings */
     oriel_encoder *encoder;
     size_t scratch_bytes; /* that were reserved on a device */
-    void *result;         /* of the last encode, [tokens, out_hidden_size] */
+    void *result;         /* of the last encode: its rows */
     size_t result_bytes, result_capacity;
 } cli_engine;
 
@@ -27,6 +29,9 @@ typedef struct cli_engine {
  */
 int cli_engine_choose(cli_engine *engine, const oriel_model *model,
                       const cli_options *options);
+
+/* Width of a row of the result. */
+int64_t cli_engine_columns(const cli_engine *engine);
 
 /*
  * Encode into engine->result.  CLI_DONE, or reports; when memory is out, with

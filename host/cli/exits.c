@@ -35,6 +35,7 @@ static const char *const meanings[] = {
     [CLI_DEVICE] = "no such device, no driver, or the device failed",
     [CLI_MEMORY] = "memory is out",
     [CLI_INTERNAL] = "internal error: a bug in Oriel, please report it",
+    [CLI_NONE] = "extract: no input succeeded, or --max-failures was reached",
 };
 
 int

@@ -16,6 +16,7 @@ enum {
     CLI_DEVICE = 5,   /* device or driver */
     CLI_MEMORY = 6,   /* memory is out, or a job does not fit into it */
     CLI_INTERNAL = 7, /* a bug in Oriel */
+    CLI_NONE = 8,     /* extract: no input succeeded, or too many failed */
     CLI_SIGNAL = 128  /* plus the signal, after a clean boundary */
 };
 

@@ -8,12 +8,13 @@
 
 enum {
     IMAGES = CLI_ENCODE | CLI_PREPROCESS,
-    LISTS = IMAGES | CLI_PLAN,   /* of pictures */
-    SIZES = LISTS | CLI_HEATMAP, /* what resizes pictures */
-    COMPUTES = CLI_ENCODE | CLI_HEATMAP,
-    ALL = CLI_ENCODE | CLI_PREPROCESS | CLI_PLAN | CLI_INSPECT | CLI_SYNTH |
-          CLI_DOCTOR | CLI_VERSION | CLI_COMPLETION | CLI_HELP | CLI_PACK |
-          CLI_HEATMAP
+    LISTS = IMAGES | CLI_PLAN | CLI_EXTRACT, /* of pictures */
+    SIZES = LISTS | CLI_HEATMAP,             /* what resizes pictures */
+    ENCODES = CLI_ENCODE | CLI_EXTRACT,
+    COMPUTES = ENCODES | CLI_HEATMAP,
+    FOLDERS = CLI_EXTRACT | CLI_MERGE,
+    ALL = COMPUTES | SIZES | FOLDERS | CLI_INSPECT | CLI_SYNTH | CLI_DOCTOR |
+          CLI_VERSION | CLI_COMPLETION | CLI_HELP | CLI_PACK
 };
 
 static const cli_choice precisions[] = {
@@ -40,6 +41,12 @@ static const cli_choice dtypes[] = {
     {"bf16", ORIEL_DTYPE_BF16},
     {"f16", ORIEL_DTYPE_F16},
     {"f32", ORIEL_DTYPE_F32},
+    {NULL, 0},
+};
+
+static const cli_choice formats[] = {
+    {"safetensors", CLI_FORMAT_SAFETENSORS},
+    {"npy", CLI_FORMAT_NPY},
     {NULL, 0},
 };
 
@@ -96,6 +103,14 @@ const cli_flag cli_flags[] = {
      .commands = CLI_HEATMAP,
      .offset = FIELD(output),
      .help = "the PNG file to write; it appears whole or not at all"},
+    {.name = "output",
+     .group = CLI_GROUP_OUTPUT,
+     .letter = 'o',
+     .kind = CLI_FILE,
+     .argument = "FOLDER",
+     .commands = FOLDERS,
+     .offset = FIELD(output),
+     .help = "the folder to write into; it is made, or empty"},
     {.name = "picture",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_FILE,
@@ -179,14 +194,14 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,
      .choices = graphs,
-     .commands = CLI_ENCODE,
+     .commands = ENCODES,
      .offset = FIELD(graphs),
      .help = "auto replays a batch shape that comes back as a CUDA graph, off "
              "launches every kernel"},
     {.name = "checks",
      .group = CLI_GROUP_GPU,
      .kind = CLI_SWITCH,
-     .commands = CLI_ENCODE,
+     .commands = ENCODES,
      .offset = FIELD(checks),
      .help = "watch every kernel and every piece of its memory, and say where "
              "it goes wrong; slow, the same bytes"},
@@ -315,7 +330,7 @@ const cli_flag cli_flags[] = {
      .argument = "N",
      .low = 1,
      .high = ORIEL_MAX_PATCHES,
-     .commands = IMAGES,
+     .commands = IMAGES | CLI_EXTRACT,
      .offset = FIELD(batch_patches),
      .help = "work on this many patches at once; bounds memory, never changes "
              "a byte of the result"},
@@ -337,6 +352,110 @@ const cli_flag cli_flags[] = {
      .commands = CLI_SYNTH,
      .offset = FIELD(seed),
      .help = "same seed, same bytes; default 1"},
+    {.name = "frames",
+     .group = CLI_GROUP_INPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(frames),
+     .help = "each folder that is named is one video: its pictures, sorted, "
+             "are the frames"},
+    {.name = "shard",
+     .group = CLI_GROUP_INPUT,
+     .kind = CLI_TEXT,
+     .argument = "I/N",
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(shard),
+     .help = "take entries I, I + N, I + 2N ... of the inputs, I from 0 to "
+             "N - 1: job I of N; oriel merge joins their folders"},
+    {.name = "resume",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(resume),
+     .help = "go on with a run that was stopped or killed, to the bytes of one "
+             "that was not; start where there is none"},
+    {.name = "retry-failed",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(retry_failed),
+     .help = "of a run that ended, try the inputs that failed again; what "
+             "succeeds goes into new parts"},
+    {.name = "max-failures",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_TEXT,
+     .argument = "N|P%",
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(max_failures),
+     .help = "stop with exit status 8 when N inputs, or P of 100, have failed; "
+             "a share is looked at from 1000 inputs on, and at the end"},
+    {.name = "pool",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_TEXT,
+     .argument = "none|mean|grid:HxW",
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(pool),
+     .help = "store all rows of an image (none, the default), their mean, or "
+             "the means of H x W cells"},
+    {.name = "layer",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_NUMBER,
+     .argument = "N",
+     .low = 0,
+     .high = 512,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(layer),
+     .help = "store the hidden states after N blocks, a row a patch in image "
+             "order, instead of the embeddings; 0 is the patch embedding"},
+    {.name = "dtype",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_CHOICE,
+     .choices = dtypes,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(dtype),
+     .help = "store rows in this format; default bf16, and f32 with --pool. "
+             "numpy reads f16 and f32, torch and safetensors all three"},
+    {.name = "format",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_CHOICE,
+     .choices = formats,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(format),
+     .help = "write parts as safetensors (default), or with --pool and --dtype "
+             "f32 or f16 as npy, for numpy.load"},
+    {.name = "shard-bytes",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_NUMBER,
+     .argument = "N",
+     .low = 1,
+     .high = INT64_C(1) << 50,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(shard_bytes),
+     .help = "end a part before it has more bytes of rows than this; default "
+             "1073741824"},
+    {.name = "dry-run",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(dry_run),
+     .help = "write nothing; print what the run amounts to: inputs, tokens, "
+             "bytes, FLOPs, and hours by the time of one batch"},
+    {.name = "split",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_NUMBER,
+     .argument = "N",
+     .low = 1,
+     .high = 4096,
+     .commands = CLI_EXTRACT,
+     .offset = FIELD(split),
+     .help = "with --dry-run: write N lists of equal cost into the folder of "
+             "-o, an input of a job each; archives stay whole"},
+    {.name = "repack",
+     .group = CLI_GROUP_OUTPUT,
+     .kind = CLI_SWITCH,
+     .commands = CLI_MERGE,
+     .offset = FIELD(repack),
+     .help = "write the parts anew, as one run would have written them"},
     {.name = "digest",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_SWITCH,
@@ -367,7 +486,7 @@ const cli_flag cli_flags[] = {
     {.name = "json",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_SWITCH,
-     .commands = COMPUTES | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK,
+     .commands = COMPUTES | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK | CLI_MERGE,
      .offset = FIELD(json),
      .help = "events on standard error as JSON, one a line"},
     {.name = "json",
@@ -380,7 +499,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_OUTPUT,
      .letter = 'q',
      .kind = CLI_SWITCH,
-     .commands = COMPUTES | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK,
+     .commands = COMPUTES | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK | CLI_MERGE,
      .offset = FIELD(quiet),
      .help = "only errors on standard error"},
     {.name = "help",

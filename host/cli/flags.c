@@ -271,6 +271,7 @@ cli_flags_parse(cli_options *options, uint32_t command, int n_args, char **args,
     int value;
 
     options->resample = options->sizing = options->alpha = CLI_NOT_GIVEN;
+    options->layer = CLI_NOT_GIVEN;
     parser_fill(&p, command);
     opterr = 0;
     optind = 1;

@@ -21,7 +21,9 @@ enum {
     CLI_COMPLETION = 1u << 7,
     CLI_HELP = 1u << 8,
     CLI_PACK = 1u << 9,
-    CLI_HEATMAP = 1u << 10
+    CLI_HEATMAP = 1u << 10,
+    CLI_EXTRACT = 1u << 11,
+    CLI_MERGE = 1u << 12
 };
 
 /* The headings of a command's flags in its help, in this order. */
@@ -43,6 +45,9 @@ enum {
     CLI_PIPELINE_SGLANG
 };
 
+/* How parts are written; 0: it was not given. */
+enum { CLI_FORMAT_SAFETENSORS = 1, CLI_FORMAT_NPY };
+
 /* A choice whose flag was not given, where 0 is one that can be given. */
 #define CLI_NOT_GIVEN INT64_C(-1)
 
@@ -56,7 +61,11 @@ typedef struct cli_options {
     int64_t seed; /* 1 where it was not given */
     int64_t precision, kernels, graphs, dtype, pipeline, truncated;
     int64_t resample, sizing, alpha; /* or CLI_NOT_GIVEN */
+    int64_t layer;                   /* or CLI_NOT_GIVEN */
+    int64_t format, shard_bytes, split;
+    const char *pool, *shard, *max_failures; /* as given, not checked */
     bool exif, no_exif;
+    bool frames, resume, retry_failed, dry_run, repack;
     bool null_names, checks, force, json, quiet, digest, tensors, help;
 } cli_options;
 

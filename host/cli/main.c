@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c - oriel COMMAND: find the subcommand, parse its flags, run it */
+#include "cli/again.h"
 #include "cli/command.h"
 #include "cli/exits.h"
 #include "cli/help.h"
@@ -13,15 +14,18 @@
 
 /* Commands whose --json stands for events on standard error. */
 enum {
-    EVENTS = CLI_ENCODE | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK | CLI_HEATMAP
+    EVENTS = CLI_ENCODE | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK | CLI_HEATMAP |
+             CLI_EXTRACT | CLI_MERGE
 };
 
 static int
 run(const cli_command *command, int n_args, char **args)
 {
     cli_options options = {.seed = 1};
-    int first;
-    int failed = cli_flags_parse(&options, command->flag, n_args, args, &first);
+    int first, failed;
+
+    cli_again_keep(n_args, args);
+    failed = cli_flags_parse(&options, command->flag, n_args, args, &first);
 
     if (failed)
         return failed;

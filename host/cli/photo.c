@@ -68,17 +68,20 @@ can_be_read_again(const char *name)
 }
 
 void
-cli_photo_measure(cli_photo *photo, const cli_settings *settings)
+cli_photo_read(cli_photo *photo, const cli_settings *settings)
+{
+    cli_read_file(photo->name, file_bytes_max(settings), may_be_picture,
+                  &photo->bytes, &photo->n_bytes, &photo->err);
+}
+
+void
+cli_photo_look(cli_photo *photo, const cli_settings *settings)
 {
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
     int64_t grid[3] = {0};
-    oriel_status status =
-        cli_read_file(photo->name, file_bytes_max(settings), may_be_picture,
-                      &photo->bytes, &photo->n_bytes, &photo->err);
+    oriel_status status = oriel_image_probe(
+        photo->bytes, photo->n_bytes, &settings->image, &info, &photo->err);
 
-    if (!status)
-        status = oriel_image_probe(photo->bytes, photo->n_bytes,
-                                   &settings->image, &info, &photo->err);
     photo->item.width = info.width;
     photo->item.height = info.height;
     photo->rgb_bytes = (size_t)info.width * (size_t)info.height * 3;
@@ -87,9 +90,23 @@ cli_photo_measure(cli_photo *photo, const cli_settings *settings)
         status = oriel_item_measure(settings->model, &photo->item,
                                     &settings->plan, grid, NULL, &photo->err);
     photo->patches = grid[0] * grid[1] * grid[2];
-    if (status ||
-        (photo->n_bytes > WAITING_BYTES_MAX && can_be_read_again(photo->name)))
+    if (status || (photo->n_bytes > WAITING_BYTES_MAX && !photo->is_member &&
+                   can_be_read_again(photo->name)))
         let_go(photo);
+}
+
+void
+cli_photo_measure(cli_photo *photo, const cli_settings *settings)
+{
+    cli_photo_read(photo, settings);
+    if (!photo->err.status)
+        cli_photo_look(photo, settings);
+}
+
+bool
+cli_photo_has_head(const cli_photo *photo)
+{
+    return photo->bytes && may_be_picture(photo->bytes, photo->n_bytes);
 }
 
 /* The log hook of a decode: that the picture is padded, and why. */
@@ -135,8 +152,7 @@ void
 cli_photo_decode(cli_photo *photo, const cli_settings *settings)
 {
     if (!photo->bytes)
-        cli_read_file(photo->name, file_bytes_max(settings), may_be_picture,
-                      &photo->bytes, &photo->n_bytes, &photo->err);
+        cli_photo_read(photo, settings);
     if (!photo->err.status)
         decode(photo, settings);
     let_go(photo);

@@ -11,6 +11,7 @@ typedef struct cli_photo {
     const char *name;
     char *bytes; /* the file, until it is decoded; NULL: to be read again */
     size_t n_bytes;
+    bool is_member;      /* of an archive: the bytes cannot be read again */
     size_t decode_bytes; /* that decoding takes besides the picture */
     unsigned char *rgb;  /* then the picture */
     size_t rgb_bytes;
@@ -20,6 +21,14 @@ typedef struct cli_photo {
     char padded[CLI_PADDED_BYTES];
     oriel_error err; /* status ORIEL_OK: good so far */
 } cli_photo;
+
+/* The two halves of cli_photo_measure: the file's bytes, then what they will
+   cost.  Threads: any. */
+void cli_photo_read(cli_photo *photo, const cli_settings *settings);
+void cli_photo_look(cli_photo *photo, const cli_settings *settings);
+
+/* Whether its bytes begin as some picture does, so that all of them were read. */
+bool cli_photo_has_head(const cli_photo *photo);
 
 /* Read the file and find out what it will cost.  A large one is let go of, and
    read again when it is decoded, so that files that wait take little memory.

@@ -24,6 +24,8 @@ static struct {
     double part;        /* of that work that is done, 0 to 1 */
     double began, shown;
     bool active, on_terminal, drawn;
+    char text[160]; /* after all that, "" or ", ..." */
+    json_t *more;
 } state;
 
 static double
@@ -38,6 +40,7 @@ now(void)
 void
 cli_progress_begin(const char *what, uint64_t total)
 {
+    json_decref(state.more);
     memset(&state, 0, sizeof(state));
     state.what = what;
     state.total = total;
@@ -60,6 +63,8 @@ cli_progress_part(void)
     double unmeasured = (double)state.total - measured;
     double all;
 
+    if (state.total == 0) /* not known yet */
+        return 0;
     if (known <= 0)
         return state.total ? (double)state.done / (double)state.total : 0;
     all = known + (unmeasured > 0 ? unmeasured * known / measured : 0);
@@ -70,13 +75,21 @@ static void
 describe(char *line, size_t bytes, double seconds)
 {
     double part = cli_progress_part();
-    int n =
-        snprintf(line, bytes, "%" PRIu64 " of %" PRIu64 " %s, %s", state.done,
-                 state.total, state.what, cli_text_seconds(seconds).text);
+    int n;
+
+    if (state.total > 0)
+        n = snprintf(line, bytes, "%" PRIu64 " of %" PRIu64 " %s, %s",
+                     state.done, state.total, state.what,
+                     cli_text_seconds(seconds).text);
+    else
+        n = snprintf(line, bytes, "%" PRIu64 " %s, %s", state.done, state.what,
+                     cli_text_seconds(seconds).text);
 
     if (part > 0 && part < 1 && n > 0 && (size_t)n < bytes)
-        snprintf(line + n, bytes - (size_t)n, ", about %s left",
-                 cli_text_seconds(seconds / part * (1 - part)).text);
+        n += snprintf(line + n, bytes - (size_t)n, ", about %s left",
+                      cli_text_seconds(seconds / part * (1 - part)).text);
+    if (n > 0 && (size_t)n < bytes)
+        snprintf(line + n, bytes - (size_t)n, "%s", state.text);
 }
 
 static void
@@ -102,16 +115,20 @@ show(void)
     double pause = cli_report_json()   ? EVENT_SECONDS
                    : state.on_terminal ? REDRAW_SECONDS
                                        : LINE_SECONDS;
-    char line[160];
+    char line[320];
 
     if (!state.active || t - state.shown < pause)
         return;
     state.shown = t;
     if (cli_report_json()) {
-        cli_report_event(
+        json_t *event =
             json_pack("{s:s, s:s, s:I, s:I, s:f}", "event", "progress", "unit",
                       state.what, "done", (json_int_t)state.done, "total",
-                      (json_int_t)state.total, "part", cli_progress_part()));
+                      (json_int_t)state.total, "part", cli_progress_part());
+
+        if (event && state.more)
+            json_object_update(event, state.more);
+        cli_report_event(event);
         return;
     }
     describe(line, sizeof(line), t - state.began);
@@ -148,6 +165,20 @@ cli_progress_work(int64_t done, int64_t of)
 }
 
 void
+cli_progress_total(uint64_t total)
+{
+    state.total = total;
+}
+
+void
+cli_progress_say(const char *text, json_t *more)
+{
+    snprintf(state.text, sizeof(state.text), ", %s", text);
+    json_decref(state.more);
+    state.more = more;
+}
+
+void
 cli_progress_tick(void)
 {
     show();
@@ -167,5 +198,7 @@ void
 cli_progress_end(void)
 {
     cli_progress_clear();
+    json_decref(state.more);
+    state.more = NULL;
     state.active = false;
 }

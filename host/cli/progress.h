@@ -8,6 +8,7 @@
 #ifndef ORIEL_CLI_PROGRESS_H
 #define ORIEL_CLI_PROGRESS_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 /* 'what' names the units, "images"; it must outlive the progress. */
@@ -25,6 +26,13 @@ void cli_progress_expect(int64_t items, int64_t flops);
 
 /* Of what is worked on, 'done' of 'of' is done: in operations or any unit. */
 void cli_progress_work(int64_t done, int64_t of);
+
+/* How many there are in all, once that is known. */
+void cli_progress_total(uint64_t total);
+
+/* What else a line says: "12 images/s, 2 failed".  With --json the event has
+   these members; 'more' is taken over, and may be NULL. */
+void cli_progress_say(const char *text, json_t *more);
 
 /* Time passes, and nothing else is known. */
 void cli_progress_tick(void);

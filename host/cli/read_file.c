@@ -37,7 +37,8 @@ fail_errno(oriel_error *err, const char *what)
  * say nothing, and a file may grow.
  */
 static oriel_status
-first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
+first_capacity(int fd, size_t limit, bool is_picture, size_t *capacity,
+               oriel_error *err)
 {
     struct stat st;
 
@@ -46,7 +47,10 @@ first_capacity(int fd, size_t limit, size_t *capacity, oriel_error *err)
         return fail_errno(err, "cannot be read");
     if (S_ISDIR(st.st_mode))
         return oriel_fail_cause(err, ORIEL_ERR_INPUT, EISDIR,
-                                "is a folder, expected a file");
+                                is_picture
+                                    ? "is a folder, expected a file; for "
+                                      "folders use oriel extract"
+                                    : "is a folder, expected a file");
     if (S_ISREG(st.st_mode)) {
         if ((uint64_t)st.st_size > limit)
             return oriel_fail(err, ORIEL_ERR_INPUT,
@@ -134,7 +138,8 @@ read_all(int fd, size_t limit, cli_head_check *wanted, char **text,
          size_t *bytes, oriel_error *err)
 {
     size_t capacity, n = 0;
-    oriel_status status = first_capacity(fd, limit, &capacity, err);
+    oriel_status status =
+        first_capacity(fd, limit, wanted != NULL, &capacity, err);
 
     if (status)
         return status;

@@ -3,8 +3,9 @@
  * fail_call.c - preloaded into the tool: one kind of system call fails
  *
  * FAIL_CALL "open" or "read": the call fails for files whose name ends in
- * FAIL_NAME; "fsync": it fails for folders.  FAIL_ERRNO is the errno, as a
- * number.  The errors are those that no test could cause otherwise: a disk that
+ * FAIL_NAME; "fsync": it fails for folders; "pwrite": it fails once FAIL_AFTER
+ * bytes were written by it, as on a disk that fills.  FAIL_ERRNO is the errno, as
+ * a number.  The errors are those that no test could cause otherwise: a disk that
  * fails, a system with no more files to open.
  */
 #include <dlfcn.h>
@@ -82,4 +83,19 @@ fsync(int fd)
     if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && is_asked("fsync"))
         return -1;
     return next(fd);
+}
+
+ssize_t
+pwrite(int fd, const void *data, size_t bytes, off_t offset)
+{
+    static size_t written;
+    ssize_t (*next)(int, const void *, size_t, off_t) =
+        (ssize_t(*)(int, const void *, size_t, off_t))dlsym(RTLD_NEXT,
+                                                            "pwrite");
+    const char *after = getenv("FAIL_AFTER");
+
+    written += bytes;
+    if (after && written > strtoull(after, NULL, 10) && is_asked("pwrite"))
+        return -1;
+    return next(fd, data, bytes, offset);
 }

@@ -43,9 +43,9 @@ START_TEST(each_status_has_its_exit)
 
     for (size_t i = 0; i < COUNT(table); i++)
         ck_assert_int_eq(cli_exit_of(table[i].status), table[i].expected);
-    for (int i = 0; i <= CLI_INTERNAL; i++)
+    for (int i = 0; i <= CLI_NONE; i++)
         ck_assert_ptr_nonnull(cli_exit_meaning(i));
-    ck_assert_ptr_null(cli_exit_meaning(CLI_INTERNAL + 1));
+    ck_assert_ptr_null(cli_exit_meaning(CLI_NONE + 1));
     ck_assert_ptr_null(cli_exit_meaning(-1));
 }
 END_TEST

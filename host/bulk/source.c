@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source.c - from operands to entries, one after the other */
+#include "bulk/source.h"
+
+#include "base/fail.h"
+#include "bulk/kind.h"
+#include "bulk/lines.h"
+#include "bulk/tar.h"
+#include "bulk/walk.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What entries are taken from at the moment; those below wait. */
+typedef struct level {
+    struct level *below;
+    char *name;
+    json_t *id, *columns; /* of the JSON line that named it, or NULL */
+    int64_t shift;        /* from positions to indices */
+    char **names;         /* of a folder */
+    size_t next;
+    dev_t device;
+    ino_t inode;
+    bulk_lines *lines;
+    bulk_tar *tar;
+} level;
+
+/* A named thing, and what a JSON line says of it. */
+typedef struct named {
+    const char *name;
+    json_t *id, *columns; /* owned, or NULL */
+    int64_t shift;
+} named;
+
+struct bulk_source {
+    bulk_source_options options;
+    int next_operand;
+    level *top;
+    int64_t position;      /* of the next entry in the whole list */
+    int64_t wanted, given; /* entries of this job: asked about, handed out */
+    int64_t others;
+};
+
+oriel_status
+bulk_source_open(bulk_source **out, const bulk_source_options *options,
+                 oriel_error *err)
+{
+    bulk_source *source = calloc(1, sizeof(*source));
+
+    *out = source;
+    if (!source)
+        return oriel_fail_memory(err, sizeof(*source), "the inputs");
+    source->options = *options;
+    return oriel_ok(err);
+}
+
+int64_t
+bulk_source_others(const bulk_source *source)
+{
+    return source->others;
+}
+
+int64_t
+bulk_source_given(const bulk_source *source)
+{
+    return source->given;
+}
+
+/* ---- Which entries are this job's --------------------------------------- */
+
+static bool
+is_wanted(const bulk_source *source, int64_t ordinal)
+{
+    const bulk_source_options *o = &source->options;
+
+    return !o->is_wanted || o->is_wanted(o->context, ordinal);
+}
+
+static bulk_want
+want(void *context, int64_t position)
+{
+    bulk_source *source = context;
+
+    if (position % source->options.of != source->options.shard)
+        return BULK_DROP;
+    return is_wanted(source, source->wanted++) ? BULK_READ : BULK_NAME;
+}
+
+/* Every entry passes here once; NULL stays NULL. */
+static bulk_entry *
+number(bulk_source *source, bulk_entry *entry, int64_t index)
+{
+    if (entry) {
+        entry->index = index;
+        entry->ordinal = source->given++;
+        entry->named_only = !is_wanted(source, entry->ordinal);
+    }
+    return entry;
+}
+
+static void
+forget(named *thing)
+{
+    json_decref(thing->id);
+    json_decref(thing->columns);
+    thing->id = thing->columns = NULL;
+}
+
+/* The entry of a thing that is one; NULL in '*out': it is another job's. */
+static oriel_status
+make_entry(bulk_source *source, named *thing, const oriel_error *why,
+           bulk_entry **out, oriel_error *err)
+{
+    int64_t position = source->position++;
+
+    *out = NULL;
+    if (want(source, position) != BULK_DROP) {
+        *out = bulk_entry_new(thing->name, thing->id);
+        thing->id = NULL;
+        if (!*out)
+            return oriel_fail_memory(err, sizeof(**out), "an input");
+        (*out)->columns = json_incref(thing->columns);
+        if (why)
+            (*out)->err = *why;
+        number(source, *out, position + thing->shift);
+    }
+    return ORIEL_OK;
+}
+
+/* ---- Levels ------------------------------------------------------------- */
+
+static void
+pop(bulk_source *source)
+{
+    level *top = source->top;
+
+    if (!top)
+        return;
+    source->top = top->below;
+    bulk_names_free(top->names);
+    bulk_lines_close(top->lines);
+    bulk_tar_close(top->tar);
+    json_decref(top->id);
+    json_decref(top->columns);
+    free(top->name);
+    free(top);
+}
+
+static oriel_status
+push(bulk_source *source, named *thing, oriel_error *err)
+{
+    level *top = calloc(1, sizeof(*top));
+
+    if (!top)
+        return oriel_fail_memory(err, sizeof(*top), "the inputs");
+    top->below = source->top;
+    source->top = top;
+    top->columns = json_incref(thing->columns);
+    top->shift = thing->shift;
+    top->name = strdup(thing->name);
+    if (top->name)
+        return ORIEL_OK;
+    pop(source);
+    return oriel_fail_memory(err, strlen(thing->name), "a name");
+}
+
+/* Is it being walked already?  Then a link leads back to it. */
+static bool
+is_walked(const bulk_source *source, const struct stat *st)
+{
+    for (const level *l = source->top; l; l = l->below)
+        if (l->names && l->device == st->st_dev && l->inode == st->st_ino)
+            return true;
+    return false;
+}
+
+static oriel_status
+push_folder(bulk_source *source, named *thing, const struct stat *st,
+            oriel_error *err)
+{
+    char **names;
+    oriel_status status = bulk_walk_list(thing->name, &names, err);
+
+    if (!status)
+        status = push(source, thing, err);
+    if (status || !source->top) {
+        bulk_names_free(names);
+        return status;
+    }
+    source->top->names = names;
+    source->top->device = st->st_dev;
+    source->top->inode = st->st_ino;
+    return ORIEL_OK;
+}
+
+static oriel_status
+push_tar(bulk_source *source, named *thing, oriel_error *err)
+{
+    oriel_status status = push(source, thing, err);
+
+    if (!status && source->top) {
+        status =
+            bulk_tar_open(&source->top->tar, source->top->name, NULL, 0, err);
+        if (status)
+            pop(source);
+    }
+    return status;
+}
+
+static oriel_status
+push_list(bulk_source *source, named *thing, const char *name, bool null_names,
+          oriel_error *err)
+{
+    oriel_status status = push(source, thing, err);
+
+    if (!status) {
+        status =
+            bulk_lines_open(&source->top->lines, name, null_names, "", 0, err);
+        if (status)
+            pop(source);
+    }
+    return status;
+}
+
+/* Standard input is a tar archive or a list, which its first bytes tell. */
+static oriel_status
+push_stdin(bulk_source *source, named *thing, oriel_error *err)
+{
+    static const char *const packed[] = {"\x1f\x8b", "\x28\xb5\x2f\xfd", "BZh",
+                                         "\xfd"
+                                         "7zXZ"};
+    char head[BULK_HEAD_BYTES];
+    size_t n = 0;
+    bool is_tar;
+    oriel_status status = push(source, thing, err);
+
+    if (status || !source->top)
+        return status;
+    while (n < sizeof(head)) {
+        ssize_t got = read(STDIN_FILENO, head + n, sizeof(head) - n);
+
+        if (got == 0 || (got < 0 && errno != EINTR))
+            break;
+        n += got > 0 ? (size_t)got : 0;
+        /* A list is used as it comes. */
+        if (got > 0 &&
+            memchr(head, source->options.null_names ? '\0' : '\n', n) &&
+            bulk_kind_of_head(head, n) == BULK_OTHER && head[0] != '\x1f')
+            break;
+    }
+    is_tar = bulk_kind_of_head(head, n) == BULK_TAR;
+    for (size_t i = 0; i < sizeof(packed) / sizeof(*packed); i++)
+        is_tar = is_tar || (n > strlen(packed[i]) &&
+                            memcmp(head, packed[i], strlen(packed[i])) == 0);
+    status = is_tar ? bulk_tar_open(&source->top->tar, NULL, head, n, err)
+                    : bulk_lines_open(&source->top->lines, NULL,
+                                      source->options.null_names, head, n, err);
+    if (status)
+        pop(source);
+    return status;
+}
+
+/* ---- One named thing ---------------------------------------------------- */
+
+static oriel_status
+list_frames(bulk_entry *entry, oriel_error *err)
+{
+    char **names;
+    size_t kept = 0;
+    oriel_status status = bulk_walk_list(entry->source, &names, err);
+
+    if (status) {
+        bulk_names_free(names);
+        entry->err = *err;
+        return status == ORIEL_ERR_INPUT ? ORIEL_OK : status;
+    }
+    for (size_t i = 0; names[i]; i++)
+        if (bulk_kind_of_file(names[i]) == BULK_PICTURE)
+            names[kept++] = names[i];
+        else
+            free(names[i]);
+    names[kept] = NULL;
+    entry->frames = names;
+    if (kept == 0)
+        oriel_fail(
+            &entry->err, ORIEL_ERR_INPUT,
+            "the folder has no pictures: expected the frames of a video");
+    return ORIEL_OK;
+}
+
+/* With --frames a folder is one video. */
+static oriel_status
+take_video(bulk_source *source, named *thing, bulk_entry **out,
+           oriel_error *err)
+{
+    oriel_status status = make_entry(source, thing, NULL, out, err);
+
+    if (status || !*out || (*out)->named_only)
+        return status;
+    return list_frames(*out, err);
+}
+
+/*
+ * What somebody named: it becomes an entry in '*out', a level, or neither where
+ * it is another job's.  A name that ends as a picture's is not even looked at.
+ */
+static oriel_status
+take_named(bulk_source *source, named *thing, bulk_entry **out,
+           oriel_error *err)
+{
+    bulk_kind kind = bulk_kind_of_name(thing->name);
+    struct stat st;
+    oriel_error why;
+    oriel_status status;
+
+    if (bulk_is_url(thing->name)) {
+        oriel_fail(&why, ORIEL_ERR_INPUT,
+                   "is a URL, and the tool uses no network: the Python package "
+                   "reads URLs and object stores, through fsspec");
+        return make_entry(source, thing, &why, out, err);
+    }
+    memset(&st, 0, sizeof(st));
+    if (kind != BULK_PICTURE || source->options.frames)
+        (void)stat(thing->name, &st);
+    if (S_ISDIR(st.st_mode) && source->options.frames)
+        return take_video(source, thing, out, err);
+    if (!S_ISDIR(st.st_mode) && kind == BULK_OTHER)
+        kind = bulk_kind_of_file(thing->name);
+    if (S_ISDIR(st.st_mode))
+        status = push_folder(source, thing, &st, &why);
+    else if (kind == BULK_TAR)
+        status = push_tar(source, thing, &why);
+    else
+        return make_entry(source, thing, NULL, out, err);
+    if (status == ORIEL_ERR_INPUT)
+        return make_entry(source, thing, &why, out, err);
+    if (status)
+        *err = why;
+    return status;
+}
+
+/* ---- Lists --------------------------------------------------------------- */
+
+static bool
+is_file_name(const char *name)
+{
+    struct stat st;
+
+    return lstat(name, &st) == 0;
+}
+
+/* Whatever is wrong with it, a line is one entry. */
+static oriel_status
+take_json_line(bulk_source *source, const char *line, bulk_entry **out,
+               oriel_error *err)
+{
+    named thing = {.shift = source->top->shift};
+    json_error_t where;
+    json_t *root = json_loads(line, 0, &where);
+    json_t *path = json_object_get(root, "path");
+    json_t *id = json_object_get(root, "id");
+    json_t *index = json_object_get(root, "index");
+    char number_text[24];
+    oriel_error why = {.status = ORIEL_OK};
+    oriel_status status;
+
+    thing.name = json_is_string(path) ? json_string_value(path) : line;
+    if (!root)
+        oriel_fail(&why, ORIEL_ERR_INPUT, "a line that is no JSON object: %s",
+                   ORIEL_QUOTE(where.text));
+    else if (!json_is_string(path) || !*thing.name)
+        oriel_fail(&why, ORIEL_ERR_INPUT,
+                   "a JSON line without \"path\", expected a string");
+    else if (id && !json_is_string(id) && !json_is_integer(id))
+        oriel_fail(&why, ORIEL_ERR_INPUT,
+                   "\"id\" of a JSON line: expected a string or an integer");
+    else if (index &&
+             (!json_is_integer(index) || json_integer_value(index) < 0))
+        oriel_fail(&why, ORIEL_ERR_INPUT,
+                   "\"index\" of a JSON line: expected an integer from 0 on");
+    if (!why.status && json_is_string(id))
+        thing.id = json_incref(id);
+    else if (!why.status && id) {
+        snprintf(number_text, sizeof(number_text), "%" JSON_INTEGER_FORMAT,
+                 json_integer_value(id));
+        thing.id = json_string(number_text);
+    }
+    if (!why.status && index)
+        thing.shift = json_integer_value(index) - source->position;
+    json_incref(path);
+    if (root && !why.status) {
+        json_object_del(root, "path");
+        json_object_del(root, "id");
+        json_object_del(root, "index");
+        if (json_object_size(root) > 0)
+            thing.columns = json_incref(root);
+    }
+    status = why.status ? make_entry(source, &thing, &why, out, err)
+                        : take_named(source, &thing, out, err);
+    json_decref(path);
+    json_decref(root);
+    forget(&thing);
+    return status;
+}
+
+static oriel_status
+take_line(bulk_source *source, bulk_entry **out, oriel_error *err)
+{
+    level *list = source->top;
+    char *line;
+    oriel_error why;
+    oriel_status status = bulk_lines_next(list->lines, &line, &why);
+
+    if (status == ORIEL_ERR_INPUT) { /* the list itself */
+        named thing = {.name = list->name, .shift = list->shift};
+
+        status = make_entry(source, &thing, &why, out, err);
+        pop(source);
+        return status;
+    }
+    if (status) {
+        *err = why;
+        return status;
+    }
+    if (!line) {
+        pop(source);
+        return ORIEL_OK;
+    }
+    if (!source->options.null_names && (*line == '#' || *line == '{') &&
+        !is_file_name(line))
+        return *line == '#' ? ORIEL_OK : take_json_line(source, line, out, err);
+    named thing = {.name = line, .shift = list->shift};
+
+    return take_named(source, &thing, out, err);
+}
+
+/* ---- Folders, archives, operands ------------------------------------------ */
+
+static oriel_status
+take_of_folder(bulk_source *source, bulk_entry **out, oriel_error *err)
+{
+    level *folder = source->top;
+    const char *name = folder->names[folder->next];
+    named thing = {.name = name,
+                   .columns = json_incref(folder->columns),
+                   .shift = folder->shift};
+    oriel_status status = ORIEL_OK;
+    oriel_error why = {.status = ORIEL_OK};
+    struct stat st;
+
+    if (!name) {
+        forget(&thing);
+        pop(source);
+        return ORIEL_OK;
+    }
+    folder->next++;
+    if (name[strlen(name) - 1] == '/') {
+        if (stat(name, &st) == 0 && !is_walked(source, &st))
+            status = push_folder(source, &thing, &st, &why);
+    } else
+        switch (bulk_kind_of_file(name)) {
+        case BULK_PICTURE:
+            status = make_entry(source, &thing, NULL, out, err);
+            break;
+        case BULK_TAR:
+            status = push_tar(source, &thing, &why);
+            break;
+        default:
+            source->others++;
+        }
+    if (why.status == ORIEL_ERR_INPUT)
+        status = make_entry(source, &thing, &why, out, err);
+    else if (why.status)
+        *err = why;
+    forget(&thing);
+    return status;
+}
+
+static oriel_status
+take_of_tar(bulk_source *source, bulk_entry **out, oriel_error *err)
+{
+    level *tar = source->top;
+    int64_t before;
+    oriel_error why;
+    oriel_status status = bulk_tar_next(tar->tar, out, &source->position,
+                                        &source->others, want, source, &why);
+
+    before = source->position - 1;
+    if (!status && *out) {
+        if (tar->columns && !(*out)->columns)
+            (*out)->columns = json_incref(tar->columns);
+        number(source, *out, before + tar->shift);
+        return ORIEL_OK;
+    }
+    if (status == ORIEL_ERR_INPUT) {
+        named thing = {.name = tar->name, .shift = tar->shift};
+
+        status = make_entry(source, &thing, &why, out, err);
+    } else if (status)
+        *err = why;
+    pop(source);
+    return status;
+}
+
+static oriel_status
+take_operand(bulk_source *source, bulk_entry **out, oriel_error *err)
+{
+    char *operand = source->options.operands[source->next_operand++];
+    named thing = {.name = operand};
+    oriel_error why;
+    oriel_status status;
+
+    if (strcmp(operand, "-") == 0)
+        status = push_stdin(source, &thing, &why);
+    else if (operand[0] == '@' && operand[1] && !is_file_name(operand))
+        status = push_list(source, &thing, operand + 1,
+                           source->options.null_names, &why);
+    else if (bulk_kind_of_name(operand) == BULK_JSON_LINES)
+        status = push_list(source, &thing, operand, false, &why);
+    else
+        return take_named(source, &thing, out, err);
+    if (status == ORIEL_ERR_INPUT)
+        return make_entry(source, &thing, &why, out, err);
+    if (status)
+        *err = why;
+    return status;
+}
+
+oriel_status
+bulk_source_next(bulk_source *source, bulk_entry **out, oriel_error *err)
+{
+    oriel_status status = ORIEL_OK;
+
+    *out = NULL;
+    while (!status && !*out) {
+        if (!source->top && source->next_operand == source->options.n_operands)
+            break;
+        if (!source->top)
+            status = take_operand(source, out, err);
+        else if (source->top->tar)
+            status = take_of_tar(source, out, err);
+        else if (source->top->lines)
+            status = take_line(source, out, err);
+        else
+            status = take_of_folder(source, out, err);
+    }
+    if (status) {
+        bulk_entry_free(*out);
+        *out = NULL;
+        return status;
+    }
+    return oriel_ok(err);
+}
+
+void
+bulk_source_close(bulk_source *source)
+{
+    if (!source)
+        return;
+    while (source->top)
+        pop(source);
+    free(source);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* extract_job.h - one run of oriel extract */
+#ifndef ORIEL_CLI_EXTRACT_JOB_H
+#define ORIEL_CLI_EXTRACT_JOB_H
+
+#include "bulk/dataset.h"
+#include "bulk/pool.h"
+#include "bulk/pooling.h"
+#include "cli/engine.h"
+#include "cli/settings.h"
+
+/* What the flags that are text say. */
+typedef struct cli_extract_options {
+    bool pools;
+    bulk_pooling pooling;  /* if it pools */
+    int64_t shard, of;     /* 0, 1: all entries */
+    int64_t most_failures; /* 0: no limit */
+    double most_share;     /* of 100; 0: no limit */
+    int32_t dtype;
+    bulk_mode mode;
+} cli_extract_options;
+
+/* What this run did, and what it spent its time with. */
+typedef struct cli_extract_times {
+    int64_t images, tokens; /* encoded by this run */
+    int64_t passed;         /* inputs that went through, failed ones too */
+    double wait, encode;    /* of the encoder's thread: for a window, at work */
+    double hand_over;       /* and for the writer */
+    double write;           /* of the writer */
+    bulk_pool_times pool;
+} cli_extract_times;
+
+typedef struct cli_extract_job {
+    const cli_options *options;
+    cli_extract_options given;
+    cli_settings settings;
+    cli_engine engine;
+    bulk_layout layout;
+    json_t *run, *metadata;
+    bulk_dataset *dataset;
+    bulk_source *source;
+    bulk_pool *pool;
+    int64_t batch_patches;
+    int64_t inputs, failed; /* so far, with those of a run that goes on */
+    cli_extract_times times;
+    json_t *reasons; /* of this run's failures: how often each came */
+} cli_extract_job;
+
+/* ---- extract_options.c ---- */
+
+/* CLI_DONE, or reports and returns CLI_USAGE. */
+int cli_extract_parse(cli_extract_options *given, const cli_options *options,
+                      int n_operands, char **operands);
+
+/* run.json's beginning, the layout and the parts' metadata, once the engine is
+   chosen.  CLI_DONE, or reports. */
+int cli_extract_describe(cli_extract_job *job);
+
+/* ---- extract_pack.c ---- */
+
+/*
+ * Encode the window's items, sorted by size into batches; their rows are ready
+ * for the writer, and their pictures are released.  After a signal it ends with
+ * the batch at hand, and what is not encoded is left.  CLI_DONE, or reports.
+ */
+int cli_extract_encode(cli_extract_job *job, bulk_window *window);
+
+/* ---- extract_write.c: windows to the dataset, on a thread of its own ---- */
+
+typedef struct cli_extract_writer cli_extract_writer;
+oriel_status cli_extract_writer_start(cli_extract_writer **out,
+                                      bulk_dataset *dataset, oriel_error *err);
+/* Hand a window over, once there is room for it; what it holds up to its first
+   item without rows is written.  Fails if an earlier one could not be. */
+oriel_status cli_extract_writer_put(cli_extract_writer *writer,
+                                    bulk_window *window, oriel_error *err);
+/* Wait for all of them, and end the thread. */
+oriel_status cli_extract_writer_stop(cli_extract_writer *writer,
+                                     double *seconds, oriel_error *err);
+
+/* ---- extract_plan.c: --dry-run ---- */
+
+/* Look at all inputs, print what they amount to, and write the lists of --split.
+   The exit status. */
+int cli_extract_plan(cli_extract_job *job);
+
+/* ---- extract_split.c: lists of equal cost ---- */
+
+typedef struct cli_extract_split cli_extract_split;
+
+cli_extract_split *cli_extract_split_new(void); /* NULL without memory */
+void cli_extract_split_free(cli_extract_split *split);
+
+/* One input and its operations.  CLI_DONE, or reports. */
+int cli_extract_split_add(cli_extract_split *split, const bulk_entry *entry,
+                          double cost);
+
+/* FOLDER/list-00000.jsonl and so on; '*share' becomes the cost of the dearest
+   list over the mean.  CLI_DONE, or reports. */
+int cli_extract_split_write(const cli_extract_split *split, const char *folder,
+                            int64_t n_lists, double *share);
+
+/* ---- extract_run.c ---- */
+
+/* Everything from the first entry to the last part.  The exit status. */
+int cli_extract_run(cli_extract_job *job);
+
+/* The last words on a folder that is complete.  The exit status. */
+int cli_extract_end(const cli_extract_job *job);
+
+/* ---- extract_report.c ---- */
+
+/* A failure of this run, by its reason. */
+void cli_extract_count_reason(cli_extract_job *job, const char *reason);
+
+/* Rates, failures and the stage that the others wait for, into the progress. */
+void cli_extract_show(cli_extract_job *job);
+
+void cli_extract_report_end(const cli_extract_job *job, int exit_status);
+
+/* Report a failure of the dataset; what is wrong with a folder is usage. */
+int cli_extract_report(const oriel_error *err);
+
+#endif /* ORIEL_CLI_EXTRACT_JOB_H */
