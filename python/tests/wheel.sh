@@ -31,7 +31,7 @@ fi
 
 started=$SECONDS
 "$PIP" wheel -q --no-deps -w "$FOLDER/dist" \
-    -C "build-dir=$FOLDER/build" "$PROJECT/python"
+    "--config-settings=build-dir=$FOLDER/build" "$PROJECT/python"
 WHEEL=$(ls "$FOLDER"/dist/oriel_vision-*.whl)
 echo "wheel: $((SECONDS - started)) s, $(stat -c %s "$WHEEL") bytes"
 
