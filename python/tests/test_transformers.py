@@ -19,6 +19,7 @@ try:
     import tiny_vlm
     from oriel.transformers import (
         OrielImageProcessor,
+        OrielVisionTower,
         as_output,
         encode_inputs,
         replace_vision,
@@ -102,6 +103,8 @@ class Answers(unittest.TestCase):
                     inputs = inputs_of(case)
                     wanted = answers(inputs, **how)
                     with replace_vision(model, encoder):
+                        self.assertIsInstance(model.model.visual,
+                                              OrielVisionTower)
                         self.compare(wanted, answers(inputs, **how))
 
     def test_outputs_of_an_encoder(self):
@@ -194,6 +197,11 @@ class Replaced(unittest.TestCase):
         wanted = answers(inputs)[0]
         with replace_vision(model, device="cpu", precision="fp32"):
             self.assertEqual(answers(inputs)[0].tolist(), wanted.tolist())
+
+    def test_no_tower(self):
+        with self.assertRaisesRegex(oriel.ArgumentError, "named visual"), \
+                replace_vision(model.model.language_model, encoder):
+            pass
 
     def test_another_width(self):
         other = support.scratch() / "wide"

@@ -8,7 +8,6 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
-    PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
     Qwen2_5_VLProcessor,
@@ -19,8 +18,10 @@ import support
 
 MAJOR = int(transformers.__version__.split(".")[0])
 if MAJOR >= 5:
+    from transformers import PreTrainedTokenizerFast as TokenizerClass
     from transformers import Qwen2VLImageProcessor as ImageProcessor
 else:
+    from transformers import Qwen2TokenizerFast as TokenizerClass
     from transformers import Qwen2VLImageProcessorFast as ImageProcessor
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>",
@@ -36,8 +37,8 @@ def tokenizer():
     made = Tokenizer(models.BPE({c: i for i, c in enumerate(letters)}, []))
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=made, pad_token=SPECIAL[0],
-                                   eos_token=SPECIAL[2], padding_side="left")
+    fast = TokenizerClass(tokenizer_object=made, pad_token=SPECIAL[0],
+                          eos_token=SPECIAL[2], padding_side="left")
     fast.add_special_tokens({"additional_special_tokens": SPECIAL})
     return fast
 

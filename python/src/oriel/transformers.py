@@ -194,12 +194,8 @@ def replace_vision(model: Any, encoder: Encoder | None = None, **options: Any
         ArgumentError: the model is training, or has no such tower, or the
             encoder's embeddings have another width.
     """
-    # Of Qwen2_5_VLForConditionalGeneration the tower is one level down.
-    inner: Any = model if hasattr(model, "visual") else model.base_model
-    original = getattr(inner, "visual", None)
-    if not isinstance(original, torch.nn.Module):
-        raise errors.ArgumentError(f"{type(model).__name__}: expected a model "
-                                   "with a vision tower named visual")
+    inner = _owner_of_visual(model)
+    original = inner.visual
     if model.training:
         raise errors.ArgumentError("the model is in training mode, and Oriel's "
                                    "tower is for inference only: call eval()")
@@ -222,6 +218,18 @@ def replace_vision(model: Any, encoder: Encoder | None = None, **options: Any
     finally:
         if own is not None:
             own.close()
+
+
+def _owner_of_visual(model: Any) -> Any:
+    """The module whose own child the tower is: in transformers 4 the model that
+    generates has a property of that name, and an assignment to it does nothing.
+    """
+    for module in (model, getattr(model, "base_model", None),
+                   getattr(model, "model", None)):
+        if "visual" in getattr(module, "_modules", ()):
+            return module
+    raise errors.ArgumentError(f"{type(model).__name__}: expected a model with a "
+                               "vision tower named visual")
 
 
 # ---- The image processor -------------------------------------------------------
