@@ -9,7 +9,7 @@ libgif-dev libtiff-dev libavif-dev libheif-dev libxxhash-dev \
 libarchive-dev ocl-icd-opencl-dev scdoc"
 # What the tests need besides.
 ORIEL_TEST_PACKAGES="$ORIEL_BUILD_PACKAGES check binutils python3 \
-python3-numpy"
+python3-numpy python3-venv"
 # What the checks of .ci/run need besides.
 ORIEL_CHECK_PACKAGES="$ORIEL_TEST_PACKAGES clang clang-format clang-tidy \
 libclang-rt-14-dev git"

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run tests of the package that Python finds.
+
+    python3 python/tests            all of them
+    python3 python/tests encode     those of test_encode.py
+    python3 python/tests encode -k Streams
+
+PYTHONPATH=build/release/python takes the package from the build's tree.  Exit
+status 77 says that numpy is missing.
+"""
+import sys
+import unittest
+from pathlib import Path
+
+try:
+    import numpy  # noqa: F401
+except ImportError:
+    print("skipped: numpy is not installed")
+    sys.exit(77)
+
+names = [word for word in sys.argv[1:] if word.isidentifier()]
+flags = sys.argv[1 + len(names):]
+if not names:
+    names = sorted(file.stem.removeprefix("test_")
+                   for file in Path(__file__).parent.glob("test_*.py"))
+unittest.main(module=None, argv=["tests", *flags,
+                                 *(f"test_{name}" for name in names)])
