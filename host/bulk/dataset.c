@@ -3,11 +3,11 @@
 #include "bulk/dataset.h"
 
 #include "base/fail.h"
+#include "base/retry.h"
 #include "bulk/lock.h"
 #include "bulk/recover.h"
 #include "cli/settings.h"
 #include "files/json_text.h"
-#include "files/retry.h"
 #include "files/temporary.h"
 #include "files/whole_file.h"
 

@@ -2,7 +2,7 @@
 /* kind.c - what a file of a folder is to a run: a picture, an archive, neither */
 #include "bulk/kind.h"
 
-#include "files/retry.h"
+#include "base/retry.h"
 
 #include <ctype.h>
 #include <fcntl.h>

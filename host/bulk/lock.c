@@ -3,8 +3,8 @@
 #include "bulk/lock.h"
 
 #include "base/fail.h"
+#include "base/retry.h"
 #include "bulk/part.h"
-#include "files/retry.h"
 
 #include <errno.h>
 #include <fcntl.h>
