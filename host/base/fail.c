@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* vsnprintf cuts anywhere; a cut must not leave half of a character. */
 static void
@@ -104,12 +105,29 @@ oriel_errno_status(int error, oriel_status otherwise)
     }
 }
 
+/* Whether there are addresses for a library: the largest, oneDNN, is of 40 MB. */
+static bool
+has_addresses(void)
+{
+    const size_t bytes = (size_t)64 << 20;
+    void *place = mmap(NULL, bytes, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (place == MAP_FAILED)
+        return false;
+    munmap(place, bytes);
+    return true;
+}
+
 oriel_status
 oriel_load_status(const char *reason, oriel_status otherwise)
 {
     static const int errors[] = {ENOMEM, EIO, ENOSPC, EMFILE, ENFILE};
     char text[128];
 
+    /* glibc does not say why: no memory, or a file system without execution. */
+    if (strstr(reason, "failed to map segment") && !has_addresses())
+        return ORIEL_ERR_MEMORY;
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
         if (strstr(reason, strerror_r(errors[i], text, sizeof(text))))
             return oriel_errno_status(errors[i], otherwise);

@@ -70,7 +70,18 @@ oriel_cpu_gemm_compile(oriel_cpu_gemm *gemm, oriel_error *err)
         if (bytes > gemm->scratch_bytes)
             gemm->scratch_bytes = bytes;
     }
+    if (!status && !oriel_cpu_gemm_has(gemm, ORIEL_ROW_TILE))
+        return oriel_fail(err, ORIEL_ERR_INTERNAL,
+                          "oneDNN has no code for %d rows of a matrix product, "
+                          "although it planned them",
+                          ORIEL_ROW_TILE);
     return status;
+}
+
+bool
+oriel_cpu_gemm_has(const oriel_cpu_gemm *gemm, int32_t rows)
+{
+    return gemm->heights[rows / ORIEL_ROW_STEP - 1].product != NULL;
 }
 
 size_t

@@ -92,9 +92,10 @@ typedef struct oriel_cpu_onednn_slot {
 
 /*
  * Compile the product of 'rows' rows with packed weights, and fill the slots of
- * 'threads' threads; *scratch_bytes is what a run needs.  ORIEL_ERR_INTERNAL
- * when it would not be computed as the packing's code does.  What was made
- * before a failure is the caller's to destroy.  Member.
+ * 'threads' threads; *scratch_bytes is what a run needs.  *out is NULL where
+ * oneDNN would not compute it by the packing's code: on a processor with AMX it
+ * takes other code for few rows of a narrow product.  What was made before a
+ * failure is the caller's to destroy.  Member.
  */
 oriel_status oriel_cpu_onednn_product_create(
     oriel_cpu_onednn_primitive **out, oriel_cpu_onednn_slot *slots,

@@ -85,6 +85,7 @@ sweep()
 {
     local expected=$1 n total step refused=0 misnamed=0 known=0
     shift
+    rm -f x.safetensors # of the command before
     LD_PRELOAD=$preload FAIL_COUNT=$work/count "$oriel" "$@" >good 2>/dev/null
     [ $? -eq "$expected" ] || fail "oriel $*: does not work at all"
     [ -e x.safetensors ] && mv x.safetensors good.safetensors

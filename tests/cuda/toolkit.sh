@@ -11,7 +11,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failures=0
 
-printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(mini CXX)' \
+printf '%s\n' 'cmake_minimum_required(VERSION 3.25)' 'project(mini C CXX)' \
     "add_subdirectory($source/host/cuda cuda)" \
     'message(STATUS "the rest is built")' >"$work/CMakeLists.txt"
 # Without any nvcc but ours on the path.
