@@ -25,7 +25,7 @@ oriel_status bulk_joined_next(bulk_joined *joined, bulk_line *line, size_t *run,
                               oriel_error *err);
 
 /* The rows of that line, for the caller to free(). */
-oriel_status bulk_joined_read(bulk_joined *joined, size_t run,
+oriel_status bulk_joined_read(bulk_joined *joined, size_t which,
                               const bulk_line *line, void **rows,
                               oriel_error *err);
 
