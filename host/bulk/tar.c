@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "bulk/json_line.h"
 #include "bulk/kind.h"
 #include "cli/signals.h"
 #include "cli/text.h"
@@ -35,6 +36,7 @@ struct bulk_tar {
 
     /* The sample that is made, then handed out. */
     char *key;
+    json_t *key_id; /* the key as an id */
     json_t *columns;
     bulk_entry *pictures[SAMPLE_PICTURES_MAX]; /* NULL: dropped */
     size_t n_pictures, next_picture;
@@ -249,41 +251,54 @@ add_picture(bulk_tar *tar, const char *name, bulk_want want, oriel_error *err)
     return ORIEL_OK;
 }
 
-static json_t *
-sidecar_value(bulk_tar *tar, const char *ending)
+/* JSON as it is, text as a string, anything else as null. */
+static oriel_status
+parse_sidecar(json_t **value, const char *bytes, size_t n, bool is_json,
+              oriel_error *err)
 {
-    json_t *value = NULL;
+    oriel_status status = ORIEL_OK;
+
+    *value = NULL;
+    if (is_json)
+        status = bulk_json_parse(value, bytes, n, JSON_DECODE_ANY, err);
+    if (status || *value)
+        return status;
+    if (!oriel_utf8_is_valid(bytes, n) || memchr(bytes, '\0', n))
+        *value = json_null();
+    else
+        *value = json_stringn(bytes, n);
+    return *value ? ORIEL_OK : oriel_fail_memory(err, n, "a column");
+}
+
+static oriel_status
+read_sidecar(bulk_tar *tar, json_t **value, bool is_json, oriel_error *err)
+{
     char *bytes;
     size_t n;
-    oriel_error err;
+    oriel_status status = read_member(tar, SIDECAR_BYTES_MAX, &bytes, &n, err);
 
-    if (read_member(tar, SIDECAR_BYTES_MAX, &bytes, &n, &err) || !bytes) {
-        free(bytes);
-        return json_null();
-    }
-    if (strcmp(ending, "json") == 0)
-        value = json_loadb(bytes, n, JSON_DECODE_ANY, NULL);
-    if (!value && oriel_utf8_is_valid(bytes, n) && !memchr(bytes, '\0', n))
-        value = json_stringn(bytes, n);
+    *value = json_null(); /* too large, or damaged: the archive tells later */
+    if (!status && bytes)
+        status = parse_sidecar(value, bytes, n, is_json, err);
     free(bytes);
-    return value ? value : json_null();
+    return status == ORIEL_ERR_INPUT ? ORIEL_OK : status;
 }
 
 static oriel_status
 add_sidecar(bulk_tar *tar, const char *ending, oriel_error *err)
 {
     char *lower = strdup(ending);
-    oriel_status status = ORIEL_OK;
+    oriel_status status;
     json_t *value;
 
     if (!lower)
         return oriel_fail_memory(err, strlen(ending), "a name");
     for (char *c = lower; *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    value = sidecar_value(tar, lower);
+    status = read_sidecar(tar, &value, strcmp(lower, "json") == 0, err);
     if (!tar->columns)
         tar->columns = json_object();
-    if (!oriel_utf8_is_valid(lower, strlen(lower)))
+    if (status || !oriel_utf8_is_valid(lower, strlen(lower)))
         json_decref(value);
     else if (json_object_set_new(tar->columns, lower, value) != 0)
         status = oriel_fail_memory(err, sizeof(json_t), "a column");
@@ -306,9 +321,11 @@ read_sample(bulk_tar *tar, int64_t position, bulk_want_function *want,
             (tar->key && (strncmp(name, tar->key, (size_t)(end - name)) != 0 ||
                           tar->key[end - name])))
             break; /* of the next one */
-        if (!tar->key)
+        if (!tar->key) {
             tar->key = strndup(name, (size_t)(end - name));
-        if (!tar->key)
+            tar->key_id = tar->key ? cli_text_name(tar->key) : NULL;
+        }
+        if (!tar->key_id)
             return oriel_fail_memory(err, strlen(name), "a name");
         status =
             bulk_kind_of_name(name) == BULK_PICTURE
@@ -330,8 +347,9 @@ forget_sample(bulk_tar *tar)
     for (size_t i = tar->next_picture; i < tar->n_pictures; i++)
         bulk_entry_free(tar->pictures[i]);
     json_decref(tar->columns);
+    json_decref(tar->key_id);
     free(tar->key);
-    tar->columns = NULL;
+    tar->columns = tar->key_id = NULL;
     tar->key = NULL;
     tar->n_pictures = tar->next_picture = 0;
     tar->whole = false;
@@ -343,15 +361,13 @@ take_picture(bulk_tar *tar, int64_t *position)
 {
     while (tar->next_picture < tar->n_pictures) {
         bulk_entry *entry = tar->pictures[tar->next_picture++];
-        json_t *id;
 
         (*position)++;
         if (!entry)
             continue;
         entry->columns = json_incref(tar->columns);
-        id = tar->n_pictures == 1 ? cli_text_name(tar->key) : NULL;
-        if (id)
-            bulk_entry_set_id(entry, id);
+        if (tar->n_pictures == 1)
+            bulk_entry_set_id(entry, json_incref(tar->key_id));
         return entry;
     }
     return NULL;
