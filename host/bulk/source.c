@@ -206,7 +206,7 @@ push_tar(bulk_source *source, named *thing, oriel_error *err)
 
     if (!status && source->top) {
         status =
-            bulk_tar_open(&source->top->tar, source->top->name, NULL, 0, err);
+            bulk_tar_open(&source->top->tar, source->top->name, "", 0, err);
         if (status)
             pop(source);
     }

@@ -59,7 +59,7 @@ typedef struct cli_options {
     int64_t seed; /* 1 where it was not given */
     int64_t precision, kernels, graphs, dtype, pipeline;
     int64_t resample, sizing, alpha; /* or CLI_NOT_GIVEN */
-    int64_t layer; /* or CLI_NOT_GIVEN */
+    int64_t layer;                   /* or CLI_NOT_GIVEN */
     int64_t format, shard_bytes, split;
     const char *pool, *shard, *max_failures; /* as given, not checked */
     bool exif, no_exif;
