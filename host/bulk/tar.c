@@ -4,14 +4,13 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "bulk/archive_library.h"
 #include "bulk/json_line.h"
 #include "bulk/kind.h"
 #include "cli/signals.h"
 #include "cli/text.h"
 #include "oriel_image.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <ctype.h>
 #include <errno.h>
 #include <poll.h>
@@ -26,6 +25,7 @@
 enum { LOOK_UP_MS = 100, SAMPLE_PICTURES_MAX = 1024 };
 
 struct bulk_tar {
+    const bulk_archive_library *library;
     struct archive *archive;
     struct archive_entry *member; /* read, and not of the sample; or NULL */
     const char *name;             /* for sources: "-" for standard input */
@@ -63,7 +63,8 @@ read_stdin(struct archive *archive, void *context, const void **block)
         ssize_t got;
 
         if (cli_signal_caught()) {
-            archive_set_error(archive, EINTR, "stopped by a signal");
+            tar->library->archive_set_error(archive, EINTR,
+                                            "stopped by a signal");
             return ARCHIVE_FATAL;
         }
         if (poll(&file, 1, LOOK_UP_MS) == 0)
@@ -72,7 +73,7 @@ read_stdin(struct archive *archive, void *context, const void **block)
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
-            archive_set_error(archive, errno, "cannot be read");
+            tar->library->archive_set_error(archive, errno, "cannot be read");
         *block = tar->block;
         return got < 0 ? ARCHIVE_FATAL : got;
     }
@@ -81,8 +82,8 @@ read_stdin(struct archive *archive, void *context, const void **block)
 static oriel_status
 fail_archive(bulk_tar *tar, oriel_error *err)
 {
-    const char *text = archive_error_string(tar->archive);
-    int cause = archive_errno(tar->archive);
+    const char *text = tar->library->archive_error_string(tar->archive);
+    int cause = tar->library->archive_errno(tar->archive);
 
     if (cli_signal_caught())
         return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
@@ -94,26 +95,34 @@ fail_archive(bulk_tar *tar, oriel_error *err)
 }
 
 static void
-accept_formats(struct archive *archive)
+accept_formats(bulk_tar *tar)
 {
-    archive_read_support_format_tar(archive);
-    archive_read_support_filter_gzip(archive);
-    archive_read_support_filter_bzip2(archive);
-    archive_read_support_filter_xz(archive);
-    archive_read_support_filter_zstd(archive);
+    struct archive *archive = tar->archive;
+
+    tar->library->archive_read_support_format_tar(archive);
+    tar->library->archive_read_support_filter_gzip(archive);
+    tar->library->archive_read_support_filter_bzip2(archive);
+    tar->library->archive_read_support_filter_xz(archive);
+    tar->library->archive_read_support_filter_zstd(archive);
 }
 
 oriel_status
 bulk_tar_open(bulk_tar **out, const char *name, const char *head, size_t n_head,
               oriel_error *err)
 {
+    const bulk_archive_library *library = bulk_archive_load(err);
     bulk_tar *tar = calloc(1, sizeof(*tar));
     int result;
 
     *out = NULL;
+    if (!library) {
+        free(tar);
+        return err->status;
+    }
     if (tar) {
         tar->name = name ? name : "-";
-        tar->archive = archive_read_new();
+        tar->library = library;
+        tar->archive = library->archive_read_new();
         tar->head = malloc(n_head + 1);
         tar->block = malloc(BLOCK_BYTES);
     }
@@ -123,10 +132,11 @@ bulk_tar_open(bulk_tar **out, const char *name, const char *head, size_t n_head,
     }
     memcpy(tar->head, head, n_head);
     tar->n_head = n_head;
-    accept_formats(tar->archive);
-    result = name
-                 ? archive_read_open_filename(tar->archive, name, BLOCK_BYTES)
-                 : archive_read_open(tar->archive, tar, NULL, read_stdin, NULL);
+    accept_formats(tar);
+    result = name ? tar->library->archive_read_open_filename(tar->archive, name,
+                                                             BLOCK_BYTES)
+                  : tar->library->archive_read_open(tar->archive, tar, NULL,
+                                                    read_stdin, NULL);
     if (result != ARCHIVE_OK) {
         oriel_status status = fail_archive(tar, err);
 
@@ -143,7 +153,8 @@ read_header(bulk_tar *tar, oriel_error *err)
 {
     while (!tar->member && !tar->ended) {
         struct archive_entry *member;
-        int result = archive_read_next_header(tar->archive, &member);
+        int result =
+            tar->library->archive_read_next_header(tar->archive, &member);
 
         if (result == ARCHIVE_EOF)
             tar->ended = true;
@@ -151,7 +162,7 @@ read_header(bulk_tar *tar, oriel_error *err)
             continue;
         else if (result < ARCHIVE_WARN)
             return fail_archive(tar, err);
-        else if (archive_entry_filetype(member) == AE_IFREG)
+        else if (tar->library->archive_entry_filetype(member) == AE_IFREG)
             tar->member = member;
     }
     return ORIEL_OK;
@@ -162,7 +173,7 @@ static oriel_status
 read_member(bulk_tar *tar, size_t limit, char **bytes, size_t *n_bytes,
             oriel_error *err)
 {
-    int64_t size = archive_entry_size(tar->member);
+    int64_t size = tar->library->archive_entry_size(tar->member);
     size_t n = 0;
 
     *bytes = NULL;
@@ -175,8 +186,8 @@ read_member(bulk_tar *tar, size_t limit, char **bytes, size_t *n_bytes,
     if (!*bytes)
         return oriel_fail_memory(err, (size_t)size + 1, "an archive's member");
     while (n < (size_t)size) {
-        la_ssize_t got =
-            archive_read_data(tar->archive, *bytes + n, (size_t)size - n);
+        la_ssize_t got = tar->library->archive_read_data(
+            tar->archive, *bytes + n, (size_t)size - n);
 
         if (got == 0)
             break;
@@ -196,12 +207,12 @@ read_member(bulk_tar *tar, size_t limit, char **bytes, size_t *n_bytes,
 
 /* In the C locale a name beyond ASCII has only this form. */
 static const char *
-member_name(const struct archive_entry *member)
+member_name(const bulk_tar *tar)
 {
-    struct archive_entry *m = (struct archive_entry *)member;
-    const char *name = archive_entry_pathname(m);
+    struct archive_entry *m = tar->member;
+    const char *name = tar->library->archive_entry_pathname(m);
 
-    return name ? name : archive_entry_pathname_utf8(m);
+    return name ? name : tar->library->archive_entry_pathname_utf8(m);
 }
 
 /* Where the key of a member ends: its first dot; NULL: it belongs to no sample. */
@@ -314,7 +325,7 @@ read_sample(bulk_tar *tar, int64_t position, bulk_want_function *want,
     oriel_status status = ORIEL_OK;
 
     while (!status && tar->member) {
-        const char *name = member_name(tar->member);
+        const char *name = member_name(tar);
         const char *end = name ? key_end(name) : NULL;
 
         if (!end ||
@@ -398,7 +409,7 @@ bulk_tar_next(bulk_tar *tar, bulk_entry **out, int64_t *position,
         status = read_header(tar, err);
         if (status || !tar->member)
             break;
-        name = member_name(tar->member);
+        name = member_name(tar);
         if (!name || !key_end(name)) {
             ++*others;
             tar->member = NULL;
@@ -415,7 +426,8 @@ bulk_tar_close(bulk_tar *tar)
     if (!tar)
         return;
     forget_sample(tar);
-    archive_read_free(tar->archive);
+    if (tar->archive)
+        tar->library->archive_read_free(tar->archive);
     free(tar->head);
     free(tar->block);
     free(tar);

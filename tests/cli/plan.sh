@@ -88,7 +88,7 @@ run 1 plan --json 448x448 1000x2 missing.png text.txt .
 json values out total.inputs 1 \
     failed.0.source '"1000x2"' \
     failed.1.error '"cannot be opened: No such file or directory"' \
-    failed.3.error '"is a folder, expected a file"'
+    failed.3.error '"is a folder, expected a file; for folders use oriel extract"'
 says "1000x2: "
 says "aspect ratio"
 says "missing.png: cannot be opened"
