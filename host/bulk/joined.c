@@ -234,7 +234,7 @@ bulk_joined_open(bulk_joined **out, char **folders, size_t n, oriel_error *err)
 /* ---- Lines and rows ----------------------------------------------------------- */
 
 oriel_status
-bulk_joined_next(bulk_joined *joined, bulk_line *line, size_t *at,
+bulk_joined_next(bulk_joined *joined, bulk_line *line, size_t *which,
                  oriel_error *err)
 {
     run *least = NULL;
@@ -244,7 +244,7 @@ bulk_joined_next(bulk_joined *joined, bulk_line *line, size_t *at,
         if (joined->runs[i].next.json &&
             (!least || joined->runs[i].next.index < least->next.index)) {
             least = &joined->runs[i];
-            *at = i;
+            *which = i;
         }
     if (!least)
         return oriel_ok(err);
@@ -259,10 +259,10 @@ bulk_joined_next(bulk_joined *joined, bulk_line *line, size_t *at,
 }
 
 oriel_status
-bulk_joined_read(bulk_joined *joined, size_t at, const bulk_line *line,
+bulk_joined_read(bulk_joined *joined, size_t which, const bulk_line *line,
                  void **rows, oriel_error *err)
 {
-    run *own = &joined->runs[at];
+    run *own = &joined->runs[which];
     const int64_t n = line->row_end - line->row_begin;
     const size_t bytes = (size_t)n * bulk_row_bytes(&joined->layout);
     oriel_status status = ORIEL_OK;

@@ -21,11 +21,11 @@ int64_t bulk_joined_others(const bulk_joined *joined);
 int64_t bulk_joined_parts(const bulk_joined *joined, size_t i);
 
 /* The next line by index, and which run it is of; json is NULL at the end. */
-oriel_status bulk_joined_next(bulk_joined *joined, bulk_line *line, size_t *run,
-                              oriel_error *err);
+oriel_status bulk_joined_next(bulk_joined *joined, bulk_line *line,
+                              size_t *which, oriel_error *err);
 
 /* The rows of that line, for the caller to free(). */
-oriel_status bulk_joined_read(bulk_joined *joined, size_t run,
+oriel_status bulk_joined_read(bulk_joined *joined, size_t which,
                               const bulk_line *line, void **rows,
                               oriel_error *err);
 

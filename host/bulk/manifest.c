@@ -3,6 +3,7 @@
 #include "bulk/manifest.h"
 
 #include "base/fail.h"
+#include "bulk/json_line.h"
 #include "cli/settings.h"
 #include "files/json_text.h"
 #include "files/whole_file.h"
@@ -110,8 +111,9 @@ bulk_manifest_next(bulk_manifest_reader *reader, bulk_line *line,
     if (n < 0)
         return oriel_ok(err);
     reader->number++;
-    if (reader->text[n - 1] == '\n')
-        line->json = json_loadb(reader->text, (size_t)n - 1, 0, NULL);
+    if (reader->text[n - 1] == '\n' &&
+        bulk_json_parse(&line->json, reader->text, (size_t)n - 1, 0, err))
+        return err->status;
     if (line->json && parse(line)) {
         reader->place += n;
         return oriel_ok(err);

@@ -195,7 +195,7 @@ bulk_merge(bulk_merged *merged, const char *out, char **folders, size_t n,
         status = bulk_dataset_open(&dataset, &layout, bulk_joined_run(joined),
                                    BULK_NEW, err);
     }
-    if (!status && !repack)
+    if (!status && first && !repack)
         status = place_parts(merged, joined, out, folders, n, first, err);
     if (!status && !repack)
         bulk_dataset_set_parts(dataset, merged->parts);

@@ -56,12 +56,24 @@ struct bulk_pool {
 };
 
 static double
-now(void)
+read_clock(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double
+now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static double
+thread_cpu(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static slot *
@@ -143,10 +155,11 @@ measure(bulk_pool *pool, slot *at)
 {
     bulk_item *item = at->item;
     const size_t before = item->file_bytes;
-    double start;
+    double start, cpu;
 
     pthread_mutex_unlock(&pool->lock);
     start = now();
+    cpu = thread_cpu();
     item->file_bytes = 0;
     if (!item->err.status && !item->entry->named_only && !cli_signal_caught())
         bulk_item_measure(item, pool->options.settings);
@@ -154,6 +167,7 @@ measure(bulk_pool *pool, slot *at)
         bulk_item_let_go(item);
     pthread_mutex_lock(&pool->lock);
     pool->times.read += now() - start;
+    pool->times.cpu += thread_cpu() - cpu;
     pool->files += item->file_bytes - before;
     at->state = MEASURED;
 }
@@ -163,14 +177,16 @@ decode(bulk_pool *pool, slot *at)
 {
     bulk_item *item = at->item;
     const size_t files = item->file_bytes;
-    double start;
+    double start, cpu;
 
     pthread_mutex_unlock(&pool->lock);
     start = now();
+    cpu = thread_cpu();
     if (!cli_signal_caught())
         bulk_item_decode(item, pool->options.settings);
     pthread_mutex_lock(&pool->lock);
     pool->times.decode += now() - start;
+    pool->times.cpu += thread_cpu() - cpu;
     pool->files -= files;
     pool->held -= item->held;
     item->held = item->err.status ? 0 : item->rgb_bytes;

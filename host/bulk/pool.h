@@ -36,6 +36,7 @@ typedef struct bulk_window {
 /* Seconds that each stage was busy, over its threads. */
 typedef struct bulk_pool_times {
     double list, read, decode;
+    double cpu; /* of the processor, in read and decode */
 } bulk_pool_times;
 
 oriel_status bulk_pool_start(bulk_pool **out, const bulk_pool_options *options,

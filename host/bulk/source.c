@@ -3,6 +3,7 @@
 #include "bulk/source.h"
 
 #include "base/fail.h"
+#include "bulk/json_line.h"
 #include "bulk/kind.h"
 #include "bulk/lines.h"
 #include "bulk/tar.h"
@@ -205,7 +206,7 @@ push_tar(bulk_source *source, named *thing, oriel_error *err)
 
     if (!status && source->top) {
         status =
-            bulk_tar_open(&source->top->tar, source->top->name, NULL, 0, err);
+            bulk_tar_open(&source->top->tar, source->top->name, "", 0, err);
         if (status)
             pop(source);
     }
@@ -360,19 +361,19 @@ take_json_line(bulk_source *source, const char *line, bulk_entry **out,
                oriel_error *err)
 {
     named thing = {.shift = source->top->shift};
-    json_error_t where;
-    json_t *root = json_loads(line, 0, &where);
-    json_t *path = json_object_get(root, "path");
-    json_t *id = json_object_get(root, "id");
-    json_t *index = json_object_get(root, "index");
+    json_t *root, *path, *id, *index;
     char number_text[24];
     oriel_error why = {.status = ORIEL_OK};
-    oriel_status status;
+    oriel_status status = bulk_json_parse(&root, line, strlen(line), 0, err);
 
+    if (status)
+        return status;
+    path = json_object_get(root, "path");
+    id = json_object_get(root, "id");
+    index = json_object_get(root, "index");
     thing.name = json_is_string(path) ? json_string_value(path) : line;
     if (!root)
-        oriel_fail(&why, ORIEL_ERR_INPUT, "a line that is no JSON object: %s",
-                   ORIEL_QUOTE(where.text));
+        oriel_fail(&why, ORIEL_ERR_INPUT, "a line that is no JSON object");
     else if (!json_is_string(path) || !*thing.name)
         oriel_fail(&why, ORIEL_ERR_INPUT,
                    "a JSON line without \"path\", expected a string");
@@ -392,6 +393,10 @@ take_json_line(bulk_source *source, const char *line, bulk_entry **out,
     }
     if (!why.status && index)
         thing.shift = json_integer_value(index) - source->position;
+    if (!why.status && id && !thing.id) {
+        json_decref(root);
+        return oriel_fail_memory(err, sizeof(json_t), "an id");
+    }
     json_incref(path);
     if (root && !why.status) {
         json_object_del(root, "path");

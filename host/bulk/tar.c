@@ -4,13 +4,13 @@
 
 #include "base/fail.h"
 #include "base/utf8.h"
+#include "bulk/archive_library.h"
+#include "bulk/json_line.h"
 #include "bulk/kind.h"
 #include "cli/signals.h"
 #include "cli/text.h"
 #include "oriel_image.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <ctype.h>
 #include <errno.h>
 #include <poll.h>
@@ -25,6 +25,7 @@
 enum { LOOK_UP_MS = 100, SAMPLE_PICTURES_MAX = 1024 };
 
 struct bulk_tar {
+    const bulk_archive_library *library;
     struct archive *archive;
     struct archive_entry *member; /* read, and not of the sample; or NULL */
     const char *name;             /* for sources: "-" for standard input */
@@ -35,6 +36,7 @@ struct bulk_tar {
 
     /* The sample that is made, then handed out. */
     char *key;
+    json_t *key_id; /* the key as an id */
     json_t *columns;
     bulk_entry *pictures[SAMPLE_PICTURES_MAX]; /* NULL: dropped */
     size_t n_pictures, next_picture;
@@ -61,7 +63,8 @@ read_stdin(struct archive *archive, void *context, const void **block)
         ssize_t got;
 
         if (cli_signal_caught()) {
-            archive_set_error(archive, EINTR, "stopped by a signal");
+            tar->library->archive_set_error(archive, EINTR,
+                                            "stopped by a signal");
             return ARCHIVE_FATAL;
         }
         if (poll(&file, 1, LOOK_UP_MS) == 0)
@@ -70,7 +73,7 @@ read_stdin(struct archive *archive, void *context, const void **block)
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
-            archive_set_error(archive, errno, "cannot be read");
+            tar->library->archive_set_error(archive, errno, "cannot be read");
         *block = tar->block;
         return got < 0 ? ARCHIVE_FATAL : got;
     }
@@ -79,8 +82,8 @@ read_stdin(struct archive *archive, void *context, const void **block)
 static oriel_status
 fail_archive(bulk_tar *tar, oriel_error *err)
 {
-    const char *text = archive_error_string(tar->archive);
-    int cause = archive_errno(tar->archive);
+    const char *text = tar->library->archive_error_string(tar->archive);
+    int cause = tar->library->archive_errno(tar->archive);
 
     if (cli_signal_caught())
         return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
@@ -92,26 +95,34 @@ fail_archive(bulk_tar *tar, oriel_error *err)
 }
 
 static void
-accept_formats(struct archive *archive)
+accept_formats(bulk_tar *tar)
 {
-    archive_read_support_format_tar(archive);
-    archive_read_support_filter_gzip(archive);
-    archive_read_support_filter_bzip2(archive);
-    archive_read_support_filter_xz(archive);
-    archive_read_support_filter_zstd(archive);
+    struct archive *archive = tar->archive;
+
+    tar->library->archive_read_support_format_tar(archive);
+    tar->library->archive_read_support_filter_gzip(archive);
+    tar->library->archive_read_support_filter_bzip2(archive);
+    tar->library->archive_read_support_filter_xz(archive);
+    tar->library->archive_read_support_filter_zstd(archive);
 }
 
 oriel_status
 bulk_tar_open(bulk_tar **out, const char *name, const char *head, size_t n_head,
               oriel_error *err)
 {
+    const bulk_archive_library *library = bulk_archive_load(err);
     bulk_tar *tar = calloc(1, sizeof(*tar));
     int result;
 
     *out = NULL;
+    if (!library) {
+        free(tar);
+        return err->status;
+    }
     if (tar) {
         tar->name = name ? name : "-";
-        tar->archive = archive_read_new();
+        tar->library = library;
+        tar->archive = library->archive_read_new();
         tar->head = malloc(n_head + 1);
         tar->block = malloc(BLOCK_BYTES);
     }
@@ -121,10 +132,11 @@ bulk_tar_open(bulk_tar **out, const char *name, const char *head, size_t n_head,
     }
     memcpy(tar->head, head, n_head);
     tar->n_head = n_head;
-    accept_formats(tar->archive);
-    result = name
-                 ? archive_read_open_filename(tar->archive, name, BLOCK_BYTES)
-                 : archive_read_open(tar->archive, tar, NULL, read_stdin, NULL);
+    accept_formats(tar);
+    result = name ? tar->library->archive_read_open_filename(tar->archive, name,
+                                                             BLOCK_BYTES)
+                  : tar->library->archive_read_open(tar->archive, tar, NULL,
+                                                    read_stdin, NULL);
     if (result != ARCHIVE_OK) {
         oriel_status status = fail_archive(tar, err);
 
@@ -141,7 +153,8 @@ read_header(bulk_tar *tar, oriel_error *err)
 {
     while (!tar->member && !tar->ended) {
         struct archive_entry *member;
-        int result = archive_read_next_header(tar->archive, &member);
+        int result =
+            tar->library->archive_read_next_header(tar->archive, &member);
 
         if (result == ARCHIVE_EOF)
             tar->ended = true;
@@ -149,7 +162,7 @@ read_header(bulk_tar *tar, oriel_error *err)
             continue;
         else if (result < ARCHIVE_WARN)
             return fail_archive(tar, err);
-        else if (archive_entry_filetype(member) == AE_IFREG)
+        else if (tar->library->archive_entry_filetype(member) == AE_IFREG)
             tar->member = member;
     }
     return ORIEL_OK;
@@ -160,7 +173,7 @@ static oriel_status
 read_member(bulk_tar *tar, size_t limit, char **bytes, size_t *n_bytes,
             oriel_error *err)
 {
-    int64_t size = archive_entry_size(tar->member);
+    int64_t size = tar->library->archive_entry_size(tar->member);
     size_t n = 0;
 
     *bytes = NULL;
@@ -173,8 +186,8 @@ read_member(bulk_tar *tar, size_t limit, char **bytes, size_t *n_bytes,
     if (!*bytes)
         return oriel_fail_memory(err, (size_t)size + 1, "an archive's member");
     while (n < (size_t)size) {
-        la_ssize_t got =
-            archive_read_data(tar->archive, *bytes + n, (size_t)size - n);
+        la_ssize_t got = tar->library->archive_read_data(
+            tar->archive, *bytes + n, (size_t)size - n);
 
         if (got == 0)
             break;
@@ -194,12 +207,12 @@ read_member(bulk_tar *tar, size_t limit, char **bytes, size_t *n_bytes,
 
 /* In the C locale a name beyond ASCII has only this form. */
 static const char *
-member_name(const struct archive_entry *member)
+member_name(const bulk_tar *tar)
 {
-    struct archive_entry *m = (struct archive_entry *)member;
-    const char *name = archive_entry_pathname(m);
+    struct archive_entry *m = tar->member;
+    const char *name = tar->library->archive_entry_pathname(m);
 
-    return name ? name : archive_entry_pathname_utf8(m);
+    return name ? name : tar->library->archive_entry_pathname_utf8(m);
 }
 
 /* Where the key of a member ends: its first dot; NULL: it belongs to no sample. */
@@ -249,41 +262,54 @@ add_picture(bulk_tar *tar, const char *name, bulk_want want, oriel_error *err)
     return ORIEL_OK;
 }
 
-static json_t *
-sidecar_value(bulk_tar *tar, const char *ending)
+/* JSON as it is, text as a string, anything else as null. */
+static oriel_status
+parse_sidecar(json_t **value, const char *bytes, size_t n, bool is_json,
+              oriel_error *err)
 {
-    json_t *value = NULL;
+    oriel_status status = ORIEL_OK;
+
+    *value = NULL;
+    if (is_json)
+        status = bulk_json_parse(value, bytes, n, JSON_DECODE_ANY, err);
+    if (status || *value)
+        return status;
+    if (!oriel_utf8_is_valid(bytes, n) || memchr(bytes, '\0', n))
+        *value = json_null();
+    else
+        *value = json_stringn(bytes, n);
+    return *value ? ORIEL_OK : oriel_fail_memory(err, n, "a column");
+}
+
+static oriel_status
+read_sidecar(bulk_tar *tar, json_t **value, bool is_json, oriel_error *err)
+{
     char *bytes;
     size_t n;
-    oriel_error err;
+    oriel_status status = read_member(tar, SIDECAR_BYTES_MAX, &bytes, &n, err);
 
-    if (read_member(tar, SIDECAR_BYTES_MAX, &bytes, &n, &err) || !bytes) {
-        free(bytes);
-        return json_null();
-    }
-    if (strcmp(ending, "json") == 0)
-        value = json_loadb(bytes, n, JSON_DECODE_ANY, NULL);
-    if (!value && oriel_utf8_is_valid(bytes, n) && !memchr(bytes, '\0', n))
-        value = json_stringn(bytes, n);
+    *value = json_null(); /* too large, or damaged: the archive tells later */
+    if (!status && bytes)
+        status = parse_sidecar(value, bytes, n, is_json, err);
     free(bytes);
-    return value ? value : json_null();
+    return status == ORIEL_ERR_INPUT ? ORIEL_OK : status;
 }
 
 static oriel_status
 add_sidecar(bulk_tar *tar, const char *ending, oriel_error *err)
 {
     char *lower = strdup(ending);
-    oriel_status status = ORIEL_OK;
+    oriel_status status;
     json_t *value;
 
     if (!lower)
         return oriel_fail_memory(err, strlen(ending), "a name");
     for (char *c = lower; *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    value = sidecar_value(tar, lower);
+    status = read_sidecar(tar, &value, strcmp(lower, "json") == 0, err);
     if (!tar->columns)
         tar->columns = json_object();
-    if (!oriel_utf8_is_valid(lower, strlen(lower)))
+    if (status || !oriel_utf8_is_valid(lower, strlen(lower)))
         json_decref(value);
     else if (json_object_set_new(tar->columns, lower, value) != 0)
         status = oriel_fail_memory(err, sizeof(json_t), "a column");
@@ -299,16 +325,18 @@ read_sample(bulk_tar *tar, int64_t position, bulk_want_function *want,
     oriel_status status = ORIEL_OK;
 
     while (!status && tar->member) {
-        const char *name = member_name(tar->member);
+        const char *name = member_name(tar);
         const char *end = name ? key_end(name) : NULL;
 
         if (!end ||
             (tar->key && (strncmp(name, tar->key, (size_t)(end - name)) != 0 ||
                           tar->key[end - name])))
             break; /* of the next one */
-        if (!tar->key)
+        if (!tar->key) {
             tar->key = strndup(name, (size_t)(end - name));
-        if (!tar->key)
+            tar->key_id = tar->key ? cli_text_name(tar->key) : NULL;
+        }
+        if (!tar->key_id)
             return oriel_fail_memory(err, strlen(name), "a name");
         status =
             bulk_kind_of_name(name) == BULK_PICTURE
@@ -330,8 +358,9 @@ forget_sample(bulk_tar *tar)
     for (size_t i = tar->next_picture; i < tar->n_pictures; i++)
         bulk_entry_free(tar->pictures[i]);
     json_decref(tar->columns);
+    json_decref(tar->key_id);
     free(tar->key);
-    tar->columns = NULL;
+    tar->columns = tar->key_id = NULL;
     tar->key = NULL;
     tar->n_pictures = tar->next_picture = 0;
     tar->whole = false;
@@ -343,15 +372,13 @@ take_picture(bulk_tar *tar, int64_t *position)
 {
     while (tar->next_picture < tar->n_pictures) {
         bulk_entry *entry = tar->pictures[tar->next_picture++];
-        json_t *id;
 
         (*position)++;
         if (!entry)
             continue;
         entry->columns = json_incref(tar->columns);
-        id = tar->n_pictures == 1 ? cli_text_name(tar->key) : NULL;
-        if (id)
-            bulk_entry_set_id(entry, id);
+        if (tar->n_pictures == 1)
+            bulk_entry_set_id(entry, json_incref(tar->key_id));
         return entry;
     }
     return NULL;
@@ -382,7 +409,7 @@ bulk_tar_next(bulk_tar *tar, bulk_entry **out, int64_t *position,
         status = read_header(tar, err);
         if (status || !tar->member)
             break;
-        name = member_name(tar->member);
+        name = member_name(tar);
         if (!name || !key_end(name)) {
             ++*others;
             tar->member = NULL;
@@ -399,7 +426,8 @@ bulk_tar_close(bulk_tar *tar)
     if (!tar)
         return;
     forget_sample(tar);
-    archive_read_free(tar->archive);
+    if (tar->archive)
+        tar->library->archive_read_free(tar->archive);
     free(tar->head);
     free(tar->block);
     free(tar);

@@ -6,17 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char **kept; /* a copy of the array: getopt sorts the other one */
+static char **kept; /* flags first once getopt has sorted them */
 static int n_kept;
 
 void
 cli_again_keep(int n_args, char **args)
 {
-    free(kept);
-    kept = calloc((size_t)n_args + 1, sizeof(*kept));
-    n_kept = kept ? n_args : 0;
-    if (kept)
-        memcpy(kept, args, (size_t)n_args * sizeof(*args));
+    kept = args;
+    n_kept = n_args;
 }
 
 static char *

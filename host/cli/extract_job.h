@@ -27,6 +27,7 @@ typedef struct cli_extract_times {
     double wait, encode;    /* of the encoder's thread: for a window, at work */
     double hand_over;       /* and for the writer */
     double write;           /* of the writer */
+    double encode_cpu;      /* of the processor: of the encoder's threads */
     bulk_pool_times pool;
 } cli_extract_times;
 

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Items that are encoded together. */
 typedef struct batch {
@@ -126,6 +127,29 @@ keep_results(batch *b)
     return CLI_DONE;
 }
 
+/* Processor time of the process without that of the pool's threads. */
+static double
+cpu_seconds(const cli_extract_job *job)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec -
+           bulk_pool_get_times(job->pool).cpu;
+}
+
+static int
+encode_timed(cli_extract_job *job, const oriel_plan *plan,
+             const oriel_input *input, const char *blame)
+{
+    const double start = cli_progress_seconds(), cpu = cpu_seconds(job);
+    const int failed = cli_engine_encode(&job->engine, plan, input, blame);
+
+    job->times.encode += cli_progress_seconds() - start;
+    job->times.encode_cpu += cpu_seconds(job) - cpu;
+    return failed;
+}
+
 static int
 encode_batch(cli_extract_job *job, bulk_item **items, size_t n)
 {
@@ -135,12 +159,9 @@ encode_batch(cli_extract_job *job, bulk_item **items, size_t n)
     int failed = plan_batch(&b);
 
     if (!failed) {
-        double start = cli_progress_seconds();
-
         input.frames = b.frames;
-        failed = cli_engine_encode(&job->engine, b.plan, &input,
-                                   n == 1 ? items[0]->entry->source : NULL);
-        job->times.encode += cli_progress_seconds() - start;
+        failed = encode_timed(job, b.plan, &input,
+                              n == 1 ? items[0]->entry->source : NULL);
     }
     if (!failed)
         failed = keep_results(&b);

@@ -57,7 +57,7 @@ flops_of(const dry_run *d, const oriel_item *shape,
 }
 
 static int
-keep(dry_run *d, const bulk_item *item)
+keep(dry_run *d, const bulk_item *item, double *cost)
 {
     const cli_extract_job *job = d->job;
     const bulk_pooling *pooling = &job->given.pooling;
@@ -78,6 +78,7 @@ keep(dry_run *d, const bulk_item *item)
     if (flops_of(d, &item->shape, &job->settings.plan, &at->flops, &err))
         return cli_report_failure(&err, item->entry->source);
     d->n++;
+    *cost = at->flops;
     d->tokens += item->tokens;
     d->flops += at->flops;
     d->rows += job->given.pools ? (int64_t)pooling->rows * pooling->columns
@@ -98,10 +99,8 @@ take_window(dry_run *d, const bulk_window *window)
         if (item->err.status) {
             d->failed++;
             cli_report_input(item->entry->source, item->err.message);
-        } else {
-            failed = keep(d, item);
-            cost = failed ? 0 : d->items[d->n - 1].flops;
-        }
+        } else
+            failed = keep(d, item, &cost);
         if (!failed && d->split)
             failed = cli_extract_split_add(d->split, item->entry, cost);
     }
@@ -164,18 +163,20 @@ time_shapes(dry_run *d, const oriel_item *shape, size_t n, double flops)
     double start;
     int failed = CLI_DONE;
 
-    if (!shapes || !pictures || !grey)
-        failed = cli_report_memory("a batch");
-    for (size_t i = 0; i < n && !failed; i++)
-        shapes[i] = *shape;
-    for (size_t i = 0; i < frames && !failed; i++)
-        pictures[i] = grey;
-    if (!failed) {
-        memset(grey, 127, bytes);
-        if (oriel_plan_create(&plan, d->job->settings.model, shapes, n,
-                              &d->job->settings.plan, &err))
-            failed = cli_report_failure(&err, NULL);
+    if (!shapes || !pictures || !grey) {
+        free(grey);
+        free(pictures);
+        free(shapes);
+        return cli_report_memory("a batch");
     }
+    for (size_t i = 0; i < n; i++)
+        shapes[i] = *shape;
+    for (size_t i = 0; i < frames; i++)
+        pictures[i] = grey;
+    memset(grey, 127, bytes);
+    if (oriel_plan_create(&plan, d->job->settings.model, shapes, n,
+                          &d->job->settings.plan, &err))
+        failed = cli_report_failure(&err, NULL);
     input.frames = pictures;
     /* The first one also loads weights and compiles products. */
     if (!failed)

@@ -134,7 +134,7 @@ report_event(const cli_extract_job *job, int exit_status)
 
     cli_report_event(json_pack(
         "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:{s:f, s:f, s:f, s:f, s:f, "
-        "s:f, s:f}, s:O?, s:i}",
+        "s:f, s:f, s:f}, s:O?, s:i}",
         "event", "done", "inputs", (json_int_t)totals->inputs, "failed",
         (json_int_t)totals->failed, "other_files",
         (json_int_t)bulk_source_others(job->source), "tokens",
@@ -142,8 +142,8 @@ report_event(const cli_extract_job *job, int exit_status)
         (json_int_t)bulk_dataset_parts(job->dataset), "seconds",
         cli_progress_seconds(), "stages", "list", t->pool.list, "read",
         t->pool.read, "decode", t->pool.decode, "wait", t->wait, "encode",
-        t->encode, "hand_over", t->hand_over, "write", t->write, "reasons",
-        job->reasons, "exit", exit_status));
+        t->encode, "hand_over", t->hand_over, "write", t->write, "encode_cpu",
+        t->encode_cpu, "reasons", job->reasons, "exit", exit_status));
 }
 
 void

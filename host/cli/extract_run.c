@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { WINDOW_BATCHES = 16, SHARE_FROM = 1000 };
+/* A window's rows wait in memory too: some 2 KB a patch. */
+enum { WINDOW_BATCHES = 16, WINDOW_PATCHES = 1 << 18, SHARE_FROM = 1000 };
 /* Decoded pictures of two windows: an eighth of the memory, and no more than
    this. */
 #define PICTURE_BYTES ((size_t)2 << 30)
@@ -119,6 +120,16 @@ picture_bytes(void)
     return bytes / 8 < PICTURE_BYTES ? (size_t)(bytes / 8) : PICTURE_BYTES;
 }
 
+static int64_t
+window_patches(const cli_extract_job *job)
+{
+    const int64_t wanted = WINDOW_BATCHES * job->batch_patches;
+
+    if (job->batch_patches > WINDOW_PATCHES)
+        return job->batch_patches;
+    return wanted < WINDOW_PATCHES ? wanted : WINDOW_PATCHES;
+}
+
 static int
 start_pool(cli_extract_job *job)
 {
@@ -127,7 +138,7 @@ start_pool(cli_extract_job *job)
         .settings = &job->settings,
         .threads = job->engine.options.threads,
         .bytes = picture_bytes(),
-        .window_patches = WINDOW_BATCHES * job->batch_patches,
+        .window_patches = window_patches(job),
     };
     oriel_error err;
 

@@ -250,5 +250,6 @@ cli_help_man(void)
          "# SIGNALS\n\n"
          "INT, TERM and HUP stop the tool before its next step; a later "
          "one kills\nit. Either way no output appears, and none is left "
-         "half-written.");
+         "half-written; only extract\nkeeps what is done, and says how to "
+         "go on.");
 }

@@ -211,7 +211,7 @@ else
     extract 4 full f --shard-bytes 3000
     unset LD_PRELOAD FAIL_CALL FAIL_ERRNO FAIL_AFTER
     says "No space left on device"
-    says "to go on: oriel extract --resume f"
+    says "to go on: oriel extract --resume --shard-bytes 3000 -o full"
     kept=$(ls full | grep -c '^part-')
     check test "$kept" -gt 1
     for part in full/part-*; do
