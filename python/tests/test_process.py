@@ -14,6 +14,8 @@ BEGIN = """
 import os, signal, sys, threading, time
 import numpy as np
 import oriel
+# A background job's children are born with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 encoder = oriel.Encoder.from_pretrained(
     sys.argv[1], device="cpu", precision="fp32", threads=1)
 small = np.zeros((28, 28, 3), np.uint8)
