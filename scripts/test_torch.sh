@@ -64,6 +64,7 @@ done
     echo "Made by \`scripts/test_torch.sh $*\` on $(date -u +%F), two cores."
     echo "Image processor: milliseconds an image, 8 photographs of 1024 x 768,"
     echo "median of 7 turns, both in the same process on the same threads."
+    echo "Load of the machine, without which the times mean little: $(cut -d ' ' -f 1-3 /proc/loadavg)."
     echo
     echo "| transformers | torch | tests | torchvision's | Oriel's | faster |"
     echo "| --- | --- | --- | ---: | ---: | ---: |"
