@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# release_wheel.sh - the wheel that needs nothing of Debian's: oneDNN from Debian's
-# source package, with sequential runtime, without GPUs, only what Oriel calls; the
-# other libraries copied in by auditwheel; their licences inside
+# release_wheel.sh - the wheel that needs nothing of Debian's: oneDNN from the
+# upstream archive of Debian's source package, with sequential runtime, without
+# GPUs, only what Oriel calls; the other libraries copied in by auditwheel; their
+# licences inside
 #
 #   scripts/release_wheel.sh                  build/release-wheel/dist/*.whl
 #   ORIEL_CUDA=ON scripts/release_wheel.sh    with liboriel-cuda.so
@@ -18,8 +19,6 @@ ROOT=$PROJECT/build/release-wheel
 ARCHIVE=http://deb.debian.org/debian/pool/main/o/onednn
 SOURCE=onednn_2.6.3.orig.tar.gz
 SOURCE_SHA256=fd47d2470000b5015f6e34134f799683050f81cbc04f53a3b0d323df1bb900bc
-PATCHES=onednn_2.6.3-1.debian.tar.xz
-PATCHES_SHA256=fa4f6206bf9a93918a2640034fd67371e1565804b4c7373c264723d8263094fa
 PIP="$ROOT/tools/bin/pip --disable-pip-version-check"
 # Libraries that must not be found outside of the wheel.
 HIDDEN='lib(dnnl|jansson|jpeg|png16|webp|webpdemux|sharpyuv|gomp|OpenCL)\.so'
@@ -29,30 +28,23 @@ else
     LIMIT_MB=15
 fi
 
-# fetch NAME SHA256
-fetch() {
-    [ -f "$ROOT/$1" ] || curl -fsSL -m 300 -o "$ROOT/$1" "$ARCHIVE/$1" ||
-        die "cannot fetch $ARCHIVE/$1"
-    echo "$2  $ROOT/$1" | sha256sum -c --quiet - || die "$1 is another file"
-}
-
+# What lies there already is used, if it is the same file.  Debian's patches are not
+# applied.
 unpack_onednn() {
-    fetch "$SOURCE" "$SOURCE_SHA256"
-    fetch "$PATCHES" "$PATCHES_SHA256"
+    [ -f "$ROOT/$SOURCE" ] ||
+        curl -fsSL -m 300 -o "$ROOT/$SOURCE" "$ARCHIVE/$SOURCE" ||
+        die "cannot fetch $ARCHIVE/$SOURCE; put it into $ROOT"
+    echo "$SOURCE_SHA256  $ROOT/$SOURCE" | sha256sum -c --quiet - ||
+        die "$ROOT/$SOURCE is another file"
     rm -rf "$ROOT/source"
     mkdir -p "$ROOT/source"
     tar -xf "$ROOT/$SOURCE" -C "$ROOT/source" --strip-components=1
-    tar -xf "$ROOT/$PATCHES" -C "$ROOT/source"
-    local name
-    grep -v '^#' "$ROOT/source/debian/patches/series" | while read -r name; do
-        patch -s -p1 -d "$ROOT/source" <"$ROOT/source/debian/patches/$name"
-    done
 }
 
 build_onednn() {
     cmake -S "$ROOT/source" -B "$ROOT/onednn" -G Ninja \
-        -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$ROOT/prefix" \
-        -DCMAKE_C_VISIBILITY_PRESET=hidden -DCMAKE_CXX_VISIBILITY_PRESET=hidden \
+        -Wno-dev -DCMAKE_BUILD_TYPE=Release \
+        -DCMAKE_INSTALL_PREFIX="$ROOT/prefix" \
         -DCMAKE_CXX_FLAGS='-ffunction-sections -fdata-sections' \
         -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DDNNL_LIBRARY_TYPE=STATIC \
         -DDNNL_CPU_RUNTIME=SEQ -DDNNL_GPU_RUNTIME=NONE \
