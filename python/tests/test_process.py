@@ -25,8 +25,9 @@ large = np.zeros((3584, 3584, 3), np.uint8)
 
 
 def start(code):
+    # Since 3.12 Python warns of any fork beside threads.
     return subprocess.Popen(
-        [sys.executable, "-c", BEGIN + textwrap.dedent(code),
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", BEGIN + textwrap.dedent(code),
          str(support.tiny())], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, cwd=support.scratch(), start_new_session=True)
 
