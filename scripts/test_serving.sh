@@ -51,14 +51,23 @@ for name in ${*:-vllm sglang}; do
     }
     totals=$(grep -E '^(Ran|OK)' "$ROOT/$name.log" | paste -sd ' ')
     echo "| $name ${VERSION[$name]} | $totals |" | tee -a "$ROOT/rows"
+    # Exit status 1 says that this stack deviates, and the table says where.
+    {
+        printf '\n## Conformance of %s\n\n' "$name"
+        "$ROOT/$name/bin/python" -m oriel.conformance "$name" \
+            2>>"$ROOT/$name.log" || [ $? = 1 ]
+    } >"$ROOT/$name.conformance"
 done
 {
     echo "# Serving stacks on the CPU"
     echo
-    echo "Made by \`scripts/test_serving.sh $*\` on $(date -u +%F): their own parsers,"
+    echo "Made by \`scripts/test_serving.sh\` on $(date -u +%F): their own parsers,"
     echo "processors and connectors, no engine."
     echo
     echo "| stack | tests |"
     echo "| --- | --- |"
     cat "$ROOT/rows"
+    for name in ${*:-vllm sglang}; do
+        cat "$ROOT/$name.conformance"
+    done
 } >"$RECORD"

@@ -27,9 +27,10 @@ large = np.zeros((3584, 3584, 3), np.uint8)
 def start(code):
     # Since 3.12 Python warns of any fork beside threads.
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", BEGIN + textwrap.dedent(code),
-         str(support.tiny())], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, cwd=support.scratch(), start_new_session=True)
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c",
+         BEGIN + textwrap.dedent(code), str(support.tiny())],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=support.scratch(), start_new_session=True)
 
 
 def finish(process, seconds=60):

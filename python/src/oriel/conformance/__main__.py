@@ -25,6 +25,8 @@ def main() -> int:
                        help="CASE.safetensors with pixel_values and rows, or "
                        "CASE.pixel_values.npy and CASE.rows.npy")
     for name, text in (("transformers", "run the installed transformers"),
+                       ("vllm", "run the tower of the installed vLLM"),
+                       ("sglang", "run the tower of the installed SGLang"),
                        ("oriel", "run this package")):
         stack = commands.add_parser(name, help=text)
         stack.add_argument("--dtype", choices=("float32", "bfloat16"),
