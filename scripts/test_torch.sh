@@ -37,14 +37,20 @@ run_version() {
     [ -x "$folder/bin/pip" ] || python3 -m venv "$folder"
     "$folder/bin/pip" install -q "transformers==$version" pillow ml_dtypes numpy
     torch_folder >"$(echo "$folder"/lib/python3*/site-packages)/torch.pth"
-    if ! "$folder/bin/python" python/tests 2>"$log"; then
+    if ! "$folder/bin/python" python/tests encode transformers 2>"$log"; then
         cat "$log" >&2
         die "the tests failed with transformers $version"
     fi
     totals=$(grep -E '^(Ran|OK)' "$log" | paste -sd ' ')
     echo "transformers $version: $totals"
     "$folder/bin/python" python/tests/bench_processor.py "$version" "$totals" \
-        >>"$ROOT/rows"
+        >>"$ROOT/rows" 2>>"$log"
+    # Exit status 1 says that this version deviates, and the table says where.
+    {
+        printf '\n## Conformance of transformers %s\n\n' "$version"
+        "$folder/bin/python" -m oriel.conformance transformers 2>>"$log" ||
+            [ $? = 1 ]
+    } >"$ROOT/$version.conformance"
 }
 
 mkdir -p "$ROOT"
@@ -58,9 +64,13 @@ done
     echo "Made by \`scripts/test_torch.sh $*\` on $(date -u +%F), two cores."
     echo "Image processor: milliseconds an image, 8 photographs of 1024 x 768,"
     echo "median of 7 turns, both in the same process on the same threads."
+    echo "Load of the machine, without which the times mean little: $(cut -d ' ' -f 1-3 /proc/loadavg)."
     echo
     echo "| transformers | torch | tests | torchvision's | Oriel's | faster |"
     echo "| --- | --- | --- | ---: | ---: | ---: |"
     cat "$ROOT/rows"
+    for version in $VERSIONS; do
+        cat "$ROOT/$version.conformance"
+    done
 } >"$RECORD"
 cat "$RECORD"

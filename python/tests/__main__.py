@@ -8,6 +8,7 @@
 PYTHONPATH=build/release/python takes the package from the build's tree.  Exit
 status 77 says that numpy is missing.
 """
+import itertools
 import sys
 import unittest
 from pathlib import Path
@@ -18,7 +19,7 @@ except ImportError:
     print("skipped: numpy is not installed")
     sys.exit(77)
 
-names = [word for word in sys.argv[1:] if word.isidentifier()]
+names = list(itertools.takewhile(str.isidentifier, sys.argv[1:]))
 flags = sys.argv[1 + len(names):]
 if not names:
     names = sorted(file.stem.removeprefix("test_")

@@ -157,6 +157,7 @@ class Inputs(unittest.TestCase):
             "at least one, each": [[]],
             "one size": [[support.noise(20, 20), support.noise(20, 24)]],
             "text file": b"no picture",
+            "empty": b"",
             "PNG": b"\x89PNG\r\n\x1a\n damaged"}
         for words, value in bad.items():
             values = value if isinstance(value, list) else [value]
@@ -179,6 +180,16 @@ class Inputs(unittest.TestCase):
         with open_tiny(max_source_pixels=1000) as strict, \
                 self.assertRaises(oriel.InputError):
             strict.encode(support.ppm(self.picture))
+
+    def test_an_iterator_runs_on_the_callers_thread(self):
+        threads = []
+
+        def pictures():
+            threads.append(threading.get_ident())
+            yield self.picture
+
+        same(encoder.encode(pictures()), self.wanted)
+        self.assertEqual(threads, [threading.get_ident()])
 
     def test_wrong_options(self):
         for options in ({"dtype": "int8"}, {"hidden_states": [1, 1]},

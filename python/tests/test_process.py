@@ -14,6 +14,8 @@ BEGIN = """
 import os, signal, sys, threading, time
 import numpy as np
 import oriel
+# A background job's children are born with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 encoder = oriel.Encoder.from_pretrained(
     sys.argv[1], device="cpu", precision="fp32", threads=1)
 small = np.zeros((28, 28, 3), np.uint8)
@@ -23,10 +25,12 @@ large = np.zeros((3584, 3584, 3), np.uint8)
 
 
 def start(code):
+    # Since 3.12 Python warns of any fork beside threads.
     return subprocess.Popen(
-        [sys.executable, "-c", BEGIN + textwrap.dedent(code),
-         str(support.tiny())], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, cwd=support.scratch(), start_new_session=True)
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c",
+         BEGIN + textwrap.dedent(code), str(support.tiny())],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=support.scratch(), start_new_session=True)
 
 
 def finish(process, seconds=60):

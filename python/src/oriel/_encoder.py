@@ -276,12 +276,12 @@ class Encoder:
         Raises:
             InputError: ``.item`` cannot be read, or not be taken by the model.
         """
-        model = self._opened_model()
         call = self._begin()
+        model = self._opened_model()
+        values = _pictures.as_list(images)  # the caller's iterator, his thread
 
         def run() -> Preprocessed:
-            items = decode_all(_pictures.as_list(images),
-                               self.preprocessing, call.flag)
+            items = decode_all(values, self.preprocessing, call.flag)
             return preprocess_items(model, items, self.preprocessing)
 
         return self._worker.run(run, call.cancel)
@@ -316,9 +316,10 @@ class Encoder:
             OutOfMemoryError, FaultError: memory, device.
         """
         call = self._begin()
+        values = _pictures.as_list(images)
         return self._worker.run(
-            lambda: self._encode(_pictures.as_list(images), dtype, hidden_states,
-                                 embeddings, token_budget, call), call.cancel)
+            lambda: self._encode(values, dtype, hidden_states, embeddings,
+                                 token_budget, call), call.cancel)
 
     async def aencode(self, images: Any, dtype: Any = "float32",
                       **options: Any) -> Features:
@@ -327,9 +328,9 @@ class Encoder:
         call = self._begin()
         settings = {"hidden_states": (), "embeddings": True,
                     "token_budget": DEFAULT_TOKEN_BUDGET, **options}
+        values = _pictures.as_list(images)
         future = self._worker.submit(
-            lambda: self._encode(_pictures.as_list(images), dtype, call=call,
-                                 **settings))
+            lambda: self._encode(values, dtype, call=call, **settings))
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:

@@ -182,7 +182,8 @@ def _decode(content: Any, options: Preprocessing, flag: Flag,
             where: str) -> tuple[U8, str]:
     """Decode a file's bytes; Pillow opens what liboriel-image does not know."""
     library = _abi.image()
-    data = np.frombuffer(content, np.uint8)
+    data = np.frombuffer(content, np.uint8) if len(content) else np.empty(
+        0, np.uint8)
     address, size = data.ctypes.data, data.nbytes
     native = options.of_image()
     native.hooks = ctypes.pointer(flag.hooks)
