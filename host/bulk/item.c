@@ -174,9 +174,13 @@ void
 bulk_item_decode(bulk_item *item, const cli_settings *settings)
 {
     for (size_t i = 0; i < item->n_frames && !item->err.status; i++) {
+        const cli_photo *frame = &item->frames[i];
+
         cli_photo_decode(&item->frames[i], settings);
-        if (item->frames[i].err.status)
-            fail_as_frame(item, &item->frames[i]);
+        if (frame->err.status)
+            fail_as_frame(item, frame);
+        else if (frame->padded[0] && !item->padded[0])
+            memcpy(item->padded, frame->padded, sizeof(item->padded));
     }
     item->file_bytes = 0;
     if (item->err.status)
@@ -200,6 +204,9 @@ add_optional(json_t *line, const bulk_item *item)
     if (entry->frames &&
         json_object_set_new(line, "frames",
                             json_integer((json_int_t)item->n_frames)) != 0)
+        return false;
+    if (item->padded[0] && !item->err.status &&
+        json_object_set_new(line, "padded", json_string(item->padded)) != 0)
         return false;
     return !entry->columns ||
            json_object_set(line, "columns", entry->columns) == 0;

@@ -18,6 +18,7 @@ typedef struct bulk_item {
     size_t held;         /* bytes that the pool counts for it */
     char hash[33];       /* of the files' bytes; "": they were not read */
     oriel_error err;     /* not ORIEL_OK: failed */
+    char padded[CLI_PADDED_BYTES]; /* why a damaged picture was padded, or "" */
 
     /* Of the encoder. */
     int64_t flops;

@@ -58,6 +58,9 @@ count_window(cli_extract_job *job, const bulk_window *window)
             job->times.passed++;
             cli_extract_count_reason(job, item->err.message);
             cli_report_input(item->entry->source, item->err.message);
+        } else if (item->padded[0]) {
+            cli_report_warning("%s: %s", ORIEL_QUOTE(item->entry->source),
+                               item->padded);
         }
     }
 }

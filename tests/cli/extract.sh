@@ -31,6 +31,16 @@ folder make
 
 # ---- Inputs -----------------------------------------------------------------
 
+# A damaged picture has rows where that is asked for, and is told.
+extract 0 padded f/cut.ppm f/p00.ppm --truncated pad -q
+says "f/cut.ppm: PNM: truncated: "
+folder ids padded f/cut.ppm f/p00.ppm
+folder value padded f/cut.ppm status '"ok"'
+grep -q '"padded": *"PNM: truncated: ' padded/manifest.jsonl ||
+    fail "the manifest does not say what was padded"
+[ "$(grep -c '"padded"' padded/manifest.jsonl)" -eq 1 ] ||
+    fail "a whole picture is called padded"
+
 # A folder: whole paths in order, links that lead back left out, the archive read
 # where it lies; a picture by name or content has a row, other files have none.
 extract 1 all f
