@@ -1,53 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dataset.c - the output folder of oriel extract */
-#include "bulk/dataset.h"
+#include "bulk/dataset_state.h"
 
 #include "base/fail.h"
 #include "base/retry.h"
 #include "bulk/lock.h"
-#include "bulk/recover.h"
 #include "cli/settings.h"
 #include "files/json_text.h"
-#include "files/temporary.h"
 #include "files/whole_file.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A line that takes the place of a failed one. */
-typedef struct new_line {
-    int64_t ordinal;
-    char *text;
-} new_line;
-
-struct bulk_dataset {
-    bulk_layout layout;
-    bulk_mode mode;
-    json_t *run;
-    int lock;
-    bool complete;
-    bulk_totals totals; /* of all lines */
-    int64_t done;       /* lines that were there when it was opened */
-    bool *failed;       /* [done] of a complete run */
-
-    FILE *manifest;
-    int64_t parts; /* that are closed */
-    bulk_part *part;
-
-    bulk_manifest_reader *old; /* what bulk_dataset_expect reads */
-    int64_t expected;          /* lines of it that were met or passed over */
-    new_line *lines;           /* of BULK_RETRY, by ordinal */
-    size_t n_lines, lines_room;
-};
-
-static oriel_status
-fail_errno(oriel_error *err, const char *path, const char *what)
+oriel_status
+bulk_dataset_fail(oriel_error *err, const char *path, const char *what)
 {
     int cause = errno;
 
@@ -56,30 +26,9 @@ fail_errno(oriel_error *err, const char *path, const char *what)
         "%s: %s: %s", ORIEL_QUOTE(path), what, strerror(cause));
 }
 
-/* ---- Opening -------------------------------------------------------------- */
-
-/* Whether nothing of somebody's lies there: our lock is not. */
-static oriel_status
-look_if_empty(bool *empty, const char *folder, oriel_error *err)
-{
-    DIR *entries = opendir(folder);
-    struct dirent *entry;
-
-    *empty = true;
-    if (!entries)
-        return fail_errno(err, folder, "cannot be opened");
-    oriel_temporary_sweep(dirfd(entries));
-    while ((entry = readdir(entries)) != NULL)
-        if (strcmp(entry->d_name, ".") != 0 &&
-            strcmp(entry->d_name, "..") != 0 &&
-            strcmp(entry->d_name, BULK_LOCK_NAME) != 0)
-            *empty = false;
-    closedir(entries);
-    return ORIEL_OK;
-}
-
-static oriel_status
-write_run(const bulk_dataset *dataset, json_t *totals, oriel_error *err)
+oriel_status
+bulk_dataset_write_run(const bulk_dataset *dataset, json_t *totals,
+                       oriel_error *err)
 {
     char *path = bulk_path(dataset->layout.folder, "run.json");
     json_t *run = json_copy(dataset->run);
@@ -108,213 +57,6 @@ write_run(const bulk_dataset *dataset, json_t *totals, oriel_error *err)
     free(text);
     free(path);
     return status;
-}
-
-static oriel_status
-open_manifest(bulk_dataset *dataset, oriel_error *err)
-{
-    char *path = bulk_path(dataset->layout.folder, BULK_MANIFEST);
-    oriel_status status = ORIEL_OK;
-
-    if (!path)
-        return oriel_fail_memory(err, 1, "a path");
-    dataset->manifest = fopen(path, "ae");
-    if (!dataset->manifest)
-        status = fail_errno(err, path, "cannot be opened");
-    free(path);
-    return status;
-}
-
-/* Part files from this number on are of a run that did not end. */
-static void
-remove_parts(const bulk_dataset *dataset, int64_t number)
-{
-    DIR *entries = opendir(dataset->layout.folder);
-    struct dirent *entry;
-
-    while (entries && (entry = readdir(entries)) != NULL) {
-        char *end;
-        long long found;
-
-        if (strncmp(entry->d_name, "part-", 5) != 0)
-            continue;
-        found = strtoll(entry->d_name + 5, &end, 10);
-        if (found >= number &&
-            (strcmp(end, ".safetensors") == 0 || strcmp(end, ".npy") == 0))
-            (void)unlinkat(dirfd(entries), entry->d_name, 0);
-    }
-    if (entries)
-        closedir(entries);
-}
-
-/* Take the last part up again, with the items that it has. */
-static oriel_status
-reopen_part(bulk_dataset *dataset, const bulk_recovered *had, oriel_error *err)
-{
-    oriel_status status =
-        bulk_part_create(&dataset->part, &dataset->layout, had->parts - 1, err);
-    int64_t end = 0;
-
-    if (!status)
-        status = bulk_part_copy(dataset->part, had->ends[had->n - 1], err);
-    for (size_t i = 0; !status && i < had->n; i++) {
-        status = bulk_part_list(dataset->part, json_array_get(had->ids, i),
-                                had->grids + 3 * i, had->ends[i] - end, err);
-        end = had->ends[i];
-    }
-    dataset->parts = had->parts - 1;
-    return status;
-}
-
-static oriel_status
-cut_manifest(const bulk_dataset *dataset, int64_t bytes, oriel_error *err)
-{
-    char *path = bulk_path(dataset->layout.folder, BULK_MANIFEST);
-    oriel_status status = ORIEL_OK;
-
-    if (!path)
-        return oriel_fail_memory(err, 1, "a path");
-    if (truncate(path, bytes) != 0 && errno != ENOENT)
-        status = fail_errno(err, path, "cannot be cut");
-    free(path);
-    return status;
-}
-
-static oriel_status
-go_on(bulk_dataset *dataset, oriel_error *err)
-{
-    bulk_recovered had;
-    oriel_status status = bulk_recover(&had, &dataset->layout, err);
-
-    if (!status)
-        status = cut_manifest(dataset, had.place, err);
-    if (!status) {
-        remove_parts(dataset, had.parts);
-        dataset->totals = had.totals;
-        dataset->done = had.totals.inputs;
-    }
-    if (!status && had.parts > 0)
-        status = reopen_part(dataset, &had, err);
-    bulk_recovered_free(&had);
-    if (!status && dataset->done > 0)
-        status = bulk_manifest_open(&dataset->old, dataset->layout.folder, err);
-    return status ? status : open_manifest(dataset, err);
-}
-
-static oriel_status
-look_at_complete(bulk_dataset *dataset, oriel_error *err)
-{
-    oriel_status status = bulk_verify(&dataset->totals, &dataset->parts,
-                                      &dataset->failed, &dataset->layout, err);
-
-    dataset->done = dataset->totals.inputs;
-    if (status)
-        return status;
-    remove_parts(dataset, dataset->parts); /* of a retry that was killed */
-    return bulk_manifest_open(&dataset->old, dataset->layout.folder, err);
-}
-
-/* The folder holds something: whether this run may go on with it. */
-static oriel_status
-check_old(bulk_dataset *dataset, oriel_error *err)
-{
-    const char *folder = dataset->layout.folder;
-    bulk_difference at;
-    const char *state;
-    json_t *old;
-    oriel_status status;
-
-    if (dataset->mode == BULK_NEW)
-        return oriel_fail(err, ORIEL_ERR_INPUT,
-                          "%s: is not empty; --resume goes on with a run that "
-                          "was stopped",
-                          ORIEL_QUOTE(folder));
-    status = bulk_run_load(&old, folder, err);
-    if (status)
-        return status;
-    at = bulk_run_compare(dataset->run, old);
-    state = json_string_value(json_object_get(old, "state"));
-    dataset->complete = state && strcmp(state, "complete") == 0;
-    json_decref(old);
-    if (*at.text)
-        return oriel_fail(err, ORIEL_ERR_INPUT,
-                          "%s: was made with another %s (run.json has it)",
-                          ORIEL_QUOTE(folder), at.text);
-    if (!dataset->complete && dataset->mode == BULK_RETRY)
-        return oriel_fail(err, ORIEL_ERR_INPUT,
-                          "%s: is not complete yet: go on with --resume first",
-                          ORIEL_QUOTE(folder));
-    return ORIEL_OK;
-}
-
-static oriel_status
-open_old(bulk_dataset *dataset, oriel_error *err)
-{
-    oriel_status status = check_old(dataset, err);
-
-    if (status)
-        return status;
-    return dataset->complete ? look_at_complete(dataset, err)
-                             : go_on(dataset, err);
-}
-
-static oriel_status
-open_new(bulk_dataset *dataset, oriel_error *err)
-{
-    oriel_status status;
-
-    if (dataset->mode == BULK_RETRY)
-        return oriel_fail(err, ORIEL_ERR_INPUT,
-                          "%s: is empty: --retry-failed is for a run that "
-                          "ended",
-                          ORIEL_QUOTE(dataset->layout.folder));
-    status = write_run(dataset, NULL, err);
-    return status ? status : open_manifest(dataset, err);
-}
-
-static oriel_status
-open_folder(bulk_dataset *dataset, oriel_error *err)
-{
-    const char *folder = dataset->layout.folder;
-    oriel_status status;
-    bool empty;
-
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return fail_errno(err, folder, "cannot be made");
-    /* Before anything is written into somebody's folder. */
-    status = look_if_empty(&empty, folder, err);
-    if (!status && !empty)
-        status = check_old(dataset, err);
-    if (!status)
-        status = bulk_lock_take(&dataset->lock, folder, err);
-    if (!status)
-        status = look_if_empty(&empty, folder, err);
-    if (status)
-        return status;
-    return empty ? open_new(dataset, err) : open_old(dataset, err);
-}
-
-oriel_status
-bulk_dataset_open(bulk_dataset **out, const bulk_layout *layout,
-                  const json_t *run, bulk_mode mode, oriel_error *err)
-{
-    bulk_dataset *dataset = calloc(1, sizeof(*dataset));
-    oriel_status status;
-
-    *out = NULL;
-    if (!dataset)
-        return oriel_fail_memory(err, sizeof(*dataset), "the output");
-    dataset->layout = *layout;
-    dataset->mode = mode;
-    dataset->lock = -1;
-    dataset->run = json_incref((json_t *)run);
-    status = open_folder(dataset, err);
-    if (status) {
-        bulk_dataset_close(dataset);
-        return status;
-    }
-    *out = dataset;
-    return oriel_ok(err);
 }
 
 /* ---- What is there -------------------------------------------------------- */
@@ -409,12 +151,13 @@ sync_manifest(bulk_dataset *dataset, oriel_error *err)
     if (!dataset->manifest)
         return ORIEL_OK;
     if (fflush(dataset->manifest) != 0)
-        return fail_errno(err, dataset->layout.folder,
-                          "the manifest cannot be written");
+        return bulk_dataset_fail(err, dataset->layout.folder,
+                                 "the manifest cannot be written");
     ORIEL_RETRY(result, fsync(fileno(dataset->manifest)));
-    return result == 0 ? ORIEL_OK
-                       : fail_errno(err, dataset->layout.folder,
-                                    "the manifest cannot be put on the disk");
+    return result == 0
+               ? ORIEL_OK
+               : bulk_dataset_fail(err, dataset->layout.folder,
+                                   "the manifest cannot be put on the disk");
 }
 
 static oriel_status
@@ -487,8 +230,8 @@ append_line(bulk_dataset *dataset, char *text, oriel_error *err)
     oriel_status status = ORIEL_OK;
 
     if (fputs(text, dataset->manifest) < 0)
-        status = fail_errno(err, dataset->layout.folder,
-                            "the manifest cannot be written");
+        status = bulk_dataset_fail(err, dataset->layout.folder,
+                                   "the manifest cannot be written");
     free(text);
     return status;
 }
@@ -662,7 +405,7 @@ bulk_dataset_finish(bulk_dataset *dataset, int64_t others, oriel_error *err)
         (json_int_t)t->flops, "parts", (json_int_t)dataset->parts);
     if (!totals)
         return oriel_fail_memory(err, sizeof(json_t), "run.json");
-    return write_run(dataset, totals, err);
+    return bulk_dataset_write_run(dataset, totals, err);
 }
 
 void

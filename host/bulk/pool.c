@@ -3,6 +3,7 @@
 #include "bulk/pool.h"
 
 #include "base/fail.h"
+#include "bulk/clock.h"
 #include "cli/signals.h"
 
 #include <errno.h>
@@ -54,27 +55,6 @@ struct bulk_pool {
     int32_t n_workers;
     bool has_lister;
 };
-
-static double
-read_clock(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double
-now(void)
-{
-    return read_clock(CLOCK_MONOTONIC);
-}
-
-static double
-thread_cpu(void)
-{
-    return read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
 
 static slot *
 slot_at(bulk_pool *pool, size_t number)
@@ -158,16 +138,16 @@ measure(bulk_pool *pool, slot *at)
     double start, cpu;
 
     pthread_mutex_unlock(&pool->lock);
-    start = now();
-    cpu = thread_cpu();
+    start = bulk_clock_now();
+    cpu = bulk_clock_read(CLOCK_THREAD_CPUTIME_ID);
     item->file_bytes = 0;
     if (!item->err.status && !item->entry->named_only && !cli_signal_caught())
         bulk_item_measure(item, pool->options.settings);
     if (pool->options.measures_only)
         bulk_item_let_go(item);
     pthread_mutex_lock(&pool->lock);
-    pool->times.read += now() - start;
-    pool->times.cpu += thread_cpu() - cpu;
+    pool->times.read += bulk_clock_now() - start;
+    pool->times.cpu += bulk_clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
     pool->files += item->file_bytes - before;
     at->state = MEASURED;
 }
@@ -180,13 +160,13 @@ decode(bulk_pool *pool, slot *at)
     double start, cpu;
 
     pthread_mutex_unlock(&pool->lock);
-    start = now();
-    cpu = thread_cpu();
+    start = bulk_clock_now();
+    cpu = bulk_clock_read(CLOCK_THREAD_CPUTIME_ID);
     if (!cli_signal_caught())
         bulk_item_decode(item, pool->options.settings);
     pthread_mutex_lock(&pool->lock);
-    pool->times.decode += now() - start;
-    pool->times.cpu += thread_cpu() - cpu;
+    pool->times.decode += bulk_clock_now() - start;
+    pool->times.cpu += bulk_clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
     pool->files -= files;
     pool->held -= item->held;
     item->held = item->err.status ? 0 : item->rgb_bytes;
@@ -263,10 +243,10 @@ list(void *context)
             continue;
         }
         pthread_mutex_unlock(&pool->lock);
-        start = now();
+        start = bulk_clock_now();
         item = list_one(pool, &err);
         pthread_mutex_lock(&pool->lock);
-        pool->times.list += now() - start;
+        pool->times.list += bulk_clock_now() - start;
         if (item) {
             *slot_at(pool, pool->listed++) = (slot){item, LISTED};
             pool->files += item->file_bytes;

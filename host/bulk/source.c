@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* source.c - from operands to entries, one after the other */
-#include "bulk/source.h"
+#include "bulk/source_state.h"
 
 #include "base/fail.h"
-#include "bulk/json_line.h"
 #include "bulk/kind.h"
-#include "bulk/lines.h"
-#include "bulk/tar.h"
 #include "bulk/walk.h"
 
 #include <errno.h>
@@ -14,38 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* What entries are taken from at the moment; those below wait. */
-typedef struct level {
-    struct level *below;
-    char *name;
-    json_t *id, *columns; /* of the JSON line that named it, or NULL */
-    int64_t shift;        /* from positions to indices */
-    char **names;         /* of a folder */
-    size_t next;
-    dev_t device;
-    ino_t inode;
-    bulk_lines *lines;
-    bulk_tar *tar;
-} level;
-
-/* A named thing, and what a JSON line says of it. */
-typedef struct named {
-    const char *name;
-    json_t *id, *columns; /* owned, or NULL */
-    int64_t shift;
-} named;
-
-struct bulk_source {
-    bulk_source_options options;
-    int next_operand;
-    level *top;
-    int64_t position;      /* of the next entry in the whole list */
-    int64_t wanted, given; /* entries of this job: asked about, handed out */
-    int64_t others;
-};
 
 oriel_status
 bulk_source_open(bulk_source **out, const bulk_source_options *options,
@@ -104,8 +70,8 @@ number(bulk_source *source, bulk_entry *entry, int64_t index)
     return entry;
 }
 
-static void
-forget(named *thing)
+void
+bulk_source_forget(source_named *thing)
 {
     json_decref(thing->id);
     json_decref(thing->columns);
@@ -113,9 +79,10 @@ forget(named *thing)
 }
 
 /* The entry of a thing that is one; NULL in '*out': it is another job's. */
-static oriel_status
-make_entry(bulk_source *source, named *thing, const oriel_error *why,
-           bulk_entry **out, oriel_error *err)
+oriel_status
+bulk_source_make_entry(bulk_source *source, source_named *thing,
+                       const oriel_error *why, bulk_entry **out,
+                       oriel_error *err)
 {
     int64_t position = source->position++;
 
@@ -135,10 +102,10 @@ make_entry(bulk_source *source, named *thing, const oriel_error *why,
 
 /* ---- Levels ------------------------------------------------------------- */
 
-static void
-pop(bulk_source *source)
+void
+bulk_source_pop(bulk_source *source)
 {
-    level *top = source->top;
+    source_level *top = source->top;
 
     if (!top)
         return;
@@ -153,9 +120,9 @@ pop(bulk_source *source)
 }
 
 static oriel_status
-push(bulk_source *source, named *thing, oriel_error *err)
+push(bulk_source *source, source_named *thing, oriel_error *err)
 {
-    level *top = calloc(1, sizeof(*top));
+    source_level *top = calloc(1, sizeof(*top));
 
     if (!top)
         return oriel_fail_memory(err, sizeof(*top), "the inputs");
@@ -166,7 +133,7 @@ push(bulk_source *source, named *thing, oriel_error *err)
     top->name = strdup(thing->name);
     if (top->name)
         return ORIEL_OK;
-    pop(source);
+    bulk_source_pop(source);
     return oriel_fail_memory(err, strlen(thing->name), "a name");
 }
 
@@ -174,14 +141,14 @@ push(bulk_source *source, named *thing, oriel_error *err)
 static bool
 is_walked(const bulk_source *source, const struct stat *st)
 {
-    for (const level *l = source->top; l; l = l->below)
+    for (const source_level *l = source->top; l; l = l->below)
         if (l->names && l->device == st->st_dev && l->inode == st->st_ino)
             return true;
     return false;
 }
 
 static oriel_status
-push_folder(bulk_source *source, named *thing, const struct stat *st,
+push_folder(bulk_source *source, source_named *thing, const struct stat *st,
             oriel_error *err)
 {
     char **names;
@@ -200,7 +167,7 @@ push_folder(bulk_source *source, named *thing, const struct stat *st,
 }
 
 static oriel_status
-push_tar(bulk_source *source, named *thing, oriel_error *err)
+push_tar(bulk_source *source, source_named *thing, oriel_error *err)
 {
     oriel_status status = push(source, thing, err);
 
@@ -208,14 +175,14 @@ push_tar(bulk_source *source, named *thing, oriel_error *err)
         status =
             bulk_tar_open(&source->top->tar, source->top->name, "", 0, err);
         if (status)
-            pop(source);
+            bulk_source_pop(source);
     }
     return status;
 }
 
 static oriel_status
-push_list(bulk_source *source, named *thing, const char *name, bool null_names,
-          oriel_error *err)
+push_list(bulk_source *source, source_named *thing, const char *name,
+          bool null_names, oriel_error *err)
 {
     oriel_status status = push(source, thing, err);
 
@@ -223,18 +190,18 @@ push_list(bulk_source *source, named *thing, const char *name, bool null_names,
         status =
             bulk_lines_open(&source->top->lines, name, null_names, "", 0, err);
         if (status)
-            pop(source);
+            bulk_source_pop(source);
     }
     return status;
 }
 
 /* Standard input is a tar archive or a list, which its first bytes tell. */
 static oriel_status
-push_stdin(bulk_source *source, named *thing, oriel_error *err)
+push_stdin(bulk_source *source, source_named *thing, oriel_error *err)
 {
     static const char *const packed[] = {"\x1f\x8b", "\x28\xb5\x2f\xfd", "BZh",
-                                         "\xfd"
-                                         "7zXZ"};
+                                         ("\xfd"
+                                          "7zXZ")};
     char head[BULK_HEAD_BYTES];
     size_t n = 0;
     bool is_tar;
@@ -262,11 +229,11 @@ push_stdin(bulk_source *source, named *thing, oriel_error *err)
                     : bulk_lines_open(&source->top->lines, NULL,
                                       source->options.null_names, head, n, err);
     if (status)
-        pop(source);
+        bulk_source_pop(source);
     return status;
 }
 
-/* ---- One named thing ---------------------------------------------------- */
+/* ---- One source_named thing ---------------------------------------------------- */
 
 static oriel_status
 list_frames(bulk_entry *entry, oriel_error *err)
@@ -296,10 +263,10 @@ list_frames(bulk_entry *entry, oriel_error *err)
 
 /* With --frames a folder is one video. */
 static oriel_status
-take_video(bulk_source *source, named *thing, bulk_entry **out,
+take_video(bulk_source *source, source_named *thing, bulk_entry **out,
            oriel_error *err)
 {
-    oriel_status status = make_entry(source, thing, NULL, out, err);
+    oriel_status status = bulk_source_make_entry(source, thing, NULL, out, err);
 
     if (status || !*out || (*out)->named_only)
         return status;
@@ -310,9 +277,9 @@ take_video(bulk_source *source, named *thing, bulk_entry **out,
  * What somebody named: it becomes an entry in '*out', a level, or neither where
  * it is another job's.  A name that ends as a picture's is not even looked at.
  */
-static oriel_status
-take_named(bulk_source *source, named *thing, bulk_entry **out,
-           oriel_error *err)
+oriel_status
+bulk_source_take_named(bulk_source *source, source_named *thing,
+                       bulk_entry **out, oriel_error *err)
 {
     bulk_kind kind = bulk_kind_of_name(thing->name);
     struct stat st;
@@ -323,7 +290,7 @@ take_named(bulk_source *source, named *thing, bulk_entry **out,
         oriel_fail(&why, ORIEL_ERR_INPUT,
                    "is a URL, and the tool uses no network: the Python package "
                    "reads URLs and object stores, through fsspec");
-        return make_entry(source, thing, &why, out, err);
+        return bulk_source_make_entry(source, thing, &why, out, err);
     }
     memset(&st, 0, sizeof(st));
     if (kind != BULK_PICTURE || source->options.frames)
@@ -337,111 +304,12 @@ take_named(bulk_source *source, named *thing, bulk_entry **out,
     else if (kind == BULK_TAR)
         status = push_tar(source, thing, &why);
     else
-        return make_entry(source, thing, NULL, out, err);
+        return bulk_source_make_entry(source, thing, NULL, out, err);
     if (status == ORIEL_ERR_INPUT)
-        return make_entry(source, thing, &why, out, err);
+        return bulk_source_make_entry(source, thing, &why, out, err);
     if (status)
         *err = why;
     return status;
-}
-
-/* ---- Lists --------------------------------------------------------------- */
-
-static bool
-is_file_name(const char *name)
-{
-    struct stat st;
-
-    return lstat(name, &st) == 0;
-}
-
-/* Whatever is wrong with it, a line is one entry. */
-static oriel_status
-take_json_line(bulk_source *source, const char *line, bulk_entry **out,
-               oriel_error *err)
-{
-    named thing = {.shift = source->top->shift};
-    json_t *root, *path, *id, *index;
-    char number_text[24];
-    oriel_error why = {.status = ORIEL_OK};
-    oriel_status status = bulk_json_parse(&root, line, strlen(line), 0, err);
-
-    if (status)
-        return status;
-    path = json_object_get(root, "path");
-    id = json_object_get(root, "id");
-    index = json_object_get(root, "index");
-    thing.name = json_is_string(path) ? json_string_value(path) : line;
-    if (!root)
-        oriel_fail(&why, ORIEL_ERR_INPUT, "a line that is no JSON object");
-    else if (!json_is_string(path) || !*thing.name)
-        oriel_fail(&why, ORIEL_ERR_INPUT,
-                   "a JSON line without \"path\", expected a string");
-    else if (id && !json_is_string(id) && !json_is_integer(id))
-        oriel_fail(&why, ORIEL_ERR_INPUT,
-                   "\"id\" of a JSON line: expected a string or an integer");
-    else if (index &&
-             (!json_is_integer(index) || json_integer_value(index) < 0))
-        oriel_fail(&why, ORIEL_ERR_INPUT,
-                   "\"index\" of a JSON line: expected an integer from 0 on");
-    if (!why.status && json_is_string(id))
-        thing.id = json_incref(id);
-    else if (!why.status && id) {
-        snprintf(number_text, sizeof(number_text), "%" JSON_INTEGER_FORMAT,
-                 json_integer_value(id));
-        thing.id = json_string(number_text);
-    }
-    if (!why.status && index)
-        thing.shift = json_integer_value(index) - source->position;
-    if (!why.status && id && !thing.id) {
-        json_decref(root);
-        return oriel_fail_memory(err, sizeof(json_t), "an id");
-    }
-    json_incref(path);
-    if (root && !why.status) {
-        json_object_del(root, "path");
-        json_object_del(root, "id");
-        json_object_del(root, "index");
-        if (json_object_size(root) > 0)
-            thing.columns = json_incref(root);
-    }
-    status = why.status ? make_entry(source, &thing, &why, out, err)
-                        : take_named(source, &thing, out, err);
-    json_decref(path);
-    json_decref(root);
-    forget(&thing);
-    return status;
-}
-
-static oriel_status
-take_line(bulk_source *source, bulk_entry **out, oriel_error *err)
-{
-    level *list = source->top;
-    char *line;
-    oriel_error why;
-    oriel_status status = bulk_lines_next(list->lines, &line, &why);
-
-    if (status == ORIEL_ERR_INPUT) { /* the list itself */
-        named thing = {.name = list->name, .shift = list->shift};
-
-        status = make_entry(source, &thing, &why, out, err);
-        pop(source);
-        return status;
-    }
-    if (status) {
-        *err = why;
-        return status;
-    }
-    if (!line) {
-        pop(source);
-        return ORIEL_OK;
-    }
-    if (!source->options.null_names && (*line == '#' || *line == '{') &&
-        !is_file_name(line))
-        return *line == '#' ? ORIEL_OK : take_json_line(source, line, out, err);
-    named thing = {.name = line, .shift = list->shift};
-
-    return take_named(source, &thing, out, err);
 }
 
 /* ---- Folders, archives, operands ------------------------------------------ */
@@ -449,18 +317,18 @@ take_line(bulk_source *source, bulk_entry **out, oriel_error *err)
 static oriel_status
 take_of_folder(bulk_source *source, bulk_entry **out, oriel_error *err)
 {
-    level *folder = source->top;
+    source_level *folder = source->top;
     const char *name = folder->names[folder->next];
-    named thing = {.name = name,
-                   .columns = json_incref(folder->columns),
-                   .shift = folder->shift};
+    source_named thing = {.name = name,
+                          .columns = json_incref(folder->columns),
+                          .shift = folder->shift};
     oriel_status status = ORIEL_OK;
     oriel_error why = {.status = ORIEL_OK};
     struct stat st;
 
     if (!name) {
-        forget(&thing);
-        pop(source);
+        bulk_source_forget(&thing);
+        bulk_source_pop(source);
         return ORIEL_OK;
     }
     folder->next++;
@@ -470,7 +338,7 @@ take_of_folder(bulk_source *source, bulk_entry **out, oriel_error *err)
     } else
         switch (bulk_kind_of_file(name)) {
         case BULK_PICTURE:
-            status = make_entry(source, &thing, NULL, out, err);
+            status = bulk_source_make_entry(source, &thing, NULL, out, err);
             break;
         case BULK_TAR:
             status = push_tar(source, &thing, &why);
@@ -479,17 +347,17 @@ take_of_folder(bulk_source *source, bulk_entry **out, oriel_error *err)
             source->others++;
         }
     if (why.status == ORIEL_ERR_INPUT)
-        status = make_entry(source, &thing, &why, out, err);
+        status = bulk_source_make_entry(source, &thing, &why, out, err);
     else if (why.status)
         *err = why;
-    forget(&thing);
+    bulk_source_forget(&thing);
     return status;
 }
 
 static oriel_status
 take_of_tar(bulk_source *source, bulk_entry **out, oriel_error *err)
 {
-    level *tar = source->top;
+    source_level *tar = source->top;
     int64_t before;
     oriel_error why;
     oriel_status status = bulk_tar_next(tar->tar, out, &source->position,
@@ -503,12 +371,12 @@ take_of_tar(bulk_source *source, bulk_entry **out, oriel_error *err)
         return ORIEL_OK;
     }
     if (status == ORIEL_ERR_INPUT) {
-        named thing = {.name = tar->name, .shift = tar->shift};
+        source_named thing = {.name = tar->name, .shift = tar->shift};
 
-        status = make_entry(source, &thing, &why, out, err);
+        status = bulk_source_make_entry(source, &thing, &why, out, err);
     } else if (status)
         *err = why;
-    pop(source);
+    bulk_source_pop(source);
     return status;
 }
 
@@ -516,21 +384,22 @@ static oriel_status
 take_operand(bulk_source *source, bulk_entry **out, oriel_error *err)
 {
     char *operand = source->options.operands[source->next_operand++];
-    named thing = {.name = operand};
+    source_named thing = {.name = operand};
     oriel_error why;
     oriel_status status;
 
     if (strcmp(operand, "-") == 0)
         status = push_stdin(source, &thing, &why);
-    else if (operand[0] == '@' && operand[1] && !is_file_name(operand))
+    else if (operand[0] == '@' && operand[1] &&
+             !bulk_source_is_file_name(operand))
         status = push_list(source, &thing, operand + 1,
                            source->options.null_names, &why);
     else if (bulk_kind_of_name(operand) == BULK_JSON_LINES)
         status = push_list(source, &thing, operand, false, &why);
     else
-        return take_named(source, &thing, out, err);
+        return bulk_source_take_named(source, &thing, out, err);
     if (status == ORIEL_ERR_INPUT)
-        return make_entry(source, &thing, &why, out, err);
+        return bulk_source_make_entry(source, &thing, &why, out, err);
     if (status)
         *err = why;
     return status;
@@ -550,7 +419,7 @@ bulk_source_next(bulk_source *source, bulk_entry **out, oriel_error *err)
         else if (source->top->tar)
             status = take_of_tar(source, out, err);
         else if (source->top->lines)
-            status = take_line(source, out, err);
+            status = bulk_source_take_line(source, out, err);
         else
             status = take_of_folder(source, out, err);
     }
@@ -568,6 +437,6 @@ bulk_source_close(bulk_source *source)
     if (!source)
         return;
     while (source->top)
-        pop(source);
+        bulk_source_pop(source);
     free(source);
 }

@@ -2,6 +2,7 @@
 /* extract_pack.c - a window of items through the encoder, batch by batch */
 #include "base/checked.h"
 #include "base/fail.h"
+#include "bulk/clock.h"
 #include "cli/exits.h"
 #include "cli/extract_job.h"
 #include "cli/progress.h"
@@ -10,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Items that are encoded together. */
 typedef struct batch {
@@ -131,10 +131,7 @@ keep_results(batch *b)
 static double
 cpu_seconds(const cli_extract_job *job)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec -
+    return bulk_clock_read(CLOCK_PROCESS_CPUTIME_ID) -
            bulk_pool_get_times(job->pool).cpu;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* extract_write.c - windows to the dataset, on a thread of its own */
 #include "base/fail.h"
+#include "bulk/clock.h"
 #include "cli/extract_job.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct cli_extract_writer {
     bulk_dataset *dataset;
@@ -18,15 +18,6 @@ struct cli_extract_writer {
     double seconds;
     oriel_error err;
 };
-
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static oriel_status
 write_item(cli_extract_writer *writer, bulk_item *item, oriel_error *err)
@@ -83,10 +74,10 @@ run(void *context)
         writer->busy = true;
         pthread_cond_broadcast(&writer->changed);
         pthread_mutex_unlock(&writer->lock);
-        start = now();
+        start = bulk_clock_now();
         write_window(writer, window);
         pthread_mutex_lock(&writer->lock);
-        writer->seconds += now() - start;
+        writer->seconds += bulk_clock_now() - start;
         writer->busy = false;
         pthread_cond_broadcast(&writer->changed);
     }
