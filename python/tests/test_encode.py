@@ -385,8 +385,40 @@ class Use(unittest.TestCase):
             Encoder.from_pretrained("/no/such/folder")
         with self.assertRaisesRegex(oriel.NotFoundError, "hf download"):
             Encoder.from_pretrained("nobody/nothing")
-        with self.assertRaises(oriel.ModelError):
+        with self.assertRaisesRegex(oriel.UnsupportedError, "JPEG picture"):
             Encoder.from_pretrained(FILES[0])
+
+    def test_damaged_pictures(self):
+        """The digests of what Pillow and transformers make of damaged files."""
+        import hashlib
+        cases = support.ROOT / "tests" / "cases"
+        checked = 0
+        for line in (cases / "digests.txt").read_text().splitlines():
+            kind, name, grid, digest = line.split()
+            if kind not in ("padT", "padP") or not name.endswith(
+                    (".jpg", ".png")):
+                continue
+            with self.subTest(kind=kind, file=name):
+                with self.assertRaises(oriel.InputError):
+                    oriel.preprocess(cases / "inputs" / name)
+                made = oriel.preprocess(
+                    cases / "inputs" / name, truncated="pad", **support.LIMITS,
+                    resample="pillow" if kind == "padP" else "torchvision")
+                self.assertEqual(
+                    hashlib.sha256(made.pixel_values.tobytes()).hexdigest()[:32],
+                    digest)
+                checked += 1
+        self.assertGreater(checked, 10)
+
+    def test_a_padded_picture_is_told(self):
+        whole = FILES[0].read_bytes()
+        with open_tiny(truncated="pad") as padding:
+            features = padding.encode([whole[:len(whole) // 2], whole])
+        self.assertRegex(features.sources[0], "^liboriel-image; .*truncated")
+        self.assertEqual(features.sources[1], "liboriel-image")
+        same(features[1], encoder.encode(whole))
+        with self.assertRaisesRegex(oriel.ArgumentError, "truncated"):
+            oriel.preprocess(whole, truncated="zero")
 
     def test_names_of_the_cache(self):
         import os

@@ -93,6 +93,8 @@ ORIEL_IMAGE_HEIC = 9
 ORIEL_ALPHA_WHITE = 0
 ORIEL_ALPHA_DROP = 1
 ORIEL_ALPHA_QWEN_VL_UTILS = 2
+ORIEL_TRUNCATED_FAIL = 0
+ORIEL_TRUNCATED_PAD = 1
 
 # ---- Structs -----------------------------------------------------------------
 
@@ -218,7 +220,7 @@ class oriel_encoder_info(Sized):
 
 class oriel_image_options(Sized):
     _fields_ = [("struct_size", c_uint32), ("alpha", c_int32),
-                ("ignore_orientation", c_int32), ("reserved", c_int32),
+                ("ignore_orientation", c_int32), ("truncated", c_int32),
                 ("max_pixels", c_int64), ("hooks", POINTER(oriel_hooks))]
 
 

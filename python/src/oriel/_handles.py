@@ -21,9 +21,10 @@ def _log(_user: int | None, level: int, line: bytes) -> None:
     log.log(_LEVELS.get(level, logging.DEBUG), "%s", _abi.text(line))
 
 
+LogHook = ctypes.CFUNCTYPE(None, c_void_p, ctypes.c_int32, ctypes.c_char_p)
+
 # The library's lines go to the logger named "oriel".
-log_hook = ctypes.CFUNCTYPE(None, c_void_p, ctypes.c_int32,
-                            ctypes.c_char_p)(_log)
+log_hook = LogHook(_log)
 
 
 class Handle:

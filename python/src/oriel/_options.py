@@ -14,6 +14,8 @@ SIZING = {"transformers": _abi.ORIEL_SIZING_TRANSFORMERS,
           "qwen-vl-utils": _abi.ORIEL_SIZING_QWEN_VL_UTILS}
 ALPHA = {"white": _abi.ORIEL_ALPHA_WHITE, "drop": _abi.ORIEL_ALPHA_DROP,
          "qwen-vl-utils": _abi.ORIEL_ALPHA_QWEN_VL_UTILS}
+TRUNCATED = {"fail": _abi.ORIEL_TRUNCATED_FAIL,
+             "pad": _abi.ORIEL_TRUNCATED_PAD}
 DEVICE = {"auto": _abi.ORIEL_DEVICE_AUTO, "cpu": _abi.ORIEL_DEVICE_CPU,
           "cuda": _abi.ORIEL_DEVICE_CUDA}
 PRECISION = {"auto": _abi.ORIEL_PRECISION_AUTO,
@@ -57,6 +59,9 @@ class Preprocessing:
             (Pillow 13 and later), "pillow12" or "float".
         sizing: "transformers" or "qwen-vl-utils".
         alpha: "white" (composited on white), "drop" or "qwen-vl-utils".
+        truncated: what becomes of damaged files: "fail" (they are refused) or
+            "pad" (as Pillow pads them with LOAD_TRUNCATED_IMAGES; sources says
+            which were).
         exif: whether EXIF and XMP rotate a picture.
         min_pixels, max_pixels: limits of an image's pixels after resizing.
         video_min_pixels, video_max_pixels: the same of each frame of a video.
@@ -67,6 +72,7 @@ class Preprocessing:
     resample: str = "torchvision"
     sizing: str = "transformers"
     alpha: str = "white"
+    truncated: str = "fail"
     exif: bool = True
     min_pixels: int = 0
     max_pixels: int = 0
@@ -78,6 +84,7 @@ class Preprocessing:
         number(RESAMPLE, "resample", self.resample)
         number(SIZING, "sizing", self.sizing)
         number(ALPHA, "alpha", self.alpha)
+        number(TRUNCATED, "truncated", self.truncated)
 
     def of_plan(self) -> _abi.oriel_plan_options:
         return _abi.oriel_plan_options(
@@ -89,4 +96,5 @@ class Preprocessing:
     def of_image(self) -> _abi.oriel_image_options:
         return _abi.oriel_image_options(
             alpha=ALPHA[self.alpha], ignore_orientation=not self.exif,
+            truncated=TRUNCATED[self.truncated],
             max_pixels=self.max_source_pixels)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from . import _abi, errors
 from ._calls import Flag
+from ._handles import LogHook
 from ._options import Preprocessing
 
 U8 = npt.NDArray[np.uint8]
@@ -178,6 +179,18 @@ def _open_picture(value: Any, options: Preprocessing,
         "uint8 array or tensor, a PIL image, or a list of frames")
 
 
+def _hooks_with_log(flag: Flag,
+                    warnings: list[str]) -> tuple[_abi.oriel_hooks, Any]:
+    """The flag's hooks, and a log of warnings; keep what comes second."""
+    def take(_user: Any, level: int, line: bytes) -> None:
+        if level == _abi.ORIEL_LOG_WARNING:
+            warnings.append(_abi.text(line))
+
+    hook = LogHook(take)
+    return _abi.oriel_hooks(user=flag.hooks.user, cancel=flag.hooks.cancel,
+                            log=ctypes.cast(hook, ctypes.c_void_p)), hook
+
+
 def _decode(content: Any, options: Preprocessing, flag: Flag,
             where: str) -> tuple[U8, str]:
     """Decode a file's bytes; Pillow opens what liboriel-image does not know."""
@@ -186,7 +199,9 @@ def _decode(content: Any, options: Preprocessing, flag: Flag,
         0, np.uint8)
     address, size = data.ctypes.data, data.nbytes
     native = options.of_image()
-    native.hooks = ctypes.pointer(flag.hooks)
+    warnings: list[str] = []
+    hooks, keep = _hooks_with_log(flag, warnings)
+    native.hooks = ctypes.pointer(hooks)
     info = _abi.oriel_image_info()
     try:
         _abi.call(library.oriel_image_probe, address, size, ctypes.byref(native),
@@ -204,7 +219,8 @@ def _decode(content: Any, options: Preprocessing, flag: Flag,
     except errors.Error as error:
         error.message = where + error.message
         raise
-    return picture, "liboriel-image"
+    del keep
+    return picture, "; ".join(["liboriel-image", *warnings])
 
 
 def _open_with_pillow(data: U8, options: Preprocessing) -> tuple[U8, str] | None:
