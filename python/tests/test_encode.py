@@ -394,7 +394,7 @@ class Use(unittest.TestCase):
         cases = support.ROOT / "tests" / "cases"
         checked = 0
         for line in (cases / "digests.txt").read_text().splitlines():
-            kind, name, grid, digest = line.split()
+            kind, name, _, digest = line.split()
             if kind not in ("padT", "padP") or not name.endswith(
                     (".jpg", ".png")):
                 continue
