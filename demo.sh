@@ -191,6 +191,16 @@ compare() {
         die "the result is not transformers' result"
 }
 
+# As many pictures as there are, into a folder that a stopped run goes on with.
+extract() {
+    say "A data set: oriel extract examples/photos/ --max-tokens 256" \
+        "--model $MODEL -o $OUT/features"
+    rm -rf "$OUT/features"
+    oriel extract examples/photos/ --max-tokens 256 --model "$MODEL" \
+        -o "$OUT/features" || die "the photographs could not be extracted"
+    ls "$OUT/features"
+}
+
 announce
 check_room
 # shellcheck disable=SC2086
@@ -199,6 +209,7 @@ build
 make_model
 encode
 compare
+extract
 echo
 echo "The embeddings: $OUT/embeddings.safetensors.  With real weights:"
 echo "  $BUILD/bin/oriel encode PHOTO... --model Qwen/Qwen2.5-VL-7B-Instruct" \
