@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "cli/text.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,4 +70,14 @@ bulk_entry_free(bulk_entry *entry)
     free(entry->bytes);
     bulk_names_free(entry->frames);
     free(entry);
+}
+
+oriel_status
+bulk_fail_errno(oriel_error *err, const char *what)
+{
+    int cause = errno;
+
+    return oriel_fail_cause(
+        err, cause == EIO || cause == EMFILE ? ORIEL_ERR_IO : ORIEL_ERR_INPUT,
+        cause, "%s: %s", what, strerror(cause));
 }

@@ -32,6 +32,9 @@ bulk_entry *bulk_entry_new(const char *source, json_t *id);
 void bulk_entry_set_id(bulk_entry *entry, json_t *id); /* takes it over */
 void bulk_entry_free(bulk_entry *entry);               /* NULL is fine */
 
+/* What errno says of a name in the input: its own fault, or the machine's. */
+oriel_status bulk_fail_errno(oriel_error *err, const char *what);
+
 /* Names that end with NULL, and the array itself. */
 void bulk_names_free(char **names);
 

@@ -3,6 +3,7 @@
 #include "bulk/lines.h"
 
 #include "base/fail.h"
+#include "bulk/entry.h"
 #include "cli/list.h"
 #include "cli/signals.h"
 
@@ -27,16 +28,6 @@ struct bulk_lines {
     size_t first, n, capacity;
 };
 
-static oriel_status
-fail_errno(oriel_error *err, const char *what)
-{
-    int cause = errno;
-
-    return oriel_fail_cause(
-        err, cause == EIO || cause == EMFILE ? ORIEL_ERR_IO : ORIEL_ERR_INPUT,
-        cause, "%s: %s", what, strerror(cause));
-}
-
 oriel_status
 bulk_lines_open(bulk_lines **out, const char *name, bool null_names,
                 const char *head, size_t n_head, oriel_error *err)
@@ -59,7 +50,7 @@ bulk_lines_open(bulk_lines **out, const char *name, bool null_names,
     if (name)
         lines->fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (lines->fd < 0) {
-        oriel_status status = fail_errno(err, "cannot be opened");
+        oriel_status status = bulk_fail_errno(err, "cannot be opened");
 
         bulk_lines_close(lines);
         return status;
@@ -85,7 +76,7 @@ read_more(bulk_lines *lines, oriel_error *err)
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
-            return fail_errno(err, "cannot be read");
+            return bulk_fail_errno(err, "cannot be read");
         lines->n += (size_t)got;
         lines->ended = got == 0;
         return oriel_ok(err);

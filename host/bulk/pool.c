@@ -200,7 +200,7 @@ work(void *context)
 
 /* ---- The source's thread -------------------------------------------------- */
 
-/* Whether another entry may be taken: else windows would fall behind. */
+/* Whether another entry may be taken: else windows would come late. */
 static bool
 has_room(const bulk_pool *pool)
 {

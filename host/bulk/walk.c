@@ -60,16 +60,6 @@ add(char ***names, size_t *n, size_t *capacity, char *path)
     return true;
 }
 
-static oriel_status
-fail_errno(oriel_error *err, const char *what)
-{
-    int cause = errno;
-
-    return oriel_fail_cause(
-        err, cause == EIO || cause == EMFILE ? ORIEL_ERR_IO : ORIEL_ERR_INPUT,
-        cause, "%s: %s", what, strerror(cause));
-}
-
 oriel_status
 bulk_walk_list(const char *folder, char ***names, oriel_error *err)
 {
@@ -80,7 +70,7 @@ bulk_walk_list(const char *folder, char ***names, oriel_error *err)
 
     *names = calloc(1, sizeof(**names));
     if (!entries)
-        return fail_errno(err, "the folder cannot be opened");
+        return bulk_fail_errno(err, "the folder cannot be opened");
     while (!status && (errno = 0, entry = readdir(entries)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
@@ -88,7 +78,7 @@ bulk_walk_list(const char *folder, char ***names, oriel_error *err)
             status = oriel_fail_memory(err, n, "the names of a folder");
     }
     if (!status && errno)
-        status = fail_errno(err, "the folder cannot be read");
+        status = bulk_fail_errno(err, "the folder cannot be read");
     closedir(entries);
     if (!status && !*names)
         status = oriel_fail_memory(err, sizeof(**names), "names");

@@ -17,7 +17,6 @@
 
 /* Enough rows for the matrix products, little enough for progress and a quick
    stop. */
-enum { BATCH_PATCHES_CPU = 4096, BATCH_PATCHES_CUDA = 65536 };
 
 static int
 check_usage(const cli_options *options, int n_operands)
@@ -105,11 +104,7 @@ open_job(cli_encode_job *job, int n_operands, char **operands)
     if (!failed)
         failed = cli_engine_choose(&job->engine, job->settings.model, options);
     job->packed.dtype = job->engine.dtype;
-    job->batch_patches = job->engine.device.device == ORIEL_DEVICE_CUDA
-                             ? BATCH_PATCHES_CUDA
-                             : BATCH_PATCHES_CPU;
-    if (options->batch_patches)
-        job->batch_patches = options->batch_patches;
+    job->batch_patches = cli_engine_batch_patches(&job->engine, options);
     return failed;
 }
 

@@ -12,7 +12,6 @@
 #include <string.h>
 
 /* Enough rows for the matrix products, few enough for a quick stop. */
-enum { BATCH_PATCHES_CPU = 4096, BATCH_PATCHES_CUDA = 65536 };
 
 /* A signal ends the loading of weights at once, but a batch is finished: its
    work would be lost. */
@@ -57,11 +56,7 @@ choose_engine(cli_extract_job *job, oriel_hooks *hooks)
     job->engine.options.hooks = hooks;
     /* Means are taken of fp32 rows, and rounded once. */
     job->engine.dtype = job->given.pools ? ORIEL_DTYPE_F32 : job->given.dtype;
-    job->batch_patches = job->engine.device.device == ORIEL_DEVICE_CUDA
-                             ? BATCH_PATCHES_CUDA
-                             : BATCH_PATCHES_CPU;
-    if (options->batch_patches)
-        job->batch_patches = options->batch_patches;
+    job->batch_patches = cli_engine_batch_patches(&job->engine, options);
     return failed;
 }
 

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BATCH_PATCHES_CPU = 4096, BATCH_PATCHES_CUDA = 65536 };
+
 const char *
 cli_precision_name(int32_t precision)
 {
@@ -198,6 +200,15 @@ cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
                                    (json_int_t)info.tokens, "seconds",
                                    cli_progress_seconds() - start));
     return CLI_DONE;
+}
+
+int64_t
+cli_engine_batch_patches(const cli_engine *engine, const cli_options *options)
+{
+    if (options->batch_patches)
+        return options->batch_patches;
+    return engine->device.device == ORIEL_DEVICE_CUDA ? BATCH_PATCHES_CUDA
+                                                      : BATCH_PATCHES_CPU;
 }
 
 void

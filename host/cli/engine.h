@@ -30,6 +30,10 @@ typedef struct cli_engine {
 int cli_engine_choose(cli_engine *engine, const oriel_model *model,
                       const cli_options *options);
 
+/* Patches of a batch on the chosen device, unless the options say. */
+int64_t cli_engine_batch_patches(const cli_engine *engine,
+                                 const cli_options *options);
+
 /* Width of a row of the result. */
 int64_t cli_engine_columns(const cli_engine *engine);
 

@@ -16,7 +16,7 @@ class Error(Exception):
         message: one line that says what was found and what was expected.
         item: index of the item at fault in what the caller gave, or None.
         status: number of the C library's status (``ORIEL_ERR_*``).
-        cause: errno or cudaError_t behind it, or 0.
+        cause: the errno or cudaError_t, or 0.
     """
 
     status = 0
