@@ -4,7 +4,7 @@
 #define ORIEL_WEIGHTS_LAYOUT_H
 
 #include "files/safetensors_writer.h"
-#include "model/manifest.h"
+#include "base/manifest.h"
 #include "weights/synth.h"
 
 #define ORIEL_LAYOUT_PREFIX "visual."

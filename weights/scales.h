@@ -10,7 +10,7 @@
 #define ORIEL_WEIGHTS_SCALES_H
 
 #include "base/network.h"
-#include "model/manifest.h"
+#include "base/manifest.h"
 
 /* The residual stream that block 'block' is built to expect. */
 typedef struct oriel_synth_schedule {

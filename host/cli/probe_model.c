@@ -3,7 +3,7 @@
 #include "cli/probe_model.h"
 
 #include "base/fail.h"
-#include "model/manifest.h"
+#include "base/manifest.h"
 
 #include <jansson.h>
 #include <stdlib.h>

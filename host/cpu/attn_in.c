@@ -26,7 +26,7 @@ turn_panel(const oriel_backend_context *c, oriel_cpu_tile tile, char *out,
     const oriel_cpu_shapes *s = &c->weights->shapes;
     const int32_t *positions = c->job->plan->info.positions;
     int32_t quarter = c->weights->network.head_dim / 4,
-            width = s->product[ORIEL_PRODUCT_QKV].n;
+            width = s->product[ORIEL_LAYER_QKV].n;
     float cosine[HALF_MOST], sine[HALF_MOST];
 
     for (int64_t r = 0; r < tile.rows; r++) {
@@ -49,7 +49,7 @@ finish_panel(const oriel_backend_context *c, oriel_cpu_tile tile, int32_t panel,
     const oriel_cpu_shapes *s = &c->weights->shapes;
     size_t unit = oriel_cpu_storage_bytes(c->weights->storage);
     size_t row_bytes = (size_t)s->hidden * unit;
-    int32_t width = s->product[ORIEL_PRODUCT_QKV].n;
+    int32_t width = s->product[ORIEL_LAYER_QKV].n;
     int32_t per_third = s->hidden / width, third = panel / per_third;
     void *const array[3] = {c->space.q, c->space.k, c->space.v};
     char *out = (char *)array[third] + (size_t)tile.first * row_bytes +
@@ -74,10 +74,10 @@ attn_in_task(void *context, int64_t task, int32_t thread)
 
     c->kernels->rms_norm(
         own->operand, c->space.residual + tile.first * w->shapes.hidden,
-        oriel_cpu_norm(w, ORIEL_TENSOR_NORM1, c->block), tile.rows,
+        oriel_cpu_vector(w, ORIEL_LAYER_NORM1, c->block, 0), tile.rows,
         w->shapes.hidden, (float)ORIEL_RMS_NORM_EPS, w->storage);
-    for (int32_t p = 0; p < w->shapes.panels[ORIEL_PRODUCT_QKV]; p++) {
-        oriel_cpu_multiply(c, ORIEL_PRODUCT_QKV, p, thread, own->operand,
+    for (int32_t p = 0; p < w->shapes.panels[ORIEL_LAYER_QKV]; p++) {
+        oriel_cpu_multiply(c, ORIEL_LAYER_QKV, p, thread, own->operand,
                            own->tile, tile.rows);
         finish_panel(c, tile, p, own->tile);
     }

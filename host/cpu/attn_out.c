@@ -10,7 +10,7 @@ attn_out_task(void *context, int64_t task, int32_t thread)
     int64_t hidden = c->weights->shapes.hidden;
     size_t row = (size_t)hidden * oriel_cpu_storage_bytes(c->weights->storage);
 
-    oriel_cpu_multiply(c, ORIEL_PRODUCT_PROJ, 0, thread,
+    oriel_cpu_multiply(c, ORIEL_LAYER_PROJ, 0, thread,
                        (char *)c->space.q + (size_t)tile.first * row,
                        c->space.residual + tile.first * hidden, tile.rows);
 }

@@ -24,9 +24,8 @@ oriel_cpu_tile_rows(const oriel_backend_context *c, int64_t rows)
 }
 
 void
-oriel_cpu_multiply(oriel_backend_context *c, oriel_product product,
-                   int32_t panel, int32_t thread, const void *src, float *dst,
-                   int32_t rows)
+oriel_cpu_multiply(oriel_backend_context *c, oriel_layer layer, int32_t panel,
+                   int32_t thread, const void *src, float *dst, int32_t rows)
 {
     oriel_status status;
 
@@ -34,10 +33,10 @@ oriel_cpu_multiply(oriel_backend_context *c, oriel_product product,
     if (atomic_load_explicit(oriel_team_stop_flag(c->team),
                              memory_order_relaxed))
         return;
-    status = oriel_cpu_gemm_run(
-        c->products[product], thread, src,
-        oriel_cpu_matrix(c->weights, product, c->block, panel), dst, rows,
-        c->threads[thread].scratch);
+    status =
+        oriel_cpu_gemm_run(c->products[layer], thread, src,
+                           oriel_cpu_matrix(c->weights, layer, c->block, panel),
+                           dst, rows, c->threads[thread].scratch);
     if (status)
         atomic_store_explicit(&c->failed, (int)status, memory_order_relaxed);
 }
@@ -90,7 +89,7 @@ allocate_threads(oriel_backend_context *c, oriel_error *err)
         c->kernels->attention_scratch(c->weights->network.head_dim);
     size_t each, all;
 
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+    for (int32_t p = 0; p < ORIEL_N_LINEAR_LAYERS; p++)
         if (oriel_cpu_gemm_scratch_bytes(c->products[p]) > scratch)
             scratch = oriel_cpu_gemm_scratch_bytes(c->products[p]);
     each = 2 * operand + tile + oriel_round_up(scratch, ORIEL_ALIGNMENT);
@@ -116,8 +115,8 @@ allocate_threads(oriel_backend_context *c, oriel_error *err)
 
 typedef struct compilation {
     oriel_backend_context *context;
-    oriel_status status[ORIEL_N_PRODUCTS];
-    oriel_error errors[ORIEL_N_PRODUCTS];
+    oriel_status status[ORIEL_N_LINEAR_LAYERS];
+    oriel_error errors[ORIEL_N_LINEAR_LAYERS];
 } compilation;
 
 static void
@@ -136,7 +135,7 @@ create_products(oriel_backend_context *c, oriel_error *err)
     compilation all = {.context = c};
     oriel_status status;
 
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
+    for (int32_t p = 0; p < ORIEL_N_LINEAR_LAYERS; p++) {
         status = oriel_cpu_gemm_create(&c->products[p], c->weights->engine,
                                        c->weights->packings[p], c->n_threads,
                                        &c->hooks, err);
@@ -144,10 +143,11 @@ create_products(oriel_backend_context *c, oriel_error *err)
         if (status)
             return status;
     }
-    status = oriel_cpu_run_on(c, compile_task, &all, ORIEL_N_PRODUCTS, err);
+    status =
+        oriel_cpu_run_on(c, compile_task, &all, ORIEL_N_LINEAR_LAYERS, err);
     if (status)
         return status;
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+    for (int32_t p = 0; p < ORIEL_N_LINEAR_LAYERS; p++)
         if (all.status[p]) {
             if (err)
                 *err = all.errors[p];
@@ -212,7 +212,7 @@ oriel_cpu_destroy_context(oriel_backend_context *c)
     oriel_hooks hooks = c->hooks;
 
     oriel_team_destroy(c->team);
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+    for (int32_t p = 0; p < ORIEL_N_LINEAR_LAYERS; p++)
         oriel_cpu_gemm_destroy(c->products[p]);
     oriel_free(&hooks, c->threads);
     oriel_free(&hooks, c->thread_memory);

@@ -33,7 +33,7 @@ struct oriel_backend_context {
     const oriel_backend_weights *weights;
     const oriel_cpu_kernels *kernels;
     oriel_team *team;
-    oriel_cpu_gemm *products[ORIEL_N_PRODUCTS];
+    oriel_cpu_gemm *products[ORIEL_N_LINEAR_LAYERS];
     int32_t n_threads;
     uint32_t heights; /* of tiles that keep a row's bits; see heights.c */
     oriel_cpu_thread *threads;
@@ -78,7 +78,7 @@ oriel_cpu_get_tile(const oriel_backend_context *c, int64_t task)
 int32_t oriel_cpu_tile_rows(const oriel_backend_context *context, int64_t rows);
 
 /* Run a product on the current thread; a failure is remembered. */
-void oriel_cpu_multiply(oriel_backend_context *context, oriel_product product,
+void oriel_cpu_multiply(oriel_backend_context *context, oriel_layer layer,
                         int32_t panel, int32_t thread, const void *src,
                         float *dst, int32_t rows);
 

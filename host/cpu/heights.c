@@ -24,8 +24,8 @@ typedef struct examination {
     oriel_backend_context *context;
     char *memory; /* [threads][each] */
     size_t each;
-    size_t src_bytes, dst_bytes;        /* of its three parts: src, 2 dst */
-    uint32_t heights[ORIEL_N_PRODUCTS]; /* that passed */
+    size_t src_bytes, dst_bytes; /* of its three parts: src, 2 dst */
+    uint32_t heights[ORIEL_N_LINEAR_LAYERS]; /* that passed */
 } examination;
 
 static int32_t
@@ -65,7 +65,7 @@ examine_task(void *context, int64_t task, int32_t thread)
 
     fill_operand(src, (int64_t)ORIEL_ROW_TILE * shape->k, c->weights->storage);
     memset(want, 0, ORIEL_ROW_TILE * row);
-    oriel_cpu_multiply(c, (oriel_product)task, 0, thread, src, want,
+    oriel_cpu_multiply(c, (oriel_layer)task, 0, thread, src, want,
                        ORIEL_ROW_TILE);
     e->heights[task] = ALL_HEIGHTS;
     for (int32_t i = 0; i < ORIEL_ROW_HEIGHTS - 1; i++) {
@@ -74,8 +74,7 @@ examine_task(void *context, int64_t task, int32_t thread)
 
         if (same) {
             memset(got, 0, (size_t)rows * row);
-            oriel_cpu_multiply(c, (oriel_product)task, 0, thread, src, got,
-                               rows);
+            oriel_cpu_multiply(c, (oriel_layer)task, 0, thread, src, got, rows);
             same = memcmp(got, want, (size_t)rows * row) == 0;
         }
         if (!same)
@@ -89,7 +88,7 @@ measure(examination *e, size_t *bytes)
     const oriel_cpu_shapes *s = &e->context->weights->shapes;
     size_t unit = oriel_cpu_storage_bytes(e->context->weights->storage);
 
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
+    for (int32_t p = 0; p < ORIEL_N_LINEAR_LAYERS; p++) {
         size_t src = ORIEL_ROW_TILE * (size_t)s->product[p].k * unit;
         size_t dst = ORIEL_ROW_TILE * (size_t)s->product[p].n * sizeof(float);
 
@@ -114,9 +113,9 @@ oriel_cpu_check_heights(oriel_backend_context *c, oriel_error *err)
     if (!e.memory)
         return oriel_fail_memory(err, bytes, "examining matrix products");
     c->block = 0;
-    status = oriel_cpu_run_on(c, examine_task, &e, ORIEL_N_PRODUCTS, err);
+    status = oriel_cpu_run_on(c, examine_task, &e, ORIEL_N_LINEAR_LAYERS, err);
     c->heights = ALL_HEIGHTS;
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+    for (int32_t p = 0; p < ORIEL_N_LINEAR_LAYERS; p++)
         c->heights &= e.heights[p];
     oriel_free(&c->hooks, e.memory);
     return status;

@@ -33,7 +33,7 @@ typedef struct loader {
 
 /* A run of a tensor's rows and where they go in a panel. */
 typedef struct piece {
-    oriel_tensor weight, bias;
+    oriel_layer_tensors of;
     int64_t first, rows, to;
     int64_t columns; /* of the tensor, before padding */
 } piece;
@@ -46,55 +46,20 @@ clamp_rows(int64_t first, int64_t rows, int64_t all)
     return left < 0 ? 0 : left < rows ? left : rows;
 }
 
-/* The one or two pieces of a panel; their number. */
-static int
-pieces_of(const oriel_cpu_shapes *s, oriel_product product, int32_t panel,
-          piece out[2])
+/* What a panel holds of one half of its layer. */
+static piece
+piece_of(const oriel_backend_weights *w, oriel_layer layer, int32_t half,
+         int32_t panel)
 {
-    static const struct {
-        oriel_tensor weight, bias;
-    } tensors[ORIEL_N_PRODUCTS] = {
-        [ORIEL_PRODUCT_PATCH] = {ORIEL_TENSOR_PATCH_EMBED, ORIEL_N_TENSORS},
-        [ORIEL_PRODUCT_QKV] = {ORIEL_TENSOR_QKV_WEIGHT, ORIEL_TENSOR_QKV_BIAS},
-        [ORIEL_PRODUCT_PROJ] = {ORIEL_TENSOR_PROJ_WEIGHT,
-                                ORIEL_TENSOR_PROJ_BIAS},
-        [ORIEL_PRODUCT_GATE_UP] = {ORIEL_TENSOR_GATE_WEIGHT,
-                                   ORIEL_TENSOR_GATE_BIAS},
-        [ORIEL_PRODUCT_DOWN] = {ORIEL_TENSOR_DOWN_WEIGHT,
-                                ORIEL_TENSOR_DOWN_BIAS},
-        [ORIEL_PRODUCT_FC1] = {ORIEL_TENSOR_MERGER_FC1_WEIGHT,
-                               ORIEL_TENSOR_MERGER_FC1_BIAS},
-        [ORIEL_PRODUCT_FC2] = {ORIEL_TENSOR_MERGER_FC2_WEIGHT,
-                               ORIEL_TENSOR_MERGER_FC2_BIAS},
-    };
-    const struct {
-        int64_t rows, columns;
-    } all[ORIEL_N_PRODUCTS] = {
-        [ORIEL_PRODUCT_PATCH] = {s->hidden, s->patch_columns},
-        [ORIEL_PRODUCT_QKV] = {3 * (int64_t)s->hidden, s->hidden},
-        [ORIEL_PRODUCT_PROJ] = {s->hidden, s->hidden},
-        [ORIEL_PRODUCT_GATE_UP] = {s->intermediate, s->hidden},
-        [ORIEL_PRODUCT_DOWN] = {s->hidden, s->intermediate},
-        [ORIEL_PRODUCT_FC1] = {s->merger_width, s->merger_width},
-        [ORIEL_PRODUCT_FC2] = {s->out_hidden, s->merger_width},
-    };
-    int64_t width = product == ORIEL_PRODUCT_GATE_UP ? s->panel_gates
-                                                     : s->product[product].n;
-    piece *p = &out[0];
+    oriel_tensor_shape shape = oriel_layer_get_shape(&w->network, layer);
+    int64_t width = w->shapes.product[layer].n / oriel_layer_halves(layer);
+    piece p = {.of = oriel_layer_get_tensors(layer)[half],
+               .first = panel * width,
+               .to = half * width,
+               .columns = shape.columns};
 
-    p->weight = tensors[product].weight;
-    p->bias = tensors[product].bias;
-    p->first = panel * width;
-    p->rows = clamp_rows(p->first, width, all[product].rows);
-    p->columns = all[product].columns;
-    p->to = 0;
-    if (product != ORIEL_PRODUCT_GATE_UP)
-        return 1;
-    out[1] = out[0];
-    out[1].weight = ORIEL_TENSOR_UP_WEIGHT;
-    out[1].bias = ORIEL_TENSOR_UP_BIAS;
-    out[1].to = width;
-    return 2;
+    p.rows = clamp_rows(p.first, width, shape.rows);
+    return p;
 }
 
 /* One row of what the reader gave, padded, in the staging's storage. */
@@ -134,12 +99,13 @@ read_piece(const loader *l, const piece *p, int64_t columns, char *staging,
     char *chunk = staging + l->rows_bytes;
 
     if (p->rows > 0 && row_bytes == read_bytes)
-        return reader->read(reader->model, p->weight, l->block, p->first,
+        return reader->read(reader->model, p->of.weight, l->block, p->first,
                             p->rows, dtype, to, err);
     for (int64_t r = 0; r < p->rows; r += CHUNK_ROWS) {
         int64_t n = p->rows - r < CHUNK_ROWS ? p->rows - r : CHUNK_ROWS;
-        oriel_status status = reader->read(reader->model, p->weight, l->block,
-                                           p->first + r, n, dtype, chunk, err);
+        oriel_status status =
+            reader->read(reader->model, p->of.weight, l->block, p->first + r, n,
+                         dtype, chunk, err);
 
         if (status)
             return status;
@@ -163,55 +129,60 @@ note_failure(loader *l, int64_t task, const oriel_error *err)
 }
 
 static oriel_status
-load_panel(const loader *l, oriel_product product, int32_t panel, char *staging,
+load_panel(const loader *l, oriel_layer layer, int32_t panel, char *staging,
            oriel_error *err)
 {
     oriel_backend_weights *w = l->weights;
-    const oriel_cpu_onednn_packing *packing = w->packings[product];
-    const oriel_cpu_gemm_shape *shape = &w->shapes.product[product];
-    float *bias = oriel_cpu_bias_place(w, product, l->block, panel);
-    piece pieces[2];
-    int n = pieces_of(&w->shapes, product, panel, pieces);
+    const oriel_cpu_onednn_packing *packing = w->packings[layer];
+    const oriel_cpu_gemm_shape *shape = &w->shapes.product[layer];
+    float *bias = oriel_cpu_vector(w, layer, l->block, panel);
     oriel_cpu_onednn_matrix *matrix;
     oriel_status status = ORIEL_OK;
 
     memset(staging, 0,
            (size_t)shape->n * (size_t)shape->k *
                oriel_cpu_storage_bytes(w->storage));
-    for (int i = 0; i < n && !status; i++) {
-        status = read_piece(l, &pieces[i], shape->k, staging, err);
-        if (!status && shape->has_bias && pieces[i].rows > 0)
-            status = l->reader->read(l->reader->model, pieces[i].bias, l->block,
-                                     pieces[i].first, pieces[i].rows,
-                                     ORIEL_DTYPE_F32, bias + pieces[i].to, err);
+    for (int i = 0; i < oriel_layer_halves(layer) && !status; i++) {
+        piece p = piece_of(w, layer, i, panel);
+
+        status = read_piece(l, &p, shape->k, staging, err);
+        if (!status && shape->has_bias && p.rows > 0)
+            status =
+                l->reader->read(l->reader->model, p.of.bias, l->block, p.first,
+                                p.rows, ORIEL_DTYPE_F32, bias + p.to, err);
     }
     if (status)
         return status;
-    matrix = &w->matrices[oriel_cpu_matrix(w, product, l->block, panel) -
-                          w->matrices];
+    matrix =
+        &w->matrices[oriel_cpu_matrix(w, layer, l->block, panel) - w->matrices];
     status = oriel_cpu_onednn_matrix_init(
-        matrix, packing, oriel_cpu_packed_place(w, product, l->block, panel),
+        matrix, packing, oriel_cpu_packed_place(w, layer, l->block, panel),
         bias, err);
     return status ? status
                   : oriel_cpu_onednn_matrix_pack(matrix, packing, staging, err);
 }
 
+static bool
+in_stage(const loader *l, oriel_layer layer)
+{
+    return oriel_layer_in_block(layer) == (l->block >= 0);
+}
+
 static oriel_status
 load_norms(const loader *l, oriel_error *err)
 {
-    static const oriel_tensor outside[] = {ORIEL_TENSOR_MERGER_NORM};
-    static const oriel_tensor inside[] = {ORIEL_TENSOR_NORM1,
-                                          ORIEL_TENSOR_NORM2};
     const oriel_backend_weights *w = l->weights;
-    const oriel_tensor *tensors = l->block < 0 ? outside : inside;
     oriel_status status = ORIEL_OK;
 
-    for (int i = 0; i < (l->block < 0 ? 1 : 2) && !status; i++) {
-        const float *norm = oriel_cpu_norm(w, tensors[i], l->block);
+    for (int32_t i = ORIEL_N_LINEAR_LAYERS; i < ORIEL_N_LAYERS && !status;
+         i++) {
+        oriel_layer layer = (oriel_layer)i;
 
-        status = l->reader->read(l->reader->model, tensors[i], l->block, 0,
-                                 w->shapes.hidden, ORIEL_DTYPE_F32,
-                                 w->norms + (norm - w->norms), err);
+        if (in_stage(l, layer))
+            status = l->reader->read(
+                l->reader->model, oriel_layer_get_tensors(layer)->weight,
+                l->block, 0, w->shapes.hidden, ORIEL_DTYPE_F32,
+                oriel_cpu_vector(w, layer, l->block, 0), err);
     }
     return status;
 }
@@ -222,27 +193,26 @@ load_task(void *context, int64_t task, int32_t thread)
 {
     loader *l = context;
     char *staging = l->staging + (size_t)thread * l->staging_bytes;
-    bool in_block = l->block >= 0;
     oriel_error err;
     oriel_status status = ORIEL_OK;
 
     if (task == 0) {
         status = load_norms(l, &err);
     } else {
-        for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
-            int64_t panel = task - 1 - l->weights->places[p].panel;
+        for (int32_t i = 0; i < ORIEL_N_LINEAR_LAYERS; i++) {
+            oriel_layer layer = (oriel_layer)i;
+            int64_t panel = task - 1 - l->weights->places[i].panel;
 
-            if (oriel_cpu_product_in_block((oriel_product)p) == in_block &&
-                panel >= 0 && panel < l->weights->shapes.panels[p])
-                status = load_panel(l, (oriel_product)p, (int32_t)panel,
-                                    staging, &err);
+            if (in_stage(l, layer) && panel >= 0 &&
+                panel < l->weights->shapes.panels[i])
+                status = load_panel(l, layer, (int32_t)panel, staging, &err);
         }
     }
     if (status)
         note_failure(l, task, &err);
 }
 
-/* Task p: how product p's weights are packed. */
+/* Task i: how the weights of layer i are packed. */
 static void
 packing_task(void *context, int64_t task, int32_t thread)
 {
@@ -275,7 +245,7 @@ oriel_cpu_choose_packings(oriel_backend_weights *weights, oriel_team *team,
     oriel_status status;
 
     pthread_mutex_init(&l.lock, NULL);
-    oriel_team_run(team, packing_task, &l, ORIEL_N_PRODUCTS);
+    oriel_team_run(team, packing_task, &l, ORIEL_N_LINEAR_LAYERS);
     status = take_failure(&l, err);
     pthread_mutex_destroy(&l.lock);
     return status;
@@ -289,7 +259,7 @@ allocate_staging(loader *l, const oriel_backend_config *config,
     const oriel_cpu_shapes *s = &l->weights->shapes;
     size_t unit = oriel_cpu_storage_bytes(l->weights->storage), widest = 0;
 
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
+    for (int32_t p = 0; p < ORIEL_N_LINEAR_LAYERS; p++) {
         size_t row = (size_t)s->product[p].k * unit;
 
         if (row * (size_t)s->product[p].n > l->rows_bytes)
@@ -330,7 +300,8 @@ load_stages(loader *l, oriel_team *team, const oriel_backend_config *config,
         if (status)
             return status;
         oriel_progress_add(
-            &progress, (int64_t)(stage->bytes + stage->biases * sizeof(float)));
+            &progress,
+            (int64_t)(stage->bytes + stage->vectors * sizeof(float)));
     }
     oriel_progress_end(&progress);
     return ORIEL_OK;

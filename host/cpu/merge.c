@@ -23,7 +23,7 @@ make_operand(const oriel_backend_context *c, void *operand, int64_t first,
     int64_t real = tokens - first < rows ? tokens - first : rows;
 
     c->kernels->rms_norm(operand, c->space.residual + first * PATCHES * hidden,
-                         oriel_cpu_norm(w, ORIEL_TENSOR_MERGER_NORM, 0),
+                         oriel_cpu_vector(w, ORIEL_LAYER_MERGER_NORM, 0, 0),
                          real * PATCHES, hidden, (float)ORIEL_RMS_NORM_EPS,
                          w->storage);
     for (int64_t r = real; r < rows; r++)
@@ -38,7 +38,7 @@ store_panel(const oriel_backend_context *c, int64_t first, int32_t rows,
     const oriel_plan_info *info = &c->job->plan->info;
     const int32_t *row_index = c->job->output->row_index;
     const oriel_result *to = c->result;
-    int32_t width = c->weights->shapes.product[ORIEL_PRODUCT_FC2].n;
+    int32_t width = c->weights->shapes.product[ORIEL_LAYER_FC2].n;
     int32_t left = info->out_hidden_size - panel * width;
     int32_t n = left < width ? left : width;
     size_t column =
@@ -67,22 +67,22 @@ merge_task(void *context, int64_t task, int32_t thread)
     int32_t height = oriel_cpu_tile_rows(c, tokens);
     int64_t first = task * height, left = tokens - first;
     int32_t rows = left < height ? oriel_cpu_height_for(c, left) : height;
-    int32_t width = s->product[ORIEL_PRODUCT_FC1].n;
+    int32_t width = s->product[ORIEL_LAYER_FC1].n;
     size_t unit = oriel_cpu_storage_bytes(w->storage);
-    size_t merged = (size_t)s->product[ORIEL_PRODUCT_FC2].k * unit;
+    size_t merged = (size_t)s->product[ORIEL_LAYER_FC2].k * unit;
 
     make_operand(c, own->operand, first, rows);
-    for (int32_t p = 0; p < s->panels[ORIEL_PRODUCT_FC1]; p++) {
+    for (int32_t p = 0; p < s->panels[ORIEL_LAYER_FC1]; p++) {
         char *out = (char *)own->merged + (size_t)p * (size_t)width * unit;
 
-        oriel_cpu_multiply(c, ORIEL_PRODUCT_FC1, p, thread, own->operand,
+        oriel_cpu_multiply(c, ORIEL_LAYER_FC1, p, thread, own->operand,
                            own->tile, rows);
         for (int64_t r = 0; r < rows; r++)
             c->kernels->gelu(out + (size_t)r * merged, own->tile + r * width,
                              width, w->storage);
     }
-    for (int32_t p = 0; p < s->panels[ORIEL_PRODUCT_FC2]; p++) {
-        oriel_cpu_multiply(c, ORIEL_PRODUCT_FC2, p, thread, own->merged,
+    for (int32_t p = 0; p < s->panels[ORIEL_LAYER_FC2]; p++) {
+        oriel_cpu_multiply(c, ORIEL_LAYER_FC2, p, thread, own->merged,
                            own->tile, rows);
         store_panel(c, first, rows, p, own->tile);
     }

@@ -12,18 +12,18 @@ mlp_in_task(void *context, int64_t task, int32_t thread)
     oriel_cpu_tile tile = oriel_cpu_get_tile(c, task);
     oriel_cpu_thread *own = &c->threads[thread];
     size_t unit = oriel_cpu_storage_bytes(w->storage);
-    size_t row = (size_t)s->product[ORIEL_PRODUCT_DOWN].k * unit;
+    size_t row = (size_t)s->product[ORIEL_LAYER_DOWN].k * unit;
     int32_t gates = s->panel_gates;
 
     c->kernels->rms_norm(
         own->operand, c->space.residual + tile.first * s->hidden,
-        oriel_cpu_norm(w, ORIEL_TENSOR_NORM2, c->block), tile.rows, s->hidden,
-        (float)ORIEL_RMS_NORM_EPS, w->storage);
-    for (int32_t p = 0; p < s->panels[ORIEL_PRODUCT_GATE_UP]; p++) {
+        oriel_cpu_vector(w, ORIEL_LAYER_NORM2, c->block, 0), tile.rows,
+        s->hidden, (float)ORIEL_RMS_NORM_EPS, w->storage);
+    for (int32_t p = 0; p < s->panels[ORIEL_LAYER_GATE_UP]; p++) {
         char *out = (char *)c->space.inner + (size_t)tile.first * row +
                     (size_t)p * (size_t)gates * unit;
 
-        oriel_cpu_multiply(c, ORIEL_PRODUCT_GATE_UP, p, thread, own->operand,
+        oriel_cpu_multiply(c, ORIEL_LAYER_GATE_UP, p, thread, own->operand,
                            own->tile, tile.rows);
         for (int64_t r = 0; r < tile.rows; r++) {
             const float *results = own->tile + 2 * r * gates;

@@ -69,7 +69,7 @@ gather_task(void *context, int64_t task, int32_t thread)
     const oriel_plan_info *info = &c->job->plan->info;
     const oriel_input *input = c->job->input;
     const oriel_cpu_shapes *s = &c->weights->shapes;
-    int64_t padded = s->product[ORIEL_PRODUCT_PATCH].k;
+    int64_t padded = s->product[ORIEL_LAYER_PATCH].k;
     size_t to_bytes =
         (size_t)padded * oriel_cpu_storage_bytes(c->weights->storage);
     size_t from_bytes =
@@ -176,7 +176,7 @@ finish_rows(const oriel_backend_context *c, const int32_t *place,
 {
     const oriel_cpu_shapes *s = &c->weights->shapes;
     oriel_cpu_storage storage = c->weights->storage;
-    int64_t padded = s->product[ORIEL_PRODUCT_PATCH].k;
+    int64_t padded = s->product[ORIEL_LAYER_PATCH].k;
     size_t unit = oriel_cpu_storage_bytes(storage);
 
     for (int32_t x = 0; x < n_tokens; x++)
@@ -208,7 +208,7 @@ cut_token_row(const oriel_backend_context *c, const band *b,
         (b->slice * token_rows + b->first_row + row) * tokens_across;
     const int32_t *place = plan->info.window_inverse + token;
     size_t pitch = (size_t)b->width * 3;
-    size_t columns = (size_t)c->weights->shapes.product[ORIEL_PRODUCT_PATCH].k;
+    size_t columns = (size_t)c->weights->shapes.product[ORIEL_LAYER_PATCH].k;
     levels *table = levels_of(c);
     const uint8_t *frames[SLICE_MOST];
 
@@ -274,7 +274,7 @@ oriel_cpu_patchify(oriel_backend_context *c, oriel_error *err)
 {
     int64_t tokens = c->job->plan->info.tokens;
     int64_t patches = c->job->plan->info.patches;
-    size_t row = (size_t)c->weights->shapes.product[ORIEL_PRODUCT_PATCH].k *
+    size_t row = (size_t)c->weights->shapes.product[ORIEL_LAYER_PATCH].k *
                  oriel_cpu_storage_bytes(c->weights->storage);
 
     memset((char *)c->space.patch_rows + (size_t)patches * row, 0,

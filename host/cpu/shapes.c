@@ -35,54 +35,54 @@ even_width(int32_t columns, int32_t most, int32_t *panels)
     return round_up((columns + *panels - 1) / *panels, UNIT);
 }
 
-static oriel_cpu_gemm_shape
-shape(int32_t n, int32_t k, int32_t has_bias, int32_t accumulate)
+static bool
+adds_to_residual(oriel_layer layer)
 {
-    oriel_cpu_gemm_shape s = {n, k, has_bias, accumulate};
-
-    return s;
+    return layer == ORIEL_LAYER_PROJ || layer == ORIEL_LAYER_DOWN;
 }
 
 void
 oriel_cpu_shapes_init(oriel_cpu_shapes *s, const oriel_network *net)
 {
-    int32_t merge = net->spatial_merge_size, width;
+    oriel_cpu_gemm_shape *product = s->product;
+    int32_t merge = net->spatial_merge_size;
 
     s->patch_columns = oriel_network_patch_columns(net);
     s->hidden = net->hidden_size;
-    s->intermediate = net->intermediate_size;
     s->merger_width = s->hidden * merge * merge;
-    s->out_hidden = net->out_hidden_size;
-    for (int32_t i = 0; i < ORIEL_N_PRODUCTS; i++)
-        s->panels[i] = 1;
+    for (int32_t i = 0; i < ORIEL_N_LINEAR_LAYERS; i++) {
+        oriel_layer layer = (oriel_layer)i;
+        oriel_tensor_shape shape = oriel_layer_get_shape(net, layer);
 
-    s->product[ORIEL_PRODUCT_PATCH] =
-        shape(s->hidden, round_up(s->patch_columns, UNIT), 0, 0);
+        s->panels[i] = 1;
+        product[i].n = (int32_t)shape.rows;
+        product[i].k = (int32_t)shape.columns;
+        product[i].has_bias = oriel_layer_has_bias(layer);
+        product[i].accumulate = adds_to_residual(layer);
+    }
+
+    product[ORIEL_LAYER_PATCH].k = round_up(s->patch_columns, UNIT);
     s->panel_heads = heads_of_panel(net);
-    s->panels[ORIEL_PRODUCT_QKV] = 3 * net->num_heads / s->panel_heads;
-    s->product[ORIEL_PRODUCT_QKV] =
-        shape(s->panel_heads * net->head_dim, s->hidden, 1, 0);
-    s->product[ORIEL_PRODUCT_PROJ] = shape(s->hidden, s->hidden, 1, 1);
-    s->panel_gates =
-        even_width(s->intermediate, GATES, &s->panels[ORIEL_PRODUCT_GATE_UP]);
-    s->product[ORIEL_PRODUCT_GATE_UP] =
-        shape(2 * s->panel_gates, s->hidden, 1, 0);
-    s->product[ORIEL_PRODUCT_DOWN] = shape(
-        s->hidden, s->panels[ORIEL_PRODUCT_GATE_UP] * s->panel_gates, 1, 1);
-    width = even_width(s->merger_width, PANEL_COLUMNS,
-                       &s->panels[ORIEL_PRODUCT_FC1]);
-    s->product[ORIEL_PRODUCT_FC1] = shape(width, s->merger_width, 1, 0);
+    s->panels[ORIEL_LAYER_QKV] = 3 * net->num_heads / s->panel_heads;
+    product[ORIEL_LAYER_QKV].n = s->panel_heads * net->head_dim;
+    s->panel_gates = even_width(net->intermediate_size, GATES,
+                                &s->panels[ORIEL_LAYER_GATE_UP]);
+    product[ORIEL_LAYER_GATE_UP].n = 2 * s->panel_gates;
+    product[ORIEL_LAYER_DOWN].k =
+        s->panels[ORIEL_LAYER_GATE_UP] * s->panel_gates;
+    product[ORIEL_LAYER_FC1].n =
+        even_width(s->merger_width, PANEL_COLUMNS, &s->panels[ORIEL_LAYER_FC1]);
     /* Padding of fc1's results stays in the next operand: gelu(0) is 0. */
-    s->product[ORIEL_PRODUCT_FC2] =
-        shape(0, s->panels[ORIEL_PRODUCT_FC1] * width, 1, 0);
-    s->operand_columns = s->product[ORIEL_PRODUCT_FC2].k;
-    s->product[ORIEL_PRODUCT_FC2].n =
-        even_width(s->out_hidden, PANEL_COLUMNS, &s->panels[ORIEL_PRODUCT_FC2]);
+    product[ORIEL_LAYER_FC2].k =
+        s->panels[ORIEL_LAYER_FC1] * product[ORIEL_LAYER_FC1].n;
+    s->operand_columns = product[ORIEL_LAYER_FC2].k;
+    product[ORIEL_LAYER_FC2].n = even_width(net->out_hidden_size, PANEL_COLUMNS,
+                                            &s->panels[ORIEL_LAYER_FC2]);
 
     s->tile_columns = 0;
-    for (int32_t i = 0; i < ORIEL_N_PRODUCTS; i++)
-        if (!s->product[i].accumulate && s->product[i].n > s->tile_columns)
-            s->tile_columns = s->product[i].n;
+    for (int32_t i = 0; i < ORIEL_N_LINEAR_LAYERS; i++)
+        if (!product[i].accumulate && product[i].n > s->tile_columns)
+            s->tile_columns = product[i].n;
 }
 
 #define REQUIRE(condition, ...) \

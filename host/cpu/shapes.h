@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * shapes.h - the seven matrix products of the network, cut into panels
+ * shapes.h - the matrix products of the linear layers, cut into panels
  *
  * A matrix of many outputs is kept as panels of equal width, so that a tile of
  * one panel's results is still in the cache when our own code finishes it.  The
@@ -10,7 +10,7 @@
 #ifndef ORIEL_CPU_SHAPES_H
 #define ORIEL_CPU_SHAPES_H
 
-#include "base/network.h"
+#include "base/layers.h"
 #include "base/processor.h"
 #include "cpu/storage.h"
 #include "oriel.h"
@@ -21,34 +21,24 @@ enum {
     ORIEL_ROW_HEIGHTS = ORIEL_ROW_TILE / ORIEL_ROW_STEP
 };
 
-/* A kind of product. */
 typedef struct oriel_cpu_gemm_shape {
     int32_t n, k;
     int32_t has_bias;
     int32_t accumulate; /* dst += */
 } oriel_cpu_gemm_shape;
 
-typedef enum oriel_product {
-    ORIEL_PRODUCT_PATCH,   /* patch rows -> hidden */
-    ORIEL_PRODUCT_QKV,     /* panels of whole heads: all of q, then k, then v */
-    ORIEL_PRODUCT_PROJ,    /* += hidden */
-    ORIEL_PRODUCT_GATE_UP, /* a panel: its gates, then the matching ups */
-    ORIEL_PRODUCT_DOWN,    /* += hidden */
-    ORIEL_PRODUCT_FC1,
-    ORIEL_PRODUCT_FC2,
-    ORIEL_N_PRODUCTS
-} oriel_product;
-
+/*
+ * A panel of QKV is whole heads: all of q, then k, then v.  A panel of GATE_UP is
+ * its gates, then the matching ups.  PROJ and DOWN add to the residual.
+ */
 typedef struct oriel_cpu_shapes {
-    oriel_cpu_gemm_shape product[ORIEL_N_PRODUCTS]; /* of one panel */
-    int32_t panels[ORIEL_N_PRODUCTS];
-    int32_t patch_columns; /* as given; product[PATCH].k is padded */
-    int32_t hidden;        /* = num_heads x head_dim */
-    int32_t intermediate;  /* as given; product[DOWN].k is padded */
-    int32_t panel_heads;   /* heads a panel of QKV */
-    int32_t panel_gates;   /* gates a panel of GATE_UP */
-    int32_t merger_width;  /* hidden x merge^2 */
-    int32_t out_hidden;
+    oriel_cpu_gemm_shape product[ORIEL_N_LINEAR_LAYERS]; /* of one panel */
+    int32_t panels[ORIEL_N_LINEAR_LAYERS];
+    int32_t patch_columns;   /* as given; product[PATCH].k is padded */
+    int32_t hidden;          /* = num_heads x head_dim */
+    int32_t panel_heads;     /* heads a panel of QKV */
+    int32_t panel_gates;     /* gates a panel of GATE_UP */
+    int32_t merger_width;    /* hidden x merge^2 */
     int32_t tile_columns;    /* widest panel whose results go to a tile */
     int32_t operand_columns; /* widest operand that is made in a tile */
 } oriel_cpu_shapes;

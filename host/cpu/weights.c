@@ -9,79 +9,67 @@
 
 #include <string.h>
 
-bool
-oriel_cpu_product_in_block(oriel_product product)
-{
-    return product != ORIEL_PRODUCT_PATCH && product != ORIEL_PRODUCT_FC1 &&
-           product != ORIEL_PRODUCT_FC2;
-}
-
 static int64_t
-matrix_index(const oriel_backend_weights *w, oriel_product product,
-             int32_t block, int32_t panel)
+matrix_index(const oriel_backend_weights *w, oriel_layer layer, int32_t block,
+             int32_t panel)
 {
-    int64_t index = w->places[product].panel + panel;
+    int64_t index = w->places[layer].panel + panel;
 
-    if (oriel_cpu_product_in_block(product))
+    if (oriel_layer_in_block(layer))
         index += w->stages[0].panels + (int64_t)block * w->stages[1].panels;
     return index;
 }
 
 static size_t
-panel_bytes(const oriel_backend_weights *w, oriel_product product)
+panel_bytes(const oriel_backend_weights *w, oriel_layer layer)
 {
-    return oriel_round_up(oriel_cpu_onednn_packing_bytes(w->packings[product]),
+    return oriel_round_up(oriel_cpu_onednn_packing_bytes(w->packings[layer]),
                           ORIEL_ALIGNMENT);
 }
 
 void *
-oriel_cpu_packed_place(const oriel_backend_weights *w, oriel_product product,
+oriel_cpu_packed_place(const oriel_backend_weights *w, oriel_layer layer,
                        int32_t block, int32_t panel)
 {
-    size_t at =
-        w->places[product].byte + (size_t)panel * panel_bytes(w, product);
+    size_t at = w->places[layer].byte + (size_t)panel * panel_bytes(w, layer);
 
-    if (oriel_cpu_product_in_block(product))
+    if (oriel_layer_in_block(layer))
         at += w->stages[0].bytes + (size_t)block * w->stages[1].bytes;
     return w->packed + at;
 }
 
-float *
-oriel_cpu_bias_place(const oriel_backend_weights *w, oriel_product product,
-                     int32_t block, int32_t panel)
+/* Numbers of a panel's bias, or of the whole norm. */
+static size_t
+vector_length(const oriel_cpu_shapes *s, oriel_layer layer)
 {
-    size_t n = (size_t)w->shapes.product[product].n;
-    size_t at = w->places[product].bias + (size_t)panel * n;
+    if (layer >= ORIEL_N_LINEAR_LAYERS)
+        return (size_t)s->hidden;
+    return s->product[layer].has_bias ? (size_t)s->product[layer].n : 0;
+}
 
-    if (oriel_cpu_product_in_block(product))
-        at += w->stages[0].biases + (size_t)block * w->stages[1].biases;
-    return w->biases + at;
+float *
+oriel_cpu_vector(const oriel_backend_weights *w, oriel_layer layer,
+                 int32_t block, int32_t panel)
+{
+    size_t at = w->places[layer].vector +
+                (size_t)panel * vector_length(&w->shapes, layer);
+
+    if (oriel_layer_in_block(layer))
+        at += w->stages[0].vectors + (size_t)block * w->stages[1].vectors;
+    return w->vectors + at;
 }
 
 const oriel_cpu_onednn_matrix *
-oriel_cpu_matrix(const oriel_backend_weights *weights, oriel_product product,
+oriel_cpu_matrix(const oriel_backend_weights *weights, oriel_layer layer,
                  int32_t block, int32_t panel)
 {
-    return &weights->matrices[matrix_index(weights, product, block, panel)];
-}
-
-const float *
-oriel_cpu_norm(const oriel_backend_weights *weights, oriel_tensor tensor,
-               int32_t block)
-{
-    size_t index = 0;
-
-    if (tensor != ORIEL_TENSOR_MERGER_NORM)
-        index = 1 + 2 * (size_t)block + (tensor == ORIEL_TENSOR_NORM2);
-    return weights->norms + index * (size_t)weights->shapes.hidden;
+    return &weights->matrices[matrix_index(weights, layer, block, panel)];
 }
 
 uint64_t
 oriel_cpu_weight_bytes(const oriel_backend_weights *w)
 {
-    return w->packed_bytes + w->tables.bytes + w->n_biases * sizeof(float) +
-           (2 * (uint64_t)w->network.depth + 1) * (uint64_t)w->shapes.hidden *
-               sizeof(float);
+    return w->packed_bytes + w->tables.bytes + w->n_vectors * sizeof(float);
 }
 
 static oriel_status
@@ -101,28 +89,30 @@ copy_network(oriel_backend_weights *w, const oriel_network *network,
     return ORIEL_OK;
 }
 
-/* Give every panel its place within its stage; the bytes of all stages. */
+/* Give every panel and vector its place within its stage; the bytes of all
+   stages. */
 static bool
-place_panels(oriel_backend_weights *w)
+place_layers(oriel_backend_weights *w)
 {
     size_t blocks = (size_t)w->network.depth, n;
 
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++) {
-        const oriel_cpu_gemm_shape *shape = &w->shapes.product[p];
-        struct oriel_cpu_stage *stage =
-            &w->stages[oriel_cpu_product_in_block((oriel_product)p)];
-        size_t panels = (size_t)w->shapes.panels[p];
+    for (int32_t i = 0; i < ORIEL_N_LAYERS; i++) {
+        oriel_layer layer = (oriel_layer)i;
+        struct oriel_cpu_stage *stage = &w->stages[oriel_layer_in_block(layer)];
+        bool linear = i < ORIEL_N_LINEAR_LAYERS;
+        int32_t panels = linear ? w->shapes.panels[i] : 1;
 
-        w->places[p].panel = stage->panels;
-        w->places[p].byte = stage->bytes;
-        w->places[p].bias = stage->biases;
-        stage->panels += w->shapes.panels[p];
-        stage->bytes += panels * panel_bytes(w, (oriel_product)p);
-        if (shape->has_bias)
-            stage->biases += panels * (size_t)shape->n;
+        w->places[i].panel = stage->panels;
+        w->places[i].byte = stage->bytes;
+        w->places[i].vector = stage->vectors;
+        stage->vectors += (size_t)panels * vector_length(&w->shapes, layer);
+        if (!linear)
+            continue;
+        stage->panels += panels;
+        stage->bytes += (size_t)panels * panel_bytes(w, layer);
     }
     w->n_matrices = w->stages[0].panels + (int64_t)blocks * w->stages[1].panels;
-    w->n_biases = w->stages[0].biases + w->stages[1].biases * blocks;
+    w->n_vectors = w->stages[0].vectors + w->stages[1].vectors * blocks;
     return oriel_mul_size(&n, w->stages[1].bytes, blocks) &&
            oriel_add_size(&w->packed_bytes, n, w->stages[0].bytes);
 }
@@ -138,17 +128,14 @@ oriel_status
 oriel_cpu_allocate_weights(oriel_backend_weights *w, oriel_error *err)
 {
     const oriel_hooks *hooks = &w->hooks;
-    size_t norms = (2 * (size_t)w->network.depth + 1);
 
-    if (!place_panels(w))
+    if (!place_layers(w))
         return fail_space(err);
     w->matrices =
         oriel_calloc(hooks, (size_t)w->n_matrices, sizeof(w->matrices[0]));
-    w->biases = oriel_calloc(hooks, w->n_biases, sizeof(float));
-    w->norms =
-        oriel_calloc(hooks, norms * (size_t)w->shapes.hidden, sizeof(float));
+    w->vectors = oriel_calloc(hooks, w->n_vectors, sizeof(float));
     w->packed = oriel_alloc(hooks, w->packed_bytes);
-    if (!w->matrices || !w->biases || !w->norms || !w->packed)
+    if (!w->matrices || !w->vectors || !w->packed)
         return oriel_fail_memory(err, w->packed_bytes, "packed weights");
     oriel_cpu_wish_large_pages(w->packed, w->packed_bytes);
     return ORIEL_OK;
@@ -225,7 +212,7 @@ measure(oriel_backend_weights *w, oriel_error *err)
         return status;
     status = oriel_cpu_choose_packings(w, team, err);
     oriel_team_destroy(team);
-    if (!status && !place_panels(w))
+    if (!status && !place_layers(w))
         return fail_space(err);
     return status;
 }
@@ -259,12 +246,11 @@ oriel_cpu_free_weights(oriel_backend_weights *w)
 
     for (int64_t i = 0; w->matrices && i < w->n_matrices; i++)
         oriel_cpu_onednn_matrix_clear(&w->matrices[i]);
-    for (int32_t p = 0; p < ORIEL_N_PRODUCTS; p++)
+    for (int32_t p = 0; p < ORIEL_N_LINEAR_LAYERS; p++)
         oriel_cpu_onednn_packing_destroy(w->packings[p]);
     oriel_cpu_onednn_engine_destroy(w->engine);
     oriel_free(&hooks, w->matrices);
-    oriel_free(&hooks, w->biases);
-    oriel_free(&hooks, w->norms);
+    oriel_free(&hooks, w->vectors);
     oriel_cpu_tables_free(&w->tables, &hooks);
     oriel_free(&hooks, w->packed);
     oriel_free(&hooks, w->full_attention_blocks);

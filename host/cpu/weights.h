@@ -21,34 +21,33 @@ struct oriel_backend_weights {
     oriel_cpu_storage storage;
     oriel_cpu_shapes shapes;
     oriel_cpu_onednn_engine *engine;
-    oriel_cpu_onednn_packing *packings[ORIEL_N_PRODUCTS];
+    oriel_cpu_onednn_packing *packings[ORIEL_N_LINEAR_LAYERS];
 
     /* Stage 0 is what lies outside blocks, then comes a stage a block. */
     struct oriel_cpu_stage {
         int32_t panels;
-        size_t bytes, biases;
+        size_t bytes, vectors;
     } stages[2]; /* of stage 0, of each block */
     struct oriel_cpu_place {
         int32_t panel; /* the first, within its stage */
-        size_t byte, bias;
-    } places[ORIEL_N_PRODUCTS];
+        size_t byte, vector;
+    } places[ORIEL_N_LAYERS];
     oriel_cpu_onednn_matrix *matrices; /* stage after stage */
     int64_t n_matrices;
     char *packed; /* all packed matrices */
     size_t packed_bytes;
-    float *biases; /* all of them, in the order of the matrices */
-    size_t n_biases;
+    float *vectors; /* biases, panel by panel, and norms: stage after stage */
+    size_t n_vectors;
     oriel_cpu_tables tables;
-    float *norms; /* merger's, then norm1 and norm2 of each block */
 };
 
 const oriel_cpu_onednn_matrix *oriel_cpu_matrix(
-    const oriel_backend_weights *weights, oriel_product product, int32_t block,
+    const oriel_backend_weights *weights, oriel_layer layer, int32_t block,
     int32_t panel);
 
-/* tensor: ORIEL_TENSOR_NORM1, _NORM2 or _MERGER_NORM. */
-const float *oriel_cpu_norm(const oriel_backend_weights *weights,
-                            oriel_tensor tensor, int32_t block);
+/* Of a norm [hidden], or the bias of a panel. */
+float *oriel_cpu_vector(const oriel_backend_weights *weights, oriel_layer layer,
+                        int32_t block, int32_t panel);
 
 oriel_status oriel_cpu_load_weights(oriel_backend_weights **out,
                                     const oriel_network *network,
@@ -61,17 +60,12 @@ oriel_status oriel_cpu_model_bytes(const oriel_network *network,
 uint64_t oriel_cpu_weight_bytes(const oriel_backend_weights *weights);
 void oriel_cpu_free_weights(oriel_backend_weights *weights);
 
-bool oriel_cpu_product_in_block(oriel_product product);
 /* Once the packings are known.  On the caller's thread. */
 oriel_status oriel_cpu_allocate_weights(oriel_backend_weights *weights,
                                         oriel_error *err);
-/* Where one panel's packed matrix and bias go. */
+/* Where one panel's packed matrix goes. */
 void *oriel_cpu_packed_place(const oriel_backend_weights *weights,
-                             oriel_product product, int32_t block,
-                             int32_t panel);
-float *oriel_cpu_bias_place(const oriel_backend_weights *weights,
-                            oriel_product product, int32_t block,
-                            int32_t panel);
+                             oriel_layer layer, int32_t block, int32_t panel);
 
 /* load.c: ask oneDNN how it wants the weights of each product.  On 'team'. */
 oriel_status oriel_cpu_choose_packings(oriel_backend_weights *weights,

@@ -104,13 +104,13 @@ lay_out_union(oriel_cpu_workspace *s, cursor *c, char *base,
 
     s->patch_rows = place(
         base, take(&patches, rows,
-                   (size_t)shapes->product[ORIEL_PRODUCT_PATCH].k * unit));
+                   (size_t)shapes->product[ORIEL_LAYER_PATCH].k * unit));
     s->q = place(base, take(&heads, rows, hidden));
     s->k = place(base, take(&heads, rows, hidden));
     s->v = place(base, take(&heads, rows, hidden));
     s->inner =
         place(base, take(&inner, rows,
-                         (size_t)shapes->product[ORIEL_PRODUCT_DOWN].k * unit));
+                         (size_t)shapes->product[ORIEL_LAYER_DOWN].k * unit));
     c->at = larger(heads.at, larger(inner.at, patches.at));
     c->overflowed = c->overflowed || heads.overflowed || inner.overflowed ||
                     patches.overflowed;

@@ -26,7 +26,7 @@ make_products(oriel_backend_context *c, const oriel_backend_config *config,
     if (status)
         return status;
     return oriel_cuda_products_create(
-        &c->products, &c->weights->shapes, config,
+        &c->products, c->weights, config,
         oriel_cuda_products_wanted(config->kernels, capability), &c->hooks,
         err);
 }

@@ -143,9 +143,14 @@ oriel_status oriel_cuda_finish(oriel_backend_context *context,
 #define LAUNCH(op, args) \
     oriel_cuda_check_launch(c, oriel_cuda_##op(&(args), c->stream), #op, err)
 
-/* steps.c: the residual stream through an RMSNorm, and what blocks.c launches. */
+/* steps.c: the residual stream through an RMSNorm; a linear layer from x to out
+   for every patch; and what blocks.c launches. */
 oriel_status oriel_cuda_normalise(oriel_backend_context *context,
-                                  const uint16_t *weight, oriel_error *err);
+                                  oriel_layer norm, int32_t block,
+                                  oriel_error *err);
+oriel_linear_args oriel_cuda_make_linear(const oriel_backend_context *context,
+                                         oriel_layer layer, int32_t block,
+                                         const uint16_t *x, uint16_t *out);
 oriel_block_step oriel_cuda_attn_in, oriel_cuda_attend, oriel_cuda_attn_out,
     oriel_cuda_mlp_in, oriel_cuda_mlp_out;
 

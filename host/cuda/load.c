@@ -12,6 +12,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "cuda/cursor.h"
 #include "cuda/errors.h"
 #include "cuda/ring.h"
 #include "cuda/tables.h"
@@ -59,53 +60,6 @@ read_rows(loader *l, oriel_tensor tensor, int32_t block, int64_t first,
 
 /* ---- The ways a tensor is packed ----------------------------------------- */
 
-/* Each ends where the next tensor begins. */
-static void
-close_tensor(loader *l, const uint16_t *start, int64_t rows, int64_t columns)
-{
-    size_t at =
-        (size_t)((const char *)start - (const char *)l->weights->memory);
-
-    oriel_cuda_upload_pad(&l->upload,
-                          (at + tensor_bytes(rows, columns) + 255) / 256 * 256);
-}
-
-/* As it is. */
-static oriel_status
-load_plain(loader *l, oriel_tensor tensor, int32_t block, int64_t rows,
-           int64_t columns)
-{
-    int64_t chunk = SLOT_BYTES / (int64_t)tensor_bytes(1, columns);
-    oriel_status status = ORIEL_OK;
-
-    for (int64_t r = 0; r < rows && !status; r += chunk) {
-        int64_t n = rows - r < chunk ? rows - r : chunk;
-        uint16_t *out;
-
-        status = space(l, &out, n, columns);
-        if (!status)
-            status = read_rows(l, tensor, block, r, n, out);
-    }
-    return status;
-}
-
-static oriel_status
-load_matrix(loader *l, oriel_tensor tensor, int32_t block, const uint16_t *to,
-            int64_t rows, int64_t columns)
-{
-    oriel_status status = load_plain(l, tensor, block, rows, columns);
-
-    close_tensor(l, to, rows, columns);
-    return status;
-}
-
-static oriel_status
-load_vector(loader *l, oriel_tensor tensor, int32_t block, const uint16_t *to,
-            int64_t rows)
-{
-    return load_matrix(l, tensor, block, to, rows, 1);
-}
-
 /* Columns (channel, slice, y, x) to (y, slice, x, channel), lines padded. */
 static void
 pack_patch_row(uint16_t *out, const uint16_t *in, const oriel_network *net,
@@ -126,36 +80,71 @@ pack_patch_row(uint16_t *out, const uint16_t *in, const oriel_network *net,
         }
 }
 
-static oriel_status
-load_patch_embed(loader *l)
+/* One row of a patch embedding, or of a weight whose columns are padded. */
+static void
+pack_row(const loader *l, oriel_tensor tensor, uint16_t *out,
+         const uint16_t *in, int64_t have, int64_t want)
 {
-    const oriel_backend_weights *w = l->weights;
-    const oriel_cuda_shapes *s = &w->shapes;
+    if (tensor == ORIEL_TENSOR_PATCH_EMBED) {
+        pack_patch_row(out, in, &l->weights->network, &l->weights->shapes);
+        return;
+    }
+    memcpy(out, in, tensor_bytes(1, have));
+    memset(out + have, 0, tensor_bytes(1, want - have));
+}
+
+/* Rows that are packed one by one. */
+static oriel_status
+load_packed(loader *l, oriel_tensor tensor, int32_t block, int64_t rows,
+            int64_t have, int64_t columns)
+{
+    int64_t chunk = (int64_t)(l->rows_bytes / tensor_bytes(1, have));
     oriel_status status = ORIEL_OK;
 
-    for (int64_t r = 0; r < s->hidden && !status; r++) {
-        uint16_t *out;
+    for (int64_t r = 0; r < rows && !status; r += chunk) {
+        int64_t n = rows - r < chunk ? rows - r : chunk;
 
-        status = space(l, &out, 1, s->patch_depth);
-        if (!status)
-            status = read_rows(l, ORIEL_TENSOR_PATCH_EMBED, 0, r, 1, l->rows);
-        if (!status)
-            pack_patch_row(out, l->rows, &w->network, s);
+        status = read_rows(l, tensor, block, r, n, l->rows);
+        for (int64_t i = 0; i < n && !status; i++) {
+            uint16_t *out;
+
+            status = space(l, &out, 1, columns);
+            if (!status)
+                pack_row(l, tensor, out, l->rows + i * have, have, columns);
+        }
     }
-    close_tensor(l, w->patch_weight, s->hidden, s->patch_depth);
     return status;
 }
 
-/* Group by group: rows that are there, then zeros. */
+/* Rows as they are. */
 static oriel_status
-load_interleaved(loader *l, oriel_tensor gate, oriel_tensor up, int32_t block,
-                 const uint16_t *to, int64_t columns)
+load_plain(loader *l, oriel_tensor tensor, int32_t block, int64_t rows,
+           int64_t columns)
 {
-    const oriel_cuda_shapes *s = &l->weights->shapes;
-    int64_t have = l->weights->network.intermediate_size;
+    int64_t chunk = SLOT_BYTES / (int64_t)tensor_bytes(1, columns);
     oriel_status status = ORIEL_OK;
 
-    for (int64_t r = 0; r < s->intermediate && !status; r += GROUP)
+    for (int64_t r = 0; r < rows && !status; r += chunk) {
+        int64_t n = rows - r < chunk ? rows - r : chunk;
+        uint16_t *out;
+
+        status = space(l, &out, n, columns);
+        if (!status)
+            status = read_rows(l, tensor, block, r, n, out);
+    }
+    return status;
+}
+
+/* Group by group: rows of the gate, then of the up-projection; zeros after the
+   last. */
+static oriel_status
+load_interleaved(loader *l, const oriel_tensor halves[2], int32_t block,
+                 int64_t have, int64_t columns)
+{
+    int64_t padded = l->weights->shapes.intermediate;
+    oriel_status status = ORIEL_OK;
+
+    for (int64_t r = 0; r < padded && !status; r += GROUP)
         for (int half = 0; half < 2 && !status; half++) {
             int64_t n = have - r < GROUP ? have - r : GROUP;
             uint16_t *out;
@@ -166,101 +155,57 @@ load_interleaved(loader *l, oriel_tensor gate, oriel_tensor up, int32_t block,
             n = n < 0 ? 0 : n;
             memset(out + n * columns, 0, tensor_bytes(GROUP - n, columns));
             if (n > 0)
-                status = read_rows(l, half ? up : gate, block, r, n, out);
+                status = read_rows(l, halves[half], block, r, n, out);
         }
-    close_tensor(l, to, 2 * (int64_t)s->intermediate, columns);
-    return status;
-}
-
-/* Columns padded with zeros. */
-static oriel_status
-load_down(loader *l, int32_t block)
-{
-    const oriel_backend_weights *w = l->weights;
-    const oriel_cuda_shapes *s = &w->shapes;
-    int64_t have = w->network.intermediate_size;
-    int64_t chunk = (int64_t)(l->rows_bytes / tensor_bytes(1, have));
-    oriel_status status = ORIEL_OK;
-
-    for (int64_t r = 0; r < s->hidden && !status; r += chunk) {
-        int64_t n = s->hidden - r < chunk ? s->hidden - r : chunk;
-        uint16_t *out;
-
-        status = read_rows(l, ORIEL_TENSOR_DOWN_WEIGHT, block, r, n, l->rows);
-        for (int64_t i = 0; i < n && !status; i++) {
-            status = space(l, &out, 1, s->intermediate);
-            if (status)
-                return status;
-            memcpy(out, l->rows + i * have, tensor_bytes(1, have));
-            memset(out + have, 0, tensor_bytes(1, s->intermediate - have));
-        }
-    }
-    close_tensor(l, w->blocks[block].down_weight, s->hidden, s->intermediate);
     return status;
 }
 
 /* ---- All of them, in the order of weights_layout.c ----------------------- */
 
+/*
+ * A weight or a bias of a layer: 'halves' are its one or two tensors, 'padded' its
+ * shape on the device.
+ */
 static oriel_status
-load_attention(loader *l, int32_t i)
+load_tensor(loader *l, oriel_layer layer, const oriel_tensor halves[2],
+            int32_t block, const uint16_t *to, oriel_tensor_shape padded)
 {
-    const oriel_cuda_block *b = &l->weights->blocks[i];
-    int64_t hidden = l->weights->shapes.hidden;
-    oriel_status s;
+    oriel_tensor_shape have =
+        oriel_tensor_get_shape(&l->weights->network, halves[0]);
+    size_t at = (size_t)((const char *)to - (const char *)l->weights->memory);
+    oriel_status status;
 
-    (void)((s = load_vector(l, ORIEL_TENSOR_NORM1, i, b->norm1, hidden)) ||
-           (s = load_matrix(l, ORIEL_TENSOR_QKV_WEIGHT, i, b->qkv_weight,
-                            3 * hidden, hidden)) ||
-           (s = load_vector(l, ORIEL_TENSOR_QKV_BIAS, i, b->qkv_bias,
-                            3 * hidden)) ||
-           (s = load_matrix(l, ORIEL_TENSOR_PROJ_WEIGHT, i, b->proj_weight,
-                            hidden, hidden)) ||
-           (s = load_vector(l, ORIEL_TENSOR_PROJ_BIAS, i, b->proj_bias,
-                            hidden)));
-    return s;
+    if (oriel_layer_halves(layer) == 2)
+        status = load_interleaved(l, halves, block, have.rows, padded.columns);
+    else if (have.columns != padded.columns ||
+             halves[0] == ORIEL_TENSOR_PATCH_EMBED)
+        status = load_packed(l, halves[0], block, have.rows, have.columns,
+                             padded.columns);
+    else
+        status = load_plain(l, halves[0], block, have.rows, have.columns);
+    /* Rows that are padding, and up to where the next tensor begins. */
+    oriel_cuda_upload_pad(
+        &l->upload,
+        oriel_round_up(at + tensor_bytes(padded.rows, padded.columns),
+                       ORIEL_CUDA_ALIGNMENT));
+    return status;
 }
 
 static oriel_status
-load_mlp(loader *l, int32_t i)
+load_layer(loader *l, oriel_layer layer, int32_t block)
 {
-    const oriel_cuda_block *b = &l->weights->blocks[i];
-    int64_t hidden = l->weights->shapes.hidden;
-    oriel_status s;
+    const oriel_layer_tensors *of = oriel_layer_get_tensors(layer);
+    const oriel_cuda_layer *to = oriel_cuda_get_layer(l->weights, layer, block);
+    const oriel_tensor weights[2] = {of[0].weight, of[1].weight};
+    const oriel_tensor biases[2] = {of[0].bias, of[1].bias};
+    oriel_tensor_shape shape = oriel_cuda_layer_shape(l->weights, layer);
+    oriel_status status =
+        load_tensor(l, layer, weights, block, to->weight, shape);
 
-    (void)((s = load_vector(l, ORIEL_TENSOR_NORM2, i, b->norm2, hidden)) ||
-           (s = load_interleaved(l, ORIEL_TENSOR_GATE_WEIGHT,
-                                 ORIEL_TENSOR_UP_WEIGHT, i, b->gate_up_weight,
-                                 hidden)) ||
-           (s = load_interleaved(l, ORIEL_TENSOR_GATE_BIAS,
-                                 ORIEL_TENSOR_UP_BIAS, i, b->gate_up_bias,
-                                 1)) ||
-           (s = load_down(l, i)) ||
-           (s = load_vector(l, ORIEL_TENSOR_DOWN_BIAS, i, b->down_bias,
-                            hidden)));
-    return s;
-}
-
-static oriel_status
-load_merger(loader *l)
-{
-    const oriel_backend_weights *w = l->weights;
-    int64_t hidden = w->shapes.hidden, merged = w->shapes.merged;
-    int64_t out = w->network.out_hidden_size;
-    oriel_status s;
-
-    (void)((s = load_vector(l, ORIEL_TENSOR_MERGER_NORM, 0, w->merger_norm,
-                            hidden)) ||
-           (s = load_matrix(l, ORIEL_TENSOR_MERGER_FC1_WEIGHT, 0, w->fc1_weight,
-                            merged, merged)) ||
-           (s = load_vector(l, ORIEL_TENSOR_MERGER_FC1_BIAS, 0, w->fc1_bias,
-                            merged)) ||
-           (s = load_plain(l, ORIEL_TENSOR_MERGER_FC2_WEIGHT, 0, out, merged)));
-    if (s)
-        return s;
-    close_tensor(l, w->fc2_weight, w->shapes.out_hidden, merged);
-    s = load_plain(l, ORIEL_TENSOR_MERGER_FC2_BIAS, 0, out, 1);
-    close_tensor(l, w->fc2_bias, w->shapes.out_hidden, 1);
-    return s;
+    if (status || !oriel_layer_has_bias(layer))
+        return status;
+    shape.columns = 1;
+    return load_tensor(l, layer, biases, block, to->bias, shape);
 }
 
 /* After the tensors: what is computed and not read. */
@@ -277,25 +222,25 @@ put_tables(loader *l)
     oriel_cuda_upload_pad(&l->upload, w->bytes);
 }
 
+/* What lies outside blocks, then block after block. */
 static oriel_status
 load_all(loader *l)
 {
-    oriel_status status = load_patch_embed(l);
+    oriel_status status = ORIEL_OK;
 
-    for (int32_t i = 0; i < l->weights->network.depth && !status; i++) {
+    for (int32_t block = -1; block < l->weights->network.depth; block++) {
         if (oriel_cancelled(l->config->call))
             return oriel_fail(l->err, ORIEL_ERR_CANCELLED,
                               "cancelled by the caller's hook");
-        status = load_attention(l, i);
-        if (!status)
-            status = load_mlp(l, i);
+        for (int32_t i = 0; i < ORIEL_N_LAYERS && !status; i++)
+            if (oriel_layer_in_block((oriel_layer)i) == (block >= 0))
+                status = load_layer(l, (oriel_layer)i, block);
+        if (status)
+            return status;
         oriel_progress_set(&l->progress, (int64_t)l->upload.written);
     }
-    if (!status)
-        status = load_merger(l);
-    if (!status)
-        put_tables(l);
-    return status;
+    put_tables(l);
+    return ORIEL_OK;
 }
 
 /* Upload failures are found at the end; a reader's are there already. */

@@ -11,30 +11,30 @@
 /* ---- Create and destroy -------------------------------------------------- */
 
 static oriel_lt_product
-shape_of(oriel_cuda_product which, const oriel_cuda_shapes *s)
+shape_of(oriel_cuda_product which, const oriel_backend_weights *weights)
 {
-    const oriel_lt_product all[ORIEL_PRODUCTS] = {
-        [ORIEL_PRODUCT_QKV] = {.op = "qkv",
-                               .columns = 3 * s->hidden,
-                               .depth = s->hidden},
-        [ORIEL_PRODUCT_PROJ] = {.op = "proj",
-                                .columns = s->hidden,
-                                .depth = s->hidden,
-                                .adds = true},
-        [ORIEL_PRODUCT_GATE_UP] = {.op = "gate_up",
-                                   .columns = 2 * s->intermediate,
-                                   .depth = s->hidden},
-        [ORIEL_PRODUCT_DOWN] = {.op = "down",
-                                .columns = s->hidden,
-                                .depth = s->intermediate,
-                                .adds = true},
+    static const struct {
+        oriel_layer layer;
+        const char *op;
+        bool adds;
+    } all[ORIEL_PRODUCTS] = {
+        [ORIEL_PRODUCT_QKV] = {ORIEL_LAYER_QKV, "qkv", false},
+        [ORIEL_PRODUCT_PROJ] = {ORIEL_LAYER_PROJ, "proj", true},
+        [ORIEL_PRODUCT_GATE_UP] = {ORIEL_LAYER_GATE_UP, "gate_up", false},
+        [ORIEL_PRODUCT_DOWN] = {ORIEL_LAYER_DOWN, "down", true},
     };
+    oriel_tensor_shape shape =
+        oriel_cuda_layer_shape(weights, all[which].layer);
+    oriel_lt_product product = {.op = all[which].op,
+                                .columns = (int32_t)shape.rows,
+                                .depth = (int32_t)shape.columns,
+                                .adds = all[which].adds};
 
-    return all[which];
+    return product;
 }
 
 static oriel_status
-choose_all(oriel_cuda_products *p, const oriel_cuda_shapes *shapes,
+choose_all(oriel_cuda_products *p, const oriel_backend_weights *weights,
            oriel_cuda_product_set wanted, const oriel_hooks *call,
            oriel_error *err)
 {
@@ -44,7 +44,7 @@ choose_all(oriel_cuda_products *p, const oriel_cuda_shapes *shapes,
 
         if (!(wanted >> i & 1))
             continue;
-        p->product[i] = shape_of((oriel_cuda_product)i, shapes);
+        p->product[i] = shape_of((oriel_cuda_product)i, weights);
         status = oriel_lt_choose(&p->lt, &p->product[i], err);
         if (!status)
             status = oriel_lt_warm(&p->lt, &p->product[i], err);
@@ -73,7 +73,7 @@ do_without(oriel_cuda_products *p, const oriel_hooks *call, const char *why)
 
 oriel_status
 oriel_cuda_products_create(oriel_cuda_products *p,
-                           const oriel_cuda_shapes *shapes,
+                           const oriel_backend_weights *weights,
                            const oriel_backend_config *config,
                            oriel_cuda_product_set wanted,
                            const oriel_hooks *hooks, oriel_error *err)
@@ -93,7 +93,7 @@ oriel_cuda_products_create(oriel_cuda_products *p,
             *err = why;
         return status;
     }
-    status = choose_all(p, shapes, wanted, config->call, err);
+    status = choose_all(p, weights, wanted, config->call, err);
     if (status)
         oriel_cuda_products_destroy(p);
     return status;

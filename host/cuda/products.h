@@ -15,7 +15,7 @@
 
 #include "cuda/cublaslt.h"
 #include "cuda/product_table.h"
-#include "cuda/shapes.h"
+#include "cuda/weights.h"
 
 typedef struct oriel_cuda_products {
     oriel_cuda_product_set of_cublaslt; /* those that cuBLASLt runs */
@@ -31,7 +31,7 @@ typedef struct oriel_cuda_products {
  * the error.  'hooks' outlive the products, 'call' is for the log.
  */
 oriel_status oriel_cuda_products_create(oriel_cuda_products *products,
-                                        const oriel_cuda_shapes *shapes,
+                                        const oriel_backend_weights *weights,
                                         const oriel_backend_config *config,
                                         oriel_cuda_product_set wanted,
                                         const oriel_hooks *hooks,

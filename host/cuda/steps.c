@@ -48,7 +48,8 @@ embed_patches(oriel_backend_context *c, oriel_error *err)
     const oriel_cuda_metadata *m = &c->space.metadata;
     const oriel_input *input = c->job->input;
     oriel_patch_embed_args args = {
-        .weight = c->weights->patch_weight,
+        .weight =
+            oriel_cuda_get_layer(c->weights, ORIEL_LAYER_PATCH, 0)->weight,
         .out = c->space.residual,
         .rows = c->rows,
         .hidden = s->hidden,
@@ -82,18 +83,37 @@ oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
 /* ---- Blocks -------------------------------------------------------------- */
 
 oriel_status
-oriel_cuda_normalise(oriel_backend_context *c, const uint16_t *weight,
+oriel_cuda_normalise(oriel_backend_context *c, oriel_layer norm, int32_t block,
                      oriel_error *err)
 {
     oriel_rms_norm_args args = {
         .x = c->space.residual,
-        .weight = weight,
+        .weight = oriel_cuda_get_layer(c->weights, norm, block)->weight,
         .out = c->space.normalised,
         .rows = c->rows,
         .columns = c->weights->shapes.hidden,
     };
 
     return LAUNCH(rms_norm, args);
+}
+
+oriel_linear_args
+oriel_cuda_make_linear(const oriel_backend_context *c, oriel_layer layer,
+                       int32_t block, const uint16_t *x, uint16_t *out)
+{
+    const oriel_cuda_layer *of = oriel_cuda_get_layer(c->weights, layer, block);
+    oriel_tensor_shape shape = oriel_cuda_layer_shape(c->weights, layer);
+    oriel_linear_args args = {
+        .x = x,
+        .weight = of->weight,
+        .bias = of->bias,
+        .out = out,
+        .rows = c->rows,
+        .columns = (int32_t)shape.rows,
+        .depth = (int32_t)shape.columns,
+    };
+
+    return args;
 }
 
 static oriel_status
@@ -125,17 +145,9 @@ needs_rope(const oriel_backend_context *c, int32_t block)
 oriel_status
 oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
-    const oriel_cuda_block *b = &c->weights->blocks[block];
     const oriel_cuda_shapes *s = &c->weights->shapes;
-    oriel_linear_args qkv = {
-        .x = c->space.normalised,
-        .weight = b->qkv_weight,
-        .bias = b->qkv_bias,
-        .out = c->space.qkv,
-        .rows = c->rows,
-        .columns = 3 * s->hidden,
-        .depth = s->hidden,
-    };
+    oriel_linear_args qkv = oriel_cuda_make_linear(
+        c, ORIEL_LAYER_QKV, block, c->space.normalised, c->space.qkv);
     oriel_rope_args rope = {
         .qkv = c->space.qkv,
         .rope = c->space.metadata.rope,
@@ -144,7 +156,8 @@ oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
         .heads = s->heads,
         .head_dim = s->head_dim,
     };
-    oriel_status status = oriel_cuda_normalise(c, b->norm1, err);
+    oriel_status status =
+        oriel_cuda_normalise(c, ORIEL_LAYER_NORM1, block, err);
 
     if (!status)
         status = multiply(c, ORIEL_PRODUCT_QKV, &qkv, err);
@@ -198,40 +211,23 @@ oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
 oriel_status
 oriel_cuda_attn_out(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
-    const oriel_cuda_block *b = &c->weights->blocks[block];
-    oriel_linear_args args = {
-        .x = c->space.attended,
-        .weight = b->proj_weight,
-        .bias = b->proj_bias,
-        .out = c->space.residual,
-        .rows = c->rows,
-        .columns = c->weights->shapes.hidden,
-        .depth = c->weights->shapes.hidden,
-    };
+    oriel_linear_args args = oriel_cuda_make_linear(
+        c, ORIEL_LAYER_PROJ, block, c->space.attended, c->space.residual);
 
     return multiply(c, ORIEL_PRODUCT_PROJ, &args, err);
 }
 
 /* The library's product does not multiply: that is a pass of its own. */
 static oriel_status
-gate_up_apart(oriel_backend_context *c, const oriel_cuda_block *b,
-              oriel_error *err)
+gate_up_apart(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
-    const oriel_cuda_shapes *s = &c->weights->shapes;
-    oriel_linear_args gate_up = {
-        .x = c->space.normalised,
-        .weight = b->gate_up_weight,
-        .bias = b->gate_up_bias,
-        .out = c->space.gate_up,
-        .rows = c->rows,
-        .columns = 2 * s->intermediate,
-        .depth = s->hidden,
-    };
+    oriel_linear_args gate_up = oriel_cuda_make_linear(
+        c, ORIEL_LAYER_GATE_UP, block, c->space.normalised, c->space.gate_up);
     oriel_swiglu_args args = {
         .gate_up = c->space.gate_up,
         .out = c->space.inner,
         .rows = c->rows,
-        .columns = s->intermediate,
+        .columns = c->weights->shapes.intermediate,
     };
     oriel_status status = multiply(c, ORIEL_PRODUCT_GATE_UP, &gate_up, err);
 
@@ -241,36 +237,30 @@ gate_up_apart(oriel_backend_context *c, const oriel_cuda_block *b,
 oriel_status
 oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
-    const oriel_cuda_block *b = &c->weights->blocks[block];
+    const oriel_cuda_layer *gate_up =
+        oriel_cuda_get_layer(c->weights, ORIEL_LAYER_GATE_UP, block);
     oriel_linear_swiglu_args args = {
         .x = c->space.normalised,
-        .weight = b->gate_up_weight,
-        .bias = b->gate_up_bias,
+        .weight = gate_up->weight,
+        .bias = gate_up->bias,
         .out = c->space.inner,
         .rows = c->rows,
         .columns = c->weights->shapes.intermediate,
         .depth = c->weights->shapes.hidden,
     };
-    oriel_status status = oriel_cuda_normalise(c, b->norm2, err);
+    oriel_status status =
+        oriel_cuda_normalise(c, ORIEL_LAYER_NORM2, block, err);
 
     if (!status && oriel_cuda_is_library(&c->products, ORIEL_PRODUCT_GATE_UP))
-        return gate_up_apart(c, b, err);
+        return gate_up_apart(c, block, err);
     return status ? status : LAUNCH(linear_swiglu, args);
 }
 
 oriel_status
 oriel_cuda_mlp_out(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
-    const oriel_cuda_block *b = &c->weights->blocks[block];
-    oriel_linear_args args = {
-        .x = c->space.inner,
-        .weight = b->down_weight,
-        .bias = b->down_bias,
-        .out = c->space.residual,
-        .rows = c->rows,
-        .columns = c->weights->shapes.hidden,
-        .depth = c->weights->shapes.intermediate,
-    };
+    oriel_linear_args args = oriel_cuda_make_linear(
+        c, ORIEL_LAYER_DOWN, block, c->space.inner, c->space.residual);
 
     return multiply(c, ORIEL_PRODUCT_DOWN, &args, err);
 }

@@ -96,23 +96,19 @@ merge(oriel_backend_context *c, const oriel_result *to, oriel_error *err)
 {
     const oriel_backend_weights *w = c->weights;
     const oriel_cuda_shapes *s = &w->shapes;
+    const oriel_cuda_layer *fc2_layer =
+        oriel_cuda_get_layer(w, ORIEL_LAYER_FC2, 0);
     int64_t tokens = c->job->plan->info.tokens;
     bool direct = stores_directly(c);
     size_t width = (size_t)s->out_hidden * oriel_dtype_bytes(to->dtype);
     size_t rows = direct ? oriel_result_rows(to, width) : (size_t)tokens;
-    oriel_linear_args fc1 = {
-        .x = c->space.normalised, /* the patches of a token lie side by side */
-        .weight = w->fc1_weight,
-        .bias = w->fc1_bias,
-        .out = c->space.fc1,
-        .rows = tokens,
-        .columns = s->merged,
-        .depth = s->merged,
-    };
+    /* The patches of a token lie side by side. */
+    oriel_linear_args fc1 = oriel_cuda_make_linear(
+        c, ORIEL_LAYER_FC1, 0, c->space.normalised, c->space.fc1);
     oriel_linear_rows_args fc2 = {
         .x = c->space.fc1,
-        .weight = w->fc2_weight,
-        .bias = w->fc2_bias,
+        .weight = fc2_layer->weight,
+        .bias = fc2_layer->bias,
         .places = c->space.metadata.tokens,
         .row_index = direct ? row_index_on_device(c) : NULL,
         .out = direct ? to->data : c->space.embeddings,
@@ -123,8 +119,10 @@ merge(oriel_backend_context *c, const oriel_result *to, oriel_error *err)
         .depth = s->merged,
         .dtype = to->dtype,
     };
-    oriel_status status = oriel_cuda_normalise(c, w->merger_norm, err);
+    oriel_status status =
+        oriel_cuda_normalise(c, ORIEL_LAYER_MERGER_NORM, 0, err);
 
+    fc1.rows = tokens;
     if (!status)
         status = LAUNCH(linear_gelu, fc1);
     if (!status)

@@ -18,10 +18,10 @@ copy_network(oriel_backend_weights *w, const oriel_network *network,
     w->network = *network;
     w->full_attention_blocks =
         oriel_calloc(&w->hooks, n + 1, sizeof(w->full_attention_blocks[0]));
-    w->blocks = oriel_calloc(&w->hooks, depth + 1, sizeof(w->blocks[0]));
-    if (!w->full_attention_blocks || !w->blocks)
-        return oriel_fail_memory(err, (depth + 1) * sizeof(w->blocks[0]),
-                                 "the table of blocks");
+    w->layers = oriel_calloc(&w->hooks, depth + 1, sizeof(w->layers[0]));
+    if (!w->full_attention_blocks || !w->layers)
+        return oriel_fail_memory(err, (depth + 1) * sizeof(w->layers[0]),
+                                 "the table of layers");
     if (n)
         memcpy(w->full_attention_blocks, network->full_attention_blocks,
                n * sizeof(w->full_attention_blocks[0]));
@@ -102,6 +102,6 @@ oriel_cuda_free_weights(oriel_backend_weights *w)
         oriel_cuda_leave(&scope);
     }
     oriel_free(&hooks, w->full_attention_blocks);
-    oriel_free(&hooks, w->blocks);
+    oriel_free(&hooks, w->layers);
     oriel_free(&hooks, w);
 }

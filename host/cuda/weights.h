@@ -15,16 +15,13 @@
 #ifndef ORIEL_CUDA_WEIGHTS_H
 #define ORIEL_CUDA_WEIGHTS_H
 
+#include "base/layers.h"
 #include "cuda/shapes.h"
 
-typedef struct oriel_cuda_block {
-    const uint16_t *norm1;                         /* [hidden] */
-    const uint16_t *qkv_weight, *qkv_bias;         /* [3 hidden, hidden] */
-    const uint16_t *proj_weight, *proj_bias;       /* [hidden, hidden] */
-    const uint16_t *norm2;                         /* [hidden] */
-    const uint16_t *gate_up_weight, *gate_up_bias; /* [2 inter, hidden] */
-    const uint16_t *down_weight, *down_bias;       /* [hidden, inter] */
-} oriel_cuda_block;
+/* NULL where the layer has no bias. */
+typedef struct oriel_cuda_layer {
+    const uint16_t *weight, *bias;
+} oriel_cuda_layer;
 
 struct oriel_backend_weights {
     oriel_hooks hooks;
@@ -34,18 +31,30 @@ struct oriel_backend_weights {
     oriel_cuda_shapes shapes;
     void *memory;
     size_t bytes;
-    const uint16_t *patch_weight;          /* [hidden, patch_depth] */
-    oriel_cuda_block *blocks;              /* [depth] */
-    const uint16_t *merger_norm;           /* [hidden] */
-    const uint16_t *fc1_weight, *fc1_bias; /* [merged, merged] */
-    const uint16_t *fc2_weight, *fc2_bias; /* [out_hidden, merged] */
+    /* [1 + depth]: those outside blocks, then each block's; by oriel_layer */
+    oriel_cuda_layer (*layers)[ORIEL_N_LAYERS];
     const float *rope;      /* (cos, sin) [ROPE_POSITIONS, head_dim / 4] */
     const uint16_t *levels; /* [flavours, 3, 256] what a level becomes */
 };
 
+/* 'block' is ignored for layers outside blocks. */
+static inline const oriel_cuda_layer *
+oriel_cuda_get_layer(const oriel_backend_weights *w, oriel_layer layer,
+                     int32_t block)
+{
+    return &w->layers[oriel_layer_in_block(layer) ? 1 + block : 0][layer];
+}
+
+/*
+ * weights_layout.c: the shape of a layer's weight on the device, padded; both
+ * halves of GATE_UP.
+ */
+oriel_tensor_shape oriel_cuda_layer_shape(const oriel_backend_weights *weights,
+                                          oriel_layer layer);
+
 /*
  * weights_layout.c: let every pointer be where its tensor lies from 'memory' on,
- * and count 'bytes'; with memory or blocks NULL it only counts.  From 'network'
+ * and count 'bytes'; with memory or layers NULL it only counts.  From 'network'
  * and 'shapes'; false: it exceeds the address space.
  */
 bool oriel_cuda_lay_out_weights(oriel_backend_weights *weights);

@@ -6,6 +6,31 @@
 #include "cuda/cursor.h"
 #include "cuda/tables.h"
 
+oriel_tensor_shape
+oriel_cuda_layer_shape(const oriel_backend_weights *w, oriel_layer layer)
+{
+    const oriel_cuda_shapes *s = &w->shapes;
+    oriel_tensor_shape shape = oriel_layer_get_shape(&w->network, layer);
+
+    switch (layer) {
+    case ORIEL_LAYER_PATCH:
+        shape.columns = s->patch_depth;
+        break;
+    case ORIEL_LAYER_GATE_UP:
+        shape.rows = 2 * (int64_t)s->intermediate;
+        break;
+    case ORIEL_LAYER_DOWN:
+        shape.columns = s->intermediate;
+        break;
+    case ORIEL_LAYER_FC2:
+        shape.rows = s->out_hidden;
+        break;
+    default:
+        break;
+    }
+    return shape;
+}
+
 static const uint16_t *
 take(oriel_cuda_cursor *c, int64_t rows, int64_t columns)
 {
@@ -16,32 +41,24 @@ take(oriel_cuda_cursor *c, int64_t rows, int64_t columns)
 bool
 oriel_cuda_lay_out_weights(oriel_backend_weights *w)
 {
-    const oriel_cuda_shapes *s = &w->shapes;
     oriel_cuda_cursor c = {w->memory, 0, false};
-    oriel_cuda_block counted;
 
-    w->patch_weight = take(&c, s->hidden, s->patch_depth);
-    for (int32_t i = 0; i < w->network.depth; i++) {
-        oriel_cuda_block *b = w->blocks ? &w->blocks[i] : &counted;
+    for (int32_t stage = 0; stage <= w->network.depth; stage++)
+        for (int32_t i = 0; i < ORIEL_N_LAYERS; i++) {
+            oriel_layer layer = (oriel_layer)i;
+            oriel_tensor_shape shape = oriel_cuda_layer_shape(w, layer);
+            oriel_cuda_layer at = {NULL, NULL};
 
-        b->norm1 = take(&c, s->hidden, 1);
-        b->qkv_weight = take(&c, 3 * (int64_t)s->hidden, s->hidden);
-        b->qkv_bias = take(&c, 3 * (int64_t)s->hidden, 1);
-        b->proj_weight = take(&c, s->hidden, s->hidden);
-        b->proj_bias = take(&c, s->hidden, 1);
-        b->norm2 = take(&c, s->hidden, 1);
-        b->gate_up_weight = take(&c, 2 * (int64_t)s->intermediate, s->hidden);
-        b->gate_up_bias = take(&c, 2 * (int64_t)s->intermediate, 1);
-        b->down_weight = take(&c, s->hidden, s->intermediate);
-        b->down_bias = take(&c, s->hidden, 1);
-    }
-    w->merger_norm = take(&c, s->hidden, 1);
-    w->fc1_weight = take(&c, s->merged, s->merged);
-    w->fc1_bias = take(&c, s->merged, 1);
-    w->fc2_weight = take(&c, s->out_hidden, s->merged);
-    w->fc2_bias = take(&c, s->out_hidden, 1);
+            if (oriel_layer_in_block(layer) != (stage > 0))
+                continue;
+            at.weight = take(&c, shape.rows, shape.columns);
+            if (oriel_layer_has_bias(layer))
+                at.bias = take(&c, shape.rows, 1);
+            if (w->layers)
+                w->layers[stage][layer] = at;
+        }
     w->rope = oriel_cuda_take(&c, ORIEL_CUDA_ROPE_POSITIONS,
-                              oriel_cuda_rope_row(s->head_dim));
+                              oriel_cuda_rope_row(w->shapes.head_dim));
     w->levels =
         oriel_cuda_take(&c, ORIEL_CUDA_FLAVOURS, ORIEL_CUDA_LEVEL_BYTES);
     w->bytes = c.at;

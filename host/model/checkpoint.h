@@ -10,7 +10,7 @@
 #define ORIEL_MODEL_CHECKPOINT_H
 
 #include "base/network.h"
-#include "model/manifest.h"
+#include "base/manifest.h"
 #include "model/notes.h"
 #include "model/safetensors.h"
 

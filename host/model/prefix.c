@@ -3,7 +3,7 @@
 #include "model/prefix.h"
 
 #include "base/fail.h"
-#include "model/manifest.h"
+#include "base/manifest.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #ifndef ORIEL_MODEL_READER_H
 #define ORIEL_MODEL_READER_H
 
-#include "model/manifest.h"
+#include "base/manifest.h"
 #include "oriel.h"
 
 typedef struct oriel_weight_reader {

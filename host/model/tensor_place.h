@@ -3,7 +3,7 @@
 #ifndef ORIEL_MODEL_TENSOR_PLACE_H
 #define ORIEL_MODEL_TENSOR_PLACE_H
 
-#include "model/manifest.h"
+#include "base/manifest.h"
 
 #include <stdbool.h>
 

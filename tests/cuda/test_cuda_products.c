@@ -206,12 +206,12 @@ make_products(oriel_cuda_products *products, const oriel_hooks *hooks,
 {
     oriel_backend_config config = {
         .kernels = kernels, .hooks = hooks, .call = hooks};
-    oriel_cuda_shapes shapes;
+    oriel_backend_weights weights = {.network = fixture_tiny};
     oriel_error err;
 
-    oriel_cuda_shapes_init(&shapes, &fixture_tiny);
-    ck_assert_msg(oriel_cuda_products_create(products, &shapes, &config, wanted,
-                                             hooks, &err) == expected,
+    oriel_cuda_shapes_init(&weights.shapes, &fixture_tiny);
+    ck_assert_msg(oriel_cuda_products_create(products, &weights, &config,
+                                             wanted, hooks, &err) == expected,
                   "%s", err.message);
 }
 

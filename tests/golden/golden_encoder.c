@@ -4,7 +4,7 @@
 #include "support/results.h"
 
 #include "golden/tensors.h"
-#include "model/manifest.h"
+#include "base/manifest.h"
 #include "oracle/oracle.h"
 
 #include <check.h>

@@ -4,7 +4,7 @@
 #define TESTS_GOLDEN_TENSORS_H
 
 #include "base/network.h"
-#include "model/manifest.h"
+#include "base/manifest.h"
 
 #include <stdbool.h>
 #include <stdint.h>

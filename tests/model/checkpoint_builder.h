@@ -9,7 +9,7 @@
 #ifndef TESTS_MODEL_CHECKPOINT_BUILDER_H
 #define TESTS_MODEL_CHECKPOINT_BUILDER_H
 
-#include "model/manifest.h"
+#include "base/manifest.h"
 #include "support/networks.h"
 #include "support/tiny_network.h"
 

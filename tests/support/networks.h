@@ -6,7 +6,7 @@
 #define TESTS_SUPPORT_NETWORKS_H
 
 #include "base/network.h"
-#include "model/manifest.h"
+#include "base/manifest.h"
 
 #include <stddef.h>
 

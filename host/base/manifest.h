@@ -12,8 +12,8 @@
  * hidden, I intermediate, M hidden x merge^2, O out_hidden, P patch columns; a
  * vector has 1 column.  patch_embed is stored 5-D; its rows are these columns.
  */
-#ifndef ORIEL_MODEL_MANIFEST_H
-#define ORIEL_MODEL_MANIFEST_H
+#ifndef ORIEL_BASE_MANIFEST_H
+#define ORIEL_BASE_MANIFEST_H
 
 #include "base/network.h"
 
@@ -78,4 +78,4 @@ int32_t oriel_manifest_position(int32_t depth, oriel_tensor tensor,
 void oriel_tensor_full_name(char *out, size_t out_bytes, const char *prefix,
                             oriel_tensor tensor, int32_t block);
 
-#endif /* ORIEL_MODEL_MANIFEST_H */
+#endif /* ORIEL_BASE_MANIFEST_H */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* manifest.c - names, shapes and order of the tensors */
-#include "model/manifest.h"
+#include "base/manifest.h"
 
 #include <stdbool.h>
 #include <stdio.h>
