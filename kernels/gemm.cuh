@@ -11,13 +11,13 @@
  * Limits   columns % 8 == 0, depth % 8 == 0, a and b 16-byte aligned, a bias
  *          4-byte aligned; rows any
  *
- * Launch   256 threads a tile of 128 x 128: 8 warps of 64 x 32 each, 64
- *          accumulators a thread and 128 registers in all, so that two blocks
- *          share a multiprocessor where its memory allows (sm_90, sm_100) and
- *          one's epilogue runs during the other's products.  A ring of 3 stages
- *          of 64 depth, 32 KiB each, 98,304 bytes of shared memory, filled by
- *          cp.async two stages ahead.  Tiles are taken 8 rows of tiles at a time,
- *          so that a wave shares its operands in L2.
+ * Launch   128 threads a tile of 128 x 128: 4 warps of 64 x 64 each, 128
+ *          accumulators a thread.  A ring of 3 stages of 32 depth, 16 KiB each,
+ *          49,152 bytes of shared memory, filled by cp.async two stages ahead.
+ *          Two blocks share a multiprocessor on every architecture, so that one's
+ *          epilogue and barriers run during the other's products.  Tiles are
+ *          taken 8 rows of tiles at a time, so that a wave shares its operands in
+ *          L2.
  *
  * Order    an element is one chain of mma over ascending depth into one fp32
  *          accumulator, whatever the tile, the row or the batch; rows beyond the
@@ -31,7 +31,8 @@
  *          the least.  The other half of a sector follows at once.  A bias is
  *          read once a column and warp, not once a value.
  *
- * Bound    2 rows columns depth operations; 6 ldmatrix.x4 feed 16 mma.
+ * Bound    2 rows columns depth operations; 8 ldmatrix.x4 feed 32 mma.  With warp
+ *          tiles of 64 x 32 it were 12, and shared memory the limit.
  *
  * Error    |c - exact| <= d = 22 2^-24 (|s| + sum |a b|), summed over every 16
  *          of the depth, s being the exact sum before them.  An mma may add two
@@ -52,13 +53,16 @@ namespace gemm
 constexpr int ROWS = 128, COLUMNS = 128; /* of a tile */
 constexpr int DEPTH = tile::ROW_VALUES;  /* of a stage */
 constexpr int STAGES = 3;
-constexpr int THREADS = 256;
+constexpr int THREADS = 128;
 constexpr int A_BYTES = ROWS * tile::ROW_BYTES;
 constexpr int STAGE_BYTES = A_BYTES + COLUMNS * tile::ROW_BYTES;
 constexpr int SHARED_BYTES = STAGES * STAGE_BYTES;
 
-constexpr int WARP_ROWS = 64, WARP_COLUMNS = 32;
+constexpr int WARP_ROWS = 64, WARP_COLUMNS = 64;
 constexpr int ROW_GROUPS = WARP_ROWS / 16, COLUMN_GROUPS = WARP_COLUMNS / 8;
+constexpr int WARPS_WIDE = COLUMNS / WARP_COLUMNS;
+/* A thread brings one chunk of every so many rows of an operand. */
+constexpr int PART_ROWS = THREADS / tile::ROW_CHUNKS;
 constexpr int SWATH = 8; /* rows of tiles that are taken together */
 
 struct Operands {
@@ -104,7 +108,7 @@ tile_of_block(const Operands &op, int64_t block)
 
 /*
  * What one thread brings of a 128-row operand: of every stage the 16-byte chunk
- * thread % 8 of the rows thread / 8 + 32 i.  What lies outside is zero and never
+ * thread % 4 of the rows thread / 4 + 32 i.  What lies outside is zero and never
  * read, so 'at' may point outside.
  */
 struct Part {
@@ -118,8 +122,8 @@ struct Part {
     {
         const int inside = k < left ? n : 0;
 #pragma unroll
-        for (int i = 0; i < ROWS / 32; i++)
-            ptx::copy_async_16(shared + to + i * 32 * tile::ROW_BYTES,
+        for (int i = 0; i < ROWS / PART_ROWS; i++)
+            ptx::copy_async_16(shared + to + i * PART_ROWS * tile::ROW_BYTES,
                                at + (k + i * step), i < inside);
     }
 };
@@ -127,12 +131,14 @@ struct Part {
 __device__ __forceinline__ Part
 part_of(const uint16_t *from, int64_t first_row, int64_t n_rows, int32_t depth)
 {
-    const int row = (int)ptx::thread_index() / 8;
-    const int chunk = (int)ptx::thread_index() % 8;
+    const int row = (int)ptx::thread_index() / tile::ROW_CHUNKS;
+    const int chunk = (int)ptx::thread_index() % tile::ROW_CHUNKS;
     const int32_t column = chunk * tile::CHUNK_VALUES;
     const int64_t rows = n_rows - first_row - row;
-    return {from + (first_row + row) * depth + column, int64_t{32} * depth,
-            depth - column, rows < ROWS ? (int)(rows + 31) / 32 : ROWS / 32,
+    return {from + (first_row + row) * depth + column,
+            int64_t{PART_ROWS} * depth, depth - column,
+            rows < ROWS ? (int)(rows + PART_ROWS - 1) / PART_ROWS
+                        : ROWS / PART_ROWS,
             tile::chunk_address(0, row, chunk)};
 }
 
@@ -167,7 +173,7 @@ load_stage(int stage, const Rows &a, const Part &b, int32_t k)
 
 using Accumulators = float[ROW_GROUPS][COLUMN_GROUPS][4];
 
-/* One stage's 64 of depth into a warp's 64 x 32. */
+/* One stage's 32 of depth into a warp's 64 x 64. */
 __device__ __forceinline__ void
 multiply_stage(Accumulators &c, uint32_t shared, int row, int column, int lane)
 {
@@ -225,7 +231,7 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
     }
 }
 
-/* 'loader' gives the rows of a: what puts 128 rows x 64, swizzled, into a stage,
+/* 'loader' gives the rows of a: what puts 128 rows x 32, swizzled, into a stage,
    by asynchronous copies, or by plain stores, which the next barriers order. */
 template <class Loader, class Epilogue>
 __device__ __forceinline__ void
@@ -234,7 +240,8 @@ run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
     const uint32_t shared = ptx::shared_address(ptx::dynamic_shared());
     const int lane = (int)ptx::thread_index() % 32;
     const int warp = (int)ptx::thread_index() / 32;
-    const int row = warp / 4 * WARP_ROWS, column = warp % 4 * WARP_COLUMNS;
+    const int row = warp / WARPS_WIDE * WARP_ROWS;
+    const int column = warp % WARPS_WIDE * WARP_COLUMNS;
     const Tile at = tile_of_block(op, ptx::block_index());
     const auto a = loader.rows(op, at.row);
     const Part b = part_of(op.b, at.column, op.columns, op.depth);

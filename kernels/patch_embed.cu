@@ -54,7 +54,7 @@ struct Geometry {
     }
 };
 
-/* The chunks of a stage that a thread makes: rows thread / 8 + 32 i. */
+/* The chunks of a stage that a thread makes: rows thread / 4 + 32 i. */
 template <class Source> struct MadeRows {
     const Source &source;
     const gemm::Operands &op;
@@ -63,11 +63,12 @@ template <class Source> struct MadeRows {
     __device__ __forceinline__ void load(char *memory, uint32_t,
                                          int32_t k) const
     {
-        const int chunk = (int)ptx::thread_index() % 8;
+        const int chunk = (int)ptx::thread_index() % tile::ROW_CHUNKS;
         const int32_t column = k + chunk * tile::CHUNK_VALUES;
 
-        for (int i = 0; i < gemm::ROWS / 32; i++) {
-            const int row = (int)ptx::thread_index() / 8 + i * 32;
+        for (int i = 0; i < gemm::ROWS / gemm::PART_ROWS; i++) {
+            const int row = (int)ptx::thread_index() / tile::ROW_CHUNKS +
+                            i * gemm::PART_ROWS;
             uint4 values = {0, 0, 0, 0};
 
             if (first_row + row < op.rows && column < op.depth)
@@ -184,7 +185,7 @@ struct Store {
 };
 
 template <class Loader>
-__global__ void __launch_bounds__(gemm::THREADS, 1)
+__global__ void __launch_bounds__(gemm::THREADS, 2)
     patch_embed(gemm::Operands op, Loader loader, Store store)
 {
     gemm::run(op, loader, store);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tile.cuh - what at least two kernels share: bf16 pairs, and tiles of shared
- * memory whose rows are 128 bytes
+ * memory whose rows are 64 bytes
  *
  * Such a tile is swizzled: the 16-byte chunk c of row r lies at chunk
- * c ^ (r % 8).  Eight consecutive rows of one logical chunk then fall into eight
- * different groups of banks, so that ldmatrix has no conflicts and rows need no
- * padding.
+ * c ^ (r / 2 % 4).  Two rows fill the 32 banks once, so eight consecutive rows of
+ * one logical chunk fall into eight different groups of banks: ldmatrix has no
+ * conflicts and rows need no padding.
  */
 #pragma once
 
@@ -17,8 +17,9 @@ namespace tile
 
 constexpr int CHUNK_BYTES = 16;
 constexpr int CHUNK_VALUES = 8;
-constexpr int ROW_VALUES = 64;
-constexpr int ROW_BYTES = 128;
+constexpr int ROW_VALUES = 32;
+constexpr int ROW_BYTES = 64;
+constexpr int ROW_CHUNKS = ROW_BYTES / CHUNK_BYTES;
 
 __device__ __forceinline__ float
 low_half(uint32_t pair)
@@ -36,15 +37,14 @@ high_half(uint32_t pair)
 __device__ __forceinline__ int
 chunk_offset(int row, int chunk)
 {
-    return row * ROW_BYTES + (chunk ^ (row & 7)) * CHUNK_BYTES;
+    return row * ROW_BYTES + (chunk ^ (row >> 1 & 3)) * CHUNK_BYTES;
 }
 
 /* Its address, for a tile that starts at 'base'. */
 __device__ __forceinline__ uint32_t
 chunk_address(uint32_t base, int row, int chunk)
 {
-    return base +
-           (uint32_t)(row * ROW_BYTES + ((chunk ^ (row & 7)) * CHUNK_BYTES));
+    return base + (uint32_t)chunk_offset(row, chunk);
 }
 
 /* The A operand of 16 rows x 16 columns at (row, 8 x chunk). */
