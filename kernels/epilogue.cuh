@@ -9,8 +9,21 @@
 namespace epilogue
 {
 
+/* An epilogue that reads nothing of what it stores to. */
+struct Plain {
+    struct Fetched {
+    };
+
+    __device__ __forceinline__ Fetched fetch(int64_t, int32_t, bool) const
+    {
+        return {};
+    }
+};
+
 /* What epilogues that add a bias begin with: it may be absent; 4-byte aligned. */
 struct Biased {
+    using Columns = float4;
+
     const uint16_t *bias;
 
     /* Of columns 'column', + 1, and if 'both' + 8, + 9; 'column' is even. */

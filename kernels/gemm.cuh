@@ -199,35 +199,58 @@ multiply_stage(Accumulators &c, uint32_t shared, int row, int column, int lane)
 }
 
 /*
- * Hand the accumulators over.  store(row, column, c, v, both) gets four values of
- * a row: v[0], v[1] of columns 'column', + 1 and v[2], v[3] of 'column' + 8, + 9,
- * the first 8 columns and the next of a group of 16; c is what columns(column,
- * both) gave, once for all rows.  Rows and columns are inside, the latter two
- * only if 'both'.
+ * Hand the accumulators over.  store(row, column, c, old, v, both) gets four
+ * values of a row: v[0], v[1] of columns 'column', + 1 and v[2], v[3] of
+ * 'column' + 8, + 9, the first 8 columns and the next of a group of 16; c is what
+ * columns(column, both) gave, once for all rows, and 'old' what fetch(row, column,
+ * both) gave.  Rows and columns are inside, the latter two only if 'both'.
+ *
+ * A batch is fetched whole before any of it is stored: the compiler cannot know
+ * that a store changes nothing that a later fetch reads, and would wait for memory
+ * once a value.
  */
 template <class Epilogue>
 __device__ __forceinline__ void
 finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
        int64_t row, int32_t column, int lane)
 {
+    constexpr int ALL_ROWS = 2 * ROW_GROUPS; /* of a thread */
+    constexpr int BATCH = COLUMN_GROUPS / 2; /* groups of 8 columns */
+    const int64_t first_row = row + lane / 4;
 #pragma unroll
-    for (int j = 0; j < COLUMN_GROUPS; j += 2) {
-        const int32_t group = column + j * 8, first = group + lane % 4 * 2;
-        if (group >= op.columns)
-            break;
-        const bool both = group + 8 < op.columns;
-        const auto of_columns = epilogue.columns(first, both);
+    for (int batch = 0; batch < COLUMN_GROUPS; batch += BATCH) {
+        typename Epilogue::Fetched old[BATCH / 2][ALL_ROWS];
+        typename Epilogue::Columns of_columns[BATCH / 2];
 #pragma unroll
-        for (int i = 0; i < ROW_GROUPS; i++)
+        for (int pair = 0; pair < BATCH / 2; pair++) {
+            const int32_t group = column + batch * 8 + pair * 16;
+            const int32_t first = group + lane % 4 * 2;
+            if (group >= op.columns)
+                break;
+            of_columns[pair] = epilogue.columns(first, group + 8 < op.columns);
 #pragma unroll
-            for (int half = 0; half < 2; half++) {
-                const int64_t r = row + i * 16 + half * 8 + lane / 4;
-                const float v[4] = {c[i][j][2 * half], c[i][j][2 * half + 1],
-                                    c[i][j + 1][2 * half],
-                                    c[i][j + 1][2 * half + 1]};
-                if (r < op.rows)
-                    epilogue.store(r, first, of_columns, v, both);
+            for (int i = 0; i < ALL_ROWS; i++)
+                if (first_row + i * 8 < op.rows)
+                    old[pair][i] = epilogue.fetch(first_row + i * 8, first,
+                                                  group + 8 < op.columns);
+        }
+#pragma unroll
+        for (int pair = 0; pair < BATCH / 2; pair++) {
+            const int32_t group = column + batch * 8 + pair * 16;
+            const int32_t first = group + lane % 4 * 2;
+            if (group >= op.columns)
+                break;
+#pragma unroll
+            for (int i = 0; i < ALL_ROWS; i++) {
+                const float(&even)[4] = c[i / 2][batch + 2 * pair];
+                const float(&odd)[4] = c[i / 2][batch + 2 * pair + 1];
+                const float v[4] = {even[i % 2 * 2], even[i % 2 * 2 + 1],
+                                    odd[i % 2 * 2], odd[i % 2 * 2 + 1]};
+                if (first_row + i * 8 < op.rows)
+                    epilogue.store(first_row + i * 8, first, of_columns[pair],
+                                   old[pair][i], v, group + 8 < op.columns);
             }
+        }
     }
 }
 

@@ -25,13 +25,13 @@
 namespace
 {
 
-struct StoreBias : epilogue::Biased {
+struct StoreBias : epilogue::Biased, epilogue::Plain {
     uint16_t *out;
     int32_t pitch;
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b, const float (&v)[4],
-                                          bool both) const
+                                          const float4 &b, Fetched,
+                                          const float (&v)[4], bool both) const
     {
         uint16_t *to = out + row * pitch + column;
         *(uint32_t *)to = ptx::pack_bf16(v[0] + b.x, v[1] + b.y);
@@ -44,22 +44,33 @@ struct AddResidual : epilogue::Biased {
     uint16_t *residual;
     int32_t pitch;
 
-    __device__ __forceinline__ void add(uint16_t *to, float low,
-                                        float high) const
+    struct Fetched {
+        uint32_t first, second; /* pairs */
+    };
+
+    __device__ __forceinline__ Fetched fetch(int64_t row, int32_t column,
+                                             bool both) const
     {
-        const uint32_t old = *(const uint32_t *)to;
-        *(uint32_t *)to = ptx::pack_bf16(tile::low_half(old) + low,
-                                         tile::high_half(old) + high);
+        const uint16_t *from = residual + row * pitch + column;
+        return {*(const uint32_t *)from,
+                both ? *(const uint32_t *)(from + 8) : 0};
+    }
+
+    static __device__ __forceinline__ uint32_t add(uint32_t old, float low,
+                                                   float high)
+    {
+        return ptx::pack_bf16(tile::low_half(old) + low,
+                              tile::high_half(old) + high);
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b, const float (&v)[4],
-                                          bool both) const
+                                          const float4 &b, const Fetched &old,
+                                          const float (&v)[4], bool both) const
     {
         uint16_t *to = residual + row * pitch + column;
-        add(to, v[0] + b.x, v[1] + b.y);
+        *(uint32_t *)to = add(old.first, v[0] + b.x, v[1] + b.y);
         if (both)
-            add(to + 8, v[2] + b.z, v[3] + b.w);
+            *(uint32_t *)(to + 8) = add(old.second, v[2] + b.z, v[3] + b.w);
     }
 };
 
@@ -100,7 +111,7 @@ oriel_cuda_linear(const oriel_linear_args *args, cudaStream_t stream)
         return cudaErrorInvalidValue;
     return launch(linear, gemm::tile_count(args->rows, args->columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, operands(args),
-                  StoreBias{{args->bias}, args->out, args->columns});
+                  StoreBias{{args->bias}, {}, args->out, args->columns});
 }
 
 extern "C" cudaError_t

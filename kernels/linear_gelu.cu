@@ -21,13 +21,13 @@
 namespace
 {
 
-struct StoreGelu : epilogue::Biased {
+struct StoreGelu : epilogue::Biased, epilogue::Plain {
     uint16_t *out;
     int32_t pitch;
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b, const float (&v)[4],
-                                          bool both) const
+                                          const float4 &b, Fetched,
+                                          const float (&v)[4], bool both) const
     {
         uint16_t *to = out + row * pitch + column;
         *(uint32_t *)to = ptx::pack_bf16(epilogue::gelu(v[0] + b.x),
@@ -62,5 +62,5 @@ oriel_cuda_linear_gelu(const oriel_linear_args *args, cudaStream_t stream)
         return cudaErrorInvalidValue;
     return launch(linear_gelu, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,
-                  StoreGelu{{args->bias}, args->out, args->columns});
+                  StoreGelu{{args->bias}, {}, args->out, args->columns});
 }

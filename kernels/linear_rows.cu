@@ -32,7 +32,7 @@
 namespace
 {
 
-struct StoreRows : epilogue::Biased {
+struct StoreRows : epilogue::Biased, epilogue::Plain {
     const int32_t *places, *row_index;
     char *out;
     int64_t row_bytes;
@@ -50,8 +50,8 @@ struct StoreRows : epilogue::Biased {
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b, const float (&v)[4],
-                                          bool both) const
+                                          const float4 &b, Fetched,
+                                          const float (&v)[4], bool both) const
     {
         int32_t place = places[row];
         if (row_index)
@@ -95,6 +95,7 @@ oriel_cuda_linear_rows(const oriel_linear_rows_args *args, cudaStream_t stream)
     return launch(linear_rows, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,
                   StoreRows{{args->bias},
+                            {},
                             args->places,
                             args->row_index,
                             (char *)args->out,

@@ -29,14 +29,14 @@
 namespace
 {
 
-struct StoreSwiglu : epilogue::Biased {
+struct StoreSwiglu : epilogue::Biased, epilogue::Plain {
     uint16_t *out;
     int32_t pitch;
 
     /* v[0], v[1] are of the gate's group of 8, v[2], v[3] of up's: both there. */
     __device__ __forceinline__ void store(int64_t row, int32_t column,
-                                          const float4 &b, const float (&v)[4],
-                                          bool) const
+                                          const float4 &b, Fetched,
+                                          const float (&v)[4], bool) const
     {
         const int32_t at = column / 16 * 8 + column % 8;
         const float low = epilogue::silu(v[0] + b.x) * (v[2] + b.z);
@@ -72,5 +72,5 @@ oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
         return cudaErrorInvalidValue;
     return launch(linear_swiglu, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,
-                  StoreSwiglu{{args->bias}, args->out, args->columns});
+                  StoreSwiglu{{args->bias}, {}, args->out, args->columns});
 }

@@ -33,6 +33,7 @@
  */
 #include "ops.h"
 
+#include "epilogue.cuh"
 #include "gemm.cuh"
 
 #include <launch.cuh>
@@ -162,20 +163,21 @@ struct FromPixelValues {
     }
 };
 
-struct Store {
+struct Store : epilogue::Plain {
     uint16_t *out;
     int32_t pitch;
 
-    struct Nothing {
+    struct Columns {
     };
 
-    __device__ __forceinline__ Nothing columns(int32_t, bool) const
+    __device__ __forceinline__ Columns columns(int32_t, bool) const
     {
         return {};
     }
 
-    __device__ __forceinline__ void store(int64_t row, int32_t column, Nothing,
-                                          const float (&v)[4], bool both) const
+    __device__ __forceinline__ void store(int64_t row, int32_t column, Columns,
+                                          Fetched, const float (&v)[4],
+                                          bool both) const
     {
         uint16_t *to = out + row * pitch + column;
         *(uint32_t *)to = ptx::pack_bf16(v[0], v[1]);
@@ -234,7 +236,7 @@ oriel_cuda_patch_embed(const oriel_patch_embed_args *args, cudaStream_t stream)
     const gemm::Operands op = {
         nullptr, args->weight, args->rows, args->hidden,
         oriel_cuda_patch_depth(args->patch_size, args->slices)};
-    const Store store = {args->out, args->hidden};
+    const Store store = {{}, args->out, args->hidden};
 
     if (!within_limits(args) || !gemm::within_limits(op, args->out, nullptr))
         return cudaErrorInvalidValue;
