@@ -75,13 +75,21 @@ load_rows(uint32_t shared, const uint16_t *from, int32_t row_values,
     ptx::copy_commit();
 }
 
+/* Of the last tile of keys some may lie beyond the frame, and nothing follows. */
+template <bool LAST> struct Last {
+    static constexpr bool value = LAST;
+};
+
 /* The state of a row's softmax as it moves along the keys. */
 template <int HEAD_DIM> struct Running {
     float o[HEAD_DIM / 8][4];
     float most[2], sums[2];
 };
 
-/* Take in the scores of one tile: new maximum, everything so far rescaled. */
+/*
+ * Take in the scores of one tile: new maximum, everything so far rescaled.  Where
+ * no lane's maximum moved, the factors would all be 1: nothing is multiplied.
+ */
 template <int HEAD_DIM>
 __device__ __forceinline__ void
 advance(Running<HEAD_DIM> &r, uint32_t (&p)[attention::KEY_GROUPS][2],
@@ -90,17 +98,18 @@ advance(Running<HEAD_DIM> &r, uint32_t (&p)[attention::KEY_GROUPS][2],
     const float before[2] = {r.most[0], r.most[1]};
 
     attention::row_maxima(r.most, scores);
+    if (ptx::reduce_or(before[0] != r.most[0] || before[1] != r.most[1]))
 #pragma unroll
-    for (int half = 0; half < 2; half++) {
-        const float keep =
-            ptx::ex2_approx((before[half] - r.most[half]) * scale);
-        r.sums[half] *= keep;
+        for (int half = 0; half < 2; half++) {
+            const float keep =
+                ptx::ex2_approx((before[half] - r.most[half]) * scale);
+            r.sums[half] *= keep;
 #pragma unroll
-        for (int d = 0; d < HEAD_DIM / 8; d++) {
-            r.o[d][2 * half] *= keep;
-            r.o[d][2 * half + 1] *= keep;
+            for (int d = 0; d < HEAD_DIM / 8; d++) {
+                r.o[d][2 * half] *= keep;
+                r.o[d][2 * half + 1] *= keep;
+            }
         }
-    }
     attention::exponentiate(p, r.sums, scores, r.most, scale);
 }
 
@@ -143,7 +152,8 @@ __global__ void __launch_bounds__(THREADS, HEAD_DIM <= 80 ? 2 : 1)
                               row_values, n, args.head_dim);
     Running<HEAD_DIM> r = {};
     r.most[0] = r.most[1] = attention::MASKED;
-    for (int t = 0; t < n_tiles; t++) {
+    const auto take_tile = [&](int t, auto is_last) {
+        constexpr bool LAST = decltype(is_last)::value;
         const uint32_t keys = shared + t % 2 * 2 * PART_BYTES;
         const uint32_t next = shared + (t + 1) % 2 * 2 * PART_BYTES;
         const int left = n - (t + 1) * KEYS; /* after this tile */
@@ -154,22 +164,26 @@ __global__ void __launch_bounds__(THREADS, HEAD_DIM <= 80 ? 2 : 1)
         ptx::sync_block();
         /* All are done with the other stage's keys: they may be replaced. */
         next_rows += KEYS * int64_t{row_values};
-        load_rows<HEAD_DIM, KEYS>(next, next_rows, row_values, left,
-                                  args.head_dim);
+        if (!LAST)
+            load_rows<HEAD_DIM, KEYS>(next, next_rows, row_values, left,
+                                      args.head_dim);
         attention::multiply_keys<HEAD_DIM>(scores, q, keys, 0,
                                            attention::KEY_GROUPS, lane);
-        if (left < 0)
+        if (LAST)
             attention::mask_keys(scores, left + KEYS, lane);
         advance<HEAD_DIM>(r, p, scores, args.scale_log2);
 
-        ptx::copy_wait<1>(); /* the values */
+        ptx::copy_wait<LAST ? 0 : 1>(); /* the values */
         ptx::sync_block();
-        load_rows<HEAD_DIM, KEYS>(next + PART_BYTES, next_rows + hidden,
-                                  row_values, left, args.head_dim);
+        if (!LAST)
+            load_rows<HEAD_DIM, KEYS>(next + PART_BYTES, next_rows + hidden,
+                                      row_values, left, args.head_dim);
         attention::multiply_values<HEAD_DIM>(r.o, p, keys + PART_BYTES, 0,
                                              attention::KEY_GROUPS, lane);
-    }
-    ptx::copy_wait<0>();
+    };
+    for (int t = 0; t < n_tiles - 1; t++)
+        take_tile(t, Last<false>{});
+    take_tile(n_tiles - 1, Last<true>{});
 
 #pragma unroll
     for (int half = 0; half < 2; half++) {

@@ -102,6 +102,17 @@ shuffle(uint32_t value, uint32_t lane)
     return out;
 }
 
+/* All lanes' values, or'ed; every lane gets it. */
+__device__ __forceinline__ uint32_t
+reduce_or(uint32_t value)
+{
+    uint32_t out;
+    asm volatile("redux.sync.or.b32 %0, %1, 0xffffffff;"
+                 : "=r"(out)
+                 : "r"(value));
+    return out;
+}
+
 /* ---- Tensor cores ------------------------------------------------------ */
 
 /*

@@ -49,7 +49,8 @@ __global__ void __launch_bounds__(THREADS, 4) turn_rows(oriel_rope_args args)
     for (int i = (int)ptx::thread_index(); i < 2 * args.heads * pairs;
          i += THREADS) {
         const int d = i % pairs * 2;
-        rope::turn(x + i / pairs * args.head_dim, d, half,
+        uint16_t *head = x + i / pairs * args.head_dim + d;
+        rope::turn(*(uint32_t *)head, *(uint32_t *)(head + half),
                    rope::angle(args.rope, at, d, args.head_dim));
     }
 }

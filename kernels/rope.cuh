@@ -21,17 +21,32 @@ angle(const float *table, const int32_t (&at)[2], int d, int head_dim)
     return *(const float4 *)(table + (position * quarter + column) * 2);
 }
 
-/* Turn the pairs (d, d + half) and (d + 1, d + 1 + half) of a head. */
+/* Turn two pairs: low has columns d and d + 1, high d + half and d + 1 + half. */
 __device__ __forceinline__ void
-turn(uint16_t *head, int d, int half, float4 cs)
+turn(uint32_t &low, uint32_t &high, float4 cs)
 {
-    uint32_t *low = (uint32_t *)(head + d);
-    uint32_t *high = (uint32_t *)(head + d + half);
-    const float a0 = tile::low_half(*low), a1 = tile::high_half(*low);
-    const float b0 = tile::low_half(*high), b1 = tile::high_half(*high);
+    const float a0 = tile::low_half(low), a1 = tile::high_half(low);
+    const float b0 = tile::low_half(high), b1 = tile::high_half(high);
 
-    *low = ptx::pack_bf16(a0 * cs.x - b0 * cs.y, a1 * cs.z - b1 * cs.w);
-    *high = ptx::pack_bf16(b0 * cs.x + a0 * cs.y, b1 * cs.z + a1 * cs.w);
+    low = ptx::pack_bf16(a0 * cs.x - b0 * cs.y, a1 * cs.z - b1 * cs.w);
+    high = ptx::pack_bf16(b0 * cs.x + a0 * cs.y, b1 * cs.z + a1 * cs.w);
+}
+
+/* Four pairs, and eight. */
+__device__ __forceinline__ void
+turn(uint2 &low, uint2 &high, const float4 (&cs)[2])
+{
+    turn(low.x, high.x, cs[0]);
+    turn(low.y, high.y, cs[1]);
+}
+
+__device__ __forceinline__ void
+turn(uint4 &low, uint4 &high, const float4 (&cs)[4])
+{
+    turn(low.x, high.x, cs[0]);
+    turn(low.y, high.y, cs[1]);
+    turn(low.z, high.z, cs[2]);
+    turn(low.w, high.w, cs[3]);
 }
 
 } // namespace rope

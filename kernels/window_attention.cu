@@ -57,10 +57,10 @@ namespace
 {
 
 constexpr int WARPS = 4;
-constexpr int ROWS = 64;
-constexpr int SLOTS = 4; /* of 16 rows */
+constexpr int SLOT_ROWS = 16; /* of a warp */
+constexpr int ROWS = WARPS * SLOT_ROWS;
 
-/* The rows of a block: which window each 16 belong to. */
+/* The window that a warp's rows belong to. */
 struct Slot {
     int32_t first_row; /* of the window, in qkv */
     int32_t n;         /* its patches; 0: nothing here */
@@ -81,90 +81,120 @@ slot_of(const oriel_window_attention_args &args, const int32_t *pack, int slot)
     return {begin, args.cu_window[window + 1] - begin, first};
 }
 
-/* q, k and v of the block's 64 rows; rows and columns beyond are zeros. */
+/* q, k and v of the warp's 16 rows, the first being 'first' of its window; rows
+   and columns beyond are zeros. */
 template <int HEAD_DIM>
 __device__ __forceinline__ void
 load_rows(uint32_t shared, const oriel_window_attention_args &args,
-          const int32_t *pack, int head)
+          const Slot &slot, int first, int head, int lane)
 {
-    constexpr int CHUNKS = HEAD_DIM / 8;
-    const int hidden = args.heads * args.head_dim;
-
-    for (int i = (int)ptx::thread_index(); i < ROWS * 3 * CHUNKS;
-         i += WARPS * 32) {
-        const int row = i / (3 * CHUNKS), part = i / CHUNKS % 3,
-                  chunk = i % CHUNKS;
-        const Slot slot = slot_of(args, pack, row / 16);
-        const int local = row - slot.first * 16;
-        const bool inside = local < slot.n && chunk * 8 < args.head_dim;
-        const int64_t from =
-            inside ? (int64_t)(slot.first_row + local) * 3 * hidden +
-                         part * hidden + head * args.head_dim + chunk * 8
-                   : int64_t{0};
-        ptx::copy_async_16(attention::chunk_address<HEAD_DIM>(
-                               shared, part * ROWS + row, chunk),
-                           args.qkv + from, inside);
+    constexpr int CHUNKS = HEAD_DIM / 8, PER_LANE = SLOT_ROWS * CHUNKS / 32;
+    constexpr uint32_t PART_BYTES = ROWS * attention::row_bytes<HEAD_DIM>();
+    const int32_t hidden = args.heads * args.head_dim;
+    const uint16_t *const from =
+        args.qkv + (int64_t)(slot.first_row + first) * 3 * hidden +
+        head * args.head_dim;
+#pragma unroll
+    for (int i = 0; i < PER_LANE; i++) {
+        const int row = (i * 32 + lane) / CHUNKS;
+        const int chunk = (i * 32 + lane) % CHUNKS;
+        const bool inside = first + row < slot.n && chunk * 8 < args.head_dim;
+        const uint16_t *q =
+            inside ? from + (int64_t)row * 3 * hidden + chunk * 8 : args.qkv;
+        const uint32_t to =
+            attention::chunk_address<HEAD_DIM>(shared, row, chunk);
+#pragma unroll
+        for (int part = 0; part < 3; part++)
+            ptx::copy_async_16(to + part * PART_BYTES,
+                               inside ? q + part * hidden : q, inside);
     }
 }
 
-/* The rotary embedding, in place on q and k. */
-template <int HEAD_DIM>
+/* The rotary embedding, in place on q and k of the warp's rows; a Unit of one half
+   of a head meets its partner in the other. */
+template <int HEAD_DIM, class Unit>
 __device__ __forceinline__ void
-turn_rows(uint16_t *shared, const oriel_window_attention_args &args,
-          const int32_t *pack)
+turn_rows(uint16_t *rows, const oriel_window_attention_args &args,
+          const Slot &slot, int first, int lane)
 {
-    const int half = args.head_dim / 2, pairs = half / 2;
+    constexpr int VALUES = sizeof(Unit) / 2, UNITS = HEAD_DIM / 2 / VALUES;
+    constexpr int PART = ROWS * attention::pitch<HEAD_DIM>();
+    const int half = args.head_dim / 2;
+#pragma unroll
+    for (int i = 0; i < SLOT_ROWS * UNITS; i += 32) {
+        const int row = (i + lane) / UNITS, d = (i + lane) % UNITS * VALUES;
+        float4 cs[VALUES / 2];
 
-    for (int i = (int)ptx::thread_index(); i < ROWS * pairs; i += WARPS * 32) {
-        const int row = i / pairs, d = i % pairs * 2;
-        const Slot slot = slot_of(args, pack, row / 16);
-        const int local = row - slot.first * 16;
-
-        if (local >= slot.n)
+        if (row >= SLOT_ROWS || first + row >= slot.n || d >= half)
             continue;
         const int32_t *position =
-            args.positions + (int64_t)(slot.first_row + local) * 2;
+            args.positions + (int64_t)(slot.first_row + first + row) * 2;
         const int32_t at[2] = {position[0], position[1]};
-        const float4 cs = rope::angle(args.rope, at, d, args.head_dim);
-        uint16_t *q = shared + row * attention::pitch<HEAD_DIM>();
-        rope::turn(q, d, half, cs);
-        rope::turn(q + ROWS * attention::pitch<HEAD_DIM>(), d, half, cs);
+#pragma unroll
+        for (int e = 0; e < VALUES / 2; e++)
+            cs[e] = rope::angle(args.rope, at, d + 2 * e, args.head_dim);
+#pragma unroll
+        for (int part = 0; part < 2; part++) {
+            uint16_t *head =
+                rows + part * PART + row * attention::pitch<HEAD_DIM>() + d;
+            Unit low = *(const Unit *)head, high = *(const Unit *)(head + half);
+            rope::turn(low, high, cs);
+            *(Unit *)head = low;
+            *(Unit *)(head + half) = high;
+        }
     }
 }
 
+/*
+ * A warp copies and turns the rows of its own slot; then all meet once, since its
+ * queries meet the keys of the whole window.  At 80 and less six blocks share a
+ * multiprocessor of sm_90 and sm_100.
+ */
 template <int HEAD_DIM>
-__global__ void __launch_bounds__(WARPS * 32, 4)
+__global__ void __launch_bounds__(WARPS * 32, HEAD_DIM <= 80 ? 6 : 4)
     window_attention(oriel_window_attention_args args)
 {
-    uint16_t *const rows = (uint16_t *)ptx::dynamic_shared();
-    const uint32_t shared = ptx::shared_address(rows);
-    const uint32_t part_bytes = ROWS * attention::row_bytes<HEAD_DIM>();
+    constexpr uint32_t PART_BYTES = ROWS * attention::row_bytes<HEAD_DIM>();
+    uint16_t *const memory = (uint16_t *)ptx::dynamic_shared();
+    const uint32_t shared = ptx::shared_address(memory);
     const int lane = (int)ptx::thread_index() % 32;
     const int warp = (int)ptx::thread_index() / 32;
     const int head = (int)(ptx::block_index() % (uint32_t)args.heads);
-    const int32_t *pack =
+    const Slot slot = slot_of(
+        args,
         args.packs +
-        (int64_t)(ptx::block_index() / (uint32_t)args.heads) * SLOTS;
+            (int64_t)(ptx::block_index() / (uint32_t)args.heads) * WARPS,
+        warp);
+    const int first =
+        (warp - slot.first) * SLOT_ROWS; /* of the window's rows */
 
-    load_rows<HEAD_DIM>(shared, args, pack, head);
-    ptx::copy_commit();
-    ptx::copy_wait<0>();
-    ptx::sync_block();
-    turn_rows<HEAD_DIM>(rows, args, pack);
-    ptx::sync_block();
+    if (slot.n > 0) {
+        uint16_t *own =
+            memory + warp * SLOT_ROWS * attention::pitch<HEAD_DIM>();
 
-    const Slot slot = slot_of(args, pack, warp);
+        load_rows<HEAD_DIM>(ptx::shared_address(own), args, slot, first, head,
+                            lane);
+        ptx::copy_commit();
+        ptx::copy_wait<0>();
+        ptx::sync_warp();
+        if (args.head_dim % 16 == 0)
+            turn_rows<HEAD_DIM, uint4>(own, args, slot, first, lane);
+        else
+            turn_rows<HEAD_DIM, uint2>(own, args, slot, first, lane);
+    }
+    ptx::sync_block();
     if (slot.n == 0)
         return;
-    const int first_key = slot.first * 16;
+
+    const int first_key = slot.first * SLOT_ROWS;
     const int n_groups = (slot.n + 15) / 16 * 2;
     uint32_t q[HEAD_DIM / 16][4];
     attention::Scores scores = {};
 #pragma unroll
     for (int step = 0; step < HEAD_DIM / 16; step++)
-        attention::load_queries<HEAD_DIM>(q[step], shared, warp * 16, step,
-                                          lane);
-    attention::multiply_keys<HEAD_DIM>(scores, q, shared + part_bytes,
+        attention::load_queries<HEAD_DIM>(q[step], shared, warp * SLOT_ROWS,
+                                          step, lane);
+    attention::multiply_keys<HEAD_DIM>(scores, q, shared + PART_BYTES,
                                        first_key, n_groups, lane);
     attention::mask_keys(scores, slot.n, lane);
 
@@ -173,12 +203,12 @@ __global__ void __launch_bounds__(WARPS * 32, 4)
     float o[HEAD_DIM / 8][4] = {};
     attention::row_maxima(most, scores);
     attention::exponentiate(p, sums, scores, most, args.scale_log2);
-    attention::multiply_values<HEAD_DIM>(o, p, shared + 2 * part_bytes,
+    attention::multiply_values<HEAD_DIM>(o, p, shared + 2 * PART_BYTES,
                                          first_key, n_groups, lane);
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         const float scale = 1.0f / attention::quad_sum(sums[half]);
-        const int local = (warp - slot.first) * 16 + half * 8 + lane / 4;
+        const int local = first + half * 8 + lane / 4;
         if (local < slot.n)
             attention::store_row<HEAD_DIM>(
                 args.out +

@@ -167,6 +167,8 @@ EXPECTED = {
     "shuffle": ("uint32_t a, uint32_t b, uint32_t *out",
                 "*out = ptx::shuffle(a, b);",
                 ["shfl.sync.idx.b32 d0, 0, 1, 0x1f, 0xffffffff", "out = d0"]),
+    "reduce_or": ("uint32_t a, uint32_t *out", "*out = ptx::reduce_or(a);",
+                  ["redux.sync.or.b32 d0, 0, 0xffffffff", "out = d0"]),
     # Register i is of the matrix whose rows lanes 8i to 8i + 7 name.
     "ldmatrix_x4": ("uint32_t a, Of<uint32_t, 4> *out",
                     "uint32_t r[4]; ptx::ldmatrix_x4(r, a);" + OUT4,

@@ -144,6 +144,23 @@ shuffle(uint32_t value, uint32_t lane, const char *file, int line)
     return exchange(site("shuffle", file, line), value, lane);
 }
 
+uint32_t
+reduce_or(uint32_t value, const char *file, int line)
+{
+    Brought mine;
+
+    mine.value = value;
+    sim::meet_warp(site("reduce_or", file, line), &mine,
+                   [](sim::Block &, uint32_t, void **brought) {
+                       uint32_t all = 0;
+                       for (int l = 0; l < 32; l++)
+                           all |= static_cast<Brought *>(brought[l])->value;
+                       for (int l = 0; l < 32; l++)
+                           static_cast<Brought *>(brought[l])->value = all;
+                   });
+    return mine.value;
+}
+
 /* ---- Tensor cores ------------------------------------------------------ */
 
 /* The row that lane 'l' points at, checked and seen as its read. */

@@ -109,6 +109,8 @@ float shuffle_xor(float value, uint32_t mask, ORIEL_SIM_HERE);
 uint32_t shuffle_xor(uint32_t value, uint32_t mask, ORIEL_SIM_HERE);
 /* The value of lane 'lane'. */
 uint32_t shuffle(uint32_t value, uint32_t lane, ORIEL_SIM_HERE);
+/* All lanes' values, or'ed; every lane gets it. */
+uint32_t reduce_or(uint32_t value, ORIEL_SIM_HERE);
 
 /* ---- Tensor cores ------------------------------------------------------ */
 

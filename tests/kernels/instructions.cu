@@ -113,6 +113,18 @@ __global__ void __launch_bounds__(THREADS, 1)
     words_out(out)[0] = ptx::float_to_bits(ptx::shuffle_xor(value, 21));
 }
 
+/* A bit of each lane, and zeros from all. */
+__global__ void __launch_bounds__(THREADS, 1)
+    reduce_or(const uint32_t *in, uint32_t *out)
+{
+    const uint32_t *w = words_in(in);
+    const uint32_t lane = ptx::thread_index() % 32;
+
+    words_out(out)[0] = ptx::reduce_or(w[0] & 1u << lane);
+    words_out(out)[1] = ptx::reduce_or(w[1] & w[2] & w[3] & w[4]);
+    words_out(out)[2] = ptx::reduce_or(0);
+}
+
 __global__ void __launch_bounds__(THREADS, 1)
     shuffle(const uint32_t *in, uint32_t *out)
 {
@@ -265,6 +277,7 @@ extern "C" const instruction instructions[] = {
     {"shuffle_xor of floats", INSTRUCTION_BITS, 0, 1,
      run<shuffle_xor_float, 1>},
     {"shuffle", INSTRUCTION_BITS, 0, 1, run<shuffle, 1>},
+    {"reduce_or", INSTRUCTION_BITS, 0, 1, run<reduce_or, 1>},
     {"ldmatrix_x4", INSTRUCTION_BITS, 0, 1, run<ldmatrix_x4<false>, 1>},
     {"ldmatrix_x4_trans", INSTRUCTION_BITS, 0, 1, run<ldmatrix_x4<true>, 1>},
     {"ldmatrix_x2", INSTRUCTION_BITS, 0, 1, run<ldmatrix_x2<false>, 1>},
