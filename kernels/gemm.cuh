@@ -142,15 +142,26 @@ part_of(const uint16_t *from, int64_t first_row, int64_t n_rows, int32_t depth)
             tile::chunk_address(0, row, chunk)};
 }
 
-/* Where the rows of a come from: memory as it is.  patch_embed.cu has others. */
+/*
+ * Where the rows of a come from: memory as it is.  patch_embed.cu has others.
+ * begin() is called before the products of an earlier stage and end() after them,
+ * so that what it loads into registers arrives meanwhile.
+ */
 struct CopyRows {
     struct Rows {
+        struct Begun {
+        };
         Part part;
 
-        __device__ __forceinline__ void load(char *, uint32_t shared,
-                                             int32_t k) const
+        __device__ __forceinline__ Begun begin(uint32_t shared, int32_t k) const
         {
             part.load(shared, k);
+            return {};
+        }
+
+        __device__ __forceinline__ void end(char *, const Begun &,
+                                            int32_t) const
+        {
         }
     };
 
@@ -159,17 +170,6 @@ struct CopyRows {
         return {part_of(op.a, row, op.rows, op.depth)};
     }
 };
-
-template <class Rows>
-__device__ __forceinline__ void
-load_stage(int stage, const Rows &a, const Part &b, int32_t k)
-{
-    char *const memory = ptx::dynamic_shared() + stage * STAGE_BYTES;
-    const uint32_t shared = ptx::shared_address(memory);
-
-    a.load(memory, shared, k);
-    b.load(shared + A_BYTES, k);
-}
 
 using Accumulators = float[ROW_GROUPS][COLUMN_GROUPS][4];
 
@@ -260,7 +260,8 @@ template <class Loader, class Epilogue>
 __device__ __forceinline__ void
 run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
 {
-    const uint32_t shared = ptx::shared_address(ptx::dynamic_shared());
+    char *const memory = ptx::dynamic_shared();
+    const uint32_t shared = ptx::shared_address(memory);
     const int lane = (int)ptx::thread_index() % 32;
     const int warp = (int)ptx::thread_index() / 32;
     const int row = warp / WARPS_WIDE * WARP_ROWS;
@@ -273,21 +274,31 @@ run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
 
 #pragma unroll
     for (int s = 0; s < STAGES - 1; s++) {
-        if (s < n_stages)
-            load_stage(s, a, b, s * DEPTH);
+        if (s < n_stages) {
+            const uint32_t stage = shared + s * STAGE_BYTES;
+            const auto begun = a.begin(stage, s * DEPTH);
+            b.load(stage + A_BYTES, s * DEPTH);
+            a.end(memory + s * STAGE_BYTES, begun, s * DEPTH);
+        }
         ptx::copy_commit();
     }
     for (int s = 0; s < n_stages; s++) {
         const int ahead = s + STAGES - 1;
+        const int to = ahead % STAGES * STAGE_BYTES;
+        decltype(a.begin(shared, 0)) begun;
 
         ptx::copy_wait<STAGES - 2>();
         /* Stage s is there for all, and all are done with stage s - 1, whose
            place the next load takes. */
         ptx::sync_block();
-        if (ahead < n_stages)
-            load_stage(ahead % STAGES, a, b, ahead * DEPTH);
+        if (ahead < n_stages) {
+            begun = a.begin(shared + to, ahead * DEPTH);
+            b.load(shared + to + A_BYTES, ahead * DEPTH);
+        }
         ptx::copy_commit();
         multiply_stage(c, shared + s % STAGES * STAGE_BYTES, row, column, lane);
+        if (ahead < n_stages)
+            a.end(memory + to, begun, ahead * DEPTH);
     }
     ptx::copy_wait<0>();
     finish(c, op, epilogue, at.row + row, at.column + column, lane);

@@ -6,8 +6,8 @@
  *
  * The normalised patches never exist in memory: they are made in shared memory,
  * tile by tile, from 8-bit pixels by a table, or from pixel_values: of 8 bits by
- * the same table, others by rounding to bf16.  Both ways put the same values in the same order, so the same pixels
- * give the same bytes.
+ * the same table, others by rounding to bf16.  Both ways put the same values in
+ * the same order, so the same pixels give the same bytes.
  *
  * Depth    (y, slice, line): a line is the 3 patch_size bytes RGBRGB... of one
  *          row of pixels, padded to a multiple of 16 with columns whose weights
@@ -16,13 +16,15 @@
  * Shapes   ops.h; rows are in window order, pixel_values in image order.
  *
  * Launch, order and bound: gemm.cuh; rows come by plain loads and stores instead
- *          of asynchronous copies.
+ *          of asynchronous copies.  What a stage is made of is loaded into
+ *          registers before the products of the stage two earlier, and made into
+ *          bf16 after them.
  *
  * Banks    no conflicts: eight lanes store a swizzled row.
  *
  * Sectors  loads, at patch_size 14, in all: from pixels 25,760 where 11,424 would
  *          do, a table's among them; from pixel_values 7.8 of the least in fp32
- *          and 14.8 in 16 bits, since neighbours of the depth are planes apart
+ *          and 14.9 in 16 bits, since neighbours of the depth are planes apart
  *          there and meet in L1 only.  The rest as gemm.cuh says.
  *
  * Error    |out - exact| <= 2^-8 |exact| + d, d of gemm.cuh, pixels rounded to
@@ -55,27 +57,57 @@ struct Geometry {
     }
 };
 
-/* The chunks of a stage that a thread makes: rows thread / 4 + 32 i. */
+/*
+ * The chunks of a stage that a thread makes: rows thread / 4 + 32 i.  What a chunk
+ * is made of is fetched before the products of an earlier stage and made into
+ * bf16 after them.
+ */
 template <class Source> struct MadeRows {
+    static constexpr int ROWS = gemm::ROWS / gemm::PART_ROWS;
+    struct Begun {
+        typename Source::Raw raw[ROWS];
+    };
     const Source &source;
     const gemm::Operands &op;
     int64_t first_row;
 
-    __device__ __forceinline__ void load(char *memory, uint32_t,
-                                         int32_t k) const
+    __device__ __forceinline__ int64_t row(int i) const
     {
-        const int chunk = (int)ptx::thread_index() % tile::ROW_CHUNKS;
-        const int32_t column = k + chunk * tile::CHUNK_VALUES;
+        return first_row + (int)ptx::thread_index() / tile::ROW_CHUNKS +
+               i * gemm::PART_ROWS;
+    }
 
-        for (int i = 0; i < gemm::ROWS / gemm::PART_ROWS; i++) {
-            const int row = (int)ptx::thread_index() / tile::ROW_CHUNKS +
-                            i * gemm::PART_ROWS;
-            uint4 values = {0, 0, 0, 0};
+    static __device__ __forceinline__ int chunk()
+    {
+        return (int)ptx::thread_index() % tile::ROW_CHUNKS;
+    }
 
-            if (first_row + row < op.rows && column < op.depth)
-                values = source.make(first_row + row, column);
-            *(uint4 *)(memory + tile::chunk_offset(row, chunk)) = values;
-        }
+    __device__ __forceinline__ bool inside(int i, int32_t column) const
+    {
+        return row(i) < op.rows && column < op.depth;
+    }
+
+    __device__ __forceinline__ Begun begin(uint32_t, int32_t k) const
+    {
+        const int32_t column = k + chunk() * tile::CHUNK_VALUES;
+        Begun begun;
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+            if (inside(i, column))
+                begun.raw[i] = source.fetch(row(i), column);
+        return begun;
+    }
+
+    __device__ __forceinline__ void end(char *memory, const Begun &begun,
+                                        int32_t k) const
+    {
+        const int32_t column = k + chunk() * tile::CHUNK_VALUES;
+#pragma unroll
+        for (int i = 0; i < ROWS; i++)
+            *(uint4 *)(memory +
+                       tile::chunk_offset((int)(row(i) - first_row), chunk())) =
+                inside(i, column) ? source.make(begun.raw[i], column)
+                                  : uint4{0, 0, 0, 0};
     }
 };
 
@@ -93,18 +125,27 @@ struct FromPixels {
                (uint32_t)table[(x + byte + 1) % 3 * 256 + (int)high] << 16;
     }
 
-    __device__ __forceinline__ uint4 make(int64_t row, int32_t k) const
+    using Raw = uint2; /* eight bytes */
+
+    __device__ __forceinline__ Raw fetch(int64_t row, int32_t k) const
     {
         const Place at = geometry.place(k);
         const int slice = is_still[row] ? 0 : at.slice;
-        const uint2 bytes = *(const uint2 *)(pixels +
-                                             ((row * geometry.slices + slice) *
-                                                  geometry.patch_size +
-                                              at.y) *
-                                                 geometry.line +
-                                             at.x);
-        return {pair(bytes.x, 0, at.x), pair(bytes.x, 2, at.x),
-                pair(bytes.y, 0, at.x + 4), pair(bytes.y, 2, at.x + 4)};
+
+        return *(const uint2 *)(pixels +
+                                ((row * geometry.slices + slice) *
+                                     geometry.patch_size +
+                                 at.y) *
+                                    geometry.line +
+                                at.x);
+    }
+
+    __device__ __forceinline__ uint4 make(const Raw &bytes, int32_t k) const
+    {
+        const int x = geometry.place(k).x;
+
+        return {pair(bytes.x, 0, x), pair(bytes.x, 2, x),
+                pair(bytes.y, 0, x + 4), pair(bytes.y, 2, x + 4)};
     }
 
     __device__ __forceinline__ MadeRows<FromPixels> rows(
@@ -121,38 +162,57 @@ struct FromPixelValues {
     const int32_t *tokens;
     int32_t merge2, dtype;
 
-    __device__ __forceinline__ float value(int64_t row, const Place &at,
-                                           int x) const
-    {
-        const int pixel = x / 3, channel = x % 3, size = geometry.patch_size;
-        const int64_t i =
-            (((row * 3 + channel) * geometry.slices + at.slice) * size + at.y) *
-                size +
-            pixel;
+    struct Raw {
+        uint32_t bits[8]; /* of a value, as it lies in memory */
+    };
 
-        if (pixel >= size)
-            return 0.0f; /* the line's padding */
-        if (dtype == ORIEL_CUDA_F32)
-            return ((const float *)values)[i];
-        if (dtype == ORIEL_CUDA_U8)
-            return ptx::bits_to_float(
-                (uint32_t)table[channel * 256 + ((const uint8_t *)values)[i]]
-                << 16);
-        const uint32_t half = ((const uint16_t *)values)[i];
-        return dtype == ORIEL_CUDA_BF16 ? ptx::bits_to_float(half << 16)
-                                        : ptx::f16_to_float(half);
-    }
-
-    __device__ __forceinline__ uint4 make(int64_t row, int32_t k) const
+    __device__ __forceinline__ Raw fetch(int64_t row, int32_t k) const
     {
         const Place at = geometry.place(k);
         const int64_t from =
             (int64_t)tokens[row / merge2] * merge2 + row % merge2;
+        const int size = geometry.patch_size;
+        Raw raw;
+#pragma unroll
+        for (int e = 0; e < 8; e++) {
+            const int pixel = (at.x + e) / 3, channel = (at.x + e) % 3;
+            const int64_t i =
+                (((from * 3 + channel) * geometry.slices + at.slice) * size +
+                 at.y) *
+                    size +
+                pixel;
+
+            raw.bits[e] =
+                pixel >= size             ? 0 /* the line's padding */
+                : dtype == ORIEL_CUDA_F32 ? ((const uint32_t *)values)[i]
+                : dtype == ORIEL_CUDA_U8  ? ((const uint8_t *)values)[i]
+                                          : ((const uint16_t *)values)[i];
+        }
+        return raw;
+    }
+
+    __device__ __forceinline__ float value(uint32_t bits, int x) const
+    {
+        if (x / 3 >= geometry.patch_size)
+            return 0.0f; /* of 8 bits a 0 means another number */
+        if (dtype == ORIEL_CUDA_F32)
+            return ptx::bits_to_float(bits);
+        if (dtype == ORIEL_CUDA_U8)
+            return ptx::bits_to_float((uint32_t)table[x % 3 * 256 + (int)bits]
+                                      << 16);
+        return dtype == ORIEL_CUDA_BF16 ? ptx::bits_to_float(bits << 16)
+                                        : ptx::f16_to_float(bits);
+    }
+
+    __device__ __forceinline__ uint4 make(const Raw &raw, int32_t k) const
+    {
+        const int x = geometry.place(k).x;
         uint32_t pairs[4];
 #pragma unroll
         for (int i = 0; i < 4; i++)
-            pairs[i] = ptx::pack_bf16(value(from, at, at.x + 2 * i),
-                                      value(from, at, at.x + 2 * i + 1));
+            pairs[i] =
+                ptx::pack_bf16(value(raw.bits[2 * i], x + 2 * i),
+                               value(raw.bits[2 * i + 1], x + 2 * i + 1));
         return {pairs[0], pairs[1], pairs[2], pairs[3]};
     }
 

@@ -17,7 +17,7 @@
  *
  * Launch   a block of 256 threads a row; a thread turns two neighbouring pairs.
  *
- * Sectors  at head_dim 80: loads 1,440 where 1,248 would do, stores 832 where 640
+ * Sectors  at head_dim 80: loads 1,296 where 1,104 would do, stores 832 where 640
  *          would: half a head is 80 bytes, so its warps begin within sectors.
  *
  * Bound    q and k move in and out: 8 bytes a value of hidden.

@@ -25,17 +25,19 @@
  *          64 rows of head_dim: 33,792 bytes at head_dim 80.  A window fits
  *          whole, so there is no loop over keys and no running maximum.  Small
  *          windows share a block, each from a multiple of 16 on, so where a
- *          window lies does not change how its keys fall into instructions.
+ *          window lies does not change how its keys fall into instructions.  A
+ *          warp copies and turns its own 16 rows; then all meet once.
  *
  * Banks    rows are an odd number of 16-byte chunks apart.  ldmatrix: no
  *          conflicts.  cp.async writes run along rows and where a row ends within
- *          eight lanes two may meet: 8/5 of the least phases at head_dim 80, 8/3
- *          at 16, 2 at 32, the least at 64 and 128.  The turn of q and k loads
- *          and stores pairs in 2 phases instead of 1 at 32, 64 and 80.
+ *          eight lanes two may meet: 8/5 of the least phases at head_dim 80, twice
+ *          the least at 16 and 32, the least at 64 and 128.  The turn of q and k
+ *          loads and stores 16 bytes a lane, in twice the least phases at 32, 64
+ *          and 80.
  *
- * Sectors  cp.async reads whole ones, the rope table and positions take 1,528
- *          where 1,496 would do; stores take twice the least, 16 bytes of a row
- *          by a quad.
+ * Sectors  cp.async reads whole ones; at head_dim 80 the rope table and positions
+ *          take 612 where 372 would do, 1,528 when each pair was turned alone;
+ *          stores take twice the least, 16 bytes of a row by a quad.
  *
  * Bound    q, k, v, o move once: 8 head_dim bytes a patch and head for 4 n
  *          head_dim operations: n / 2 a byte, memory-bound on every GPU.

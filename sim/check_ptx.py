@@ -22,7 +22,7 @@ import tempfile
 # Instructions of inline assembly that neither touch nor order memory, and what
 # they must be all the same.  Whatever is not here needs both.
 PURE = re.compile(r"(cvt|ex2|rcp|rsqrt)\.")
-REGISTERS_ONLY = re.compile(r"(shfl|mma)\.")  # volatile: all lanes must come
+REGISTERS_ONLY = re.compile(r"(shfl|redux|mma)\.")  # volatile: all lanes must come
 
 
 def strip_comments(text):
