@@ -41,8 +41,12 @@ note_loaded(oriel_cuda_loaded *loaded, const cudaFuncAttributes &attributes)
                                    attributes.ptxVersion};
 }
 
-/* Once a device, before the first launch: the shared memory a kernel may ask
-   for; it also loads the kernel, which must not happen inside a capture. */
+/*
+ * Once a device, before the first launch: the shared memory a kernel may ask for;
+ * it also loads the kernel, which must not happen inside a capture.  All kernels
+ * prefer the same split of L1 and shared memory, the most for the latter: between
+ * kernels of two splits a multiprocessor drains.
+ */
 template <class... Parameters>
 static cudaError_t
 prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
@@ -56,6 +60,11 @@ prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
         error = cudaFuncSetAttribute(
             (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
             (int)shared_bytes);
+    if (error == cudaSuccess)
+        error = cudaFuncSetAttribute(
+            (const void *)kernel,
+            cudaFuncAttributePreferredSharedMemoryCarveout,
+            cudaSharedmemCarveoutMaxShared);
     if (error == cudaSuccess)
         note_loaded(loaded, attributes);
     return error;

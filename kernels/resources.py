@@ -76,8 +76,13 @@ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *, const void *,
                                 void **) { return cudaErrorUnknown; }
 cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *, const void *)
 { return cudaSuccess; }
-cudaError_t cudaFuncSetAttribute(const void *stub, enum cudaFuncAttribute, int n)
-{ printf("%s %d\n", names[stub].c_str(), n); return cudaSuccess; }
+cudaError_t cudaFuncSetAttribute(const void *stub, enum cudaFuncAttribute what,
+                                 int n)
+{
+    if (what == cudaFuncAttributeMaxDynamicSharedMemorySize)
+        printf("%s %d\n", names[stub].c_str(), n);
+    return cudaSuccess;
+}
 }
 int main() { cudaError_t error = cudaSuccess;
 """
