@@ -66,11 +66,12 @@ load_rows(uint32_t shared, const uint16_t *from, int32_t row_values,
 #pragma unroll 1 /* the addresses of all at once cost registers */
     for (int i = (int)ptx::thread_index(); i < ALL; i += THREADS) {
         const int row = i / CHUNKS, chunk = i % CHUNKS;
+        const bool inside = row < left && chunk * 8 < head_dim;
+        const int from_row = inside ? row : 0, from_chunk = inside ? chunk : 0;
 
         ptx::copy_async_16(
             attention::chunk_address<HEAD_DIM>(shared, row, chunk),
-            from + (int64_t{row} * row_values + chunk * 8),
-            row < left && chunk * 8 < head_dim);
+            from + (int64_t{from_row} * row_values + from_chunk * 8), inside);
     }
     ptx::copy_commit();
 }

@@ -108,15 +108,16 @@ tile_of_block(const Operands &op, int64_t block)
 
 /*
  * What one thread brings of a 128-row operand: of every stage the 16-byte chunk
- * thread % 4 of the rows thread / 4 + 32 i.  What lies outside is zero and never
- * read, so 'at' may point outside.
+ * thread % 4 of the rows thread / 4 + 32 i.  What lies outside is zero and not
+ * read, and its address is the operand's first: an address outside of memory may
+ * not even be named.
  */
 struct Part {
-    const uint16_t *at; /* chunk of the first row, at depth 0 */
-    int64_t step;       /* values from one of its rows to the next */
-    int32_t left;       /* depth from there to the operand's end */
-    int n;              /* rows inside */
-    uint32_t to;        /* in a stage */
+    const uint16_t *from; /* the operand */
+    int64_t at, step;     /* values to the chunk of the first row, then on */
+    int32_t left;         /* depth from there to the operand's end */
+    int n;                /* rows inside */
+    uint32_t to;          /* in a stage */
 
     __device__ __forceinline__ void load(uint32_t shared, int32_t k) const
     {
@@ -124,7 +125,8 @@ struct Part {
 #pragma unroll
         for (int i = 0; i < ROWS / PART_ROWS; i++)
             ptx::copy_async_16(shared + to + i * PART_ROWS * tile::ROW_BYTES,
-                               at + (k + i * step), i < inside);
+                               from + (i < inside ? at + k + i * step : 0),
+                               i < inside);
     }
 };
 
@@ -135,8 +137,10 @@ part_of(const uint16_t *from, int64_t first_row, int64_t n_rows, int32_t depth)
     const int chunk = (int)ptx::thread_index() % tile::ROW_CHUNKS;
     const int32_t column = chunk * tile::CHUNK_VALUES;
     const int64_t rows = n_rows - first_row - row;
-    return {from + (first_row + row) * depth + column,
-            int64_t{PART_ROWS} * depth, depth - column,
+    return {from,
+            (first_row + row) * depth + column,
+            int64_t{PART_ROWS} * depth,
+            depth - column,
             rows < ROWS ? (int)(rows + PART_ROWS - 1) / PART_ROWS
                         : ROWS / PART_ROWS,
             tile::chunk_address(0, row, chunk)};

@@ -80,6 +80,11 @@ copy_issue(size_t offset, const void *source, uint32_t bytes,
         violation("an asynchronous copy of %u bytes from an address that is "
                   "not aligned to them, at %s",
                   bytes, source_line(where).c_str());
+    if (!valid_bytes && !is_device_range(source, bytes))
+        violation(
+            "an asynchronous copy of nothing names %p, which is no device "
+            "memory, expected an address inside its operand, at %s",
+            source, source_line(where).c_str());
     if (valid_bytes) {
         /* The hardware fetches whole; a shorter valid part must be in bounds. */
         if (valid_bytes == bytes)

@@ -294,6 +294,19 @@ overwrite_source(faulty_args args, bool wait_first)
     ptx::copy_wait<0>();
 }
 
+/* A copy of nothing: zeros arrive, but an address is named all the same. */
+__global__ void
+copy_nothing(faulty_args args, uint32_t beyond)
+{
+    const uint32_t t = ptx::thread_index();
+    char *shared = ptx::dynamic_shared() + 16 * t;
+
+    ptx::copy_async_16(ptx::shared_address(shared), args.in + beyond, false);
+    ptx::copy_commit();
+    ptx::copy_wait<0>();
+    args.out[t] = *(const float *)shared;
+}
+
 /* The larger of a value and of one that was never written: a NaN would be passed over. */
 __global__ void
 unwritten(faulty_args args, bool write)
@@ -398,6 +411,8 @@ faulty_run(int which, int wrong, const faulty_args *args)
         return go(unwaited, 1, 64, right);
     case FAULTY_SOURCE:
         return go(overwrite_source, 1, 64, right);
+    case FAULTY_NOWHERE:
+        return go(copy_nothing, 1, 64, wrong ? 1u << 20 : 0u);
     case FAULTY_UNWRITTEN:
         return go(unwritten, 1, 64, right);
     case FAULTY_PACKED:

@@ -37,6 +37,7 @@ enum {
     FAULTY_TWO_BARRIERS,
     FAULTY_UNWAITED,
     FAULTY_SOURCE,
+    FAULTY_NOWHERE,
     /* No report, but other bytes: where memory is born as large numbers alone. */
     FAULTY_UNWRITTEN,
     /* No report, but other bytes: from an adversarial tensor core alone. */

@@ -41,6 +41,7 @@ static const struct {
     {FAULTY_TWO_BARRIERS, "the lanes of a warp meet at different places"},
     {FAULTY_UNWAITED, "never waited for"},
     {FAULTY_SOURCE, "changed before the copy was waited for"},
+    {FAULTY_NOWHERE, "expected an address inside its operand"},
 };
 
 static float input[VALUES];
