@@ -4,10 +4,9 @@
  *
  *   cc serve.c $(pkg-config --cflags --libs oriel) && ./a.out CHECKPOINT
  *
- * A request is rows of text, then a picture (here noise).  Runs of requests that
- * fit a budget go to the encoders in turn, and each embedding into its row of the
- * language model's input.  With -DSERVE_CUDA and -lcudart each encoder has a
- * stream, pixels are pinned, that input is on the device, and no encode waits.
+ * A request is rows of text, then a picture.  Runs that fit a budget go to the
+ * encoders in turn, each embedding into its row of the input.  With -DSERVE_CUDA
+ * and -lcudart pixels are pinned, the input is on the device, and nothing waits.
  */
 #include <err.h>
 #include <oriel.h>
@@ -74,7 +73,7 @@ encode(size_t k, size_t begin, size_t end, oriel_error *err)
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_output output = ORIEL_OUTPUT_INIT;
     oriel_plan *plan;
-    size_t bytes;
+    size_t bytes, tries = 1;
 
     input.frames = frames + begin;
     input.no_wait = 1;
@@ -86,9 +85,10 @@ encode(size_t k, size_t begin, size_t end, oriel_error *err)
         return err->status;
     while (oriel_encode(encoders[k], plan, &input, &output, streams[k], err) ==
                ORIEL_ERR_CAPACITY &&
+           tries-- > 0 &&
            !oriel_plan_workspace_bytes(plan, &options, &bytes, err) &&
            !oriel_encoder_reserve(encoders[k], bytes, err))
-        ;                     /* once more, now that it suffices */
+        ;                     /* once more, if it suffices now */
     oriel_plan_destroy(plan); /* read before the return, as row_index was */
     return err->status;
 }

@@ -27,6 +27,8 @@
  */
 #include "ops.h"
 
+#include "tile.cuh"
+
 #include <launch.cuh>
 #include <ptx.cuh>
 
@@ -38,25 +40,13 @@ constexpr int VALUES = 8; /* of one 16-byte access */
 constexpr float EPSILON = 1e-6f;
 
 __device__ __forceinline__ float
-low_half(uint32_t pair)
-{
-    return ptx::bits_to_float(pair << 16);
-}
-
-__device__ __forceinline__ float
-high_half(uint32_t pair)
-{
-    return ptx::bits_to_float(pair & 0xffff0000u);
-}
-
-__device__ __forceinline__ float
 sum_of_squares(uint4 v, float sum)
 {
     const uint32_t pairs[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-        sum = fmaf(low_half(pairs[i]), low_half(pairs[i]), sum);
-        sum = fmaf(high_half(pairs[i]), high_half(pairs[i]), sum);
+        sum = fmaf(tile::low_half(pairs[i]), tile::low_half(pairs[i]), sum);
+        sum = fmaf(tile::high_half(pairs[i]), tile::high_half(pairs[i]), sum);
     }
     return sum;
 }
@@ -64,8 +54,8 @@ sum_of_squares(uint4 v, float sum)
 __device__ __forceinline__ uint32_t
 scaled(uint32_t x, uint32_t weight, float scale)
 {
-    return ptx::pack_bf16(low_half(x) * scale * low_half(weight),
-                          high_half(x) * scale * high_half(weight));
+    return ptx::pack_bf16(tile::low_half(x) * scale * tile::low_half(weight),
+                          tile::high_half(x) * scale * tile::high_half(weight));
 }
 
 __global__ void __launch_bounds__(WARPS * 32, 8)

@@ -32,6 +32,12 @@ oriel_layer_has_bias(oriel_layer layer)
 }
 
 bool
+oriel_layer_adds(oriel_layer layer)
+{
+    return layer == ORIEL_LAYER_PROJ || layer == ORIEL_LAYER_DOWN;
+}
+
+bool
 oriel_layer_in_block(oriel_layer layer)
 {
     return oriel_tensor_in_block(layers[layer][0].weight);

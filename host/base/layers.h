@@ -48,6 +48,8 @@ const oriel_layer_tensors *oriel_layer_get_tensors(oriel_layer layer);
 /* 2 for GATE_UP, else 1. */
 int32_t oriel_layer_halves(oriel_layer layer);
 bool oriel_layer_has_bias(oriel_layer layer);
+/* Whether its result is added to the residual stream in place. */
+bool oriel_layer_adds(oriel_layer layer);
 /* Whether each block has one. */
 bool oriel_layer_in_block(oriel_layer layer);
 /* Of its weight, in a checkpoint; of one half. */

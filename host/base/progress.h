@@ -6,7 +6,7 @@
 #include "oriel.h"
 
 enum {
-    ORIEL_PROGRESS_PAUSE_MS = 50
+    ORIEL_PROGRESS_PAUSE_MS = 53 /* 19 a second, and the end */
 }; /* from one call of the hook to the next */
 
 typedef struct oriel_progress {

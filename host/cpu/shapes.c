@@ -35,12 +35,6 @@ even_width(int32_t columns, int32_t most, int32_t *panels)
     return round_up((columns + *panels - 1) / *panels, UNIT);
 }
 
-static bool
-adds_to_residual(oriel_layer layer)
-{
-    return layer == ORIEL_LAYER_PROJ || layer == ORIEL_LAYER_DOWN;
-}
-
 void
 oriel_cpu_shapes_init(oriel_cpu_shapes *s, const oriel_network *net)
 {
@@ -58,7 +52,7 @@ oriel_cpu_shapes_init(oriel_cpu_shapes *s, const oriel_network *net)
         product[i].n = (int32_t)shape.rows;
         product[i].k = (int32_t)shape.columns;
         product[i].has_bias = oriel_layer_has_bias(layer);
-        product[i].accumulate = adds_to_residual(layer);
+        product[i].accumulate = oriel_layer_adds(layer);
     }
 
     product[ORIEL_LAYER_PATCH].k = round_up(s->patch_columns, UNIT);

@@ -72,23 +72,6 @@ oriel_cpu_weight_bytes(const oriel_backend_weights *w)
     return w->packed_bytes + w->tables.bytes + w->n_vectors * sizeof(float);
 }
 
-static oriel_status
-copy_network(oriel_backend_weights *w, const oriel_network *network,
-             oriel_error *err)
-{
-    size_t n = (size_t)network->n_full_attention_blocks;
-
-    w->network = *network;
-    w->full_attention_blocks = oriel_calloc(&w->hooks, n ? n : 1, sizeof(int));
-    if (!w->full_attention_blocks)
-        return oriel_fail_memory(err, n * sizeof(int), "the network");
-    if (n)
-        memcpy(w->full_attention_blocks, network->full_attention_blocks,
-               n * sizeof(int));
-    w->network.full_attention_blocks = w->full_attention_blocks;
-    return ORIEL_OK;
-}
-
 /* Give every panel and vector its place within its stage; the bytes of all
    stages. */
 static bool
@@ -166,9 +149,8 @@ set_up(oriel_backend_weights *w, const oriel_network *network, oriel_error *err)
     if (status)
         return status;
     oriel_cpu_shapes_init(&w->shapes, network);
-    status = copy_network(w, network, err);
-    if (!status)
-        status = oriel_cpu_tables_make(&w->tables, network, &w->hooks, err);
+    w->network = *network;
+    status = oriel_cpu_tables_make(&w->tables, network, &w->hooks, err);
     if (!status)
         status = oriel_cpu_onednn_load(err);
     if (!status)
@@ -253,6 +235,5 @@ oriel_cpu_free_weights(oriel_backend_weights *w)
     oriel_free(&hooks, w->vectors);
     oriel_cpu_tables_free(&w->tables, &hooks);
     oriel_free(&hooks, w->packed);
-    oriel_free(&hooks, w->full_attention_blocks);
     oriel_free(&hooks, w);
 }

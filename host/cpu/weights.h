@@ -15,8 +15,7 @@
 
 struct oriel_backend_weights {
     oriel_hooks hooks;
-    oriel_network network; /* full_attention_blocks: our own copy */
-    int32_t *full_attention_blocks;
+    oriel_network network;
     int32_t precision;
     oriel_cpu_storage storage;
     oriel_cpu_shapes shapes;

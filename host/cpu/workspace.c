@@ -102,9 +102,9 @@ lay_out_union(oriel_cpu_workspace *s, cursor *c, char *base,
     cursor heads = *c, inner = *c, patches = *c;
     size_t hidden = (size_t)shapes->hidden * unit;
 
-    s->patch_rows = place(
-        base, take(&patches, rows,
-                   (size_t)shapes->product[ORIEL_LAYER_PATCH].k * unit));
+    s->patch_rows =
+        place(base, take(&patches, rows,
+                         (size_t)shapes->product[ORIEL_LAYER_PATCH].k * unit));
     s->q = place(base, take(&heads, rows, hidden));
     s->k = place(base, take(&heads, rows, hidden));
     s->v = place(base, take(&heads, rows, hidden));

@@ -19,17 +19,15 @@ static const struct {
     {ORIEL_STEP_MLP_OUT, oriel_cuda_mlp_out},
 };
 
-/* Before each step 'call' is asked whether to go on; NULL: nobody is asked. */
 static oriel_status
-launch_blocks(oriel_backend_context *c, const oriel_hooks *call, int32_t first,
-              int32_t end, oriel_error *err)
+launch_blocks(oriel_backend_context *c, int32_t first, int32_t end,
+              oriel_error *err)
 {
     for (int32_t block = first; block < end; block++)
         for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
-            oriel_status status = oriel_cancel_check(call, err);
+            oriel_status status =
+                oriel_cuda_begin_step(c, steps[i].step, block, err);
 
-            if (!status)
-                status = oriel_cuda_begin_step(c, steps[i].step, block, err);
             status = oriel_cuda_end_step(
                 c, status ? status : steps[i].launch(c, block, err), err);
             if (status)
@@ -48,7 +46,9 @@ record(oriel_backend_context *c, const oriel_cuda_graph_key *key)
     if (!oriel_cuda_graph_begin(&c->graphs, &c->hooks))
         return;
     c->stream = c->graphs.stream;
-    status = launch_blocks(c, NULL, key->first, key->end, &err);
+    c->recording = true;
+    status = launch_blocks(c, key->first, key->end, &err);
+    c->recording = false;
     c->stream = stream;
     oriel_cuda_graph_end(&c->graphs, key, status ? err.message : NULL,
                          &c->hooks);
@@ -87,17 +87,16 @@ oriel_cuda_blocks(oriel_backend_context *c, int32_t first, int32_t end,
                   oriel_error *err)
 {
     oriel_cuda_graph_key key = key_of(c, first, end);
-    bool graphs = c->graphs.on && !c->capturing;
-    oriel_cuda_graph_state state = ORIEL_GRAPH_UNKNOWN;
+    bool graphs = c->graphs.on && !c->capturing, replayed = false;
     oriel_status status = oriel_cancel_check(&c->hooks, err);
 
     if (!status && graphs)
-        status = oriel_cuda_graph_replay(&c->graphs, &state, &key, c->stream,
+        status = oriel_cuda_graph_replay(&c->graphs, &replayed, &key, c->stream,
                                          &c->hooks, err);
-    if (status || state == ORIEL_GRAPH_REPLAYED)
+    if (status || replayed)
         return status;
-    status = launch_blocks(c, &c->hooks, first, end, err);
-    if (!status && state == ORIEL_GRAPH_WANTED)
+    status = launch_blocks(c, first, end, err);
+    if (!status && graphs && oriel_cuda_graph_is_wanted(&c->graphs, &key))
         record(c, &key);
     return status;
 }

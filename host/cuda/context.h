@@ -42,6 +42,7 @@ struct oriel_backend_context {
     const oriel_backend_job *job;
     cudaStream_t stream;
     bool capturing; /* the job's stream is being captured */
+    bool recording; /* what was enqueued is launched once more, into a graph */
     int64_t rows;   /* patches */
     oriel_cuda_workspace space;
 };
@@ -139,9 +140,21 @@ oriel_status oriel_cuda_store(oriel_backend_context *context,
 oriel_status oriel_cuda_finish(oriel_backend_context *context,
                                oriel_error *err);
 
-/* Enqueue the operation 'op' of ops.h on the job's stream. */
-#define LAUNCH(op, args) \
-    oriel_cuda_check_launch(c, oriel_cuda_##op(&(args), c->stream), #op, err)
+/* Whether the call in progress is to stop, in 'err'.  A recording is no call. */
+static inline bool
+oriel_cuda_is_cancelled(const oriel_backend_context *c, oriel_error *err)
+{
+    return !c->recording && oriel_cancel_check(&c->hooks, err) != ORIEL_OK;
+}
+
+/* Unless the call is cancelled enqueue an operation of ops.h, oriel_cuda_NAME, on
+   the job's stream; 'c' and 'err' are the caller's. */
+#define LAUNCH(operation, args) \
+    (oriel_cuda_is_cancelled(c, err) \
+         ? ORIEL_ERR_CANCELLED \
+         : oriel_cuda_check_launch(c, operation(&(args), c->stream), \
+                                   &#operation[sizeof("oriel_cuda_") - 1], \
+                                   err))
 
 /* steps.c: the residual stream through an RMSNorm; a linear layer from x to out
    for every patch; and what blocks.c launches. */

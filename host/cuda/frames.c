@@ -197,7 +197,6 @@ oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
     if (!status && c->job->input->pixels_memory == ORIEL_MEMORY_HOST)
         status = oriel_cuda_send_sources(c, err);
     if (!status)
-        status = oriel_cuda_check_launch(
-            c, oriel_cuda_resample(&args, c->stream), "resample", err);
+        status = LAUNCH(oriel_cuda_resample, args);
     return status;
 }

@@ -136,13 +136,13 @@ oriel_cuda_graph_reserve(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key)
     return false;
 }
 
-/* Whether this run was met before; if not, it is from now on. */
-static bool
-is_known(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key)
+bool
+oriel_cuda_graph_is_wanted(oriel_cuda_graphs *g,
+                           const oriel_cuda_graph_key *key)
 {
     for (int i = 0; i < ORIEL_CUDA_GRAPHS_SEEN; i++)
         if (memcmp(&g->seen[i], key, sizeof(*key)) == 0)
-            return true;
+            return g->on;
     g->seen[g->next_seen] = *key;
     g->next_seen = (g->next_seen + 1) % ORIEL_CUDA_GRAPHS_SEEN;
     return false;
@@ -181,7 +181,7 @@ mark_use(oriel_cuda_graph *graph, cudaStream_t stream, oriel_error *err)
 /* ---- Replaying ------------------------------------------------------------ */
 
 oriel_status
-oriel_cuda_graph_replay(oriel_cuda_graphs *g, oriel_cuda_graph_state *state,
+oriel_cuda_graph_replay(oriel_cuda_graphs *g, bool *replayed,
                         const oriel_cuda_graph_key *key, cudaStream_t stream,
                         const oriel_hooks *call, oriel_error *err)
 {
@@ -189,18 +189,15 @@ oriel_cuda_graph_replay(oriel_cuda_graphs *g, oriel_cuda_graph_state *state,
     cudaError_t error;
 
     g->runs++;
-    *state = ORIEL_GRAPH_UNKNOWN;
-    if (!graph) {
-        if (is_known(g, key))
-            *state = ORIEL_GRAPH_WANTED;
+    *replayed = false;
+    if (!graph)
         return ORIEL_OK;
-    }
     error = cudaGraphLaunch(graph->exec, stream);
     if (error != cudaSuccess) {
         give_up(g, "cudaGraphLaunch", cudaGetErrorString(error), call);
         return ORIEL_OK;
     }
-    *state = ORIEL_GRAPH_REPLAYED;
+    *replayed = true;
     graph->last_use = g->runs;
     return mark_use(graph, stream, err);
 }

@@ -63,12 +63,6 @@ oriel_status oriel_cuda_graphs_create(oriel_cuda_graphs *graphs, int32_t option,
 /* Waits for graphs that run; zeroed or half-made ones are fine. */
 void oriel_cuda_graphs_destroy(oriel_cuda_graphs *graphs);
 
-typedef enum oriel_cuda_graph_state {
-    ORIEL_GRAPH_UNKNOWN, /* launch the run's kernels */
-    ORIEL_GRAPH_WANTED,  /* the same, and record them */
-    ORIEL_GRAPH_REPLAYED /* the run was enqueued */
-} oriel_cuda_graph_state;
-
 /* Wait for them, and keep none. */
 void oriel_cuda_graphs_clear(oriel_cuda_graphs *graphs);
 
@@ -81,13 +75,16 @@ oriel_status oriel_cuda_graph_upload(oriel_cuda_graphs *graphs,
                                      const oriel_cuda_graph_key *key,
                                      const oriel_hooks *call, oriel_error *err);
 
-/* Launch the graph of this run on 'stream', or say what is to be done instead.
+/* Launch the graph of this run on 'stream', if there is one: 'replayed' says so.
    Where CUDA cannot launch it, 'call' is told and no graph is used again. */
-oriel_status oriel_cuda_graph_replay(oriel_cuda_graphs *graphs,
-                                     oriel_cuda_graph_state *state,
+oriel_status oriel_cuda_graph_replay(oriel_cuda_graphs *graphs, bool *replayed,
                                      const oriel_cuda_graph_key *key,
                                      cudaStream_t stream,
                                      const oriel_hooks *call, oriel_error *err);
+
+/* Whether a run whose kernels were launched is worth a graph: it was met before. */
+bool oriel_cuda_graph_is_wanted(oriel_cuda_graphs *graphs,
+                                const oriel_cuda_graph_key *key);
 
 /* Let 'graphs->stream' be captured; false where there is no room or no capture.
    Then what is launched on it becomes the graph of 'key'; 'failure', NULL for

@@ -160,7 +160,7 @@ load_interleaved(loader *l, const oriel_tensor halves[2], int32_t block,
     return status;
 }
 
-/* ---- All of them, in the order of weights_layout.c ----------------------- */
+/* ---- Layer by layer -------------------------------------------------------- */
 
 /*
  * A weight or a bias of a layer: 'halves' are its one or two tensors, 'padded' its

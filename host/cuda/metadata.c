@@ -89,8 +89,7 @@ expand(oriel_backend_context *c, oriel_error *err)
 
     for (int i = 0; i < ORIEL_CUDA_WINDOW_CLASSES; i++)
         args.windows_of[i] = m->counts.windows_of[i];
-    return oriel_cuda_check_launch(c, oriel_cuda_expand_plan(&args, c->stream),
-                                   "expand_plan", err);
+    return LAUNCH(oriel_cuda_expand_plan, args);
 }
 
 void

@@ -16,19 +16,18 @@ shape_of(oriel_cuda_product which, const oriel_backend_weights *weights)
     static const struct {
         oriel_layer layer;
         const char *op;
-        bool adds;
     } all[ORIEL_PRODUCTS] = {
-        [ORIEL_PRODUCT_QKV] = {ORIEL_LAYER_QKV, "qkv", false},
-        [ORIEL_PRODUCT_PROJ] = {ORIEL_LAYER_PROJ, "proj", true},
-        [ORIEL_PRODUCT_GATE_UP] = {ORIEL_LAYER_GATE_UP, "gate_up", false},
-        [ORIEL_PRODUCT_DOWN] = {ORIEL_LAYER_DOWN, "down", true},
+        [ORIEL_PRODUCT_QKV] = {ORIEL_LAYER_QKV, "qkv"},
+        [ORIEL_PRODUCT_PROJ] = {ORIEL_LAYER_PROJ, "proj"},
+        [ORIEL_PRODUCT_GATE_UP] = {ORIEL_LAYER_GATE_UP, "gate_up"},
+        [ORIEL_PRODUCT_DOWN] = {ORIEL_LAYER_DOWN, "down"},
     };
     oriel_tensor_shape shape =
         oriel_cuda_layer_shape(weights, all[which].layer);
     oriel_lt_product product = {.op = all[which].op,
                                 .columns = (int32_t)shape.rows,
                                 .depth = (int32_t)shape.columns,
-                                .adds = all[which].adds};
+                                .adds = oriel_layer_adds(all[which].layer)};
 
     return product;
 }

@@ -69,7 +69,7 @@ embed_patches(oriel_backend_context *c, oriel_error *err)
                                 : c->space.pixel_values;
         args.tokens = m->tokens;
     }
-    return LAUNCH(patch_embed, args);
+    return LAUNCH(oriel_cuda_patch_embed, args);
 }
 
 oriel_status
@@ -94,7 +94,7 @@ oriel_cuda_normalise(oriel_backend_context *c, oriel_layer norm, int32_t block,
         .columns = c->weights->shapes.hidden,
     };
 
-    return LAUNCH(rms_norm, args);
+    return LAUNCH(oriel_cuda_rms_norm, args);
 }
 
 oriel_linear_args
@@ -162,7 +162,7 @@ oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
     if (!status)
         status = multiply(c, ORIEL_PRODUCT_QKV, &qkv, err);
     if (!status && needs_rope(c, block))
-        status = LAUNCH(rope, rope);
+        status = LAUNCH(oriel_cuda_rope, rope);
     return status;
 }
 
@@ -184,7 +184,7 @@ attend_windows(oriel_backend_context *c, oriel_error *err)
         .scale_log2 = c->scale_log2,
     };
 
-    return LAUNCH(window_attention, args);
+    return LAUNCH(oriel_cuda_window_attention, args);
 }
 
 oriel_status
@@ -205,7 +205,7 @@ oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
 
     if (!frames && s->windows_fit)
         return attend_windows(c, err);
-    return LAUNCH(full_attention, args);
+    return LAUNCH(oriel_cuda_full_attention, args);
 }
 
 oriel_status
@@ -231,7 +231,7 @@ gate_up_apart(oriel_backend_context *c, int32_t block, oriel_error *err)
     };
     oriel_status status = multiply(c, ORIEL_PRODUCT_GATE_UP, &gate_up, err);
 
-    return status ? status : LAUNCH(swiglu, args);
+    return status ? status : LAUNCH(oriel_cuda_swiglu, args);
 }
 
 oriel_status
@@ -253,7 +253,7 @@ oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
 
     if (!status && oriel_cuda_is_library(&c->products, ORIEL_PRODUCT_GATE_UP))
         return gate_up_apart(c, block, err);
-    return status ? status : LAUNCH(linear_swiglu, args);
+    return status ? status : LAUNCH(oriel_cuda_linear_swiglu, args);
 }
 
 oriel_status

@@ -19,10 +19,8 @@ copy_rows(oriel_backend_context *c, const oriel_result *to, int64_t to_row,
           const char *from, size_t from_pitch, size_t width, int64_t rows,
           oriel_error *err)
 {
-    oriel_status status = oriel_cancel_check(&c->hooks, err);
-
-    if (status)
-        return status;
+    if (oriel_cuda_is_cancelled(c, err))
+        return ORIEL_ERR_CANCELLED;
     return oriel_cuda_check_launch(
         c,
         cudaMemcpy2DAsync((char *)to->data + (size_t)to_row * to->row_bytes,
@@ -124,9 +122,9 @@ merge(oriel_backend_context *c, const oriel_result *to, oriel_error *err)
 
     fc1.rows = tokens;
     if (!status)
-        status = LAUNCH(linear_gelu, fc1);
+        status = LAUNCH(oriel_cuda_linear_gelu, fc1);
     if (!status)
-        status = LAUNCH(linear_rows, fc2);
+        status = LAUNCH(oriel_cuda_linear_rows, fc2);
     if (!status && !direct)
         status = copy_embeddings(c, to, width, err);
     return status;
@@ -151,7 +149,7 @@ store_hidden_state(oriel_backend_context *c, const oriel_result *to,
         .merge2 = s->merge2,
         .dtype = to->dtype,
     };
-    oriel_status status = LAUNCH(store_rows, args);
+    oriel_status status = LAUNCH(oriel_cuda_store_rows, args);
 
     if (status || direct)
         return status;

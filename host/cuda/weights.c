@@ -9,27 +9,6 @@
 #include <string.h>
 
 static oriel_status
-copy_network(oriel_backend_weights *w, const oriel_network *network,
-             oriel_error *err)
-{
-    size_t n = (size_t)network->n_full_attention_blocks;
-    size_t depth = (size_t)network->depth;
-
-    w->network = *network;
-    w->full_attention_blocks =
-        oriel_calloc(&w->hooks, n + 1, sizeof(w->full_attention_blocks[0]));
-    w->layers = oriel_calloc(&w->hooks, depth + 1, sizeof(w->layers[0]));
-    if (!w->full_attention_blocks || !w->layers)
-        return oriel_fail_memory(err, (depth + 1) * sizeof(w->layers[0]),
-                                 "the table of layers");
-    if (n)
-        memcpy(w->full_attention_blocks, network->full_attention_blocks,
-               n * sizeof(w->full_attention_blocks[0]));
-    w->network.full_attention_blocks = w->full_attention_blocks;
-    return ORIEL_OK;
-}
-
-static oriel_status
 fill(oriel_backend_weights *w, const oriel_weight_reader *reader,
      const oriel_backend_config *config, oriel_error *err)
 {
@@ -57,6 +36,7 @@ oriel_cuda_load_weights(oriel_backend_weights **out,
                         const oriel_weight_reader *reader,
                         const oriel_backend_config *config, oriel_error *err)
 {
+    size_t layers = 1 + (size_t)network->depth;
     oriel_backend_weights *w;
     oriel_status status =
         oriel_cuda_check_network(network, config->precision, err);
@@ -70,9 +50,11 @@ oriel_cuda_load_weights(oriel_backend_weights **out,
     w->hooks = *config->hooks;
     w->device_index = config->device_index;
     oriel_cuda_shapes_init(&w->shapes, network);
-    status = copy_network(w, network, err);
-    if (!status)
-        status = fill(w, reader, config, err);
+    w->network = *network;
+    w->layers = oriel_calloc(&w->hooks, layers, sizeof(w->layers[0]));
+    status = w->layers ? fill(w, reader, config, err)
+                       : oriel_fail_memory(err, layers * sizeof(w->layers[0]),
+                                           "the table of layers");
     if (status) {
         oriel_cuda_free_weights(w);
         return status;
@@ -101,7 +83,6 @@ oriel_cuda_free_weights(oriel_backend_weights *w)
         oriel_cuda_free(w->memory, &hooks, w->device_index);
         oriel_cuda_leave(&scope);
     }
-    oriel_free(&hooks, w->full_attention_blocks);
     oriel_free(&hooks, w->layers);
     oriel_free(&hooks, w);
 }

@@ -26,8 +26,7 @@ typedef struct oriel_cuda_layer {
 struct oriel_backend_weights {
     oriel_hooks hooks;
     int32_t device_index;
-    oriel_network network; /* full_attention_blocks: our own copy */
-    int32_t *full_attention_blocks;
+    oriel_network network;
     oriel_cuda_shapes shapes;
     void *memory;
     size_t bytes;

@@ -37,7 +37,7 @@ take(oriel_cuda_cursor *c, int64_t rows, int64_t columns)
     return oriel_cuda_take(c, rows, columns * (int64_t)sizeof(uint16_t));
 }
 
-/* The order in which load.c writes. */
+/* load.c writes by the same two loops, from the first byte on. */
 bool
 oriel_cuda_lay_out_weights(oriel_backend_weights *w)
 {
