@@ -88,6 +88,13 @@ norm(const op_geometry *g, const oriel_plan_info *info, int64_t rows)
     return product(info, rows, g->hidden, 0);
 }
 
+/* Where gate and up are cuBLASLt's. */
+static op_shape
+multiplied(const op_geometry *g, const oriel_plan_info *info, int64_t rows)
+{
+    return product(info, rows, g->intermediate, 0);
+}
+
 static op_shape
 rope(const op_geometry *g, const oriel_plan_info *info, int64_t rows)
 {
@@ -134,6 +141,7 @@ const int n_bench_products = sizeof(bench_products) / sizeof(bench_products[0]);
 const bench_op bench_others[] = {
     {"rms_norm", &op_rms_norm, norm, OP_LIBRARY_NONE},
     {"rope", &op_rope, rope, OP_LIBRARY_NONE},
+    {"swiglu", &op_swiglu, multiplied, OP_LIBRARY_NONE},
     {"window_attention", &op_window_attention, windows, OP_LIBRARY_NONE},
     {"full_attention", &op_full_attention, frames, OP_LIBRARY_NONE},
 };

@@ -106,8 +106,8 @@ def statements(code, start, end):
             else:
                 break
         declaration = re.match(
-            r"(const|constexpr|using|struct|static|return|break|continue|"
-            r"extern)\b|[\w:]+(<[\w, ]+>)? \*?(const )?\w+( =|;|\[|\{|\(|$)",
+            r"(const|constexpr|using|struct|static|typename|decltype|return|break|"
+            r"continue|extern)\b|[\w:]+(<[\w, ]+>)? \*?(const )?\w+( =|;|\[|\{|\(|$)",
             text)
         if stop < end and code[stop] == ";" and text and not declaration:
             yield begin, stop + 1
