@@ -162,6 +162,14 @@ note_failure(loader *l, int64_t task, const oriel_error *err)
     pthread_mutex_unlock(&l->lock);
 }
 
+/* Of a panel's rows, 'room' are a piece's: those that the tensor lacks are zero. */
+static void
+clear_after(const piece *p, int64_t room, size_t row_bytes, char *staging)
+{
+    memset(staging + (size_t)(p->to + p->rows) * row_bytes, 0,
+           (size_t)(room - p->rows) * row_bytes);
+}
+
 static oriel_status
 load_panel(const loader *l, oriel_product product, int32_t panel, char *staging,
            oriel_error *err)
@@ -169,16 +177,16 @@ load_panel(const loader *l, oriel_product product, int32_t panel, char *staging,
     oriel_backend_weights *w = l->weights;
     const oriel_cpu_onednn_packing *packing = w->packings[product];
     const oriel_cpu_gemm_shape *shape = &w->shapes.product[product];
+    const size_t row_bytes =
+        (size_t)shape->k * oriel_cpu_storage_bytes(w->storage);
     float *bias = oriel_cpu_bias_place(w, product, l->block, panel);
     piece pieces[2];
     int n = pieces_of(&w->shapes, product, panel, pieces);
     oriel_cpu_onednn_matrix *matrix;
     oriel_status status = ORIEL_OK;
 
-    memset(staging, 0,
-           (size_t)shape->n * (size_t)shape->k *
-               oriel_cpu_storage_bytes(w->storage));
     for (int i = 0; i < n && !status; i++) {
+        clear_after(&pieces[i], shape->n / n, row_bytes, staging);
         status = read_piece(l, &pieces[i], shape->k, staging, err);
         if (!status && shape->has_bias && pieces[i].rows > 0)
             status = l->reader->read(l->reader->model, pieces[i].bias, l->block,
