@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "bulk/kind.h"
 #include "bulk/walk.h"
+#include "cli/read_file.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -297,10 +298,8 @@ bulk_source_take_named(bulk_source *source, source_named *thing,
     oriel_error why;
     oriel_status status;
 
-    if (bulk_is_url(thing->name)) {
-        oriel_fail(&why, ORIEL_ERR_INPUT,
-                   "is a URL, and the tool uses no network: the Python package "
-                   "reads URLs and object stores, through fsspec");
+    if (cli_is_url(thing->name)) {
+        (void)cli_fail_url(&why);
         return bulk_source_make_entry(source, thing, &why, out, err);
     }
     memset(&st, 0, sizeof(st));
