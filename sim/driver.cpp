@@ -3,11 +3,13 @@
  * driver.cpp - the driver's functions, for programs that have no CUDA runtime
  *
  * It is a part of modules that are loaded, and not of oriel_sim.  A link to such a
- * module with the name libcuda.so.1 is the driver.  Two variables are read when
+ * module with the name libcuda.so.1 is the driver.  These variables are read when
  * it is loaded:
  *
- *   ORIEL_SIM_DEVICES   what the GPUs are: "90,90" are two of 9.0
- *   ORIEL_SIM_LOG       a file for the log of control.h
+ *   ORIEL_SIM_DEVICES     what the GPUs are: "90,90" are two of 9.0
+ *   ORIEL_SIM_LOG         a file for the log of control.h
+ *   ORIEL_SIM_FAULT       the operation that faults, from 1 on
+ *   ORIEL_SIM_NO_MEMORY   the call, from 1 on, that finds no memory
  */
 #include "runtime_state.hpp"
 
@@ -21,16 +23,19 @@
 namespace
 {
 
-/* What the runtime gives by name. */
-template <class Function>
-Function *
-find(const char *name)
+/* By what the runtime gives by name: that call may be the one that is to fail. */
+template <class... Arguments>
+int
+call(const char *name, Arguments... arguments)
 {
     void *function = nullptr;
     cudaDriverEntryPointQueryResult found;
+    const cudaError_t error =
+        cudaGetDriverEntryPointByVersion(name, &function, 12080, 0, &found);
 
-    (void)cudaGetDriverEntryPointByVersion(name, &function, 12080, 0, &found);
-    return reinterpret_cast<Function *>(function);
+    return error != cudaSuccess ? error
+                                : reinterpret_cast<int (*)(Arguments...)>(
+                                      function)(arguments...);
 }
 
 __attribute__((constructor)) void
@@ -38,6 +43,8 @@ read_environment()
 {
     const char *devices = getenv("ORIEL_SIM_DEVICES");
     const char *log = getenv("ORIEL_SIM_LOG");
+    const char *fault = getenv("ORIEL_SIM_FAULT");
+    const char *no_memory = getenv("ORIEL_SIM_NO_MEMORY");
     int count = 0;
 
     for (char *end; devices && *devices; devices = *end ? end + 1 : end)
@@ -47,6 +54,12 @@ read_environment()
         sim::set_devices(count, 13000);
     if (log)
         sim::set_log(fopen(log, "w"));
+    if (fault)
+        sim::fault_operation(strtoull(fault, nullptr, 10),
+                             cudaErrorLaunchFailure);
+    if (no_memory)
+        sim::fail_call(strtoull(no_memory, nullptr, 10),
+                       cudaErrorMemoryAllocation);
 }
 
 } // namespace
@@ -77,26 +90,25 @@ cuDeviceGetCount(int *count)
 EXPORT int
 cuDeviceGet(int *device, int ordinal)
 {
-    return find<int(int *, int)>("cuDeviceGet")(device, ordinal);
+    return call("cuDeviceGet", device, ordinal);
 }
 
 EXPORT int
 cuDevicePrimaryCtxRetain(CUctx_st **context, int device)
 {
-    return find<int(CUctx_st **, int)>("cuDevicePrimaryCtxRetain")(context,
-                                                                   device);
+    return call("cuDevicePrimaryCtxRetain", context, device);
 }
 
 EXPORT int
 cuCtxPushCurrent_v2(CUctx_st *context)
 {
-    return find<int(CUctx_st *)>("cuCtxPushCurrent")(context);
+    return call("cuCtxPushCurrent", context);
 }
 
 EXPORT int
 cuCtxPopCurrent_v2(CUctx_st **context)
 {
-    return find<int(CUctx_st **)>("cuCtxPopCurrent")(context);
+    return call("cuCtxPopCurrent", context);
 }
 
 EXPORT int

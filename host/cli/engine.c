@@ -194,15 +194,12 @@ cli_engine_start(cli_engine *engine, const oriel_plan *plan,
     return CLI_DONE;
 }
 
-int
-cli_engine_wait(cli_engine *engine)
+oriel_status
+cli_engine_wait(cli_engine *engine, oriel_error *err)
 {
-    oriel_error err;
-
-    if (engine->stream &&
-        cli_cuda_wait(engine->stream, engine->options.device_index, &err))
-        return cli_report_failure(&err, NULL);
-    return CLI_DONE;
+    return engine->stream ? cli_cuda_wait(engine->stream,
+                                          engine->options.device_index, err)
+                          : oriel_ok(err);
 }
 
 void

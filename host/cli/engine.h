@@ -55,14 +55,14 @@ int cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
  * The same in three steps: the encoder is there, with scratch for this plan; it
  * begins to fill 'rows' of 'bytes' bytes; they are there.  With a stream the rows
  * are pinned, and the second step does not wait for them.  The pixels are of no
- * more use after it.  CLI_DONE, or reports.
+ * more use after it.  CLI_DONE, or reports; the third fails without a report.
  */
 int cli_engine_prepare(cli_engine *engine, const oriel_plan *plan,
                        const char *blame);
 int cli_engine_start(cli_engine *engine, const oriel_plan *plan,
                      const oriel_input *input, void *rows, size_t bytes,
                      const char *blame);
-int cli_engine_wait(cli_engine *engine);
+oriel_status cli_engine_wait(cli_engine *engine, oriel_error *err);
 
 /* With --json, the event that a batch is encoded. */
 void cli_engine_report(const oriel_plan_info *info, double seconds);

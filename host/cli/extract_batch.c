@@ -111,25 +111,24 @@ keep_rows(const cli_extract_job *job, const cli_extract_batch *b,
     return ORIEL_OK;
 }
 
-static int
-keep_results(const cli_extract_job *job, cli_extract_batch *b)
+static oriel_status
+keep_results(const cli_extract_job *job, cli_extract_batch *b, oriel_error *err)
 {
     const bool is_hidden = job->engine.layer != CLI_NOT_GIVEN;
     const int64_t *flops = b->info.flops_per_item;
     int64_t first = 0;
-    oriel_error err;
 
     for (size_t i = 0; flops && i < b->n; i++) {
         bulk_item *item = b->items[i];
         const int64_t n = is_hidden ? item->patches : item->tokens;
 
-        if (keep_rows(job, b, item, first, n, &err))
-            return cli_report_failure(&err, item->entry->source);
+        if (keep_rows(job, b, item, first, n, err))
+            return err->status;
         first += n;
         item->flops = flops[i];
         item->encoded = true;
     }
-    return CLI_DONE;
+    return ORIEL_OK;
 }
 
 /* ---- Starting and finishing ------------------------------------------------- */
@@ -142,23 +141,30 @@ cpu_seconds(const cli_extract_job *job)
            bulk_pool_get_times(job->pool).cpu;
 }
 
+/* What failed before is returned, and then a failure is not reported: it mostly is
+   the same one. */
 static int
-finish(cli_extract_job *job, cli_extract_lane *lane)
+finish(cli_extract_job *job, cli_extract_lane *lane, int failed)
 {
     cli_extract_batch *b = lane->batch;
     const double began = cli_progress_seconds();
-    int failed;
+    oriel_error err;
+    bool is_there;
 
     lane->batch = NULL;
     if (lane->engine.stream)
         cli_progress_expect(b->info.n_items, b->info.flops);
-    failed = cli_engine_wait(&lane->engine);
+    is_there = cli_engine_wait(&lane->engine, &err) == ORIEL_OK;
     job->times.encode += cli_progress_seconds() - began;
-    if (!failed) {
+    if (!is_there && !failed)
+        failed = cli_report_failure(&err, NULL);
+    if (is_there) {
         cli_engine_report(&b->info, cli_progress_seconds() - b->began);
-        failed = keep_results(job, b);
+        is_there = keep_results(job, b, &err) == ORIEL_OK;
+        if (!is_there && !failed)
+            failed = cli_report_failure(&err, NULL);
     }
-    if (!failed) {
+    if (is_there) {
         job->times.images += (int64_t)b->n;
         job->times.tokens += b->info.tokens;
         job->times.passed += (int64_t)b->n;
@@ -237,7 +243,7 @@ cli_extract_start_batch(cli_extract_job *job, cli_extract_window *window,
     if (!failed) {
         lane = cli_extract_next_lane(job, (double)b->info.flops);
         if (lane->batch)
-            failed = finish(job, lane);
+            failed = finish(job, lane, CLI_DONE);
     }
     if (!failed)
         failed = start_timed(job, lane, b);
@@ -247,7 +253,7 @@ cli_extract_start_batch(cli_extract_job *job, cli_extract_window *window,
     }
     lane->batch = b;
     window->pending++;
-    return lane->engine.stream ? CLI_DONE : finish(job, lane);
+    return lane->engine.stream ? CLI_DONE : finish(job, lane, CLI_DONE);
 }
 
 /* The lane whose batch was started first; NULL: there is none. */
@@ -274,15 +280,11 @@ cli_extract_is_busy(const cli_extract_job *job)
 }
 
 int
-cli_extract_settle(cli_extract_job *job)
+cli_extract_settle(cli_extract_job *job, int failed)
 {
     cli_extract_lane *lane;
-    int failed = CLI_DONE;
 
-    while ((lane = oldest(job)) != NULL) {
-        const int status = finish(job, lane);
-
-        failed = failed ? failed : status;
-    }
+    while ((lane = oldest(job)) != NULL)
+        failed = finish(job, lane, failed);
     return failed;
 }

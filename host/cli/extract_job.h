@@ -131,8 +131,9 @@ int cli_extract_start_batch(cli_extract_job *job, cli_extract_window *window,
                             bulk_item **items, size_t n);
 
 /* Finish all batches that are on their way, the oldest first, also after one that
-   fails.  CLI_DONE, or reports. */
-int cli_extract_settle(cli_extract_job *job);
+   fails.  'failed' if that is not CLI_DONE, and nothing is reported; else CLI_DONE,
+   or reports the first failure. */
+int cli_extract_settle(cli_extract_job *job, int failed);
 
 /* Whether a batch is on its way. */
 bool cli_extract_is_busy(const cli_extract_job *job);

@@ -163,7 +163,8 @@ take_windows(cli_extract_job *job, cli_extract_writer *writer)
         job->times.wait += cli_progress_seconds() - start;
         if (!window && bulk_pool_is_over(job->pool))
             return CLI_DONE;
-        failed = window ? start_window(job, window) : cli_extract_settle(job);
+        failed = window ? start_window(job, window)
+                        : cli_extract_settle(job, CLI_DONE);
         if (!failed)
             failed = pass_windows(job, writer);
     }
@@ -180,8 +181,7 @@ encode_all(cli_extract_job *job, cli_extract_writer *writer)
         failed = start_pool(job);
     if (!failed)
         failed = take_windows(job, writer);
-    last = cli_extract_settle(job);
-    failed = failed ? failed : last;
+    failed = cli_extract_settle(job, failed);
     last = pass_windows(job, writer);
     return failed ? failed : last;
 }

@@ -88,6 +88,37 @@ check test "$(wc -l <resumed/manifest.jsonl)" -eq 3
 extract 90,90 resumed --device cuda:all --batch-patches 1 --resume
 check diff -r one resumed
 
+# ---- Failures ---------------------------------------------------------------
+
+# A GPU that fails, or has no memory left: one line with the reason, and the run
+# goes on to the same folder.  The operations and calls are of all stages; without
+# some of them the run ends well.
+refused=0
+failing()
+{
+    local variable=$1 nth=$2 expected=$3 ended
+    rm -rf broken
+    export ORIEL_SIM_DEVICES=90 "$variable=$nth"
+    command_line="$variable=$nth oriel extract"
+    "$oriel" extract pictures --model model -o broken --device cuda \
+        --batch-patches 1 -q 2>err
+    ended=$?
+    unset "$variable"
+    [ $ended -ne 0 ] || { check diff -r one broken; return; }
+    refused=$((refused + 1))
+    [ $ended -eq "$expected" ] || fail "$command_line: exit status $ended"
+    [ "$(grep -vc "to go on: " err)" -eq 1 ] || fail "$command_line: $(cat err)"
+    extract 90 broken --device cuda --batch-patches 1 --resume -q
+    check diff -r one broken
+}
+for nth in 5 60 100 150; do
+    failing ORIEL_SIM_FAULT $nth 5
+done
+for nth in 35 137 290 392; do
+    failing ORIEL_SIM_NO_MEMORY $nth 6
+done
+check test $refused -gt 4
+
 # ---- Refusals ---------------------------------------------------------------
 
 status=5
