@@ -116,4 +116,10 @@ sim_device_bytes(void)
 {
     return sim::device_bytes_in_use();
 }
+
+void
+sim_log(FILE *file)
+{
+    sim::set_log(file);
+}
 }

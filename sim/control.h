@@ -6,6 +6,7 @@
 #include <cuda_runtime.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* The nth call of the runtime from now fails, without doing its work; 0: none
    does. */
@@ -40,5 +41,13 @@ uint64_t sim_allocations(void);
 uint64_t sim_graphs_made(void);
 uint64_t sim_graph_uploads(void);
 uint64_t sim_graph_launches(void);
+/*
+ * Write a line for each piece of work when it is enqueued, and for each wait when
+ * it begins; NULL: no more.
+ *   upload|download|move device D stream S bytes N pinned|pageable
+ *   kernel|graph|wait device D stream S
+ * A wait for an event is one for the stream on which it was recorded.
+ */
+void sim_log(FILE *file);
 
 #endif /* SIM_CONTROL_H */

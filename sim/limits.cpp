@@ -10,7 +10,14 @@ namespace sim
 namespace
 {
 
-std::map<int, int> architectures; /* of devices that are no H100 */
+/* Of devices that are no H100.  It may be set before static objects are made. */
+std::map<int, int> &
+architectures()
+{
+    static std::map<int, int> map;
+
+    return map;
+}
 
 const DeviceLimits known_limits[] = {
     {90, 227 * 1024, 132}, {80, 163 * 1024, 108},  {86, 99 * 1024, 84},
@@ -23,10 +30,10 @@ const DeviceLimits known_limits[] = {
 DeviceLimits
 device_limits(int device)
 {
-    auto it = architectures.find(device);
+    auto it = architectures().find(device);
 
     for (const DeviceLimits &l : known_limits)
-        if (it != architectures.end() && l.architecture == it->second)
+        if (it != architectures().end() && l.architecture == it->second)
             return l;
     return known_limits[0];
 }
@@ -34,7 +41,7 @@ device_limits(int device)
 void
 set_architecture(int device, int architecture)
 {
-    architectures[device] = architecture;
+    architectures()[device] = architecture;
 }
 
 bool

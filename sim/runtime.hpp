@@ -11,6 +11,7 @@
 #include "include/cuda_runtime.h"
 
 #include <cstdint>
+#include <cstdio>
 
 namespace sim
 {
@@ -51,6 +52,8 @@ struct Tally {
     uint64_t graphs_made, graph_uploads;
 };
 Tally tally();
+/* Where to write what is enqueued and waited for; nullptr: nowhere. */
+void set_log(FILE *file);
 /* Whether a context was made on the device; and as if none ever was. */
 bool has_context(int device);
 void forget_contexts();

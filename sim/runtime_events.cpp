@@ -98,6 +98,7 @@ cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
                                          }});
     if (error == cudaSuccess) {
         event->recorded = number;
+        event->stream = s;
         event->capture = nullptr;
     }
     return error;
@@ -128,6 +129,9 @@ cudaEventSynchronize(cudaEvent_t event)
         return cudaErrorCapturedEvent;
     NOT_IN_CAPTURE();
     uint64_t wanted = event->recorded;
+    if (event->reached < wanted)
+        log_work("wait", runtime().streams.count(event->stream) ? event->stream
+                                                                : nullptr);
     runtime().tally.waits += event->reached < wanted;
     drain([=] { return event->reached >= wanted; });
     if (event->reached < wanted && runtime().sticky == cudaSuccess)

@@ -60,6 +60,7 @@ cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     /* It runs once at a time, whatever the streams. */
     const uint64_t before = exec->launched++;
     runtime().tally.graph_launches++;
+    log_work("graph", s);
     s->queue.push_back(
         {[exec, before] { return exec->finished == before; }, [] {}});
     for (const Operation &operation : captured_order(exec->nodes))

@@ -46,6 +46,12 @@ is_device(const void *memory)
     return sim::is_device_range(memory, 1);
 }
 
+const char *
+name_of_copy(bool from_host, bool to_host)
+{
+    return from_host ? "upload" : to_host ? "download" : "move";
+}
+
 /* The side of a copy that is said to be the device's must be, the other not. */
 bool
 kind_fits(const void *to, const void *from, cudaMemcpyKind kind)
@@ -97,6 +103,8 @@ copy(void *to, size_t to_pitch, const void *from, size_t from_pitch,
         return spoil(*s->capture, cudaErrorStreamCaptureUnsupported);
     if (pageable_in || pageable_out)
         NOT_IN_CAPTURE();
+    log_copy(name_of_copy(!is_device(from), !is_device(to)), s, width * height,
+             !pageable_in && !pageable_out);
     if (pageable_out) {
         /* Staged: the call returns when the bytes are there. */
         cudaError_t error = cudaStreamSynchronize(stream);

@@ -4,8 +4,8 @@
  *
  * runtime.cpp has errors and devices, runtime_contexts.cpp contexts,
  * runtime_memory.cpp memory and copies, runtime_streams.cpp the queues and kernels,
- * runtime_events.cpp events, runtime_captures.cpp captures and runtime_graphs.cpp
- * graphs.
+ * runtime_events.cpp events, runtime_captures.cpp captures, runtime_graphs.cpp
+ * graphs and runtime_log.cpp the log of calls.
  */
 #pragma once
 
@@ -57,6 +57,7 @@ struct CUctx_st {
 
 struct CUstream_st {
     CUctx_st *context = nullptr; /* of a default stream: whichever is current */
+    int number = 0; /* from 1 on, in the order in which they were made */
     unsigned flags = 0;
     std::deque<sim::Operation> queue;
     bool held = false;
@@ -69,7 +70,8 @@ struct CUevent_st {
     uint64_t recorded = 0; /* the last record that was enqueued ... */
     uint64_t reached = 0;  /* ... and the last that was run */
     bool timed = false;
-    double reached_at = 0; /* milliseconds, where it is timed */
+    double reached_at = 0;         /* milliseconds, where it is timed */
+    CUstream_st *stream = nullptr; /* of the last record; it may be gone */
     /* If the last record of all was captured: where, and after what. */
     std::shared_ptr<sim::Capture> capture;
     sim::Nodes last = {};
@@ -91,6 +93,7 @@ struct RuntimeState {
     Tally tally = {};
     CUstream_st default_stream;
     std::set<CUstream_st *> streams = {&default_stream};
+    int streams_made = 0;
 };
 RuntimeState &runtime();
 /* State of this thread. */
@@ -151,6 +154,12 @@ void drain(const std::function<bool()> &done);
 void drain_all();
 /* From the seed of set_interleaving(). */
 uint64_t draw_interleaving();
+
+/* ---- The log of control.h: work that is captured is not in it ------------- */
+
+void log_work(const char *what, const CUstream_st *stream);
+void log_copy(const char *what, const CUstream_st *stream, size_t bytes,
+              bool is_pinned);
 
 } // namespace sim
 

@@ -218,6 +218,7 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     launch.blocks = static_cast<uint32_t>(blocks);
     launch.threads = threads;
     launch.shared_bytes = static_cast<uint32_t>(shared_bytes);
+    log_work("kernel", resolve(stream));
     return enqueue(stream, {nullptr, [launch]() mutable {
                                 if (!run(launch))
                                     runtime().sticky = cudaErrorLaunchFailure;
@@ -238,6 +239,7 @@ cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned int flags)
     use_context();
     *stream = new CUstream_st;
     (*stream)->context = current_context();
+    (*stream)->number = ++runtime().streams_made;
     (*stream)->flags = flags;
     runtime().streams.insert(*stream);
     return cudaSuccess;
@@ -269,6 +271,7 @@ cudaStreamSynchronize(cudaStream_t stream)
     if (is_default(stream) && implicit_in_capture() != cudaSuccess)
         return cudaErrorStreamCaptureImplicit;
     NOT_IN_CAPTURE();
+    log_work("wait", s);
     runtime().tally.waits += !s->queue.empty();
     drain([s] { return s->queue.empty(); });
     return result(runtime().sticky);

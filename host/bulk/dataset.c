@@ -308,57 +308,37 @@ bulk_dataset_set_parts(bulk_dataset *dataset, int64_t parts)
 
 /* ---- Ending --------------------------------------------------------------- */
 
-static oriel_status
-copy_line(oriel_whole_file *file, uint64_t *at, const char *text,
-          oriel_error *err)
-{
-    const size_t n = strlen(text);
-    oriel_status status = oriel_whole_file_write(file, *at, text, n, err);
+/* The manifest's lines that are passed, and the new ones of them. */
+typedef struct replacing {
+    bulk_dataset *dataset;
+    int64_t ordinal;
+    size_t next;
+} replacing;
 
-    *at += n;
-    return status;
+static oriel_status
+replace_line(void *context, const bulk_line *line, char **text,
+             oriel_error *err)
+{
+    replacing *r = context;
+    new_line *lines = r->dataset->lines;
+
+    if (r->next < r->dataset->n_lines && lines[r->next].ordinal == r->ordinal) {
+        *text = lines[r->next].text;
+        lines[r->next++].text = NULL;
+    } else
+        *text = bulk_line_text(line->json);
+    r->ordinal++;
+    return *text ? ORIEL_OK : oriel_fail_memory(err, 1, "a line");
 }
 
 /* The manifest with its new lines, in one step. */
 static oriel_status
 replace_lines(bulk_dataset *dataset, oriel_error *err)
 {
-    char *path = bulk_path(dataset->layout.folder, BULK_MANIFEST);
-    bulk_manifest_reader *reader = NULL;
-    oriel_whole_file *file = NULL;
-    bulk_line line;
-    uint64_t at = 0;
-    size_t next = 0;
-    oriel_status status =
-        path ? bulk_manifest_open(&reader, dataset->layout.folder, err)
-             : oriel_fail_memory(err, 1, "a path");
+    replacing r = {.dataset = dataset};
 
-    if (!status)
-        status = oriel_whole_file_create(&file, path, true, 0,
-                                         &cli_output_hooks, err);
-    for (int64_t ordinal = 0;
-         !status && !(status = bulk_manifest_next(reader, &line, err)) &&
-         line.json;
-         ordinal++) {
-        const bool replaced =
-            next < dataset->n_lines && dataset->lines[next].ordinal == ordinal;
-        char *text =
-            replaced ? dataset->lines[next++].text : bulk_line_text(line.json);
-
-        json_decref(line.json);
-        status = text ? copy_line(file, &at, text, err)
-                      : oriel_fail_memory(err, 1, "a line");
-        if (!replaced)
-            free(text);
-    }
-    if (!status) {
-        status = oriel_whole_file_commit(file, at, err);
-        file = NULL;
-    }
-    oriel_whole_file_abort(file);
-    bulk_manifest_close(reader);
-    free(path);
-    return status;
+    return bulk_manifest_rewrite(dataset->layout.folder, BULK_MANIFEST,
+                                 replace_line, &r, err);
 }
 
 oriel_status

@@ -77,7 +77,6 @@ bulk_fail_errno(oriel_error *err, const char *what)
 {
     int cause = errno;
 
-    return oriel_fail_cause(
-        err, cause == EIO || cause == EMFILE ? ORIEL_ERR_IO : ORIEL_ERR_INPUT,
-        cause, "%s: %s", what, strerror(cause));
+    return oriel_fail_cause(err, oriel_errno_status(cause, ORIEL_ERR_INPUT),
+                            cause, "%s: %s", what, strerror(cause));
 }

@@ -75,7 +75,7 @@ bulk_item_free(bulk_item *item)
         return;
     bulk_item_let_go(item);
     bulk_entry_free(item->entry);
-    free(item->rows);
+    bulk_block_release(item->block);
     free(item);
 }
 

@@ -3,6 +3,7 @@
 #ifndef ORIEL_BULK_ITEM_H
 #define ORIEL_BULK_ITEM_H
 
+#include "bulk/block.h"
 #include "bulk/entry.h"
 #include "cli/photo.h"
 
@@ -22,8 +23,9 @@ typedef struct bulk_item {
 
     /* Of the encoder. */
     int64_t flops;
-    void *rows;
+    const void *rows;
     int64_t n_rows;
+    bulk_block *block; /* that the rows lie in */
     bool encoded;
 } bulk_item;
 

@@ -117,12 +117,3 @@ bulk_kind_of_file(const char *path)
     close(fd);
     return n > 0 ? bulk_kind_of_head(head, (size_t)n) : BULK_OTHER;
 }
-
-bool
-bulk_is_url(const char *name)
-{
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz"
-                            "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
-
-    return n >= 2 && strncmp(name + n, "://", 3) == 0;
-}

@@ -24,7 +24,4 @@ bulk_kind bulk_kind_of_head(const char *head, size_t n_bytes);
 /* By the name, else by the content of the file 'path'; a pipe is not opened. */
 bulk_kind bulk_kind_of_file(const char *path);
 
-/* "https://host/a.jpg": a scheme and two slashes. */
-bool bulk_is_url(const char *name);
-
 #endif /* ORIEL_BULK_KIND_H */

@@ -169,25 +169,13 @@ bulk_line_text(const json_t *line)
     return longer;
 }
 
-static oriel_status
-write_line(oriel_whole_file *file, uint64_t *at, const json_t *json,
-           oriel_error *err)
-{
-    char *text = bulk_line_text(json);
-    oriel_status status;
-
-    if (!text)
-        return oriel_fail_memory(err, sizeof(*text), "a line");
-    status = oriel_whole_file_write(file, *at, text, strlen(text), err);
-    *at += strlen(text);
-    free(text);
-    return status;
-}
+/* ---- A file that is made of the manifest ------------------------------------ */
 
 oriel_status
-bulk_manifest_list_failed(const char *folder, oriel_error *err)
+bulk_manifest_rewrite(const char *folder, const char *name,
+                      bulk_manifest_edit *edit, void *context, oriel_error *err)
 {
-    char *path = bulk_path(folder, BULK_FAILED);
+    char *path = bulk_path(folder, name), *text;
     bulk_manifest_reader *reader = NULL;
     oriel_whole_file *file = NULL;
     uint64_t at = 0;
@@ -201,9 +189,13 @@ bulk_manifest_list_failed(const char *folder, oriel_error *err)
                                          &cli_output_hooks, err);
     while (!status && reader &&
            !(status = bulk_manifest_next(reader, &line, err)) && line.json) {
-        if (!line.ok)
-            status = write_line(file, &at, line.json, err);
+        status = edit(context, &line, &text, err);
         json_decref(line.json);
+        if (status || !text)
+            continue;
+        status = oriel_whole_file_write(file, at, text, strlen(text), err);
+        at += strlen(text);
+        free(text);
     }
     if (!status) {
         status = oriel_whole_file_commit(file, at, err);
@@ -213,4 +205,19 @@ bulk_manifest_list_failed(const char *folder, oriel_error *err)
     bulk_manifest_close(reader);
     free(path);
     return status;
+}
+
+static oriel_status
+keep_failed(void *context, const bulk_line *line, char **text, oriel_error *err)
+{
+    (void)context;
+    *text = line->ok ? NULL : bulk_line_text(line->json);
+    return line->ok || *text ? ORIEL_OK
+                             : oriel_fail_memory(err, sizeof(**text), "a line");
+}
+
+oriel_status
+bulk_manifest_list_failed(const char *folder, oriel_error *err)
+{
+    return bulk_manifest_rewrite(folder, BULK_FAILED, keep_failed, NULL, err);
 }

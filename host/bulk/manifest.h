@@ -49,6 +49,17 @@ void bulk_totals_add(bulk_totals *totals, const bulk_line *line);
 /* One line with its line feed, for the caller to free(); NULL without memory. */
 char *bulk_line_text(const json_t *line);
 
+/* What becomes of a line: '*text', which is given away, is written; NULL: nothing
+   is. */
+typedef oriel_status bulk_manifest_edit(void *context, const bulk_line *line,
+                                        char **text, oriel_error *err);
+
+/* Write FOLDER/NAME, which may be the manifest itself, from its lines, in one step.
+   ORIEL_ERR_IO, _MEMORY, _MODEL, and what 'edit' fails with */
+oriel_status bulk_manifest_rewrite(const char *folder, const char *name,
+                                   bulk_manifest_edit *edit, void *context,
+                                   oriel_error *err);
+
 /* Write FOLDER/failed.jsonl: the lines of its manifest that failed. */
 oriel_status bulk_manifest_list_failed(const char *folder, oriel_error *err);
 

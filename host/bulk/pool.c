@@ -35,8 +35,18 @@ typedef struct slot {
     slot_state state;
 } slot;
 
+/* The window at hand; it stays from call to call until it goes. */
+typedef struct filling {
+    bulk_window *window;
+    int64_t patches;
+    size_t bytes;
+    int silent; /* times that nothing came */
+} filling;
+
 struct bulk_pool {
     bulk_pool_options options;
+    filling filling; /* of the thread that takes windows, and so is 'over' */
+    bool over;
     pthread_mutex_t lock;
     pthread_cond_t changed;
 
@@ -130,24 +140,40 @@ find_work(bulk_pool *pool)
     return found;
 }
 
+/* Work without the lock, whose time is counted. */
+typedef struct stretch {
+    double start, cpu;
+} stretch;
+
+static stretch
+begin_stretch(bulk_pool *pool)
+{
+    pthread_mutex_unlock(&pool->lock);
+    return (stretch){bulk_clock_now(),
+                     bulk_clock_read(CLOCK_THREAD_CPUTIME_ID)};
+}
+
+static void
+end_stretch(bulk_pool *pool, stretch work, double *seconds)
+{
+    pthread_mutex_lock(&pool->lock);
+    *seconds += bulk_clock_now() - work.start;
+    pool->times.cpu += bulk_clock_read(CLOCK_THREAD_CPUTIME_ID) - work.cpu;
+}
+
 static void
 measure(bulk_pool *pool, slot *at)
 {
     bulk_item *item = at->item;
     const size_t before = item->file_bytes;
-    double start, cpu;
+    const stretch work = begin_stretch(pool);
 
-    pthread_mutex_unlock(&pool->lock);
-    start = bulk_clock_now();
-    cpu = bulk_clock_read(CLOCK_THREAD_CPUTIME_ID);
     item->file_bytes = 0;
     if (!item->err.status && !item->entry->named_only && !cli_signal_caught())
         bulk_item_measure(item, pool->options.settings);
     if (pool->options.measures_only)
         bulk_item_let_go(item);
-    pthread_mutex_lock(&pool->lock);
-    pool->times.read += bulk_clock_now() - start;
-    pool->times.cpu += bulk_clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    end_stretch(pool, work, &pool->times.read);
     pool->files += item->file_bytes - before;
     at->state = MEASURED;
 }
@@ -157,16 +183,11 @@ decode(bulk_pool *pool, slot *at)
 {
     bulk_item *item = at->item;
     const size_t files = item->file_bytes;
-    double start, cpu;
+    const stretch work = begin_stretch(pool);
 
-    pthread_mutex_unlock(&pool->lock);
-    start = bulk_clock_now();
-    cpu = bulk_clock_read(CLOCK_THREAD_CPUTIME_ID);
     if (!cli_signal_caught())
         bulk_item_decode(item, pool->options.settings);
-    pthread_mutex_lock(&pool->lock);
-    pool->times.decode += bulk_clock_now() - start;
-    pool->times.cpu += bulk_clock_read(CLOCK_THREAD_CPUTIME_ID) - cpu;
+    end_stretch(pool, work, &pool->times.decode);
     pool->files -= files;
     pool->held -= item->held;
     item->held = item->err.status ? 0 : item->rgb_bytes;
@@ -262,13 +283,6 @@ list(void *context)
 
 /* ---- Windows -------------------------------------------------------------- */
 
-typedef struct filling {
-    bulk_window *window;
-    int64_t patches;
-    size_t bytes;
-    int silent; /* times that nothing came */
-} filling;
-
 /* Whether the ready item at hand still belongs into this window. */
 static bool
 belongs(const bulk_pool *pool, const filling *f, const bulk_item *item)
@@ -297,7 +311,8 @@ must_go(bulk_pool *pool, const filling *f)
     return next->state == MEASURED && !fits(pool, next->item);
 }
 
-static void
+/* False: nothing came. */
+static bool
 wait_a_while(bulk_pool *pool, filling *f)
 {
     struct timespec until;
@@ -309,10 +324,12 @@ wait_a_while(bulk_pool *pool, filling *f)
         until.tv_sec++;
     }
     if (pthread_cond_timedwait(&pool->changed, &pool->lock, &until) ==
-        ETIMEDOUT)
+        ETIMEDOUT) {
         f->silent++;
-    else
-        f->silent = 0;
+        return false;
+    }
+    f->silent = 0;
+    return true;
 }
 
 static void
@@ -333,8 +350,9 @@ take(bulk_pool *pool, filling *f)
     f->bytes += item->rgb_bytes;
 }
 
-static void
-fill(bulk_pool *pool, filling *f)
+/* Whether the window goes; false: patience is over. */
+static bool
+fill(bulk_pool *pool, filling *f, bulk_patience patience)
 {
     bulk_window *window = f->window;
 
@@ -342,48 +360,69 @@ fill(bulk_pool *pool, filling *f)
         if (cli_signal_caught()) {
             oriel_fail(&window->err, ORIEL_ERR_CANCELLED,
                        "stopped by a signal");
-            return;
+            return true;
         }
         if (pool->taken < pool->listed &&
             slot_at(pool, pool->taken)->state == READY) {
             if (!belongs(pool, f, slot_at(pool, pool->taken)->item))
-                return;
+                return true;
             take(pool, f);
             continue;
         }
         if (must_go(pool, f))
-            return;
+            return true;
         if (pool->taken == pool->listed && pool->ended) {
             window->err = pool->err;
-            return;
+            pool->over = true;
+            return true;
         }
-        wait_a_while(pool, f);
+        if (!wait_a_while(pool, f) && patience == BULK_A_WHILE)
+            return false;
     }
+    return true;
+}
+
+static bulk_window *
+new_window(void)
+{
+    bulk_window *window = calloc(1, sizeof(*window));
+
+    if (window)
+        window->items = calloc(WINDOW_ITEMS, sizeof(bulk_item *));
+    if (window && window->items)
+        return window;
+    free(window);
+    return NULL;
 }
 
 oriel_status
-bulk_pool_next(bulk_pool *pool, bulk_window **out, oriel_error *err)
+bulk_pool_next(bulk_pool *pool, bulk_patience patience, bulk_window **out,
+               oriel_error *err)
 {
-    bulk_window *window = calloc(1, sizeof(*window));
-    filling f = {.window = window};
+    filling *f = &pool->filling;
+    bool goes;
 
     *out = NULL;
-    if (window)
-        window->items = calloc(WINDOW_ITEMS, sizeof(bulk_item *));
-    if (!window || !window->items) {
-        free(window);
+    if (!f->window)
+        *f = (filling){.window = new_window()};
+    if (!f->window)
         return oriel_fail_memory(err, WINDOW_ITEMS * sizeof(bulk_item *),
                                  "a window");
-    }
     pthread_mutex_lock(&pool->lock);
-    fill(pool, &f);
+    goes = fill(pool, f, patience);
     pthread_cond_broadcast(&pool->changed);
     pthread_mutex_unlock(&pool->lock);
-    if (window->n > 0 || window->err.status)
-        *out = window;
-    else
-        bulk_window_free(window);
+    if (goes && (f->window->n > 0 || f->window->err.status)) {
+        *out = f->window;
+        f->window = NULL;
+    }
     return oriel_ok(err);
+}
+
+bool
+bulk_pool_is_over(const bulk_pool *pool)
+{
+    return pool->over;
 }
 
 void
@@ -493,6 +532,7 @@ bulk_pool_stop(bulk_pool *pool)
         pthread_join(pool->workers[i], NULL);
     for (size_t i = pool->taken; i < pool->listed; i++)
         bulk_item_free(slot_at(pool, i)->item);
+    bulk_window_free(pool->filling.window);
     pthread_cond_destroy(&pool->changed);
     pthread_mutex_destroy(&pool->lock);
     free(pool->workers);

@@ -42,10 +42,17 @@ typedef struct bulk_pool_times {
 oriel_status bulk_pool_start(bulk_pool **out, const bulk_pool_options *options,
                              oriel_error *err);
 
-/* The next window, waited for; NULL at the end.  The caller frees it.
-   ORIEL_ERR_MEMORY */
-oriel_status bulk_pool_next(bulk_pool *pool, bulk_window **out,
-                            oriel_error *err);
+/* How long a window is waited for. */
+typedef enum bulk_patience {
+    BULK_UNTIL_THERE,
+    BULK_A_WHILE /* a tenth of a second in which nothing comes */
+} bulk_patience;
+
+/* The next window; NULL at the end, or where patience is over:
+   bulk_pool_is_over tells.  The caller frees it.  Threads: one.  ORIEL_ERR_MEMORY */
+oriel_status bulk_pool_next(bulk_pool *pool, bulk_patience patience,
+                            bulk_window **out, oriel_error *err);
+bool bulk_pool_is_over(const bulk_pool *pool);
 
 /* An item's pictures are of no more use: free them, and let others in. */
 void bulk_pool_release(bulk_pool *pool, bulk_item *item);

@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "bulk/kind.h"
 #include "bulk/walk.h"
+#include "cli/read_file.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -101,6 +102,17 @@ bulk_source_make_entry(bulk_source *source, source_named *thing,
 }
 
 /* ---- Levels ------------------------------------------------------------- */
+
+oriel_status
+bulk_source_fail(oriel_error *err, const char *name, const oriel_error *why)
+{
+    if (why->status == ORIEL_ERR_CANCELLED) {
+        *err = *why;
+        return why->status;
+    }
+    return oriel_fail_cause(err, why->status, why->cause, "%s: %.300s",
+                            ORIEL_QUOTE(name), why->message);
+}
 
 void
 bulk_source_pop(bulk_source *source)
@@ -286,10 +298,8 @@ bulk_source_take_named(bulk_source *source, source_named *thing,
     oriel_error why;
     oriel_status status;
 
-    if (bulk_is_url(thing->name)) {
-        oriel_fail(&why, ORIEL_ERR_INPUT,
-                   "is a URL, and the tool uses no network: the Python package "
-                   "reads URLs and object stores, through fsspec");
+    if (cli_is_url(thing->name)) {
+        (void)cli_fail_url(&why);
         return bulk_source_make_entry(source, thing, &why, out, err);
     }
     memset(&st, 0, sizeof(st));
@@ -308,7 +318,7 @@ bulk_source_take_named(bulk_source *source, source_named *thing,
     if (status == ORIEL_ERR_INPUT)
         return bulk_source_make_entry(source, thing, &why, out, err);
     if (status)
-        *err = why;
+        status = bulk_source_fail(err, thing->name, &why);
     return status;
 }
 
@@ -349,7 +359,7 @@ take_of_folder(bulk_source *source, bulk_entry **out, oriel_error *err)
     if (why.status == ORIEL_ERR_INPUT)
         status = bulk_source_make_entry(source, &thing, &why, out, err);
     else if (why.status)
-        *err = why;
+        status = bulk_source_fail(err, name, &why);
     bulk_source_forget(&thing);
     return status;
 }
@@ -375,7 +385,7 @@ take_of_tar(bulk_source *source, bulk_entry **out, oriel_error *err)
 
         status = bulk_source_make_entry(source, &thing, &why, out, err);
     } else if (status)
-        *err = why;
+        status = bulk_source_fail(err, tar->name, &why);
     bulk_source_pop(source);
     return status;
 }
@@ -401,7 +411,7 @@ take_operand(bulk_source *source, bulk_entry **out, oriel_error *err)
     if (status == ORIEL_ERR_INPUT)
         return bulk_source_make_entry(source, &thing, &why, out, err);
     if (status)
-        *err = why;
+        status = bulk_source_fail(err, operand, &why);
     return status;
 }
 

@@ -90,10 +90,8 @@ bulk_source_take_line(bulk_source *source, bulk_entry **out, oriel_error *err)
         bulk_source_pop(source);
         return status;
     }
-    if (status) {
-        *err = why;
-        return status;
-    }
+    if (status)
+        return bulk_source_fail(err, list->name, &why);
     if (!line) {
         bulk_source_pop(source);
         return ORIEL_OK;

@@ -52,6 +52,10 @@ oriel_status bulk_source_make_entry(bulk_source *source, source_named *thing,
 oriel_status bulk_source_take_named(bulk_source *source, source_named *thing,
                                     bulk_entry **out, oriel_error *err);
 
+/* What ends the run, with the name of the thing that it is about. */
+oriel_status bulk_source_fail(oriel_error *err, const char *name,
+                              const oriel_error *why);
+
 /* The level on top is done. */
 void bulk_source_pop(bulk_source *source);
 

@@ -102,7 +102,8 @@ open_job(cli_encode_job *job, int n_operands, char **operands)
             cli_packed_create(&job->packed, options->output, options->force,
                               &job->inputs, metadata_room(job));
     if (!failed)
-        failed = cli_engine_choose(&job->engine, job->settings.model, options);
+        failed = cli_engine_choose(&job->engine, job->settings.model, options,
+                                   cli_device_parse(options->device));
     job->packed.dtype = job->engine.dtype;
     job->batch_patches = cli_engine_batch_patches(&job->engine, options);
     return failed;

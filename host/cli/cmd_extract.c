@@ -11,18 +11,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Enough rows for the matrix products, few enough for a quick stop. */
-
-/* A signal ends the loading of weights at once, but a batch is finished: its
-   work would be lost. */
-static int32_t
-cancel(void *user)
-{
-    const cli_engine *engine = user;
-
-    return engine->encoder ? 0 : cli_signal_caught();
-}
-
 static int
 choose_layer(cli_extract_job *job)
 {
@@ -43,17 +31,13 @@ choose_layer(cli_extract_job *job)
 }
 
 static int
-choose_engine(cli_extract_job *job, oriel_hooks *hooks)
+choose_engine(cli_extract_job *job)
 {
     const cli_options *options = job->options;
-    int failed = cli_engine_choose(&job->engine, job->settings.model, options);
+    int failed = cli_extract_choose_devices(job);
 
     if (!failed)
         failed = choose_layer(job);
-    *hooks = cli_hooks;
-    hooks->cancel = cancel;
-    hooks->user = &job->engine;
-    job->engine.options.hooks = hooks;
     /* Means are taken of fp32 rows, and rounded once. */
     job->engine.dtype = job->given.pools ? ORIEL_DTYPE_F32 : job->given.dtype;
     job->batch_patches = cli_engine_batch_patches(&job->engine, options);
@@ -113,13 +97,12 @@ static int
 run(const cli_options *options, int n_operands, char **operands)
 {
     cli_extract_job job = {.options = options};
-    oriel_hooks hooks;
     int failed = cli_extract_parse(&job.given, options, n_operands, operands);
 
     if (!failed)
         failed = cli_settings_open(&job.settings, options, true);
     if (!failed)
-        failed = choose_engine(&job, &hooks);
+        failed = choose_engine(&job);
     if (!failed)
         failed = cli_extract_describe(&job);
     if (!failed && !options->dry_run)
@@ -134,6 +117,7 @@ run(const cli_options *options, int n_operands, char **operands)
     }
     bulk_source_close(job.source);
     bulk_dataset_close(job.dataset);
+    cli_extract_close_devices(&job);
     cli_engine_free(&job.engine);
     cli_settings_close(&job.settings);
     json_decref(job.run);

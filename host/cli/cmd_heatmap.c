@@ -285,7 +285,8 @@ encode(heatmap *job)
     const void *frame = job->seen.photo.rgb;
     oriel_input input = ORIEL_INPUT_INIT;
     int failed =
-        cli_engine_choose(&job->engine, job->settings.model, job->options);
+        cli_engine_choose(&job->engine, job->settings.model, job->options,
+                          cli_device_parse(job->options->device));
 
     if (failed)
         return failed;

@@ -114,11 +114,7 @@ static json_t *
 model_json(const inspection *in)
 {
     const oriel_model_info *m = &in->info;
-    json_t *blocks = json_array();
 
-    for (int32_t i = 0; i < m->n_full_attention_blocks; i++)
-        blocks = oriel_json_append(blocks,
-                                   json_integer(m->full_attention_blocks[i]));
     return json_pack(
         "{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o, s:I, "
         "s:I, s:o, s:o, s:s, s:i, s:I, s:s, s:s?, s:o}",
@@ -127,7 +123,9 @@ model_json(const inspection *in)
         m->head_dim, "out_hidden_size", m->out_hidden_size, "in_channels",
         m->in_channels, "patch_size", m->patch_size, "temporal_patch_size",
         m->temporal_patch_size, "spatial_merge_size", m->spatial_merge_size,
-        "window_size", m->window_size, "full_attention_blocks", blocks,
+        "window_size", m->window_size, "full_attention_blocks",
+        oriel_json_integers(m->full_attention_blocks,
+                            m->n_full_attention_blocks),
         "min_pixels", (json_int_t)m->min_pixels, "max_pixels",
         (json_int_t)m->max_pixels, "image_mean", floats_json(m->image_mean, 3),
         "image_std", floats_json(m->image_std, 3), "weight_dtype",

@@ -38,11 +38,6 @@ typedef struct pack_job {
 static json_t *
 config_json(const oriel_network *net)
 {
-    json_t *blocks = json_array();
-
-    for (int32_t i = 0; i < net->n_full_attention_blocks; i++)
-        blocks = oriel_json_append(blocks,
-                                   json_integer(net->full_attention_blocks[i]));
     return json_pack(
         "{s:s, s:{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, "
         "s:f, s:o}}",
@@ -53,7 +48,9 @@ config_json(const oriel_network *net)
         "in_channels", net->in_channels, "patch_size", net->patch_size,
         "temporal_patch_size", net->temporal_patch_size, "spatial_merge_size",
         net->spatial_merge_size, "window_size", net->window_size, "rope_theta",
-        net->rope_theta, "fullatt_block_indexes", blocks);
+        net->rope_theta, "fullatt_block_indexes",
+        oriel_json_integers(net->full_attention_blocks,
+                            net->n_full_attention_blocks));
 }
 
 static json_t *

@@ -251,12 +251,13 @@ choose_device(plan_job *job)
 {
     oriel_device_info device = ORIEL_DEVICE_INFO_INIT;
     oriel_encoder_options *encoder = &job->encoder;
+    const cli_device given = cli_device_parse(job->options->device);
     oriel_error err;
     oriel_status status;
 
     *encoder = (oriel_encoder_options)ORIEL_ENCODER_OPTIONS_INIT;
-    cli_device_parse(job->options->device, &encoder->device,
-                     &encoder->device_index);
+    encoder->device = given.device;
+    encoder->device_index = given.index;
     encoder->precision = (int32_t)job->options->precision;
     encoder->kernels = (int32_t)job->options->kernels;
     encoder->threads = job->options->threads ? (int32_t)job->options->threads

@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/fail.h"
+#include "cli/cuda_driver.h"
 #include "cli/exits.h"
 #include "cli/limits.h"
 #include "cli/progress.h"
@@ -25,9 +26,9 @@ cli_precision_name(int32_t precision)
 
 int
 cli_engine_choose(cli_engine *engine, const oriel_model *model,
-                  const cli_options *options)
+                  const cli_options *options, cli_device device)
 {
-    oriel_device_info device = ORIEL_DEVICE_INFO_INIT;
+    oriel_device_info found = ORIEL_DEVICE_INFO_INIT;
     oriel_encoder_options chosen = ORIEL_ENCODER_OPTIONS_INIT;
     oriel_error err;
 
@@ -35,14 +36,12 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
     engine->model = model;
     engine->layer = CLI_NOT_GIVEN;
     engine->dtype = options->dtype ? (int32_t)options->dtype : ORIEL_DTYPE_BF16;
-    cli_device_parse(options->device, &chosen.device, &chosen.device_index);
-    if (oriel_device_get_info(chosen.device, chosen.device_index, &device,
-                              &err))
+    if (oriel_device_get_info(device.device, device.index, &found, &err))
         return cli_report_failure(&err, NULL);
-    chosen.device = device.device;
-    chosen.device_index = device.device_index;
+    chosen.device = found.device;
+    chosen.device_index = found.device_index;
     chosen.precision =
-        options->precision ? (int32_t)options->precision : device.precision;
+        options->precision ? (int32_t)options->precision : found.precision;
     chosen.threads = options->threads ? (int32_t)options->threads
                                       : cli_limits_read().threads;
     chosen.kernels = (int32_t)options->kernels;
@@ -50,7 +49,7 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
     chosen.checks = options->checks ? ORIEL_CHECKS_ON : ORIEL_CHECKS_OFF;
     chosen.grow = chosen.device == ORIEL_DEVICE_CPU;
     chosen.hooks = &cli_hooks;
-    engine->device = device;
+    engine->device = found;
     engine->options = chosen;
     return CLI_DONE;
 }
@@ -108,9 +107,9 @@ reserve_scratch(cli_engine *engine, const oriel_plan *plan, const char *blame)
     return CLI_DONE;
 }
 
-/* The encoder is there, with scratch for this plan. */
-static int
-prepare(cli_engine *engine, const oriel_plan *plan, const char *blame)
+int
+cli_engine_prepare(cli_engine *engine, const oriel_plan *plan,
+                   const char *blame)
 {
     bool made = engine->encoder != NULL;
     oriel_error err;
@@ -120,7 +119,7 @@ prepare(cli_engine *engine, const oriel_plan *plan, const char *blame)
                                       &engine->options, &err))
         return report_failure(&err, blame);
     failed = reserve_scratch(engine, plan, blame);
-    if (!failed && !made)
+    if (!failed && !made && !engine->is_second)
         report_device(engine);
     return failed;
 }
@@ -135,19 +134,27 @@ cli_engine_columns(const cli_engine *engine)
                                           : info.hidden_size;
 }
 
+size_t
+cli_engine_result_bytes(const cli_engine *engine, const oriel_plan_info *info)
+{
+    const bool is_hidden = engine->layer != CLI_NOT_GIVEN;
+    const size_t width = engine->dtype == ORIEL_DTYPE_F32 ? 4 : 2;
+    size_t bytes;
+
+    return oriel_mul_size(&bytes,
+                          (size_t)(is_hidden ? info->patches : info->tokens),
+                          (size_t)cli_engine_columns(engine) * width)
+               ? bytes
+               : SIZE_MAX;
+}
+
 static int
 reserve_result(cli_engine *engine, const oriel_plan_info *info,
                const char *blame)
 {
-    const bool is_hidden = engine->layer != CLI_NOT_GIVEN;
-    size_t width = engine->dtype == ORIEL_DTYPE_F32 ? 4 : 2;
-    size_t bytes;
+    const size_t bytes = cli_engine_result_bytes(engine, info);
     oriel_error err;
 
-    if (!oriel_mul_size(&bytes,
-                        (size_t)(is_hidden ? info->patches : info->tokens),
-                        (size_t)cli_engine_columns(engine) * width))
-        bytes = SIZE_MAX;
     if (bytes > engine->result_capacity) {
         free(engine->result);
         engine->result = malloc(bytes);
@@ -162,44 +169,73 @@ reserve_result(cli_engine *engine, const oriel_plan_info *info,
 }
 
 int
+cli_engine_start(cli_engine *engine, const oriel_plan *plan,
+                 const oriel_input *input, void *rows, size_t bytes,
+                 const char *blame)
+{
+    oriel_output output = ORIEL_OUTPUT_INIT;
+    oriel_result result = {
+        .kind = ORIEL_RESULT_EMBEDDINGS,
+        .dtype = engine->dtype,
+        .data = rows,
+        .bytes = bytes,
+    };
+    oriel_error err;
+
+    if (engine->layer != CLI_NOT_GIVEN) {
+        result.kind = ORIEL_RESULT_HIDDEN_STATE;
+        result.index = (int32_t)engine->layer;
+    }
+    output.results = &result;
+    output.n_results = 1;
+    if (oriel_encode(engine->encoder, plan, input, &output, engine->stream,
+                     &err))
+        return report_failure(&err, blame);
+    return CLI_DONE;
+}
+
+oriel_status
+cli_engine_wait(cli_engine *engine, oriel_error *err)
+{
+    return engine->stream ? cli_cuda_wait(engine->stream,
+                                          engine->options.device_index, err)
+                          : oriel_ok(err);
+}
+
+void
+cli_engine_report(const oriel_plan_info *info, double seconds)
+{
+    if (cli_report_json())
+        cli_report_event(json_pack(
+            "{s:s, s:i, s:I, s:f}", "event", "encoded", "items", info->n_items,
+            "tokens", (json_int_t)info->tokens, "seconds", seconds));
+}
+
+int
 cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
                   const oriel_input *input, const char *blame)
 {
     oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-    oriel_output output = ORIEL_OUTPUT_INIT;
-    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS};
     oriel_error err;
     double start;
     int failed;
 
     if (oriel_plan_get_info(plan, &info, &err))
         return cli_report_failure(&err, NULL);
-    failed = prepare(engine, plan, blame);
+    failed = cli_engine_prepare(engine, plan, blame);
     if (!failed)
         failed = reserve_result(engine, &info, blame);
     if (failed)
         return failed;
-    if (engine->layer != CLI_NOT_GIVEN) {
-        result.kind = ORIEL_RESULT_HIDDEN_STATE;
-        result.index = (int32_t)engine->layer;
-    }
-    result.dtype = engine->dtype;
-    result.data = engine->result;
-    result.bytes = engine->result_bytes;
-    output.results = &result;
-    output.n_results = 1;
     /* The result lies in pageable host memory: on return it is there, on every
        device. */
     start = cli_progress_seconds();
     cli_progress_expect(info.n_items, info.flops);
-    if (oriel_encode(engine->encoder, plan, input, &output, NULL, &err))
-        return report_failure(&err, blame);
-    if (cli_report_json())
-        cli_report_event(json_pack("{s:s, s:i, s:I, s:f}", "event", "encoded",
-                                   "items", info.n_items, "tokens",
-                                   (json_int_t)info.tokens, "seconds",
-                                   cli_progress_seconds() - start));
-    return CLI_DONE;
+    failed = cli_engine_start(engine, plan, input, engine->result,
+                              engine->result_bytes, blame);
+    if (!failed)
+        cli_engine_report(&info, cli_progress_seconds() - start);
+    return failed;
 }
 
 int64_t
@@ -215,6 +251,7 @@ void
 cli_engine_free(cli_engine *engine)
 {
     oriel_encoder_destroy(engine->encoder);
+    cli_cuda_destroy_stream(engine->stream, engine->options.device_index);
     free(engine->result);
     memset(engine, 0, sizeof(*engine));
 }

@@ -2,7 +2,8 @@
 /*
  * engine.h - an encoder that is made when the first batch is there, and grows
  *
- * Scratch grows to what the largest batch so far needs.
+ * Scratch grows to what the largest batch so far needs.  With a stream of its own
+ * an engine on a GPU works while the tool does something else.
  */
 #ifndef ORIEL_CLI_ENGINE_H
 #define ORIEL_CLI_ENGINE_H
@@ -18,8 +19,10 @@ typedef struct cli_engine {
     int64_t
         layer; /* the hidden state to return, or CLI_NOT_GIVEN: embeddings */
     oriel_encoder *encoder;
-    size_t scratch_bytes; /* that were reserved on a device */
-    void *result;         /* of the last encode: its rows */
+    struct CUstream_st *stream; /* NULL: an encode waits for its result */
+    bool is_second;             /* of its device: the first one tells of it */
+    size_t scratch_bytes;       /* that were reserved on a device */
+    void *result;               /* of the last encode: its rows */
     size_t result_bytes, result_capacity;
 } cli_engine;
 
@@ -28,7 +31,7 @@ typedef struct cli_engine {
  * comes early.  CLI_DONE, or reports and returns the exit status.
  */
 int cli_engine_choose(cli_engine *engine, const oriel_model *model,
-                      const cli_options *options);
+                      const cli_options *options, cli_device device);
 
 /* Patches of a batch on the chosen device, unless the options say. */
 int64_t cli_engine_batch_patches(const cli_engine *engine,
@@ -37,12 +40,32 @@ int64_t cli_engine_batch_patches(const cli_engine *engine,
 /* Width of a row of the result. */
 int64_t cli_engine_columns(const cli_engine *engine);
 
+/* Bytes of the result of a plan; SIZE_MAX where they exceed the address space. */
+size_t cli_engine_result_bytes(const cli_engine *engine,
+                               const oriel_plan_info *info);
+
 /*
  * Encode into engine->result.  CLI_DONE, or reports; when memory is out, with
  * the input to 'blame', which is NULL for a batch of several.
  */
 int cli_engine_encode(cli_engine *engine, const oriel_plan *plan,
                       const oriel_input *input, const char *blame);
+
+/*
+ * The same in three steps: the encoder is there, with scratch for this plan; it
+ * begins to fill 'rows' of 'bytes' bytes; they are there.  With a stream the rows
+ * are pinned, and the second step does not wait for them.  The pixels are of no
+ * more use after it.  CLI_DONE, or reports; the third fails without a report.
+ */
+int cli_engine_prepare(cli_engine *engine, const oriel_plan *plan,
+                       const char *blame);
+int cli_engine_start(cli_engine *engine, const oriel_plan *plan,
+                     const oriel_input *input, void *rows, size_t bytes,
+                     const char *blame);
+oriel_status cli_engine_wait(cli_engine *engine, oriel_error *err);
+
+/* With --json, the event that a batch is encoded. */
+void cli_engine_report(const oriel_plan_info *info, double seconds);
 
 void cli_engine_free(cli_engine *engine);
 

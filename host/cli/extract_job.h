@@ -20,14 +20,44 @@ typedef struct cli_extract_options {
     bulk_mode mode;
 } cli_extract_options;
 
+/* Batches in flight on one GPU: while one is computed, the next is uploaded and the
+   rows of the one before are fetched. */
+enum { CLI_EXTRACT_LANES = 2 };
+
+typedef struct cli_extract_batch cli_extract_batch;
+typedef struct cli_extract_rows cli_extract_rows;
+
+/* One encoder, on a GPU with a stream of its own. */
+typedef struct cli_extract_lane {
+    cli_engine engine;
+    oriel_hooks hooks;
+    cli_extract_batch *batch; /* on its way; NULL: none */
+} cli_extract_lane;
+
+typedef struct cli_extract_device {
+    int32_t index;
+    double flops; /* planned for it so far */
+    cli_extract_lane lanes[CLI_EXTRACT_LANES];
+    int32_t n_lanes, next; /* the next one to take */
+} cli_extract_device;
+
+/* A window whose items are encoded, or on their way. */
+typedef struct cli_extract_window {
+    bulk_window *window;
+    size_t pending; /* batches on their way */
+    struct cli_extract_window *after;
+    bulk_item *sorted[]; /* its items that are encoded, larger ones first */
+} cli_extract_window;
+
 /* What this run did, and what it spent its time with. */
 typedef struct cli_extract_times {
     int64_t images, tokens; /* encoded by this run */
     int64_t passed;         /* inputs that went through, failed ones too */
-    double wait, encode;    /* of the encoder's thread: for a window, at work */
-    double hand_over;       /* and for the writer */
-    double write;           /* of the writer */
-    double encode_cpu;      /* of the processor: of the encoder's threads */
+    double wait, encode; /* of the encoders' thread: for a window; for batches
+                               to be encoded, and with uploading them */
+    double hand_over;    /* and for the writer */
+    double write;        /* of the writer */
+    double encode_cpu;   /* of the processor: of the encoder's threads */
     bulk_pool_times pool;
 } cli_extract_times;
 
@@ -35,7 +65,12 @@ typedef struct cli_extract_job {
     const cli_options *options;
     cli_extract_options given;
     cli_settings settings;
-    cli_engine engine;
+    cli_engine engine; /* of the first device; the lanes' are like it */
+    cli_extract_device *devices;
+    size_t n_devices;
+    cli_extract_rows *rows;             /* on GPUs */
+    int64_t started;                    /* batches */
+    cli_extract_window *windows, *last; /* in the order of the inputs */
     bulk_layout layout;
     json_t *run, *metadata;
     bulk_dataset *dataset;
@@ -57,14 +92,64 @@ int cli_extract_parse(cli_extract_options *given, const cli_options *options,
    chosen.  CLI_DONE, or reports. */
 int cli_extract_describe(cli_extract_job *job);
 
-/* ---- extract_pack.c ---- */
+/* ---- extract_devices.c ---- */
+
+/* job->engine and the devices that --device names, which are of one kind; nothing
+   is loaded yet.  CLI_DONE, or reports. */
+int cli_extract_choose_devices(cli_extract_job *job);
+
+/* Streams and lanes, once there is work.  CLI_DONE, or reports. */
+int cli_extract_open_lanes(cli_extract_job *job);
+
+/* The device that has least of the work so far gets 'flops' more: its next lane,
+   which may still be at work. */
+cli_extract_lane *cli_extract_next_lane(cli_extract_job *job, double flops);
+
+/* Wait for all work of the devices, and give back what they hold. */
+void cli_extract_close_devices(cli_extract_job *job);
+
+/* ---- extract_rows.c: pinned memory for the rows of batches ---- */
+
+/* 'least' is what a block has at least.  NULL without memory. */
+cli_extract_rows *cli_extract_rows_new(int32_t device_index, size_t least);
+/* A block with one user.  Threads: one; it is released by any.
+   ORIEL_ERR_DEVICE, _MEMORY */
+oriel_status cli_extract_rows_take(cli_extract_rows *rows, size_t bytes,
+                                   bulk_block **out, oriel_error *err);
+/* All blocks are released; NULL is fine. */
+void cli_extract_rows_free(cli_extract_rows *rows);
+
+/* ---- extract_batch.c: one batch, from pictures to rows ---- */
 
 /*
- * Encode the window's items, sorted by size into batches; their rows are ready
- * for the writer, and their pictures are released.  After a signal it ends with
- * the batch at hand, and what is not encoded is left.  CLI_DONE, or reports.
+ * Encode 'n' items of 'window' together.  Their pictures are released on return;
+ * their rows are ready for the writer once the batch is finished, on the CPU on
+ * return.  Where all lanes of a device are at work, its oldest batch is finished
+ * first.  CLI_DONE, or reports.
  */
-int cli_extract_encode(cli_extract_job *job, bulk_window *window);
+int cli_extract_start_batch(cli_extract_job *job, cli_extract_window *window,
+                            bulk_item **items, size_t n);
+
+/* Finish all batches that are on their way, the oldest first, also after one that
+   fails.  'failed' if that is not CLI_DONE, and nothing is reported; else CLI_DONE,
+   or reports the first failure. */
+int cli_extract_settle(cli_extract_job *job, int failed);
+
+/* Whether a batch is on its way. */
+bool cli_extract_is_busy(const cli_extract_job *job);
+
+/* ---- extract_pack.c: windows to batches ---- */
+
+/*
+ * Take the window over, and start its items, sorted by size into batches.  After a
+ * signal no more are started, and what is not encoded is left; so it is where
+ * 'encodes' is false.  CLI_DONE, or reports.
+ */
+int cli_extract_take_window(cli_extract_job *job, bulk_window *window,
+                            bool encodes);
+
+/* The first window, if its batches are finished; else NULL. */
+bulk_window *cli_extract_done_window(cli_extract_job *job);
 
 /* ---- extract_write.c: windows to the dataset, on a thread of its own ---- */
 

@@ -2,9 +2,9 @@
 /* extract_options.c - what the flags of oriel extract say, and run.json of it */
 #include "base/fail.h"
 #include "base/version.h"
-#include "bulk/kind.h"
 #include "cli/exits.h"
 #include "cli/extract_job.h"
+#include "cli/read_file.h"
 #include "cli/report.h"
 #include "files/json_text.h"
 
@@ -121,15 +121,15 @@ cli_extract_parse(cli_extract_options *given, const cli_options *options,
                   int n_operands, char **operands)
 {
     int failed = check_missing(options, n_operands);
+    oriel_error err;
 
     memset(given, 0, sizeof(*given));
     for (int i = 0; !failed && i < n_operands; i++)
-        if (bulk_is_url(operands[i]))
-            failed = cli_report_error(
-                CLI_USAGE,
-                "%s: is a URL, and the tool uses no network: the Python "
-                "package reads URLs and object stores, through fsspec",
-                ORIEL_QUOTE(operands[i]));
+        if (cli_is_url(operands[i])) {
+            (void)cli_fail_url(&err);
+            failed = cli_report_error(CLI_USAGE, "%s: %s",
+                                      ORIEL_QUOTE(operands[i]), err.message);
+        }
     if (failed)
         return failed;
     if (!parse_pool(given, options->pool))

@@ -126,7 +126,7 @@ look_at_all(dry_run *d)
     if (bulk_pool_start(&d->job->pool, &options, &err))
         return cli_report_failure(&err, NULL);
     do {
-        if (bulk_pool_next(d->job->pool, &window, &err))
+        if (bulk_pool_next(d->job->pool, BULK_UNTIL_THERE, &window, &err))
             failed = cli_report_failure(&err, NULL);
         else if (window)
             failed = take_window(d, window);
@@ -184,8 +184,8 @@ time_shapes(dry_run *d, const oriel_item *shape, size_t n, double flops)
     start = cli_progress_seconds();
     if (!failed)
         failed = cli_engine_encode(&d->job->engine, plan, &input, NULL);
-    d->seconds =
-        (cli_progress_seconds() - start) * d->flops / (flops * (double)n);
+    d->seconds = (cli_progress_seconds() - start) * d->flops /
+                 (flops * (double)n * (double)d->job->n_devices);
     oriel_plan_destroy(plan);
     free(grey);
     free(pictures);

@@ -65,51 +65,7 @@ count_window(cli_extract_job *job, const bulk_window *window)
     }
 }
 
-/* ---- The loop ----------------------------------------------------------------- */
-
-/* One window through encoder and writer.  CLI_DONE, or reports. */
-static int
-pass_window(cli_extract_job *job, cli_extract_writer *writer,
-            bulk_window *window)
-{
-    oriel_error why = window->err;
-    const char *blame = window->failed_input;
-    double start;
-    oriel_error err;
-    int failed = CLI_DONE;
-
-    if (why.status && why.status != ORIEL_ERR_CANCELLED)
-        failed = cli_report_failure(&why, blame);
-    if (!failed && !cli_signal_caught())
-        failed = cli_extract_encode(job, window);
-    count_window(job, window);
-    cli_progress_update(job->times.passed);
-    start = cli_progress_seconds();
-    if (cli_extract_writer_put(writer, window, &err)) /* it frees the window */
-        failed = failed ? failed : cli_extract_report(&err);
-    job->times.hand_over += cli_progress_seconds() - start;
-    return failed;
-}
-
-static int
-pass_windows(cli_extract_job *job, cli_extract_writer *writer)
-{
-    int failed = CLI_DONE;
-    oriel_error err;
-
-    while (!failed && !cli_signal_caught() && !reached(job, false)) {
-        const double start = cli_progress_seconds();
-        bulk_window *window;
-
-        if (bulk_pool_next(job->pool, &window, &err))
-            return cli_report_failure(&err, NULL);
-        job->times.wait += cli_progress_seconds() - start;
-        if (!window)
-            return CLI_DONE;
-        failed = pass_window(job, writer, window);
-    }
-    return failed;
-}
+/* ---- The pool ------------------------------------------------------------------ */
 
 static size_t
 picture_bytes(void)
@@ -149,6 +105,88 @@ start_pool(cli_extract_job *job)
         return cli_report_failure(&err, NULL);
     return CLI_DONE;
 }
+
+/* ---- The loop ----------------------------------------------------------------- */
+
+/* Start what is in the window.  CLI_DONE, or reports. */
+static int
+start_window(cli_extract_job *job, bulk_window *window)
+{
+    const oriel_error *why = &window->err;
+    int failed = CLI_DONE, encoded;
+
+    if (why->status && why->status != ORIEL_ERR_CANCELLED)
+        failed = cli_report_failure(why, window->failed_input);
+    encoded =
+        cli_extract_take_window(job, window, !failed && !cli_signal_caught());
+    return failed ? failed : encoded;
+}
+
+/* Windows whose batches are finished go to the writer.  CLI_DONE, or reports. */
+static int
+pass_windows(cli_extract_job *job, cli_extract_writer *writer)
+{
+    bulk_window *window;
+    oriel_error err;
+    int failed = CLI_DONE;
+
+    while ((window = cli_extract_done_window(job)) != NULL) {
+        const double start = cli_progress_seconds();
+
+        count_window(job, window);
+        cli_progress_update(job->times.passed);
+        /* It frees the window. */
+        if (cli_extract_writer_put(writer, window, &err))
+            failed = failed ? failed : cli_extract_report(&err);
+        job->times.hand_over += cli_progress_seconds() - start;
+    }
+    return failed;
+}
+
+/* While batches are on their way, an input that takes long does not keep them from
+   being finished. */
+static int
+take_windows(cli_extract_job *job, cli_extract_writer *writer)
+{
+    int failed = CLI_DONE;
+    oriel_error err;
+
+    while (!failed && !cli_signal_caught() && !reached(job, false)) {
+        const double start = cli_progress_seconds();
+        bulk_window *window;
+
+        if (bulk_pool_next(job->pool,
+                           cli_extract_is_busy(job) ? BULK_A_WHILE
+                                                    : BULK_UNTIL_THERE,
+                           &window, &err))
+            return cli_report_failure(&err, NULL);
+        job->times.wait += cli_progress_seconds() - start;
+        if (!window && bulk_pool_is_over(job->pool))
+            return CLI_DONE;
+        failed = window ? start_window(job, window)
+                        : cli_extract_settle(job, CLI_DONE);
+        if (!failed)
+            failed = pass_windows(job, writer);
+    }
+    return failed;
+}
+
+/* All inputs, and what is on its way in the end. */
+static int
+encode_all(cli_extract_job *job, cli_extract_writer *writer)
+{
+    int failed = cli_extract_open_lanes(job), last;
+
+    if (!failed)
+        failed = start_pool(job);
+    if (!failed)
+        failed = take_windows(job, writer);
+    failed = cli_extract_settle(job, failed);
+    last = pass_windows(job, writer);
+    return failed ? failed : last;
+}
+
+/* ---- The end ------------------------------------------------------------------- */
 
 static void
 say_how_to_go_on(void)
@@ -239,9 +277,7 @@ cli_extract_run(cli_extract_job *job)
 
     if (cli_extract_writer_start(&writer, job->dataset, &err))
         return cli_report_failure(&err, NULL);
-    failed = start_pool(job);
-    if (!failed)
-        failed = pass_windows(job, writer);
+    failed = encode_all(job, writer);
     if (cli_extract_writer_stop(writer, &job->times.write, &err) && !failed)
         failed = cli_extract_report(&err);
     if (job->pool)

@@ -167,39 +167,90 @@ cli_flags_report_missing(const char *command, const char *const *what)
                             command, list, command);
 }
 
-void
-cli_device_parse(const char *text, int32_t *device, int32_t *index)
+/* ---- Devices ---------------------------------------------------------------- */
+
+/* The 'n' bytes at 'text' name one. */
+static bool
+take_device(cli_device *out, const char *text, size_t n)
 {
-    *index = 0;
-    if (!text || strcmp(text, "auto") == 0)
-        *device = ORIEL_DEVICE_AUTO;
-    else if (strcmp(text, "cpu") == 0)
-        *device = ORIEL_DEVICE_CPU;
-    else {
-        *device = ORIEL_DEVICE_CUDA;
-        if (text[4] == ':')
-            *index = (int32_t)strtol(text + 5, NULL, 10);
-    }
+    static const struct {
+        const char *name;
+        int32_t device;
+    } names[] = {
+        {"auto", ORIEL_DEVICE_AUTO},
+        {"cpu", ORIEL_DEVICE_CPU},
+        {"cuda", ORIEL_DEVICE_CUDA},
+    };
+    const size_t digits = n > 5 ? strspn(text + 5, "0123456789") : 0;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strlen(names[i].name) == n &&
+            strncmp(text, names[i].name, n) == 0) {
+            *out = (cli_device){names[i].device, 0};
+            return true;
+        }
+    if (strncmp(text, "cuda:", 5) != 0 || digits == 0 || digits > 4 ||
+        5 + digits != n)
+        return false;
+    *out = (cli_device){ORIEL_DEVICE_CUDA, (int32_t)strtol(text + 5, NULL, 10)};
+    return true;
+}
+
+cli_device
+cli_device_parse(const char *text)
+{
+    cli_device device = {ORIEL_DEVICE_AUTO, 0};
+
+    if (text)
+        (void)take_device(&device, text, strlen(text));
+    return device;
 }
 
 static bool
-device_is_valid(const char *text)
+has_device(const cli_device_list *list, cli_device device)
 {
-    size_t digits;
-
-    if (strcmp(text, "auto") == 0 || strcmp(text, "cpu") == 0 ||
-        strcmp(text, "cuda") == 0)
-        return true;
-    if (strncmp(text, "cuda:", 5) != 0)
-        return false;
-    digits = strspn(text + 5, "0123456789");
-    return digits >= 1 && digits <= 4 && text[5 + digits] == '\0';
+    for (size_t i = 0; i < list->n; i++)
+        if (list->devices[i].device == device.device &&
+            list->devices[i].index == device.index)
+            return true;
+    return false;
 }
+
+bool
+cli_device_list_parse(cli_device_list *list, const char *text)
+{
+    cli_device device;
+
+    *list = (cli_device_list){.n = 0};
+    if (!text)
+        text = "auto";
+    list->all = strcmp(text, "cuda:all") == 0;
+    if (list->all)
+        return true;
+    for (;;) {
+        const size_t n = strcspn(text, ",");
+
+        if (list->n == CLI_DEVICES_MOST || !take_device(&device, text, n) ||
+            has_device(list, device))
+            return false;
+        list->devices[list->n++] = device;
+        if (text[n] == '\0')
+            break;
+        text += n + 1;
+    }
+    /* Which one auto is, nobody knows before. */
+    return list->n == 1 ||
+           !has_device(list, (cli_device){ORIEL_DEVICE_AUTO, 0});
+}
+
+/* ---- Parsing ---------------------------------------------------------------- */
 
 static int
 store(cli_options *options, const cli_flag *f, const char *text)
 {
     char *field = (char *)options + f->offset;
+    cli_device_list devices;
+    cli_device device;
 
     switch (f->kind) {
     case CLI_SWITCH:
@@ -210,8 +261,14 @@ store(cli_options *options, const cli_flag *f, const char *text)
     case CLI_CHOICE:
         return parse_choice(f, text, (int64_t *)(void *)field);
     case CLI_DEVICE_NAME:
-        if (!device_is_valid(text))
+        if (!take_device(&device, text, strlen(text)))
             return report_value(f, text, "auto, cpu, cuda or cuda:N");
+        break;
+    case CLI_DEVICE_NAMES:
+        if (!cli_device_list_parse(&devices, text))
+            return report_value(f, text,
+                                "auto, cpu, cuda, cuda:N, cuda:all, or a list "
+                                "of different ones such as cuda:0,cuda:1");
         break;
     case CLI_TEXT:
     case CLI_FILE:

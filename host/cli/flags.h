@@ -55,7 +55,8 @@ enum { CLI_FORMAT_SAFETENSORS = 1, CLI_FORMAT_NPY };
    said. */
 typedef struct cli_options {
     const char *output, *model, *config, *prefix, *picture, *token;
-    const char *device; /* "auto", "cpu", "cuda" or "cuda:N"; checked */
+    const char *device; /* "auto", "cpu", "cuda", "cuda:N", and for extract
+                           "cuda:all" or a list; checked */
     int64_t min_pixels, max_pixels, min_tokens, max_tokens, max_source_pixels;
     int64_t threads, batch_patches, depth;
     int64_t seed; /* 1 where it was not given */
@@ -75,7 +76,8 @@ typedef enum cli_flag_kind {
     CLI_FILE, /* text that completes as a file name */
     CLI_NUMBER,
     CLI_CHOICE,
-    CLI_DEVICE_NAME
+    CLI_DEVICE_NAME,
+    CLI_DEVICE_NAMES /* one, or a list */
 } cli_flag_kind;
 
 typedef struct cli_choice {
@@ -113,6 +115,20 @@ int cli_flags_parse(cli_options *options, uint32_t command, int n_args,
 int cli_flags_report_missing(const char *command, const char *const *what);
 
 /* A device as cli_options.device names it, taken apart. */
-void cli_device_parse(const char *text, int32_t *device, int32_t *index);
+typedef struct cli_device {
+    int32_t device, index; /* ORIEL_DEVICE_*; ordinal of a GPU */
+} cli_device;
+cli_device cli_device_parse(const char *text);
+
+enum { CLI_DEVICES_MOST = 128 };
+typedef struct cli_device_list {
+    cli_device devices[CLI_DEVICES_MOST];
+    size_t n;
+    bool all; /* all GPUs that there are: n is 0 */
+} cli_device_list;
+
+/* A list of devices with commas, "cuda:all", or one device; NULL is "auto".
+   False for any other text, and where the list names one twice. */
+bool cli_device_list_parse(cli_device_list *list, const char *text);
 
 #endif /* ORIEL_CLI_FLAGS_H */

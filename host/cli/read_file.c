@@ -21,6 +21,24 @@
    it, and while the one that could does not. */
 enum { LOOK_UP_MS = 100, UNWRITTEN_MS = 2000, SILENT_MS = 30000 };
 
+bool
+cli_is_url(const char *name)
+{
+    const size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+.-");
+
+    return n >= 2 && strncmp(name + n, "://", 3) == 0;
+}
+
+oriel_status
+cli_fail_url(oriel_error *err)
+{
+    return oriel_fail(
+        err, ORIEL_ERR_INPUT,
+        "is a URL, and the tool uses no network: in Python, fsspec "
+        "opens it and the package oriel takes its bytes");
+}
+
 static oriel_status
 fail_errno(oriel_error *err, const char *what)
 {
@@ -207,6 +225,8 @@ cli_read_file(const char *name, size_t limit, cli_head_check *wanted,
         do
             fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         while (fd < 0 && errno == EINTR && !cli_signal_caught());
+    if (fd < 0 && errno == ENOENT && cli_is_url(name))
+        return cli_fail_url(err);
     if (fd < 0)
         return fail_errno(err, "cannot be opened");
     status = read_all(fd, limit, wanted, text, bytes, err);

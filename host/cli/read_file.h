@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* "https://host/a.jpg": a scheme and two slashes. */
+bool cli_is_url(const char *name);
+/* What to do with one, as no network is used here: ORIEL_ERR_INPUT. */
+oriel_status cli_fail_url(oriel_error *err);
+
 /* Whether what begins with these bytes is worth reading on. */
 typedef bool cli_head_check(const char *head, size_t n_bytes);
 

@@ -128,6 +128,14 @@ note_failure(loader *l, int64_t task, const oriel_error *err)
     pthread_mutex_unlock(&l->lock);
 }
 
+/* Of a panel's rows, 'room' are a piece's: those that the tensor lacks are zero. */
+static void
+clear_after(const piece *p, int64_t room, size_t row_bytes, char *staging)
+{
+    memset(staging + (size_t)(p->to + p->rows) * row_bytes, 0,
+           (size_t)(room - p->rows) * row_bytes);
+}
+
 static oriel_status
 load_panel(const loader *l, oriel_layer layer, int32_t panel, char *staging,
            oriel_error *err)
@@ -135,16 +143,17 @@ load_panel(const loader *l, oriel_layer layer, int32_t panel, char *staging,
     oriel_backend_weights *w = l->weights;
     const oriel_cpu_onednn_packing *packing = w->packings[layer];
     const oriel_cpu_gemm_shape *shape = &w->shapes.product[layer];
+    const size_t row_bytes =
+        (size_t)shape->k * oriel_cpu_storage_bytes(w->storage);
     float *bias = oriel_cpu_vector(w, layer, l->block, panel);
+    int32_t halves = oriel_layer_halves(layer);
     oriel_cpu_onednn_matrix *matrix;
     oriel_status status = ORIEL_OK;
 
-    memset(staging, 0,
-           (size_t)shape->n * (size_t)shape->k *
-               oriel_cpu_storage_bytes(w->storage));
-    for (int i = 0; i < oriel_layer_halves(layer) && !status; i++) {
+    for (int32_t i = 0; i < halves && !status; i++) {
         piece p = piece_of(w, layer, i, panel);
 
+        clear_after(&p, shape->n / halves, row_bytes, staging);
         status = read_piece(l, &p, shape->k, staging, err);
         if (!status && shape->has_bias && p.rows > 0)
             status =

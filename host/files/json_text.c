@@ -69,3 +69,13 @@ oriel_json_append(json_t *list, json_t *value)
     json_decref(list);
     return NULL;
 }
+
+json_t *
+oriel_json_integers(const int32_t *values, int32_t n)
+{
+    json_t *list = json_array();
+
+    for (int32_t i = 0; i < n && list; i++)
+        list = oriel_json_append(list, json_integer(values[i]));
+    return list;
+}

@@ -9,6 +9,7 @@
 #define ORIEL_FILES_JSON_TEXT_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 /* Text for the caller to free(), NULL when memory is out or 'json' is NULL. */
 char *oriel_json_text(const json_t *json, size_t flags);
@@ -19,5 +20,8 @@ char *oriel_json_text(const json_t *json, size_t flags);
  * nothing, or there is none.
  */
 json_t *oriel_json_append(json_t *list, json_t *value);
+
+/* A list of 'n' numbers; NULL without memory. */
+json_t *oriel_json_integers(const int32_t *values, int32_t n);
 
 #endif /* ORIEL_FILES_JSON_TEXT_H */

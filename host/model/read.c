@@ -11,9 +11,9 @@
 #include "model/convert.h"
 
 #include <inttypes.h>
+#include <string.h>
 
-/* Values a conversion holds at a time: 32 KiB of F32, well within any stack,
-   and enough for the system call not to matter. */
+/* Values a conversion holds at a time: 32 KiB of F32, well within any stack. */
 enum { CHUNK = 8192 };
 
 static int32_t
@@ -22,6 +22,23 @@ dtype_of(const oriel_stored_tensor *stored)
     return stored->dtype == ORIEL_STORED_F32   ? ORIEL_DTYPE_F32
            : stored->dtype == ORIEL_STORED_F16 ? ORIEL_DTYPE_F16
                                                : ORIEL_DTYPE_BF16;
+}
+
+/* Narrower values that lie in the second half of 'out' to F32 from its beginning:
+   what is written never gets to what is still to be read. */
+static void
+widen(uint8_t *out, int32_t from, uint64_t n)
+{
+    const uint8_t *narrow = out + n * sizeof(uint16_t);
+    uint16_t some[CHUNK];
+
+    for (uint64_t done = 0; done < n; done += CHUNK) {
+        const size_t count = n - done < CHUNK ? (size_t)(n - done) : CHUNK;
+
+        memcpy(some, narrow + done * sizeof(*some), count * sizeof(*some));
+        oriel_convert(out + done * sizeof(float), ORIEL_DTYPE_F32, some, from,
+                      count);
+    }
 }
 
 /* Values first .. first + n - 1, in stored order. */
@@ -35,6 +52,14 @@ read_values(const oriel_stored_tensor *stored, uint64_t first, uint64_t n,
 
     if (from == dtype)
         return oriel_stored_read(stored, first * width, out, n * width, err);
+    if (dtype == ORIEL_DTYPE_F32 && width == sizeof(uint16_t)) {
+        oriel_status status = oriel_stored_read(
+            stored, first * width, out + n * width, n * width, err);
+
+        if (!status)
+            widen(out, from, n);
+        return status;
+    }
     for (uint64_t done = 0; done < n; done += CHUNK) {
         const size_t some = n - done < CHUNK ? (size_t)(n - done) : CHUNK;
         oriel_status status = oriel_stored_read(stored, (first + done) * width,

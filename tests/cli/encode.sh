@@ -221,6 +221,10 @@ for event in device failed encoded done; do
     grep -q "\"event\":\"$event\"" err || fail "no event $event"
 done
 
+# A URL: what to do with it.
+run 1 encode https://example.org/a.jpg --model model --device cpu -o u
+says "https://example.org/a.jpg: is a URL, and the tool uses no network: in Python, fsspec"
+
 # Values that are not finite are counted: a bias of the last layer makes them in
 # one column of every token, so as many as tokens.
 json metadata all.safetensors infinite_values - nan_values -

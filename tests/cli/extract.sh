@@ -79,6 +79,18 @@ for variant in "--threads 1" "--threads 3" "--batch-patches 1" \
     rm -r again
 done
 
+# Hidden states are Hugging Face's, in image order, and so are the embeddings; in a
+# batch with another picture.
+mkdir golden
+"$python" "$here/extract_layers.py" make golden/photo.ppm || fail "no photo"
+cp f/a.ppm golden/
+for layer in 0 1 2 3 4 ""; do
+    extract 0 layers golden ${layer:+--layer $layer} --precision fp32 --dtype f32
+    "$python" "$here/extract_layers.py" check layers golden/photo.ppm ||
+        fail "$command_line: other rows than Hugging Face's"
+    rm -r layers
+done
+
 # Lists: lines, JSON lines with columns, NUL bytes, standard input.
 extract 1 lines list.jsonl
 folder folder lines
@@ -88,7 +100,7 @@ folder value lines first columns '{"label": {"x": [1, 2.5]}}'
 folder value lines 17 columns '{"width": "mine"}'
 folder value lines f/p03.ppm index 40
 folder value lines missing.ppm index 2
-says "the Python package reads URLs"
+says "in Python, fsspec opens it and the package oriel takes its bytes"
 printf '# comment\nf/a.ppm\r\nf/b/deep\n\nclip\nf/t.tar\n' >names
 extract 1 listed @names
 folder ids listed f/a.ppm f/b/deep/p02.ppm f/b/deep/p05.ppm f/b/deep/p08.ppm \

@@ -44,6 +44,17 @@ fault 1 open 13 b.ppm preprocess a.ppm b.ppm c.ppm -o x
 json sources x a.ppm c.ppm
 rm x
 
+# A list of extract that cannot be read through the machine's fault ends the run, as
+# all else would fail too; one that is only forbidden is an input that failed.
+for case in "open 24 4" "open 23 4" "open 5 4" "read 5 4" "open 12 6" \
+    "open 13 8"; do
+    set -- $case
+    fault $3 $1 $2 list extract @list -o e --model model --device cpu -q
+    says "list: cannot be "
+    [ $3 -eq 8 ] || check test ! -s e/manifest.jsonl
+    rm -r e
+done
+
 # No more descriptors, without any help.
 (
     ulimit -n 5
