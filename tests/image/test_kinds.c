@@ -55,8 +55,6 @@ static const struct {
          "ftypqt  \0\0\2\0",
          "an MP4 or QuickTime video"),
     /* RIFF */
-    HEAD("RIFF\x24\0\0\0AVI LIST", "an AVI video"),
-    HEAD("RIFF\x24\0\0\0WAVEfmt ", "a WAV"),
     HEAD("RIFF\x24\0\0\0WEBP", "a damaged WebP"),
     HEAD("RIFF\x24\0\0\0RMID", "a RIFF file"),
     HEAD("RIFF", "a RIFF file"),
@@ -97,7 +95,6 @@ static const struct {
     HEAD("PK\3\4"
          "1234567890123456789012\0\0\0\0",
          "a zip archive"),
-    HEAD("PK\3\4", "a zip archive"),
     /* Text */
     HEAD("<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG"),
     HEAD("<?xml version='1.0'?>\n<!-- --><SVG/>", "an SVG"),
@@ -106,11 +103,9 @@ static const struct {
     HEAD("<Error><Code>NoSuchKey</Code></Error>", "an XML file"),
     HEAD("<", "an XML file"),
     HEAD("data:image/png;base64,iVBORw0KGgo", "a data: URL"),
-    HEAD("iVBORw0KGgoAAAANSUhEUg", "a picture as base64 text"),
     HEAD("/9j/4AAQSkZJRg", "a picture as base64 text"),
     HEAD("UklGRiQAAABXRUJQ", "a picture as base64 text"),
     HEAD("{\"error\": 1}", "a JSON file"),
-    HEAD("[1, 2]", "a JSON file"),
     HEAD("[\t]", "a JSON file"),
     HEAD("[section]\nkey = 1\n", "a text file"),
     HEAD("[", "a text file"),
@@ -145,8 +140,82 @@ static const struct {
     HEAD("\0\0\3\0\1\0\x10\x10\0\0", NULL),
     HEAD("\0\1\1\0\1\0\x10\x10\0\0", NULL),
     HEAD("\0\0\1\0\1", NULL),
-    HEAD("MZ\x90\0\3", "a Windows program (EXE, DLL)"),
     HEAD("MZ", "a text file"),
+    /* All the rest. */
+    HEAD("", "an empty file, not a picture"),
+    HEAD("\0\0\0\14jP  \r\n\x87\n", "a JPEG 2000, convert it to PNG or JPEG"),
+    HEAD("\xff\x4f\xff\x51", "a JPEG 2000 codestream, "),
+    HEAD("\xff\x0a\x42", "a JPEG XL, convert"),
+    HEAD("\0\0\0\14JXL \r\n\x87\n", "a JPEG XL, convert"),
+    HEAD("\0\0\1\0\1\0", "a Windows icon (ICO), "),
+    HEAD("\0\0\1\0moov\0\0\0\x6cmvhd", "a QuickTime video, "),
+    HEAD("\0\0\2\0\0\0\0\0\0\0\0\0\1\0\1\0\x18\0\1\2\3\0\0\0\0\0\0\0\0"
+         "TRUEVISION-XFILE.\0",
+         "a Targa (TGA), convert it"),
+    HEAD("AT&TFORM\0\0\0\x10"
+         "DJVU",
+         "a DjVu, not a picture: render its pages"),
+    HEAD("\x89PNG\n\x1a\n\0", "a PNG whose first bytes are damaged, "),
+    HEAD("\xef\xbf\xbdPNG\r\n", "a PNG that was saved as text, download"),
+    HEAD("\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd",
+         "a binary file that was saved as text, "),
+    HEAD("iVBORw0KGgoAAAANSUhEUg", "a picture as base64 text, decode it"),
+    HEAD("\xff\xfeh\0i\0", "a text file in UTF-16, "),
+    HEAD("[InternetShortcut]\r\nURL=x", "a text file, "),
+    HEAD("{\\rtf1", "an RTF document, "),
+    HEAD("<head><title>404", "an HTML page, "),
+    HEAD("<svg><title>A drawing</title></svg>", "an SVG, "),
+    HEAD("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+         "a file of zeros, not a picture: did a download or a copy fail?"),
+    HEAD("MZ\x90\0\3\0", "a Windows program (EXE, DLL), "),
+    HEAD("8BPS\0\1", "a Photoshop document (PSD), export it as PNG"),
+    HEAD("<svg xmlns=\"http://www.w3.org/2000/svg\">", "an SVG, render it"),
+    HEAD("<?xml version=\"1.0\"?>\n<svg>", "an SVG, render it"),
+    HEAD("<?xml version=\"1.0\"?>\n<Error>", "an XML file, "),
+    HEAD("\n <!DOCTYPE HTML><html>",
+         "an HTML page, not a picture: did the download fail?"),
+    HEAD("\xef\xbb\xbf<html lang=en>", "an HTML page, "),
+    HEAD("{\"error\": 404}", "a JSON file, not a picture: did the download"),
+    HEAD("[1, 2]", "a JSON file, "),
+    HEAD("version https://git-lfs.github.com/spec/v1\noid sha256:0",
+         "a Git LFS pointer, the file itself was not downloaded: run 'git "
+         "lfs pull'"),
+    HEAD("\0\0\0\x18"
+         "ftypmp42\0\0\0\0isom",
+         "an MP4 or QuickTime video, "),
+    HEAD("\0\0\0\x14"
+         "ftypqt  \0\0\0\0",
+         "an MP4 or QuickTime video, "),
+    HEAD("\0\0\0\x08"
+         "wide\0\0\0\0mdat",
+         "a QuickTime video, "),
+    HEAD("\x1a\x45\xdf\xa3\x01", "a Matroska or WebM video, "),
+    HEAD("RIFF\0\0\0\0AVI LIST", "an AVI video, "),
+    HEAD("RIFF\0\0\0\0WAVEfmt ", "a WAV, "),
+    HEAD("GGUF\3\0\0\0", "a GGUF model, not a picture"),
+    HEAD("%PDF-1.7", "a PDF, not a picture: render its pages"),
+    HEAD("PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\7\0\0\0"
+         "arr.npy",
+         "NumPy arrays (.npz), "),
+    HEAD("PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0"
+         "a.txt",
+         "a zip archive, "),
+    HEAD("PK\3\4", "a zip archive, "),
+    HEAD("\x93NUMPY\1\0", "a NumPy array (.npy), "),
+    HEAD("\x40\0\0\0\0\0\0\0{\"a\":{", "a safetensors file, "),
+    HEAD("\x80\4\x95.", "a Python pickle, "),
+    HEAD("\x1f\x8b\x08", "a gzip archive, "),
+    HEAD("\x7f"
+         "ELF",
+         "a program or library (ELF), "),
+    HEAD("a.jpg\nb.jpg\n",
+         "a text file, not a picture: a list of names is given as @FILE"),
+    HEAD("caf\xc3\xa9", "a text file, "),
+    HEAD("data:image/png;base64,iVBOR", "a data: URL, "),
+    HEAD("\x89", "unknown format (1 bytes), expected PNG, JPEG, WebP, PNM, "
+                 "GIF, BMP, TIFF, AVIF or HEIC"),
+    HEAD("\0\0\0\0\0\0\0\0", "unknown format (8 bytes), "),
 };
 
 static void
