@@ -115,6 +115,23 @@ pipeline_in_cache(const char *top)
     write_text(top, "models--A--B/snapshots/abc/model_index.json", "{}");
 }
 
+/* What is noted takes memory, too. */
+static void
+with_notes(const char *top)
+{
+    static const int64_t norm[] = {32};
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 2);
+    char *folder = strdup(make_folders(top, "m"));
+
+    builder_add(b, "visual.blocks.4.norm1.weight", "BF16", 1, norm, NULL);
+    builder_add(b, "visual.pos_embed.weight", "BF16", 1, norm, NULL);
+    builder_write(b, folder);
+    write_text(folder, "config.json", tiny_config);
+    write_text(folder, "preprocessor_config.json", tiny_preprocessor);
+    free(folder);
+    builder_free(b);
+}
+
 /* As editors write it. */
 static void
 config_with_mark(const char *top)
@@ -132,6 +149,7 @@ static const struct {
     void (*make)(const char *top);
     const char *path;
 } followed[] = {
+    {with_notes, "m"},
     {config_with_mark, "m/config.json"},
     {cache_with_one, "models--A--B/snapshots//"},
     {config_file, "m/config.json"},
