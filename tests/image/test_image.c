@@ -241,6 +241,7 @@ END_TEST
 START_TEST(arguments_are_checked)
 {
     static const char pgm[] = "P5 2 2 255 abcd";
+    static const char tall[] = "P5 2 3 255 abcdef";
     const size_t n = sizeof(pgm) - 1;
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
     oriel_error err;
@@ -266,12 +267,30 @@ START_TEST(arguments_are_checked)
                      ORIEL_ERR_ARGUMENT);
     ck_assert_int_eq(oriel_image_decode(pgm, n, NULL, rgb, 32, SIZE_MAX, &err),
                      ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(oriel_image_decode(tall, sizeof(tall) - 1, NULL, rgb, 32,
+                                        SIZE_MAX, &err),
+                     ORIEL_ERR_ARGUMENT);
     for (size_t i = 0; i < sizeof(rgb); i++)
         ck_assert_int_eq(rgb[i], 9);
     /* The last line needs no gap after it. */
     ck_assert_int_eq(oriel_image_decode(pgm, n, NULL, rgb, 14, 8, &err),
                      ORIEL_OK);
     ck_assert_mem_eq(rgb, "aaabbb\11\11cccddd\11", 15);
+}
+END_TEST
+
+/* Nobody hears the warning, nor reads an error. */
+START_TEST(padding_needs_no_error)
+{
+    oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
+    uint8_t rgb[12];
+
+    options.truncated = ORIEL_TRUNCATED_PAD;
+    ck_assert_int_eq(oriel_image_decode("P5 2 2 255 abc", 14, &options, rgb,
+                                        sizeof(rgb), 0, NULL),
+                     ORIEL_OK);
+    /* Pillow pads whole rows. */
+    ck_assert_mem_eq(rgb, "aaabbb\0\0\0\0\0\0", 12);
 }
 END_TEST
 
@@ -440,6 +459,7 @@ main(void)
 #endif
     tcase_add_test(tcase, options_are_checked);
     tcase_add_test(tcase, arguments_are_checked);
+    tcase_add_test(tcase, padding_needs_no_error);
     tcase_add_test(tcase, pixels_are_limited);
     tcase_add_loop_test(tcase, bombs_allocate_nothing, 0, COUNT(bombs));
     tcase_add_test(tcase, scans_are_limited);
