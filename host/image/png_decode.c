@@ -196,8 +196,7 @@ count_alphas(const oriel_png *png)
 static void
 give(decoder *d, const uint8_t *bytes, size_t n_bytes)
 {
-    if (n_bytes > 0)
-        png_process_data(d->reader, d->info, (png_bytep)bytes, n_bytes);
+    png_process_data(d->reader, d->info, (png_bytep)bytes, n_bytes);
 }
 
 /* A chunk whose CRC is not looked at: our pass has done so. */

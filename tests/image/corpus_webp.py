@@ -94,6 +94,12 @@ def rare_files(rng):
         picture(rng, 9, 8, 4)])
     at = small.index(b"ANMF")
     yield ("rare: animation whose frame is cut", small[:at + 30])
+    for name, more in (("", {}), (", turned", {"exif": tiff(6)})):
+        wide = bytearray(saved(picture(rng, 9, 8, 3), save_all=True,
+                               append_images=[picture(rng, 9, 8, 3)], **more))
+        wide[24] += 4  # of the canvas
+        wide[27] += 2
+        yield ("rare: opaque animation on a larger canvas" + name, bytes(wide))
 
 
 def rare(rng):
