@@ -218,16 +218,16 @@ oriel_cpu_onednn_check_execution(oriel_error *err)
     int error = execution_error();
     char text[64];
 
-    if (error == ENOMEM)
-        return oriel_fail(err, ORIEL_ERR_MEMORY,
-                          "out of memory: executable memory for oneDNN");
-    if (error)
+    if (error == EACCES || error == EPERM) // SELinux and the kernel, seccomp
         return oriel_fail_cause(
             err, ORIEL_ERR_DEVICE, error,
             "the cpu backend needs executable memory, which this process may "
             "not have (%s): oneDNN compiles its matrix products; see "
             "MemoryDenyWriteExecute= of systemd, SELinux or seccomp",
             strerror_r(error, text, sizeof(text)));
+    if (error)
+        return oriel_fail(err, ORIEL_ERR_MEMORY,
+                          "out of memory: executable memory for oneDNN");
     return ORIEL_OK;
 }
 

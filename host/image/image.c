@@ -123,7 +123,7 @@ oriel_image_probe(const void *bytes, size_t n_bytes,
         status = open_file(&file, &job, &format, &header);
     if (format)
         format->close(&file);
-    if (status || !format)
+    if (status)
         return status;
     turned_size(&header, &width, &height);
     found.format = format->code;

@@ -156,10 +156,12 @@ read_frame(oriel_png *png, const oriel_png_chunk *chunk)
         top + height > png->height)
         return oriel_png_bad_chunk(png, chunk,
                                    "the frame is not within the picture");
-    if (!png->pixels.data) {
-        png->has_first_frame = true;
-        png->first_frame_is_part = width < png->width || height < png->height;
-    }
+    if (png->pixels.data)
+        return ORIEL_OK;
+    png->has_first_frame = true;
+    if (width < png->width || height < png->height)
+        return oriel_png_bad_chunk(png, chunk,
+                                   "the first frame is a part of the picture");
     return ORIEL_OK;
 }
 

@@ -35,7 +35,6 @@ typedef struct oriel_png {
 
     /* APNG */
     bool has_actl, has_first_frame; /* the default image is a frame, too */
-    bool first_frame_is_part;       /* against the specification */
     uint32_t n_frames;              /* of acTL; 0: none, or not valid */
     uint32_t n_sequence; /* fcTL and fdAT so far: they are numbered */
 

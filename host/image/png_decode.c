@@ -196,8 +196,7 @@ count_alphas(const oriel_png *png)
 static void
 give(decoder *d, const uint8_t *bytes, size_t n_bytes)
 {
-    if (n_bytes > 0)
-        png_process_data(d->reader, d->info, (png_bytep)bytes, n_bytes);
+    png_process_data(d->reader, d->info, (png_bytep)bytes, n_bytes);
 }
 
 /* A chunk whose CRC is not looked at: our pass has done so. */
@@ -267,14 +266,6 @@ give_pixels(decoder *d, const oriel_png_chunk *chunk)
     }
 }
 
-/* Against the specification, the reference takes the IDAT of some animations
-   for a part of the picture: not padded. */
-static bool
-may_pad(const oriel_png *png)
-{
-    return png->job->pad && !png->first_frame_is_part;
-}
-
 static oriel_status
 fail(const decoder *d)
 {
@@ -286,7 +277,7 @@ fail(const decoder *d)
         return oriel_fail_memory(err, d->not_given, "the PNG decoder");
     oriel_status status =
         oriel_fail(err, ORIEL_ERR_INPUT, "PNG: %s", ORIEL_QUOTE(d->message));
-    return may_pad(d->png) ? oriel_image_pad(d->png->job) : status;
+    return d->png->job->pad ? oriel_image_pad(d->png->job) : status;
 }
 
 /* No more pixels after 'last'.  Against the specification, the reference takes
@@ -299,7 +290,7 @@ end_early(const decoder *d, const oriel_png_chunk *last,
     bool foreign = next && (memcmp(next->id, "fdAT", 4) == 0 ||
                             memcmp(next->id, "DDAT", 4) == 0);
 
-    return may_pad(d->png) && !foreign ? oriel_image_pad(d->png->job) : status;
+    return d->png->job->pad && !foreign ? oriel_image_pad(d->png->job) : status;
 }
 
 static oriel_status

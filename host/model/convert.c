@@ -83,9 +83,7 @@ bf16_from_f16(uint16_t *restrict out, const uint8_t *restrict in, size_t n)
 void
 oriel_convert(void *out, int32_t to, const void *in, int32_t from, size_t n)
 {
-    if (to == from)
-        memcpy(out, in, n * oriel_dtype_bytes(to));
-    else if (to == ORIEL_DTYPE_F32 && from == ORIEL_DTYPE_BF16)
+    if (to == ORIEL_DTYPE_F32 && from == ORIEL_DTYPE_BF16)
         f32_from_bf16(out, in, n);
     else if (to == ORIEL_DTYPE_F32)
         f32_from_f16(out, in, n);

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 /*
- * 'n' values of dtype 'from' at any address, into 'out' of dtype 'to', F32 or
- * BF16, aligned for it; no overlap.  To F32 exact; to BF16 nearest even; a NaN
- * stays a NaN.
+ * 'n' values of dtype 'from' at any address, into 'out' of dtype 'to', another
+ * one, F32 or BF16, aligned for it; no overlap.  To F32 exact; to BF16 nearest
+ * even; a NaN stays a NaN.
  */
 void oriel_convert(void *out, int32_t to, const void *in, int32_t from,
                    size_t n);

@@ -172,6 +172,18 @@ if ! grep -q '__[at]san_init' "$oriel"; then
     one_line
     says "out of memory"
     absent x.safetensors
+
+    # What lies after the pixels counts too: eight such files are never all in
+    # memory.
+    picture long.ppm 8 8
+    truncate -s 100M long.ppm
+    check test "$(
+        ulimit -v 450000
+        "$oriel" preprocess long.ppm{,,,,,,,} -o long.safetensors --threads 1 \
+            -q >/dev/null 2>err
+        echo $?
+    )" -eq 0
+    rm long.ppm
 fi
 
 # The largest header there is.

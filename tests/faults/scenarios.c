@@ -5,12 +5,12 @@
 #define PREPROCESS(format, file) \
     { \
         "preprocess " format, "preprocess input --threads 1 -q -f -o out/o", \
-            true, file \
+            true, file, false \
     }
 
 const scenario scenarios[] = {
     {"plan", "plan input 640x480 --json --device cpu", false,
-     "image/pnm-p6_of_1000-7_5"},
+     "image/pnm-p6_of_1000-7_5", false},
     PREPROCESS("PNM", "image/pnm-p6_of_1000-7_5"),
     PREPROCESS("PNG", "png/png-orientation-6-raw_profile_in_ztxt"),
     PREPROCESS("JPEG", "jpeg/jpeg-3_bands-17x23-progressive_1-subsampling_2"),
@@ -20,11 +20,16 @@ const scenario scenarios[] = {
     PREPROCESS("TIFF", "formats/tiff-tiff_lzw-predictor_2-mode_rgb"),
     PREPROCESS("AVIF", "formats/avif-mode_rgba-16x16"),
     PREPROCESS("HEIC", "formats/heic-mode_rgb-16x16"),
-    {"inspect", "inspect model", false, NULL},
-    {"synth", "synth --config tiny --seed 1 -q -f out", true, NULL},
+    {"inspect", "inspect model", false, NULL, false},
+    {"synth", "synth --config tiny --seed 1 -q -f out", true, NULL, false},
     {"encode",
      "encode input --model model --device cpu --threads 1 -q -f -o out/o", true,
-     "image/pnm-p6_of_1000-7_5"},
+     "image/pnm-p6_of_1000-7_5", false},
+    /* Two parts, of one picture each. */
+    {"extract",
+     "extract input input --model model --device cpu --threads 1 -q "
+     "--shard-bytes 1 --resume -o out",
+     true, "image/pnm-p6_of_1000-7_5", true},
 };
 const size_t n_scenarios = sizeof(scenarios) / sizeof(scenarios[0]);
 
@@ -51,6 +56,8 @@ const known_end known_ends[] = {
      "libnuma 2.0: its constructor", NULL},
     {134, "std::bad_alloc", NULL, "C++ libraries: their constructors", NULL},
     {139, NULL, "encode", "oneDNN 2.6.3: writes code where mmap gave nothing",
+     "mmap"},
+    {139, NULL, "extract", "oneDNN 2.6.3: writes code where mmap gave nothing",
      "mmap"},
     {134, NULL, "preprocess AVIF", "libavif 0.11: aborts without memory",
      "FAIL_"},

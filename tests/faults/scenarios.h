@@ -12,7 +12,8 @@ typedef struct scenario {
         *arguments; /* of the tool, apart by spaces; it writes into out/ */
     bool writes;    /* something into out/, else on its output alone */
     const char
-        *input; /* a file of tests/fuzz/seeds, copied to "input", or NULL */
+        *input;   /* a file of tests/fuzz/seeds, copied to "input", or NULL */
+    bool resumes; /* what is left is gone on with by the same command */
 } scenario;
 
 extern const scenario scenarios[];

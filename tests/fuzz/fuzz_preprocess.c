@@ -7,23 +7,27 @@
 #include "fuzz/scratch.h"
 #include "fuzz/tiny_folder.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SIDE = 96, MAX_FRAMES = 4, MAX_PIXELS = 96 * 96 };
+/* Most pictures are small, so that most of the time goes into their variety. */
+enum { SMALL_SIDE = 24, MAX_SIDE = 96, MAX_FRAMES = 4, MAX_PIXELS = 96 * 96 };
 
 static void
 read_item(oriel_item *item, fuzz_input *input)
 {
     const uint8_t flags = fuzz_take_u8(input);
+    const bool large = (flags & 0xc0) == 0xc0;
+    const int32_t side = large ? MAX_SIDE : SMALL_SIDE;
 
     memset(item, 0, sizeof(*item));
-    item->width = 1 + fuzz_take_u8(input) % MAX_SIDE;
-    item->height = 1 + fuzz_take_u8(input) % MAX_SIDE;
+    item->width = 1 + fuzz_take_u8(input) % side;
+    item->height = 1 + fuzz_take_u8(input) % side;
     item->frames = 1 + flags % MAX_FRAMES;
     if (flags & 16) {
-        item->resized_width = 8 * (1 + fuzz_take_u8(input) % 16);
-        item->resized_height = 8 * (1 + fuzz_take_u8(input) % 16);
+        item->resized_width = 8 * (1 + fuzz_take_u8(input) % (side / 6));
+        item->resized_height = 8 * (1 + fuzz_take_u8(input) % (side / 6));
     }
     if (flags & 32)
         item->kind = ORIEL_KIND_VIDEO;

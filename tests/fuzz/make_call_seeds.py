@@ -29,7 +29,9 @@ def encode(kind, index):
 
 
 def abi():
-    opened = [OPEN, 0, 0]
+    opened = [OPEN, 0, 0]  # the model that stays open
+    write("abi/open", [OPEN, 0, 0xc0], plan(0, [(9, 9, 1)]), [OPEN, 1, 0xce],
+          [HOOKS, 5, 0], [OPEN, 0, 0xc0], [OPEN, 2, 0xdf])
     made = plan(0, [(15, 15, 1), (40, 20, 0)])
     write("abi/plan", opened, made, [ASK, 0, 0], [0] * 8, [MODEL, 0])
     write("abi/grids", opened, [GRIDS, 0, 0, 0, 1, 1, 4, 4], [ASK, 0, 0])

@@ -257,3 +257,48 @@ def files(rng):
             yield ("JPEG, " + name, data, None)
     for name, data in broken_exif(rng):
         yield ("JPEG, " + name, data, "unturned")
+
+
+def rare_files(rng):
+    """What no file above has: short segments, repeated and foreign ones."""
+    base = saved(picture(rng, 17, 23, 3))
+    sof, sos = base.index(b"\xff\xc0"), base.index(b"\xff\xda")
+    icc = b"ICC_PROFILE\0\1\1abc"
+    for name, extra in [
+            ("segment %02x of three bytes" % marker, segment(marker, b"abc"))
+            for marker in (0xe0, 0xe1, 0xe2, 0xed, 0xee)] + [
+            ("another APP1", segment(0xe1, b"http://example.com/\0" + b"x" * 60)),
+            ("another APP2", segment(0xe2, b"ICC_PROFILES\0\1\1abc")),
+            ("JFIF in APP1", segment(0xe1, b"JFIF\0")),
+            ("Adobe in APP0", segment(0xe0, b"Adobe")),
+            ("ICC twice", 2 * segment(0xe2, icc)),
+            ("ICC, then its head", segment(0xe2, icc) + segment(0xe2, icc[:14])),
+            ("ICC, then cut", segment(0xe2, icc) + segment(0xe2, icc[:13])),
+            ("Photoshop, no 8BIM", segment(
+                0xed, b"Photoshop 3.0\0MeSa\4\4\0\0\0\0\0\0")),
+            ("Photoshop, cut size", segment(
+                0xed, b"Photoshop 3.0\x008BIM\4\4\0\0\0\0")),
+            ("Photoshop, whole resolution", segment(
+                0xed, b"Photoshop 3.0\x008BIM\3\xed\0\0\0\0\0\x10" +
+                b"\0" * 16)),
+            ("three long comments", 3 * segment(0xfe, bytes(65000)))]:
+        yield ("rare: " + name, put(base, extra))
+    for n in (0, 3, 5, 7):
+        yield ("rare: frame header of %d bytes" % n, base[:sof] + segment(
+            0xc0, base[sof + 4:sof + 4 + n]) + base[sof + 19:])
+    yield ("rare: 3 components, room for one", base[:sof] + segment(
+        0xc0, base[sof + 4:sof + 13]) + base[sof + 19:])
+    yield ("rare: 65535 wide", base[:sof + 7] + b"\xff\xff" + base[sof + 9:])
+    yield ("rare: 65535 high", base[:sof + 5] + b"\xff\xff" + base[sof + 7:])
+    yield ("rare: scan header of no bytes",
+           base[:sos] + b"\xff\xda\0\2" + base[sos + 14:])
+    for marker in (0xc3, 0xc4, 0xc8, 0xc9, 0xca, 0xcb):
+        yield ("rare: after the pixels %02x, cut" % marker,
+               base[:-2] + bytes([0xff, marker, 0]))
+    yield ("rare: cut in a long comment",
+           put(base, 2 * segment(0xfe, bytes(65000)))[:100000])
+
+
+def rare(rng):
+    for name, data in rare_files(rng):
+        yield ("JPEG, " + name, data, None)

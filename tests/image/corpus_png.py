@@ -472,3 +472,51 @@ def files(rng):
     yield ("PNG, compression method 1", SIGNATURE +
            ihdr(5, 4, 8, 2, 1) + chunk(b"IDAT", zlib.compress(raw)) +
            chunk(b"IEND", b""), "refused")
+
+
+def rare(rng):
+    """What no file above has: Apple's variant, texts of other keywords."""
+    raw = rows(rng, 5, 4, 8, 2)
+    bare = zlib.compressobj(wbits=-15)
+    yield ("PNG, rare: Apple's", SIGNATURE + chunk(
+        b"CgBI", b"\x50\0\x20\6") + png(5, 4, 8, 2, raw, idat=chunk(
+            b"IDAT", bare.compress(raw) + bare.flush()))[8:], None)
+    for name, before in (
+            ("more frames than a number has",
+             chunk(b"acTL", struct.pack(">II", 1 << 31, 0))),
+            ("a lower frame first",
+             chunk(b"acTL", struct.pack(">II", 1, 0)) +
+             chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 5, 3, 0, 0, 1, 1, 0,
+                                        0))),
+            ("no pixels in the first IDAT", chunk(b"IDAT", b"")),
+            ("a keyword as long as exif", chunk(b"tEXt", b"text\0" + tiff(6))),
+            ("a keyword as long as XMP's", chunk(
+                b"tEXt", b"Xml:com.adobe.xmp\0" + xmp(6))),
+            ("iTXt that ends at its method", chunk(b"iTXt", b"Comment\0\0")),
+            ("iTXt of no method", chunk(b"iTXt", b"Comment\0")),
+            ("raw profile of two lines", chunk(
+                b"tEXt", b"Raw profile type exif\0\nexif\n")),
+            ("raw profile, lines within bytes", chunk(
+                b"tEXt", b"Raw profile type exif\0" + raw_profile(
+                    tiff(6)).replace(b"4", b"4\n")))):
+        yield ("PNG, rare: " + name, png(5, 4, 8, 2, raw, before), None)
+    # Broken EXIF, which refuses nothing here.
+    for name, before in (
+            ("exif in zTXt",
+             chunk(b"zTXt", b"exif\0\0" + zlib.compress(tiff(6)))),
+            ("raw profile with other letters", chunk(
+                b"tEXt", b"Raw profile type exif\0\nexif\n 4\nz0{0\n")),
+            ("raw profile that ends within a byte", chunk(
+                b"tEXt", b"Raw profile type exif\0\nexif\n 1\n4d4\n")),
+            ("raw profile that ends with a digit", chunk(
+                b"tEXt", b"Raw profile type exif\0\nexif\n 1\n4d4"))):
+        yield ("PNG, rare: " + name, png(5, 4, 8, 2, raw, before), "unturned")
+    yield ("PNG, rare: a key beside alpha",
+           png(5, 4, 8, 6, rows(rng, 5, 4, 8, 6), chunk(b"tRNS", b"\0" * 6)), None)
+    for alphas in (b"\0\xff\7\xff", b"\xff\0\xff\7\n", b"\0\n"):
+        yield ("PNG, rare: alphas %s" % alphas.hex(),
+               png(5, 4, 8, 3, rows(rng, 5, 4, 8, 3, filters=[0]),
+                   palette(rng) + chunk(b"tRNS", alphas)), None)
+    yield ("PNG, rare: much after the pixels",
+           png(5, 4, 8, 2, raw, idat=chunk(
+               b"IDAT", zlib.compress(raw) + bytes(200000))), None)

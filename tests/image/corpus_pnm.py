@@ -100,3 +100,17 @@ def all_files(rng):
             ("bits: comments", b"P1 2 3 10#1\n1011#\n"),
             ("bits: truncated", b"P4 9 2 abc")):
         yield (name, data)
+
+
+def rare_files(rng):
+    """What no file above has: comments longer than what is read at once."""
+    note = b"#" + b"x" * (1100 << 10) + b"\n"
+    yield ("rare: a comment of 1.1 MiB",
+           b"P2 2 3 255 1 2 3 " + note + b"4 5 6")
+    yield ("rare: a comment of 1.1 MiB without an end",
+           b"P2 2 3 255 1 2 3 4 5 6 " + note[:-1])
+
+
+def rare(rng):
+    for name, data in rare_files(rng):
+        yield ("PNM, " + name, data, None)

@@ -81,3 +81,27 @@ def all_files(rng):
             for value in (0,) if large else (0, 0x2f, 0xff):
                 yield ("%s: %02x at %d" % (name, value, at),
                        data[:at] + bytes([value]) + data[at + 1:])
+
+
+def rare_files(rng):
+    """What no file above has: EXIF and XMP of no bytes."""
+    whole = saved(picture(rng, 9, 8, 3), exif=tiff(6))
+    at = whole.index(b"EXIF")
+    body = whole[8:at] + b"EXIF\0\0\0\0"
+    yield ("rare: EXIF of no bytes",
+           b"RIFF" + struct.pack("<I", len(body)) + body)
+    small = saved(picture(rng, 9, 8, 4), save_all=True, append_images=[
+        picture(rng, 9, 8, 4)])
+    at = small.index(b"ANMF")
+    yield ("rare: animation whose frame is cut", small[:at + 30])
+    for name, more in (("", {}), (", turned", {"exif": tiff(6)})):
+        wide = bytearray(saved(picture(rng, 9, 8, 3), save_all=True,
+                               append_images=[picture(rng, 9, 8, 3)], **more))
+        wide[24] += 4  # of the canvas
+        wide[27] += 2
+        yield ("rare: opaque animation on a larger canvas" + name, bytes(wide))
+
+
+def rare(rng):
+    for name, data in rare_files(rng):
+        yield ("WebP, " + name, data, None)

@@ -67,6 +67,9 @@ def main():
     plain = [f for f in files if f[2] is None and len(f[1]) < 3000
              and "progressive" not in f[0]]
     files += list(mutations(plain, rng, 400))
+    # After the mutations, which depend on all that comes before them.
+    for module in (corpus_png, corpus_jpeg, corpus_webp, corpus_pnm):
+        files += module.rare(random.Random(2))
     accepted = 0
     corpus = io.BytesIO()
     for name, data, rule in files:

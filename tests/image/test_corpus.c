@@ -36,6 +36,7 @@ static const char *const refused_here[] = {
     "PNG, animation: pixels go on in fdAT 1",
     "PNG, header: second of no mode",
     "PNG, header: twice",
+    "PNG, rare: a lower frame first",
     "PNG, stream: few rows",
     "PNG, stream: few rows, split 12 before its end",
     "PNG, stream: few rows, split 5 before its end",

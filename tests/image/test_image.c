@@ -241,6 +241,7 @@ END_TEST
 START_TEST(arguments_are_checked)
 {
     static const char pgm[] = "P5 2 2 255 abcd";
+    static const char tall[] = "P5 2 3 255 abcdef";
     const size_t n = sizeof(pgm) - 1;
     oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
     oriel_error err;
@@ -266,12 +267,104 @@ START_TEST(arguments_are_checked)
                      ORIEL_ERR_ARGUMENT);
     ck_assert_int_eq(oriel_image_decode(pgm, n, NULL, rgb, 32, SIZE_MAX, &err),
                      ORIEL_ERR_ARGUMENT);
+    ck_assert_int_eq(oriel_image_decode(tall, sizeof(tall) - 1, NULL, rgb, 32,
+                                        SIZE_MAX, &err),
+                     ORIEL_ERR_ARGUMENT);
     for (size_t i = 0; i < sizeof(rgb); i++)
         ck_assert_int_eq(rgb[i], 9);
     /* The last line needs no gap after it. */
     ck_assert_int_eq(oriel_image_decode(pgm, n, NULL, rgb, 14, 8, &err),
                      ORIEL_OK);
     ck_assert_mem_eq(rgb, "aaabbb\11\11cccddd\11", 15);
+}
+END_TEST
+
+/* Lines may be farther apart than a decoder's int can tell. */
+START_TEST(a_pitch_of_any_size)
+{
+    static const char *const names[] = {
+        "PNG, 8 bits, colour 2, interlace 0, 1x1",
+        "JPEG, 3 bands, 1x1, progressive 0, subsampling 0",
+#ifdef ORIEL_WEBP
+        "WebP, 3 bands, 1x1, lossless 0",
+        "WebP, 4 bands, 1x1, lossless 1",
+#endif
+    };
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const corpus_file *file = corpus_find(&files, names[i]);
+        uint8_t tight[3], far[3];
+
+        ck_assert_int_eq(oriel_image_decode(file->bytes, file->n_bytes, NULL,
+                                            tight, sizeof(tight), 0, NULL),
+                         ORIEL_OK);
+        ck_assert_int_eq(oriel_image_decode(file->bytes, file->n_bytes, NULL,
+                                            far, sizeof(far), (size_t)1 << 40,
+                                            NULL),
+                         ORIEL_OK);
+        ck_assert_mem_eq(tight, far, 3);
+    }
+}
+END_TEST
+
+typedef struct impatience {
+    int calls, stop_at;
+} impatience;
+
+static int32_t
+grow_impatient(void *user)
+{
+    impatience *i = user;
+
+    return ++i->calls == i->stop_at;
+}
+
+/* Whenever the caller says so, also when the last rows are turned. */
+START_TEST(any_poll_cancels)
+{
+    const corpus_file *file =
+        corpus_find(&files, "JPEG, wide: 9000x3, turned 8");
+    const corpus_result *wanted = &file->results[3];
+    size_t rgb_bytes = 3 * (size_t)wanted->width * wanted->height;
+    uint8_t *rgb = malloc(rgb_bytes);
+    oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    impatience none = {0, 0};
+    oriel_error err;
+
+    ck_assert_ptr_nonnull(rgb);
+    options.hooks = &hooks;
+    hooks.cancel = grow_impatient;
+    hooks.user = &none;
+    ck_assert_int_eq(oriel_image_decode(file->bytes, file->n_bytes, &options,
+                                        rgb, rgb_bytes, 0, &err),
+                     ORIEL_OK);
+    ck_assert_int_gt(none.calls, 1);
+    for (int stop_at = 1; stop_at <= none.calls; stop_at++) {
+        impatience some = {0, stop_at};
+
+        hooks.user = &some;
+        ck_assert_int_eq(oriel_image_decode(file->bytes, file->n_bytes,
+                                            &options, rgb, rgb_bytes, 0, &err),
+                         ORIEL_ERR_CANCELLED);
+        ck_assert_int_eq(some.calls, stop_at);
+    }
+    free(rgb);
+}
+END_TEST
+
+/* Nobody hears the warning, nor reads an error. */
+START_TEST(padding_needs_no_error)
+{
+    oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
+    uint8_t rgb[12];
+
+    options.truncated = ORIEL_TRUNCATED_PAD;
+    ck_assert_int_eq(oriel_image_decode("P5 2 2 255 abc", 14, &options, rgb,
+                                        sizeof(rgb), 0, NULL),
+                     ORIEL_OK);
+    /* Pillow pads whole rows. */
+    ck_assert_mem_eq(rgb, "aaabbb\0\0\0\0\0\0", 12);
 }
 END_TEST
 
@@ -440,6 +533,9 @@ main(void)
 #endif
     tcase_add_test(tcase, options_are_checked);
     tcase_add_test(tcase, arguments_are_checked);
+    tcase_add_test(tcase, a_pitch_of_any_size);
+    tcase_add_test(tcase, any_poll_cancels);
+    tcase_add_test(tcase, padding_needs_no_error);
     tcase_add_test(tcase, pixels_are_limited);
     tcase_add_loop_test(tcase, bombs_allocate_nothing, 0, COUNT(bombs));
     tcase_add_test(tcase, scans_are_limited);

@@ -306,6 +306,21 @@ foreign(checkpoint_builder *b)
 }
 
 static void
+one_foreign(checkpoint_builder *b)
+{
+    static const int64_t shape[] = {3};
+
+    builder_add(b, "visual.pos_embed.weight", "BOOL", 1, shape, NULL);
+}
+
+static void
+three_towers(checkpoint_builder *b)
+{
+    add_tower(b, "thinker.visual.");
+    add_tower(b, "teacher.visual.");
+}
+
+static void
 more_blocks(checkpoint_builder *b)
 {
     static const int64_t norm[] = {32};
@@ -323,6 +338,8 @@ static const struct {
     {thinker_beside, "two vision towers: \"visual.\" is used"},
     {half_new, NULL},
     {foreign, "9 tensors under \"visual.\" ignored, not of this network: "},
+    {one_foreign, "1 tensor under \"visual.\" ignored, not of this network: "},
+    {three_towers, "two vision towers: \"visual.\" is used"},
     {more_blocks, "depth is 4: of the 5 stored blocks the others are not"},
 };
 
@@ -383,6 +400,24 @@ START_TEST(a_prefix_chooses)
     ck_assert_str_eq(digest, base);
     ck_assert_str_eq(l.log, "");
     digest_of(folder, "visual", &l, digest);
+    ck_assert_str_eq(digest, base);
+    temp_remove(folder);
+    builder_free(b);
+}
+END_TEST
+
+/* A tower that was saved alone, whose tensors have no prefix. */
+START_TEST(an_empty_prefix_chooses)
+{
+    checkpoint_builder *b = builder_create("", "BF16", 0, 0);
+    alloc_counter l = {0};
+    char base[33], digest[33];
+    char *folder;
+
+    digest_of_builder(b, tiny_config, base);
+    add_tower(b, "student.vit.");
+    folder = temp_checkpoint(b);
+    digest_of(folder, "", &l, digest);
     ck_assert_str_eq(digest, base);
     temp_remove(folder);
     builder_free(b);
@@ -481,6 +516,7 @@ main(void)
                         (int)COUNT(towers));
     tcase_add_test(tc, a_smaller_depth_cuts_the_tower_short);
     tcase_add_test(tc, a_prefix_chooses);
+    tcase_add_test(tc, an_empty_prefix_chooses);
     tcase_add_loop_test(tc, an_index_only_says_where_to_look, 0,
                         (int)COUNT(indexes));
     suite_add_tcase(s, tc);

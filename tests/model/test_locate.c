@@ -115,10 +115,43 @@ pipeline_in_cache(const char *top)
     write_text(top, "models--A--B/snapshots/abc/model_index.json", "{}");
 }
 
+/* What is noted takes memory, too. */
+static void
+with_notes(const char *top)
+{
+    static const int64_t norm[] = {32};
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 2);
+    char *folder = strdup(make_folders(top, "m"));
+
+    builder_add(b, "visual.blocks.4.norm1.weight", "BF16", 1, norm, NULL);
+    builder_add(b, "visual.pos_embed.weight", "BF16", 1, norm, NULL);
+    builder_write(b, folder);
+    write_text(folder, "config.json", tiny_config);
+    write_text(folder, "preprocessor_config.json", tiny_preprocessor);
+    free(folder);
+    builder_free(b);
+}
+
+/* As editors write it. */
+static void
+config_with_mark(const char *top)
+{
+    char *text = malloc(strlen(tiny_config) + 16);
+
+    put_model(top, "m", 0, true);
+    ck_assert_ptr_nonnull(text);
+    sprintf(text, "\xEF\xBB\xBF \t\r\n%s", tiny_config);
+    write_text(top, "m/config.json", text);
+    free(text);
+}
+
 static const struct {
     void (*make)(const char *top);
     const char *path;
 } followed[] = {
+    {with_notes, "m"},
+    {config_with_mark, "m/config.json"},
+    {cache_with_one, "models--A--B/snapshots//"},
     {config_file, "m/config.json"},
     {config_file, "m/model.safetensors"},
     {index_file, "m/model.safetensors.index.json"},
@@ -338,6 +371,27 @@ processor(const char *top)
 }
 
 static void
+json_files(const char *top)
+{
+    put_model(top, "m", 0, true);
+    write_text(top, "m/empty.json", "{}");
+    write_text(top, "m/blank.json", " \n");
+    write_text(top, "m/processor.json", "{\"image_processor\": {}}");
+    write_text(top, "m/map.json", "{\"weight_map\": []}");
+    write_text(top, "m/typed.json", "{\"model_type\": \"bert\"}");
+    write_text(top, "m/thinker.json", "{\"thinker_config\": {}}");
+    write_text(top, "m/vlm.json", "{\"vlm_config\": {}}");
+}
+
+/* The folder of a model's snapshots has this name alone. */
+static void
+other_snapshots(const char *top)
+{
+    make_folders(top, "models--A--B/my_snapshots/abc");
+    make_folders(top, "snapshot");
+}
+
+static void
 one_shard(const char *top)
 {
     put_model(top, "m", 2, true);
@@ -443,6 +497,30 @@ static const struct {
      "m/preprocessor_config.json",
      ORIEL_ERR_MODEL,
      {"of an image processor; give the model's folder"}},
+    {json_files,
+     "m/empty.json",
+     ORIEL_ERR_MODEL,
+     {"JSON, but neither a config.json nor an index of shards"}},
+    {json_files,
+     "m/map.json",
+     ORIEL_ERR_MODEL,
+     {"JSON, but neither a config.json nor an index of shards"}},
+    {json_files, "m/blank.json", ORIEL_ERR_MODEL, {"blank.json"}},
+    {json_files,
+     "m/processor.json",
+     ORIEL_ERR_MODEL,
+     {"the configuration of a processor; give the model's folder"}},
+    {json_files,
+     "m/typed.json",
+     ORIEL_ERR_MODEL,
+     {"typed.json: expected vision_config or thinker_config"}},
+    {json_files, "m/thinker.json", ORIEL_ERR_MODEL, {"thinker.json"}},
+    {json_files, "m/vlm.json", ORIEL_ERR_MODEL, {"vlm.json"}},
+    {other_snapshots,
+     "models--A--B/my_snapshots",
+     ORIEL_ERR_NOT_FOUND,
+     {"no config.json"}},
+    {other_snapshots, "snapshot", ORIEL_ERR_NOT_FOUND, {"no config.json"}},
     {one_shard,
      "m/model-00001-of-00002.safetensors",
      ORIEL_ERR_MODEL,
@@ -454,6 +532,39 @@ static const struct {
       "--config FILE"}},
     {leaving, "m", ORIEL_ERR_MODEL, {"expected a file name within the folder"}},
 };
+
+/* With a configuration that is given, the folder needs none. */
+START_TEST(a_given_configuration_is_enough)
+{
+    static const char *const paths[] = {"m", "m/model.safetensors.index.json",
+                                        "m/other.json"};
+    oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
+    char *top = temp_folder();
+    oriel_model *model;
+    oriel_error err;
+
+    put_model(top, "m", 2, true);
+    unlink(in_folder(top, "m/config.json"));
+    write_text(top, "m/other.json", tiny_config);
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        options.config_path = in_folder(top, "m/other.json");
+        options.config_preset = NULL;
+        ck_assert_msg(oriel_model_open(&model, in_folder(top, paths[i]),
+                                       &options, &err) == ORIEL_OK,
+                      "%s: %s", paths[i], err.message);
+        oriel_model_destroy(model);
+        /* Shapes of another network. */
+        options.config_path = NULL;
+        options.config_preset = "qwen2.5-vl-7b";
+        ck_assert_int_eq(
+            oriel_model_open(&model, in_folder(top, paths[i]), &options, &err),
+            ORIEL_ERR_MODEL);
+        ck_assert_msg(strstr(err.message, "vision_config.depth is 32") != NULL,
+                      "%s", err.message);
+    }
+    temp_remove(top);
+}
+END_TEST
 
 START_TEST(says_what_it_is)
 {
@@ -475,6 +586,7 @@ main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, follows_what_is_clear, 0, (int)COUNT(followed));
     tcase_add_loop_test(tc, every_allocation_may_fail, 0, (int)COUNT(followed));
+    tcase_add_test(tc, a_given_configuration_is_enough);
     tcase_add_loop_test(tc, says_what_it_is, 0, (int)COUNT(refused));
     suite_add_tcase(s, tc);
     return run_suite(s);

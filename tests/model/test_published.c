@@ -10,9 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A file of the full shape, with a hole for the values. */
+enum { NOTHING = -1 };
+static const char first_to_last[] = "[1280,3,2,14,14]";
+
+/* A file of the full shape, with a hole for the values.  'embed': how the first
+   convolution is stored; 'lacks': a tensor that is not there. */
 static void
-put_published(const char *path, int32_t depth)
+put_published(const char *path, int32_t depth, const char *embed, int lacks)
 {
     oriel_network net = {.depth = depth,
                          .hidden_size = 1280,
@@ -36,6 +40,8 @@ put_published(const char *path, int32_t depth)
         uint64_t bytes;
 
         oriel_manifest_at(depth, i, &tensor, &block);
+        if ((int)tensor == lacks)
+            continue;
         s = oriel_tensor_get_shape(&net, tensor);
         bytes = (uint64_t)(s.rows * s.columns) * 2;
         oriel_tensor_full_name(name, sizeof(name), "visual.", tensor, block);
@@ -43,7 +49,7 @@ put_published(const char *path, int32_t depth)
                      "%s\"%s\":{\"dtype\":\"BF16\",\"shape\":", i ? "," : "",
                      name);
         if (tensor == ORIEL_TENSOR_PATCH_EMBED)
-            n += sprintf(header + n, "[1280,3,2,14,14]");
+            n += sprintf(header + n, "%s", embed);
         else if (oriel_tensor_is_vector(tensor))
             n += sprintf(header + n, "[%d]", (int)s.rows);
         else
@@ -67,7 +73,8 @@ START_TEST(a_named_file_goes_by_its_shapes)
     oriel_model *model;
     oriel_error err;
 
-    put_published(in_folder(top, "qwen.safetensors"), 32);
+    put_published(in_folder(top, "qwen.safetensors"), 32, first_to_last,
+                  NOTHING);
     ck_assert_msg(oriel_model_open(&model, in_folder(top, "qwen.safetensors"),
                                    NULL, &err) == ORIEL_OK,
                   "%s", err.message);
@@ -94,12 +101,49 @@ START_TEST(a_named_file_goes_by_its_shapes)
                      ORIEL_ERR_MODEL);
     ck_assert_ptr_nonnull(strstr(err.message, "intermediate_size is 3420"));
     /* A tower cut short is not of a published size. */
-    put_published(in_folder(top, "qwen.safetensors"), 31);
+    put_published(in_folder(top, "qwen.safetensors"), 31, first_to_last,
+                  NOTHING);
     ck_assert_int_eq(oriel_model_open(&model,
                                       in_folder(top, "qwen.safetensors"), NULL,
                                       &err),
                      ORIEL_ERR_MODEL);
     ck_assert_ptr_nonnull(strstr(err.message, "end with block 30"));
+    temp_remove(top);
+}
+END_TEST
+
+START_TEST(other_shapes_are_not_published)
+{
+    static const struct {
+        const char *embed;
+        int lacks;
+        const char *says; /* NULL: taken */
+    } files[] = {
+        {"[1280,2,14,14,3]", NOTHING, NULL}, /* channels last */
+        {"[1280,1176]", NOTHING, "patch_embed.proj.weight [1280, 1176]"},
+        {"[1280,6,14,14,1]", NOTHING, "[1280, 6, 14, 14, 1]"},
+        {first_to_last, ORIEL_TENSOR_MERGER_FC1_WEIGHT,
+         "not those of the published sizes"},
+    };
+    char *top = temp_folder();
+
+    for (size_t i = 0; i < COUNT(files); i++) {
+        oriel_model *model;
+        oriel_error err;
+        oriel_status status;
+
+        put_published(in_folder(top, "qwen.safetensors"), 32, files[i].embed,
+                      files[i].lacks);
+        status = oriel_model_open(&model, in_folder(top, "qwen.safetensors"),
+                                  NULL, &err);
+        ck_assert_msg(status ==
+                          (files[i].says ? ORIEL_ERR_NOT_FOUND : ORIEL_OK),
+                      "%s: %s", files[i].embed, err.message);
+        if (files[i].says)
+            ck_assert_msg(strstr(err.message, files[i].says) != NULL, "%s",
+                          err.message);
+        oriel_model_destroy(model);
+    }
     temp_remove(top);
 }
 END_TEST
@@ -111,6 +155,7 @@ main(void)
     TCase *tc = tcase_create("published");
 
     tcase_add_test(tc, a_named_file_goes_by_its_shapes);
+    tcase_add_test(tc, other_shapes_are_not_published);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }
