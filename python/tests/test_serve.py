@@ -65,11 +65,11 @@ class Answer:
 class Server:
     """A worker in a process of its own."""
 
-    def __init__(self, *flags, model=None, wait=True):
+    def __init__(self, *flags, wait=True, command=("-m", "oriel", "serve")):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "oriel", "serve", "--model",
-             str(model or support.tiny()), "--port", "0", "--device", "cpu",
-             "--precision", "fp32", *map(str, flags)],
+            [sys.executable, *command, "--model", str(support.tiny()),
+             "--port", "0", "--device", "cpu", "--precision", "fp32",
+             *map(str, flags)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             cwd=support.scratch())
         line = self.process.stdout.readline()
@@ -459,6 +459,34 @@ class Life(unittest.TestCase):
                 code, said = worker.ended()
             self.assertEqual(code, 128 + signal.SIGTERM)
             self.assertIn("1 requests in flight", said)
+
+    def failing(self, error):
+        """A worker whose encoder raises this."""
+        return Server(command=("-c", (
+            "import sys, oriel, oriel.serve\n"
+            "async def fail(*_, **__):\n"
+            f"    raise oriel.{error}('the reason is /secret')\n"
+            "oriel.Encoder.aencode = fail\n"
+            "sys.exit(oriel.serve.main(sys.argv[1:]))")))
+
+    def test_the_device_fails(self):
+        """The request is answered, and the worker ends by itself."""
+        worker = self.failing("FaultError")
+        answer = worker.encode(PHOTO)
+        self.assertEqual(answer.status, 500)
+        self.assertNotIn("secret", answer.message())
+        code, said = worker.ended()
+        self.assertEqual(code, 5)
+        self.assertIn("oriel serve: the reason is /secret", said)
+
+    def test_memory_is_out(self):
+        worker = self.failing("OutOfMemoryError")
+        answer = worker.encode(PHOTO)
+        self.assertEqual(answer.status, 503)
+        self.assertIn("Retry-After", answer.head)
+        self.assertNotIn("secret", answer.message())
+        self.assertEqual(worker.encode(PHOTO).status, 503)
+        self.assertEqual(worker.end()[0], 0)
 
     def test_term_while_it_loads(self):
         worker = Server(wait=False)
