@@ -341,7 +341,7 @@ class Limits(unittest.TestCase):
             made = worker.encode(support.ppm(support.noise(60, 60)))
             limited = oriel.Encoder(
                 support.tiny(), device="cpu", precision="fp32",
-                preprocessing=oriel.Preprocessing(max_pixels=4 * 28 * 28))
+                preprocessing=oriel.Preprocessing(max_pixels=4 * 8 * 8))
             with limited:
                 wanted = limited.encode(support.noise(60, 60)).embeddings
             self.assertEqual(np.load(io.BytesIO(made.body)).tobytes(),
@@ -499,7 +499,9 @@ class Life(unittest.TestCase):
                  ("--port", "70000")),
                 (2, "expected a folder that exists",
                  ("--ec-directory", "/nowhere")),
-                (2, "device='tpu'", ("--device", "tpu"))):
+                (2, "device='tpu'", ("--device", "tpu")),
+                (2, "expected one of them",
+                 ("--max-tokens", "9", "--max-pixels", "9"))):
             code, said = Server(*flags, wait=False).ended()
             self.assertEqual(code, status, said)
             self.assertIn(words, said)

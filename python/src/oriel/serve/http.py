@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import dataclasses
 import io
 import json
 import logging
@@ -17,9 +18,10 @@ from typing import Any
 import numpy as np
 from aiohttp import web
 
-from .. import __version__, _safetensors, errors, serving
+from .. import __version__, _hub, _safetensors, errors, serving
 from .._encoder import Encoder
 from .._features import Features
+from .._options import Preprocessing
 from .batches import Batcher, Look, Unavailable, first_of
 from .metrics import Metrics
 from .options import Options
@@ -60,10 +62,7 @@ class Worker:
         self.options = options
         self.metrics = Metrics()
         self.draining = False
-        self.encoder = Encoder(
-            serving_path(options), device=options.device,
-            precision=options.precision, threads=options.threads,
-            preprocessing=options.preprocessing)
+        self.encoder = _encoder(options)
         self.batcher = Batcher(self.encoder, options, self.metrics)
         self._opened = False
         self._directory: serving.ECDirectory | None = None
@@ -288,11 +287,20 @@ class Worker:
             "Oriel-Grid-Thw": ",".join(map(str, grid[0].tolist()))})
 
 
-def serving_path(options: Options) -> str:
-    """Where the checkpoint lies; a name is looked up in the local cache."""
-    from .._hub import locate
+def _encoder(options: Options) -> Encoder:
+    """The encoder, not yet opened; a limit of tokens needs the model's sizes."""
+    def make(preprocessing: Preprocessing) -> Encoder:
+        return Encoder(_hub.locate(options.model, None), device=options.device,
+                       precision=options.precision, threads=options.threads,
+                       preprocessing=preprocessing)
 
-    return str(locate(options.model, None))
+    made = make(options.preprocessing)
+    if not options.max_tokens:
+        return made
+    with made:
+        side = made.patch_size * made.spatial_merge_size
+    return make(dataclasses.replace(options.preprocessing,
+                                    max_pixels=options.max_tokens * side ** 2))
 
 
 def _of_json(body: bytes) -> bytes:

@@ -7,12 +7,10 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .. import _encoder, _options
+from .. import _encoder, _options, errors
 from .._options import Preprocessing
 
 _MEBI = 1 << 20
-# A token is a square of so many pixels in the published models.
-_TOKEN_PIXELS = 28 * 28
 _DTYPES = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
@@ -30,6 +28,7 @@ class Options:
     dtype: str = "float32"
     ec_directory: str | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    max_tokens: int = 0  # of a picture; 0 leaves it to preprocessing
     token_budget: int = _encoder.DEFAULT_TOKEN_BUDGET
     queue_tokens: int = 8 * _encoder.DEFAULT_TOKEN_BUDGET
     queue_bytes: int = 1024 * _MEBI
@@ -49,8 +48,9 @@ class Options:
             ArgumentError: options that do not go together.
         """
         made = parser().parse_args(arguments)
-        if made.max_tokens:
-            made.max_pixels = made.max_tokens * _TOKEN_PIXELS
+        if made.max_tokens and made.max_pixels:
+            raise errors.ArgumentError("--max-tokens and --max-pixels: expected "
+                                       "one of them")
         preprocessing = Preprocessing(
             resample=made.resample, sizing=made.sizing, alpha=made.alpha,
             truncated=made.truncated, exif=made.exif,
@@ -61,7 +61,8 @@ class Options:
             model=made.model, host=made.host, port=made.port,
             device=made.device, precision=made.precision, threads=made.threads,
             dtype=_DTYPES[dtype], ec_directory=made.ec_directory,
-            preprocessing=preprocessing, token_budget=made.token_budget,
+            preprocessing=preprocessing, max_tokens=made.max_tokens,
+            token_budget=made.token_budget,
             queue_tokens=made.queue_tokens or 8 * made.token_budget,
             queue_bytes=made.queue_mebibytes * _MEBI,
             queue_requests=made.queue_requests,
