@@ -154,9 +154,13 @@ segment_distance(point p, point a, point b)
     const double squared = dx * dx + dy * dy;
     double t =
         squared > 0.0 ? ((p.x - a.x) * dx + (p.y - a.y) * dy) / squared : 0.0;
+    double x, y;
 
     t = t < 0.0 ? 0.0 : t > 1.0 ? 1.0 : t;
-    return hypot(p.x - a.x - t * dx, p.y - a.y - t * dy);
+    x = p.x - a.x - t * dx;
+    y = p.y - a.y - t * dy;
+    /* hypot has a new version in glibc 2.35, which a wheel would then need. */
+    return sqrt(x * x + y * y);
 }
 
 /* The 'i'th of the points that an arc is cut into. */

@@ -24,9 +24,9 @@
 /* Libraries worth a line in a bug report, by the beginning of their name. */
 static const char *const libraries[] = {
     "liboriel.so",      "liboriel-image.so", "liboriel-cpu.so",
-    "liboriel-cuda.so", "libdnnl.so",        "libgomp.so",
-    "libjansson.so",    "libjpeg.so",        "libpng",
-    "libz.so",          "libwebp.so",        "libwebpdemux.so",
+    "liboriel-cuda.so", "libdnnl.so",        "liboriel-onednn.so",
+    "libgomp.so",       "libjansson",        "libjpeg",
+    "libpng",           "libz.so",           "libwebp",
     "libcuda.so",       "libcublasLt.so",    "liboriel-formats.so",
     "libgif.so",        "libtiff.so",        "libavif.so",
     "libheif.so",       "libdav1d.so",       "libaom.so",

@@ -38,11 +38,20 @@ cli_command_named(const char *name)
     return NULL;
 }
 
+/* Commands of python -m oriel: COMMANDS of python/src/oriel/__main__.py. */
+static const char *const in_python[] = {"parquet", "serve"};
+
 int
 cli_command_unknown(const char *name)
 {
     cli_suggestion nearest = {NULL, 0};
 
+    for (size_t i = 0; i < sizeof(in_python) / sizeof(*in_python); i++)
+        if (strcmp(in_python[i], name) == 0)
+            return cli_report_error(
+                CLI_USAGE,
+                "%s is a command of the Python package: python3 -m oriel %s",
+                name, name);
     for (const cli_command *const *c = cli_commands; *c; c++)
         cli_suggest(&nearest, name, (*c)->name);
     if (nearest.best)

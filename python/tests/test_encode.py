@@ -181,6 +181,26 @@ class Inputs(unittest.TestCase):
                 self.assertRaises(oriel.InputError):
             strict.encode(support.ppm(self.picture))
 
+    def test_sizes_from_heads(self):
+        """What a head says is what is decoded: the grids are the same."""
+        names = sorted(path for path in support.PICTURES.iterdir()
+                       if path.suffix in (".jpg", ".png", ".webp"))
+        names = [path for path in names if path.name != "multiple.png"]
+        self.assertGreater(len(names), 10)
+        for name in names:
+            plan = encoder.plan(encoder.probe([name]))
+            np.testing.assert_array_equal(plan.grid_thw,
+                                          encoder.preprocess(name).grid_thw)
+        turned = (support.PICTURES / "turned.jpg").read_bytes()
+        upright = Encoder(support.tiny(), preprocessing=oriel.Preprocessing(
+            exif=False)).probe(turned)
+        self.assertEqual(encoder.probe(turned), [upright[0][::-1]])
+        for wrong, kind in ((b"no picture", oriel.InputError),
+                            ("/nowhere", oriel.NotFoundError)):
+            with self.assertRaises(kind) as caught:
+                encoder.probe([turned, wrong])
+            self.assertEqual(caught.exception.item, 1)
+
     def test_an_iterator_runs_on_the_callers_thread(self):
         threads = []
 
@@ -486,6 +506,14 @@ class Pillow(unittest.TestCase):
         damaged = file.getvalue()[:200]
         with self.assertRaisesRegex(oriel.InputError, "Pillow"):
             encoder.encode(damaged)
+
+    def test_sizes_from_heads(self):
+        """Of what Pillow opens, rotation included."""
+        file = io.BytesIO()
+        exif = self.Image.Exif()
+        exif[0x0112] = 6  # a quarter turn
+        self.Image.fromarray(support.noise(20, 30)).save(file, "TIFF", exif=exif)
+        self.assertEqual(encoder.probe(file.getvalue()), [(20, 30)])
 
     def test_no_other_program_is_started(self):
         """Pillow opens PostScript by Ghostscript; we do not ask it to."""

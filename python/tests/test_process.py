@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signals, forks and the end of a process, each in a process of its own."""
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 import unittest
 
 import support
+from oriel.__main__ import COMMANDS
 
 BEGIN = """
 import os, signal, sys, threading, time
@@ -41,6 +43,14 @@ def finish(process, seconds=60):
         process.communicate()
         raise
     return process.returncode, out, err
+
+
+class Commands(unittest.TestCase):
+    def test_the_tool_names_those_of_python(self):
+        """The list of __main__.py is the one that the tool has."""
+        source = (support.ROOT / "host/cli/commands.c").read_text()
+        listed = re.search(r"in_python\[\] = \{(.*?)\};", source)[1]
+        self.assertEqual(tuple(re.findall(r'"(\w+)"', listed)), COMMANDS)
 
 
 class Signals(unittest.TestCase):

@@ -94,6 +94,26 @@ class Forms(unittest.TestCase):
         with self.assertRaisesRegex(oriel.ArgumentError, "one image"):
             directory.write(uuid, features("bfloat16"))
 
+    def test_what_an_ec_directory_holds(self):
+        directory = serving.ECDirectory(support.scratch() / "held", 5)
+        uuid = "0123456789abcdef" * 4
+        self.assertFalse(directory.holds(uuid, 3))
+        path = directory.write(uuid, features("bfloat16")[1])
+        self.assertTrue(directory.holds(uuid, 3))
+        with self.assertRaisesRegex(oriel.ArgumentError, r"BF16 \[4, 5\]"):
+            directory.holds(uuid, 4)
+        with self.assertRaisesRegex(oriel.ArgumentError, "expected F32"):
+            serving.ECDirectory(directory.root, 5, "float32").holds(uuid, 3)
+        with open(path, "rb") as file:
+            content = file.read()
+        for wrong in (b"", content[:4], content[:40], content[:-1],
+                      content + b"\0", b"\2" + bytes(7) + b"[]",
+                      b"\2" + bytes(7) + b"{}"):
+            with open(path, "wb") as file:
+                file.write(wrong)
+            with self.assertRaisesRegex(oriel.ReadError, "not a file of"):
+                directory.holds(uuid, 3)
+
     def test_prompts(self):
         self.assertEqual(serving.expand_prompt([1, 9, 2, 9], features(), 9),
                          [1, *[9] * 4, 2, *[9] * 3])

@@ -56,6 +56,9 @@ mistake "no command given"
 mistake "unknown command encod, did you mean oriel encode?" encod
 mistake "unknown command prepocess, did you mean oriel preprocess?" prepocess
 mistake "unknown command xyzzy" xyzzy
+mistake "serve is a command of the Python package: python3 -m oriel serve" \
+    serve --model x
+mistake "python3 -m oriel parquet" help parquet
 mistake "unknown command xyzzy" help xyzzy
 mistake "unknown flag --foo, did you mean --force?" encode --foo
 mistake "unknown flag --presicion, did you mean --precision?" encode --presicion x

@@ -77,6 +77,7 @@ class Encoder:
         self._model: Model | None = None
         self._encoder: Handle | None = None
         self._native_options: _abi.oriel_encoder_options | None = None
+        self._digest: str | None = None
         self._closed = False
         self._pid = os.getpid()
         _living.add(self)
@@ -240,15 +241,19 @@ class Encoder:
     def digest(self) -> str:
         """The identity of the network, for cache keys: 32 hexadecimal digits.
 
-        The first call reads all weights.  Limits and normalisation are not in it.
+        The first call reads all weights, others wait for nothing.  Limits and
+        normalisation are not in it.
         """
-        model = self._opened_model()
-        digits = ctypes.create_string_buffer(33)
-        call = self._begin()
-        self._worker.run(
-            lambda: call.in_turn(lambda: _abi.call(
-                _abi.core().oriel_model_digest, model, digits)), call.cancel)
-        return digits.value.decode()
+        self._check()
+        if self._digest is None:
+            model = self._opened_model()
+            digits = ctypes.create_string_buffer(33)
+            call = self._begin()
+            self._worker.run(
+                lambda: call.in_turn(lambda: _abi.call(
+                    _abi.core().oriel_model_digest, model, digits)), call.cancel)
+            self._digest = digits.value.decode()
+        return self._digest
 
     # ---- Sizes and pixels ----------------------------------------------------
 
@@ -263,6 +268,27 @@ class Encoder:
         return _plan.create(self._opened_model(),
                             [_plan.size_item(size) for size in sizes],
                             self.preprocessing)
+
+    def probe(self, images: Any) -> list[tuple[int, int]]:
+        """Widths and heights of pictures as they will be decoded, in pixels, from
+        their heads alone: what :meth:`plan` takes, before anything is decoded.
+
+        Args:
+            images: a path, the bytes of a file, or a list of them.
+
+        Raises:
+            InputError: ``.item`` is not a picture that can be read.
+            NotFoundError, ReadError: the file of ``.item``.
+        """
+        self._check()
+        sizes = []
+        for i, value in enumerate(_pictures.as_list(images)):
+            try:
+                sizes.append(_pictures.probe(value, self.preprocessing))
+            except errors.Error as error:
+                error.item = i
+                raise
+        return sizes
 
     def preprocess(self, images: Any) -> Preprocessed:
         """What a Hugging Face processor makes of the images, bit for bit.

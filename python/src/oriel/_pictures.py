@@ -10,9 +10,9 @@ import ctypes
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from ._handles import LogHook
 from ._options import Preprocessing
 
 U8 = npt.NDArray[np.uint8]
+T = TypeVar("T")
 
 # What Pillow may open for us.  Left out are formats that liboriel-image reads
 # itself, those for which Pillow starts another program (EPS), and those whose
@@ -155,28 +156,60 @@ def _with_tight_pixels(frame: U8) -> U8:
 # ---- Files -------------------------------------------------------------------
 
 
-def _open_picture(value: Any, options: Preprocessing,
-                  flag: Flag) -> tuple[U8, str]:
-    if _is_pil(value):
-        return _from_pil(value, options), "PIL object"
+def _contents(value: Any) -> tuple[Any, str]:
+    """A file's bytes, and how messages about them begin."""
     if isinstance(value, (str, os.PathLike)):
         name = os.fspath(value)
         shown = _abi.text(os.fsencode(name))
         try:
             with open(name, "rb") as file:
-                content: Any = file.read()
+                return file.read(), f"{shown}: "
         except FileNotFoundError as error:
             raise errors.NotFoundError(f"{shown}: no such file",
                                        cause=error.errno or 0) from None
         except OSError as error:
             raise errors.ReadError(f"{shown}: {error.strerror}",
                                    cause=error.errno or 0) from None
-        return _decode(content, options, flag, f"{shown}: ")
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return _decode(value, options, flag, "")
+        return value, ""
     raise errors.ArgumentError(
         f"an item of type {type(value).__name__}: expected a path, bytes, a "
         "uint8 array or tensor, a PIL image, or a list of frames")
+
+
+def _open_picture(value: Any, options: Preprocessing,
+                  flag: Flag) -> tuple[U8, str]:
+    if _is_pil(value):
+        return _from_pil(value, options), "PIL object"
+    content, where = _contents(value)
+    return _decode(content, options, flag, where)
+
+
+def probe(value: Any, options: Preprocessing) -> tuple[int, int]:
+    """Width and height of a file's picture, by its head."""
+    content, where = _contents(value)
+    data = _as_bytes(content)
+    try:
+        info = _probe(data, options.of_image())
+    except (errors.InputError, errors.UnsupportedError) as error:
+        error.message = where + error.message
+        found = _with_pillow(data, options, _oriented_size)
+        if found is None:
+            raise
+        return found[0]
+    return int(info.width), int(info.height)
+
+
+def _as_bytes(content: Any) -> U8:
+    return np.frombuffer(content, np.uint8) if len(content) else np.empty(
+        0, np.uint8)
+
+
+def _probe(data: U8, native: _abi.oriel_image_options) -> _abi.oriel_image_info:
+    info = _abi.oriel_image_info()
+    _abi.call(_abi.image().oriel_image_probe, data.ctypes.data, data.nbytes,
+              ctypes.byref(native), ctypes.byref(info))
+    return info
 
 
 def _hooks_with_log(flag: Flag,
@@ -194,27 +227,22 @@ def _hooks_with_log(flag: Flag,
 def _decode(content: Any, options: Preprocessing, flag: Flag,
             where: str) -> tuple[U8, str]:
     """Decode a file's bytes; Pillow opens what liboriel-image does not know."""
-    library = _abi.image()
-    data = np.frombuffer(content, np.uint8) if len(content) else np.empty(
-        0, np.uint8)
-    address, size = data.ctypes.data, data.nbytes
+    data = _as_bytes(content)
     native = options.of_image()
     warnings: list[str] = []
     hooks, keep = _hooks_with_log(flag, warnings)
     native.hooks = ctypes.pointer(hooks)
-    info = _abi.oriel_image_info()
     try:
-        _abi.call(library.oriel_image_probe, address, size, ctypes.byref(native),
-                  ctypes.byref(info))
+        info = _probe(data, native)
     except (errors.InputError, errors.UnsupportedError) as error:
-        found = _open_with_pillow(data, options)
+        error.message = where + error.message
+        found = _with_pillow(data, options, _from_pil)
         if found is None:
-            error.message = where + error.message
             raise
         return found
     picture = np.empty((info.height, info.width, 3), np.uint8)
     try:
-        _abi.call(library.oriel_image_decode, address, size,
+        _abi.call(_abi.image().oriel_image_decode, data.ctypes.data, data.nbytes,
                   ctypes.byref(native), picture.ctypes.data, picture.nbytes, 0)
     except errors.Error as error:
         error.message = where + error.message
@@ -223,7 +251,11 @@ def _decode(content: Any, options: Preprocessing, flag: Flag,
     return picture, "; ".join(["liboriel-image", *warnings])
 
 
-def _open_with_pillow(data: U8, options: Preprocessing) -> tuple[U8, str] | None:
+def _with_pillow(data: U8, options: Preprocessing,
+                 use: Callable[[Any, Preprocessing], T]
+                 ) -> tuple[T, str] | None:
+    """What ``use`` makes of a picture that Pillow opens, and what opened it; None
+    where Pillow is missing or does not know it either."""
     try:
         import PIL
         from PIL import Image, UnidentifiedImageError
@@ -239,7 +271,7 @@ def _open_with_pillow(data: U8, options: Preprocessing) -> tuple[U8, str] | None
                     f"{image.width} x {image.height} pixels: expected at most "
                     f"{limit}")
             kind = image.format
-            picture = _from_pil(image, options)
+            made = use(image, options)
     except errors.Error:
         raise
     except UnidentifiedImageError:
@@ -249,10 +281,19 @@ def _open_with_pillow(data: U8, options: Preprocessing) -> tuple[U8, str] | None
     except Exception as error:  # its decoders raise what they like
         raise errors.InputError(
             f"refused by Pillow {PIL.__version__}: {error}") from error
-    return picture, f"Pillow {PIL.__version__} ({kind})"
+    return made, f"Pillow {PIL.__version__} ({kind})"
 
 
+_EXIF_ORIENTATION = 0x0112
 _PILLOW_PIXELS = 178956970  # ORIEL_IMAGE_MAX_PIXELS of oriel_image.h
+
+
+def _oriented_size(image: Any, options: Preprocessing) -> tuple[int, int]:
+    """Width and height of a PIL image after its rotation."""
+    width, height = image.size
+    turned = options.exif and image.getexif().get(_EXIF_ORIENTATION) in (
+        5, 6, 7, 8)
+    return (height, width) if turned else (width, height)
 
 
 def _from_pil(image: Any, options: Preprocessing) -> U8:

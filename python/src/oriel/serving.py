@@ -9,18 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
 import os
 import re
-import struct
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import errors
+from . import _safetensors, errors
 from ._encoder import Encoder
 from ._features import Features
 from ._options import dtype_name
@@ -161,23 +158,36 @@ class ECDirectory:
             raise errors.ArgumentError(f"{len(feature)} items: expected one "
                                        "image")
         validate(feature, self.width, self.dtype)
-        rows = feature._stored()
-        head = json.dumps({"ec_cache": {
-            "dtype": _SAFETENSORS[feature.dtype], "shape": list(rows.shape),
-            "data_offsets": [0, rows.nbytes]}}).encode()
-        head += b" " * (-len(head) % 8)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(struct.pack("<Q", len(head)) + head)
-                file.write(np.ascontiguousarray(rows).data)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        _safetensors.write_whole(
+            path, _safetensors.parts({"ec_cache": feature._stored()}))
         return path
+
+    def holds(self, uuid: str, tokens: int) -> bool:
+        """Whether the embeddings of this name lie here already.
+
+        Raises:
+            ArgumentError: what lies there is not [tokens, width] in our dtype:
+                the directory belongs to another model, or to another dtype.
+            ReadError: it cannot be read, or is no safetensors file.
+        """
+        path = self.path(uuid)
+        try:
+            head = _safetensors.head_of(path)
+            found = head["ec_cache"]["dtype"], head["ec_cache"]["shape"]
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise errors.ReadError(f"{path}: {error.strerror}",
+                                   cause=error.errno or 0) from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise errors.ReadError(f"{path}: not a file of embeddings "
+                                   f"({error})") from None
+        wanted = _SAFETENSORS[self.dtype], [tokens, self.width]
+        if found != wanted:
+            raise errors.ArgumentError(f"{path}: {found[0]} {found[1]}, expected "
+                                       f"{wanted[0]} {wanted[1]}")
+        return True
 
 
 # ---- SGLang ------------------------------------------------------------------
