@@ -34,7 +34,7 @@
  *     22        an mma may add two groups of eight products and the accumulator,
  *               each of the nine cut at 2^-24 of the largest and the sum toward
  *               zero: 9 + 2 a group (sim/tensor_core.hpp).
- *          tests/kernels/attention_bound.c computes it, query by query.
+ *          tests/ops/attention.c computes it, query by query.
  */
 #pragma once
 
