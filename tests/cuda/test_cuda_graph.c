@@ -385,7 +385,8 @@ START_TEST(graphs_survive_an_out_of_memory)
         ck_assert_ptr_nonnull(encoder);
         cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
         sim_fail_call(n, cudaErrorMemoryAllocation);
-        if (!oriel_encode(encoder, r.plan, &input, &output, NULL, &err) && n) {
+        if (!oriel_encode(encoder, r.plan, &input, &output, NULL, &err) &&
+            warning[0]) {
             /* A capture that cannot be ended leaves no stream for another. */
             const bool ends = strstr(warning, "cudaStreamEndCapture") != NULL;
             uint64_t before = sim_graph_launches();
@@ -398,7 +399,8 @@ START_TEST(graphs_survive_an_out_of_memory)
             for (int i = 0; i < 3; i++)
                 cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
             ck_assert_uint_eq(sim_graph_launches() - before, !ends);
-            cuda_fixture_expect(&r, out);
+            if (!ends)
+                cuda_fixture_expect(&r, out);
             survived += !ends;
         }
         calls = n ? calls : sim_calls();
