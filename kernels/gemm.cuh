@@ -220,13 +220,14 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
 {
     constexpr int ALL_ROWS = 2 * ROW_GROUPS; /* of a thread */
     constexpr int BATCH = COLUMN_GROUPS / 2; /* groups of 8 columns */
+    constexpr int PAIRS = BATCH / 2;
     const int64_t first_row = row + lane / 4;
 #pragma unroll
     for (int batch = 0; batch < COLUMN_GROUPS; batch += BATCH) {
-        typename Epilogue::Fetched old[BATCH / 2][ALL_ROWS];
-        typename Epilogue::Columns of_columns[BATCH / 2];
+        typename Epilogue::Fetched old[PAIRS][ALL_ROWS];
+        typename Epilogue::Columns of_columns[PAIRS];
 #pragma unroll
-        for (int pair = 0; pair < BATCH / 2; pair++) {
+        for (int pair = 0; pair < PAIRS; pair++) {
             const int32_t group = column + batch * 8 + pair * 16;
             const int32_t first = group + lane % 4 * 2;
             if (group >= op.columns)
@@ -239,7 +240,7 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
                                                   group + 8 < op.columns);
         }
 #pragma unroll
-        for (int pair = 0; pair < BATCH / 2; pair++) {
+        for (int pair = 0; pair < PAIRS; pair++) {
             const int32_t group = column + batch * 8 + pair * 16;
             const int32_t first = group + lane % 4 * 2;
             if (group >= op.columns)

@@ -120,12 +120,13 @@ turn_rows(uint16_t *rows, const oriel_window_attention_args &args,
           const Slot &slot, int first, int lane)
 {
     constexpr int VALUES = sizeof(Unit) / 2, UNITS = HEAD_DIM / 2 / VALUES;
+    constexpr int ANGLES = VALUES / 2;
     constexpr int PART = ROWS * attention::pitch<HEAD_DIM>();
     const int half = args.head_dim / 2;
 #pragma unroll
     for (int i = 0; i < SLOT_ROWS * UNITS; i += 32) {
         const int row = (i + lane) / UNITS, d = (i + lane) % UNITS * VALUES;
-        float4 cs[VALUES / 2];
+        float4 cs[ANGLES];
 
         if (row >= SLOT_ROWS || first + row >= slot.n || d >= half)
             continue;
@@ -133,7 +134,7 @@ turn_rows(uint16_t *rows, const oriel_window_attention_args &args,
             args.positions + (int64_t)(slot.first_row + first + row) * 2;
         const int32_t at[2] = {position[0], position[1]};
 #pragma unroll
-        for (int e = 0; e < VALUES / 2; e++)
+        for (int e = 0; e < ANGLES; e++)
             cs[e] = rope::angle(args.rope, at, d + 2 * e, args.head_dim);
 #pragma unroll
         for (int part = 0; part < 2; part++) {

@@ -50,8 +50,7 @@ record(oriel_backend_context *c, const oriel_cuda_graph_key *key)
     status = launch_blocks(c, key->first, key->end, &err);
     c->recording = false;
     c->stream = stream;
-    oriel_cuda_graph_end(&c->graphs, key, status ? err.message : NULL,
-                         &c->hooks);
+    oriel_cuda_graph_end(&c->graphs, key, status ? &err : NULL, &c->hooks);
 }
 
 static oriel_cuda_graph_key

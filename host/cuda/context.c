@@ -57,9 +57,7 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = oriel_cuda_profile_create(&c->profile, config->profile, err);
     if (!status)
-        status = oriel_cuda_check(
-            cudaEventCreateWithFlags(&c->done, cudaEventDisableTiming),
-            "cudaEventCreateWithFlags", err);
+        status = oriel_cuda_event_create(&c->done, err);
     c->has_done = !status;
     snprintf(c->description, sizeof(c->description), "%s, %s%s",
              info.description, c->products.text,

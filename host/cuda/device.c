@@ -128,6 +128,15 @@ oriel_cuda_capability(int32_t device_index, int32_t *capability,
 /* ---- Memory -------------------------------------------------------------- */
 
 oriel_status
+oriel_cuda_event_create(cudaEvent_t *event, oriel_error *err)
+{
+    return oriel_cuda_check(
+        cudaEventCreateWithFlags(event, cudaEventDisableTiming |
+                                            cudaEventBlockingSync),
+        "cudaEventCreateWithFlags", err);
+}
+
+oriel_status
 oriel_cuda_alloc(void **out, size_t bytes, const oriel_hooks *hooks,
                  int32_t device_index, const char *what, oriel_error *err)
 {

@@ -55,6 +55,9 @@ oriel_status oriel_cuda_check_stream_context(const oriel_cuda_scope *scope,
 /* Also after a failed one of those. */
 void oriel_cuda_leave(oriel_cuda_scope *scope);
 
+/* An event without times; who waits for it leaves the core to others. */
+oriel_status oriel_cuda_event_create(cudaEvent_t *event, oriel_error *err);
+
 /* On the current device, lent by the hooks or by cudaMalloc; aligned to 256. */
 oriel_status oriel_cuda_alloc(void **out, size_t bytes,
                               const oriel_hooks *hooks, int32_t device_index,

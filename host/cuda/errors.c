@@ -37,6 +37,17 @@ status_of(cudaError_t error)
     }
 }
 
+/* What the runtime's own words do not say: who is the cause. */
+static const char *
+words_of(cudaError_t error)
+{
+    if (error == cudaErrorStreamCaptureImplicit)
+        return "another stream of this process is captured in global mode "
+               "(cudaErrorStreamCaptureImplicit), expected thread-local or "
+               "relaxed mode";
+    return cudaGetErrorString(error);
+}
+
 oriel_status
 oriel_cuda_check(cudaError_t error, const char *call, oriel_error *err)
 {
@@ -44,5 +55,5 @@ oriel_cuda_check(cudaError_t error, const char *call, oriel_error *err)
         return ORIEL_OK;
     (void)cudaGetLastError(); /* not left for whoever asks next */
     return oriel_fail_cause(err, status_of(error), (int32_t)error, "%s: %s",
-                            call, cudaGetErrorString(error));
+                            call, words_of(error));
 }

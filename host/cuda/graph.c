@@ -3,6 +3,7 @@
 #include "cuda/graph.h"
 
 #include "base/memory.h"
+#include "cuda/device.h"
 #include "cuda/errors.h"
 
 #include <stdio.h>
@@ -17,9 +18,7 @@ _Static_assert(sizeof(oriel_cuda_graph_key) ==
 static oriel_status
 create_event(oriel_cuda_graph *graph, oriel_error *err)
 {
-    oriel_status status = oriel_cuda_check(
-        cudaEventCreateWithFlags(&graph->passed, cudaEventDisableTiming),
-        "cudaEventCreateWithFlags", err);
+    oriel_status status = oriel_cuda_event_create(&graph->passed, err);
 
     graph->has_passed = !status;
     return status;
@@ -148,20 +147,33 @@ oriel_cuda_graph_is_wanted(oriel_cuda_graphs *g,
     return false;
 }
 
-/* Kernels one by one from now on; what was enqueued is not affected. */
+/*
+ * Kernels one by one instead; what was enqueued is not affected.  From now on, but
+ * where memory was out: there may be some again when this run has come back twice.
+ */
 static void
 give_up(oriel_cuda_graphs *g, const char *what, const char *why,
-        const oriel_hooks *call)
+        bool out_of_memory, const oriel_hooks *call)
 {
     char line[640];
 
-    snprintf(line, sizeof(line),
-             "cuda graphs: %s: %s; this encoder launches its kernels one by "
-             "one from now on",
-             what, why);
+    snprintf(
+        line, sizeof(line),
+        "cuda graphs: %s: %s; this encoder launches %s kernels one by one%s",
+        what, why, out_of_memory ? "this run's" : "its",
+        out_of_memory ? " until it has come back twice" : " from now on");
     (void)cudaGetLastError();
-    g->on = false;
+    g->on = out_of_memory;
+    memset(g->seen, 0, sizeof(g->seen));
     oriel_log(call, ORIEL_LOG_WARNING, line);
+}
+
+static void
+give_up_after(oriel_cuda_graphs *g, const char *call, cudaError_t error,
+              const oriel_hooks *hooks)
+{
+    give_up(g, call, cudaGetErrorString(error),
+            error == cudaErrorMemoryAllocation, hooks);
 }
 
 /* After a use of the graph that was enqueued. */
@@ -194,7 +206,7 @@ oriel_cuda_graph_replay(oriel_cuda_graphs *g, bool *replayed,
         return ORIEL_OK;
     error = cudaGraphLaunch(graph->exec, stream);
     if (error != cudaSuccess) {
-        give_up(g, "cudaGraphLaunch", cudaGetErrorString(error), call);
+        give_up_after(g, "cudaGraphLaunch", error, call);
         return ORIEL_OK;
     }
     *replayed = true;
@@ -215,13 +227,13 @@ oriel_cuda_graph_begin(oriel_cuda_graphs *g, const oriel_hooks *call)
     /* Relaxed: what other threads do is not the capture's business. */
     error = cudaStreamBeginCapture(g->stream, cudaStreamCaptureModeRelaxed);
     if (error != cudaSuccess)
-        give_up(g, "cudaStreamBeginCapture", cudaGetErrorString(error), call);
+        give_up_after(g, "cudaStreamBeginCapture", error, call);
     return error == cudaSuccess;
 }
 
 void
 oriel_cuda_graph_end(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
-                     const char *failure, const oriel_hooks *call)
+                     const oriel_error *failure, const oriel_hooks *call)
 {
     cudaGraph_t graph = NULL;
     cudaGraphExec_t exec = NULL;
@@ -234,9 +246,17 @@ oriel_cuda_graph_end(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
     }
     if (graph)
         (void)cudaGraphDestroy(graph);
-    if (failure || error != cudaSuccess) {
-        give_up(g, failure ? "recording" : what,
-                failure ? failure : cudaGetErrorString(error), call);
+    if (failure) {
+        give_up(g, "recording", failure->message,
+                failure->status == ORIEL_ERR_MEMORY, call);
+        return;
+    }
+    if (!graph) { /* the stream may still be captured */
+        give_up(g, what, cudaGetErrorString(error), false, call);
+        return;
+    }
+    if (error != cudaSuccess) {
+        give_up_after(g, what, error, call);
         return;
     }
     g->recorded->exec = exec;

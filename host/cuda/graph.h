@@ -76,7 +76,8 @@ oriel_status oriel_cuda_graph_upload(oriel_cuda_graphs *graphs,
                                      const oriel_hooks *call, oriel_error *err);
 
 /* Launch the graph of this run on 'stream', if there is one: 'replayed' says so.
-   Where CUDA cannot launch it, 'call' is told and no graph is used again. */
+   Where CUDA cannot launch it, 'call' is told and no graph is used again, unless
+   memory was out. */
 oriel_status oriel_cuda_graph_replay(oriel_cuda_graphs *graphs, bool *replayed,
                                      const oriel_cuda_graph_key *key,
                                      cudaStream_t stream,
@@ -91,7 +92,7 @@ bool oriel_cuda_graph_is_wanted(oriel_cuda_graphs *graphs,
    none, says why it must not. */
 bool oriel_cuda_graph_begin(oriel_cuda_graphs *graphs, const oriel_hooks *call);
 void oriel_cuda_graph_end(oriel_cuda_graphs *graphs,
-                          const oriel_cuda_graph_key *key, const char *failure,
-                          const oriel_hooks *call);
+                          const oriel_cuda_graph_key *key,
+                          const oriel_error *failure, const oriel_hooks *call);
 
 #endif /* ORIEL_CUDA_GRAPH_H */

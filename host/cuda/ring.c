@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "cuda/cursor.h"
+#include "cuda/device.h"
 #include "cuda/errors.h"
 
 #include <string.h>
@@ -35,10 +36,11 @@ oriel_cuda_ring_create(oriel_cuda_ring *ring, int32_t n_slots,
         return oriel_cuda_check(error, "cudaMallocHost", err);
     ring->memory = memory;
     for (; ring->n_slots < n_slots; ring->n_slots++) {
-        error = cudaEventCreateWithFlags(&ring->events[ring->n_slots],
-                                         cudaEventDisableTiming);
-        if (error != cudaSuccess)
-            return oriel_cuda_check(error, "cudaEventCreateWithFlags", err);
+        oriel_status status =
+            oriel_cuda_event_create(&ring->events[ring->n_slots], err);
+
+        if (status)
+            return status;
     }
     return ORIEL_OK;
 }

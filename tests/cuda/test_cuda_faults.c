@@ -48,6 +48,33 @@ START_TEST(a_fault_surfaces_later)
 }
 END_TEST
 
+/* The runtime's words name no cause: a capture elsewhere, in its strictest mode. */
+START_TEST(a_capture_elsewhere_is_named)
+{
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    oriel_encoder *encoder = cuda_fixture_encoder(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    oriel_input input = cuda_fixture_device_input(&r);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    oriel_status status = ORIEL_OK;
+    oriel_error err;
+
+    for (uint64_t n = 1; n < 40 && status != ORIEL_ERR_ARGUMENT; n++) {
+        sim_fail_call(n, cudaErrorStreamCaptureImplicit);
+        status = oriel_encode(encoder, r.plan, &input, &output, NULL, &err);
+    }
+    sim_fail_call(0, cudaSuccess);
+    ck_assert_int_eq(status, ORIEL_ERR_ARGUMENT);
+    ck_assert_msg(strstr(err.message, "another stream of this process is "
+                                      "captured in global mode"),
+                  "%s", err.message);
+    oriel_encoder_destroy(encoder);
+    device_release(out);
+    cuda_fixture_free(&r);
+}
+END_TEST
+
 /* ---- Devices that cannot be used ------------------------------------------ */
 
 static const struct {
@@ -97,6 +124,7 @@ main(void)
 
     tcase_set_timeout(tc, 240);
     tcase_add_loop_test(tc, a_fault_surfaces_later, 0, 6);
+    tcase_add_test(tc, a_capture_elsewhere_is_named);
     tcase_add_loop_test(tc, devices_are_told_apart, 0, COUNT(machines));
     suite_add_tcase(suite, tc);
     return run_suite(suite);

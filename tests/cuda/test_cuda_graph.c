@@ -10,6 +10,7 @@
 #include "sim/control.h"
 #include "support/suite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -353,6 +354,65 @@ START_TEST(each_workspace_has_its_own)
 }
 END_TEST
 
+static void
+keep_warning(void *user, int32_t level, const char *line)
+{
+    if (level == ORIEL_LOG_WARNING)
+        snprintf(user, 640, "%s", line);
+}
+
+/* Each call in turn of an encode that records its graph is out of memory, once.
+   Where only the recording suffered, graphs come back. */
+START_TEST(graphs_survive_an_out_of_memory)
+{
+    cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
+    oriel_input input = cuda_fixture_device_input(&r);
+    device_buffer out = device_output(r.embeddings_bytes);
+    oriel_output output =
+        cuda_fixture_output(&r, out.data, ORIEL_MEMORY_DEVICE);
+    uint64_t calls = 1;
+    int survived = 0;
+
+    for (uint64_t n = 0; n <= calls; n++) { /* 0: to count them */
+        char warning[640] = "";
+        oriel_hooks hooks = ORIEL_HOOKS_INIT;
+        oriel_encoder *encoder;
+        oriel_error err;
+
+        hooks.user = warning;
+        hooks.log = keep_warning;
+        encoder = cuda_fixture_try_encoder(&r, &hooks, &err);
+        ck_assert_ptr_nonnull(encoder);
+        cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
+        sim_fail_call(n, cudaErrorMemoryAllocation);
+        if (!oriel_encode(encoder, r.plan, &input, &output, NULL, &err) &&
+            warning[0]) {
+            /* A capture that cannot be ended leaves no stream for another. */
+            const bool ends = strstr(warning, "cudaStreamEndCapture") != NULL;
+            uint64_t before = sim_graph_launches();
+
+            sim_fail_call(0, cudaSuccess);
+            ck_assert_msg(strstr(warning, ends
+                                              ? "from now on"
+                                              : "until it has come back twice"),
+                          "call %d: '%s'", (int)n, warning);
+            for (int i = 0; i < 3; i++)
+                cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
+            ck_assert_uint_eq(sim_graph_launches() - before, !ends);
+            if (!ends)
+                cuda_fixture_expect(&r, out);
+            survived += !ends;
+        }
+        calls = n ? calls : sim_calls();
+        sim_fail_call(0, cudaSuccess);
+        oriel_encoder_destroy(encoder);
+    }
+    ck_assert_int_ge(survived, 3); /* to begin, to end, to instantiate */
+    device_release(out);
+    cuda_fixture_free(&r);
+}
+END_TEST
+
 START_TEST(off_is_off)
 {
     cuda_fixture r = cuda_fixture_make(cuda_fixture_shallow());
@@ -386,6 +446,7 @@ main(void)
     tcase_add_test(tc, an_idle_graph_gives_way);
     tcase_add_test(tc, a_running_graph_stays);
     tcase_add_test(tc, each_workspace_has_its_own);
+    tcase_add_test(tc, graphs_survive_an_out_of_memory);
     tcase_add_test(tc, off_is_off);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
