@@ -165,15 +165,19 @@ cli_cuda_wait(struct CUstream_st *stream, int32_t device_index,
     return status ? status : oriel_ok(err);
 }
 
+/* What is given back is given back on a device that failed, too. */
 void
 cli_cuda_destroy_stream(struct CUstream_st *stream, int32_t device_index)
 {
     oriel_error ignored;
+    bool entered;
 
-    if (!stream || enter(device_index, &ignored))
+    if (!stream)
         return;
+    entered = enter(device_index, &ignored) == ORIEL_OK;
     (void)driver.cuStreamDestroy_v2(stream);
-    leave();
+    if (entered)
+        leave();
 }
 
 oriel_status
@@ -202,9 +206,9 @@ void
 cli_cuda_free_pinned(void *memory, int32_t device_index)
 {
     oriel_error ignored;
+    const bool entered = enter(device_index, &ignored) == ORIEL_OK;
 
-    if (enter(device_index, &ignored))
-        return;
     (void)driver.cuMemFreeHost(memory);
-    leave();
+    if (entered)
+        leave();
 }

@@ -109,21 +109,26 @@ open_lane(const cli_extract_job *job, cli_extract_device *device,
     return CLI_DONE;
 }
 
+int64_t
+cli_extract_batch_bytes(const cli_extract_job *job)
+{
+    oriel_model_info model = ORIEL_MODEL_INFO_INIT;
+    oriel_plan_info full = ORIEL_PLAN_INFO_INIT;
+    int64_t per_token;
+
+    (void)oriel_model_get_info(job->settings.model, &model, NULL);
+    per_token = (int64_t)model.spatial_merge_size * model.spatial_merge_size;
+    full.patches = job->batch_patches;
+    full.tokens = (full.patches + per_token - 1) / per_token;
+    return (int64_t)cli_engine_result_bytes(&job->engine, &full);
+}
+
 /* Pinned rows of a batch that is full. */
 static int
 open_rows(cli_extract_job *job)
 {
-    oriel_model_info model = ORIEL_MODEL_INFO_INIT;
-    oriel_plan_info full = ORIEL_PLAN_INFO_INIT;
-    oriel_error err;
-    size_t bytes;
+    const size_t bytes = (size_t)cli_extract_batch_bytes(job);
 
-    if (oriel_model_get_info(job->settings.model, &model, &err))
-        return cli_report_failure(&err, NULL);
-    full.patches = job->batch_patches;
-    full.tokens = full.patches / ((int64_t)model.spatial_merge_size *
-                                  model.spatial_merge_size);
-    bytes = cli_engine_result_bytes(&job->engine, &full);
     job->rows = cli_extract_rows_new(job->devices[0].index,
                                      bytes < ROW_BYTES ? bytes : ROW_BYTES);
     return job->rows ? CLI_DONE : cli_report_memory("rows");

@@ -98,6 +98,9 @@ int cli_extract_describe(cli_extract_job *job);
    is loaded yet.  CLI_DONE, or reports. */
 int cli_extract_choose_devices(cli_extract_job *job);
 
+/* Bytes of the rows of a full batch. */
+int64_t cli_extract_batch_bytes(const cli_extract_job *job);
+
 /* Streams and lanes, once there is work.  CLI_DONE, or reports. */
 int cli_extract_open_lanes(cli_extract_job *job);
 

@@ -14,8 +14,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A window's rows wait in memory too: some 2 KB a patch. */
-enum { WINDOW_BATCHES = 16, WINDOW_PATCHES = 1 << 18, SHARE_FROM = 1000 };
+enum { WINDOW_BATCHES = 16, SHARE_FROM = 1000 };
+/* Rows of a window, which wait in memory for the writer: of three windows, and of
+   those that have a batch on its way. */
+#define WINDOW_BYTES ((int64_t)384 << 20)
 /* Decoded pictures of two windows: an eighth of the memory, and no more than
    this. */
 #define PICTURE_BYTES ((size_t)2 << 30)
@@ -83,10 +85,12 @@ static int64_t
 window_patches(const cli_extract_job *job)
 {
     const int64_t wanted = WINDOW_BATCHES * job->batch_patches;
+    const int64_t most =
+        WINDOW_BYTES * job->batch_patches / cli_extract_batch_bytes(job);
 
-    if (job->batch_patches > WINDOW_PATCHES)
+    if (most < job->batch_patches)
         return job->batch_patches;
-    return wanted < WINDOW_PATCHES ? wanted : WINDOW_PATCHES;
+    return wanted < most ? wanted : most;
 }
 
 static int
