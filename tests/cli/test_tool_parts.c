@@ -3,6 +3,7 @@
 #include "cli/exits.h"
 #include "cli/flags.h"
 #include "cli/limits.h"
+#include "cli/probe_model.h"
 #include "cli/suggest.h"
 #include "cli/text.h"
 #include "oriel.h"
@@ -312,6 +313,58 @@ START_TEST(no_control_groups)
 }
 END_TEST
 
+/* ---- The model that doctor tries a device with ---------------------------- */
+
+START_TEST(the_probe_model_encodes)
+{
+    enum { SIDE = 56 };
+    static const uint8_t pixels[3 * SIDE * SIDE];
+    const oriel_item item = {.width = SIDE, .height = SIDE};
+    const void *frames[] = {pixels};
+    oriel_model_info about = ORIEL_MODEL_INFO_INIT;
+    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    oriel_input input = ORIEL_INPUT_INIT;
+    oriel_output output = ORIEL_OUTPUT_INIT;
+    float embeddings[4 * 16];
+    oriel_result result = {.kind = ORIEL_RESULT_EMBEDDINGS,
+                           .dtype = ORIEL_DTYPE_F32,
+                           .data = embeddings,
+                           .bytes = sizeof(embeddings)};
+    cli_probe_model probe;
+    oriel_encoder *encoder;
+    oriel_plan *plan;
+    oriel_error err;
+
+    ck_assert_msg(!cli_probe_model_open(&probe, &err), "%s", err.message);
+    ck_assert_int_eq(oriel_model_get_info(probe.model, &about, NULL), ORIEL_OK);
+    ck_assert_int_eq(about.depth, 1);
+    ck_assert_int_eq(about.head_dim, 80);
+    ck_assert_int_eq(about.out_hidden_size, 16);
+    options.device = ORIEL_DEVICE_CPU;
+    options.workspace_bytes = 1 << 20;
+    ck_assert_msg(!oriel_encoder_create(&encoder, probe.model, &options, &err),
+                  "%s", err.message);
+    ck_assert_msg(!oriel_plan_create(&plan, probe.model, &item, 1, NULL, &err),
+                  "%s", err.message);
+    ck_assert_int_eq(oriel_plan_get_info(plan, &info, NULL), ORIEL_OK);
+    ck_assert_int_eq(info.tokens, 4);
+    for (size_t i = 0; i < COUNT(embeddings); i++)
+        embeddings[i] = 1;
+    input.frames = frames;
+    output.results = &result;
+    output.n_results = 1;
+    ck_assert_msg(!oriel_encode(encoder, plan, &input, &output, NULL, &err),
+                  "%s", err.message);
+    /* Its weights are zero, and so is all that comes of them. */
+    for (size_t i = 0; i < COUNT(embeddings); i++)
+        ck_assert_float_eq(embeddings[i], 0);
+    oriel_encoder_destroy(encoder);
+    oriel_plan_destroy(plan);
+    cli_probe_model_close(&probe);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -324,6 +377,7 @@ main(void)
     tcase_add_test(tables, the_nearest_is_suggested);
     tcase_add_test(tables, names_come_back);
     tcase_add_test(tables, amounts_read_well);
+    tcase_add_test(tables, the_probe_model_encodes);
     suite_add_tcase(suite, tables);
     tcase_add_checked_fixture(groups, make_folder, remove_folder);
     tcase_add_test(groups, limits_of_version_2);

@@ -195,6 +195,90 @@ START_TEST(tiles_much_larger_than_the_picture)
 }
 END_TEST
 
+/* ---- What Pillow does not read -------------------------------------------- */
+
+static size_t
+put_u16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+    return 2;
+}
+
+/* An uncompressed YCbCr TIFF, chroma halved both ways: units of four Y, Cb, Cr. */
+static size_t
+make_ycbcr(uint8_t tiff[256], const uint8_t *units, size_t n_units)
+{
+    static const uint16_t fields[][3] = {
+        {256, 3, 4}, {257, 3, 4},   {258, 3, 8}, {259, 3, 1},
+        {262, 3, 6}, {273, 4, 200}, {277, 3, 3}, {278, 3, 4},
+        {279, 4, 0}, {284, 3, 1},   {530, 3, 2},
+    };
+    size_t n = 8;
+
+    memset(tiff, 0, 256);
+    memcpy(tiff, "II*\0\10\0\0\0", 8);
+    n += put_u16(tiff + n, COUNT(fields));
+    for (size_t i = 0; i < COUNT(fields); i++, n += 12) {
+        const uint32_t tag = fields[i][0];
+
+        put_u16(tiff + n, tag);
+        put_u16(tiff + n + 2, fields[i][1]);
+        put_u16(tiff + n + 4, tag == 530 ? 2 : 1);
+        put_u16(tiff + n + 8, tag == 279 ? (uint32_t)n_units : fields[i][2]);
+        if (tag == 530)
+            put_u16(tiff + n + 10, 2);
+        if (tag == 258) { /* 8, 8, 8 */
+            put_u16(tiff + n + 4, 3);
+            put_u16(tiff + n + 8, 180);
+        }
+    }
+    for (int i = 0; i < 3; i++)
+        put_u16(tiff + 180 + 2 * i, 8);
+    memcpy(tiff + 200, units, n_units);
+    return 200 + n_units;
+}
+
+/* By the specification of TIFF: without colour R, G and B are Y; and of the
+   chroma of a unit all four pixels have the same. */
+START_TEST(subsampled_chroma_is_converted)
+{
+    uint8_t units[4 * 6], tiff[256];
+    oriel_image_options options = ORIEL_IMAGE_OPTIONS_INIT;
+    oriel_image_info info = ORIEL_IMAGE_INFO_INIT;
+    oriel_error err;
+    uint8_t *rgb;
+    size_t n;
+
+    for (int u = 0; u < 4; u++) {
+        for (int i = 0; i < 4; i++)
+            units[6 * u + i] = (uint8_t)(10 + 40 * u + 5 * i);
+        units[6 * u + 4] = units[6 * u + 5] = 128;
+    }
+    units[6 * 3 + 5] = 192; /* Cr of the last unit: R is 90 more */
+    n = make_ycbcr(tiff, units, sizeof(units));
+    rgb = decode_picture(tiff, n, &options, &info, &err);
+    ck_assert_msg(rgb != NULL, "%s", err.message);
+    ck_assert_int_eq(info.width, 4);
+    ck_assert_int_eq(info.height, 4);
+    for (int y = 0; y < 4; y++)
+        for (int x = 0; x < 4; x++) {
+            const int u = y / 2 * 2 + x / 2, i = y % 2 * 2 + x % 2;
+            const int luma = 10 + 40 * u + 5 * i;
+            const uint8_t *pixel = rgb + 3 * (4 * y + x);
+
+            ck_assert_int_le(abs(pixel[0] - luma - (u == 3 ? 90 : 0)), 1);
+            ck_assert_int_le(abs(pixel[1] - luma + (u == 3 ? 46 : 0)), 1);
+            ck_assert_int_le(abs(pixel[2] - luma), 1);
+        }
+    free(rgb);
+    /* Cut in its last unit. */
+    rgb = decode_picture(tiff, n - 3, &options, &info, &err);
+    ck_assert_ptr_null(rgb);
+    ck_assert_int_eq(err.status, ORIEL_ERR_INPUT);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -211,6 +295,7 @@ main(void)
     tcase_add_loop_test(tcase, claims_are_refused_before_memory_is_taken, 0,
                         COUNT(claims));
     tcase_add_test(tcase, tiles_much_larger_than_the_picture);
+    tcase_add_test(tcase, subsampled_chroma_is_converted);
     suite_add_tcase(suite, tcase);
     result = run_suite(suite);
     corpus_free(&files);

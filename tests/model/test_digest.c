@@ -224,6 +224,42 @@ START_TEST(memory_is_as_good_as_a_file)
 }
 END_TEST
 
+START_TEST(every_allocation_from_memory_may_fail)
+{
+    checkpoint_builder *b = builder_create("visual.", "F16", 0, 0);
+    size_t bytes;
+    uint8_t *file = builder_file(b, 0, NULL, &bytes);
+    alloc_counter l = {0};
+    oriel_hooks hooks = alloc_counter_hooks(&l);
+    oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
+    oriel_model *model;
+    oriel_error err;
+    long n;
+
+    options.hooks = &hooks;
+    options.prefix = "visual";
+    alloc_counter_watch_jansson(&l);
+    ck_assert_int_eq(oriel_model_open_memory(&model, tiny_config,
+                                             strlen(tiny_config), file, bytes,
+                                             &options, &err),
+                     ORIEL_OK);
+    oriel_model_destroy(model);
+    n = l.asked;
+    ck_assert_int_gt(n, 50);
+    for (l.fail_at = 1; l.fail_at <= n; l.fail_at++) {
+        l.asked = 0;
+        if (oriel_model_open_memory(&model, tiny_config, strlen(tiny_config),
+                                    file, bytes, &options,
+                                    &err) != ORIEL_ERR_MEMORY ||
+            model || l.live != 0)
+            ck_abort_msg("allocation %ld of %ld: %s, %ld live", l.fail_at, n,
+                         err.message, l.live);
+    }
+    free(file);
+    builder_free(b);
+}
+END_TEST
+
 /* A network of other proportions, all that is narrow 1 wide and a row of the
    convolution over a MiB: longer than what is hashed at a time. */
 static const char wide_config[] =
@@ -311,6 +347,7 @@ main(void)
     tcase_add_test(tc, a_digest_can_be_cancelled_and_asked_again);
     tcase_add_test(tc, a_digest_of_a_cut_file_is_an_error);
     tcase_add_test(tc, memory_is_as_good_as_a_file);
+    tcase_add_test(tc, every_allocation_from_memory_may_fail);
     tcase_add_test(tc, rows_of_any_length_are_hashed);
     suite_add_tcase(s, tc);
     return run_suite(s);

@@ -401,6 +401,33 @@ START_TEST(configuration_and_shapes_must_agree)
 }
 END_TEST
 
+/* Neither of the two ways in which a convolution is stored; the limits of its
+   width. */
+START_TEST(other_convolutions_are_refused)
+{
+    static const int64_t shapes[][5] = {
+        {32, 2, 3, 4, 4},     {32, 3, 4, 2, 4}, {32, 3, 2, 8, 2},
+        {32, 3, 2, 4, 5},     {32, 2, 4, 3, 4}, {32, 2, 4, 4, 4},
+        {32, 2, 8, 2, 3},     {3, 3, 2, 4, 4},  {32, 4, 2, 4, 3},
+        {262145, 1, 1, 1, 1},
+    };
+    static const char *const says[3] = {"patch_embed.proj.weight"};
+
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
+        char *folder;
+
+        builder_remove(b, "visual.patch_embed.proj.weight");
+        builder_add(b, "visual.patch_embed.proj.weight", "BF16", 5, shapes[i],
+                    NULL);
+        folder = temp_checkpoint(b);
+        check_refused(folder, (int)i, ORIEL_ERR_MODEL, says);
+        temp_remove(folder);
+        builder_free(b);
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -408,6 +435,7 @@ main(void)
     TCase *tc = tcase_create("refused_tensors");
 
     tcase_add_loop_test(tc, refuses_and_says_why, 0, (int)COUNT(spoilt));
+    tcase_add_test(tc, other_convolutions_are_refused);
     tcase_add_loop_test(tc, configuration_and_shapes_must_agree, 0,
                         (int)COUNT(contradictions));
     suite_add_tcase(s, tc);

@@ -97,6 +97,30 @@ START_TEST(reads_a_table)
 }
 END_TEST
 
+/* Tensors of no bytes begin where others do, in whatever order they are. */
+START_TEST(empty_tensors_lie_anywhere)
+{
+    static const char *const headers[] = {
+        "{\"b\":" ENTRY("U8", "[1]", "0", "1") ",\"a\":" ENTRY(
+            "U8", "[0]", "0", "0") ",\"c\":" ENTRY("U8", "[0]", "1", "1") "}",
+        "{\"a\":" ENTRY("U8", "[0]", "0", "0") ",\"c\":" ENTRY(
+            "U8", "[0]", "1", "1") ",\"b\":" ENTRY("U8", "[1]", "0", "1") "}",
+    };
+
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        uint8_t *file;
+        oriel_safetensors *st = open_good(headers[i], 1, &file);
+        size_t n;
+
+        oriel_safetensors_tensors(st, &n);
+        ck_assert_uint_eq(n, 3);
+        ck_assert_ptr_nonnull(oriel_safetensors_find(st, "a"));
+        oriel_safetensors_close(st);
+        free(file);
+    }
+}
+END_TEST
+
 START_TEST(an_empty_table_is_a_table)
 {
     uint8_t *file;
@@ -205,6 +229,8 @@ static const struct {
     {"{\"a\":" ENTRY("F4", "[3]", "0", "2") "}", 2, {"F4 [3]: expected whole"}},
     {"{\"a\":" ENTRY("F64", "[4611686018427387904,4]", "0", "3") "}",
      3, {"tensor a", "expected whole bytes"}},
+    {"{\"a\":" ENTRY("F64", "[2305843009213693952]", "0", "0") "}",
+     0, {"tensor a", "expected whole bytes"}},
     {"{\"a\":" ENTRY("F64", "[4294967296,4294967296,0]", "0", "0") "}",
      0, {"tensor a", "expected whole bytes"}},
     {"{\"a\":" ENTRY("U8", "[2]", "0", "2") ",\"b\":" ENTRY("U8", "[2]", "1", "3") "}",
@@ -428,6 +454,7 @@ main(void)
     TCase *tc = tcase_create("table");
 
     tcase_add_test(tc, reads_a_table);
+    tcase_add_test(tc, empty_tensors_lie_anywhere);
     tcase_add_test(tc, an_empty_table_is_a_table);
     tcase_add_loop_test(tc, knows_every_dtype, 0, N_DTYPES);
     tcase_add_loop_test(tc, refuses_what_is_malformed, 0,
