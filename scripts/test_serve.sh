@@ -37,7 +37,7 @@ first=${VERSIONS%% *}
 {
     echo "# The encode worker"
     echo
-    echo "Made by \`scripts/test_serve.sh $*\` on $(date -u +%F)."
+    echo "Made by \`scripts/test_serve.sh${*:+ $*}\` on $(date -u +%F)."
     echo
     echo "| aiohttp | tests |"
     echo "| --- | --- |"
