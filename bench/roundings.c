@@ -6,7 +6,7 @@
  *                           [--no-outliers] [--threads N] [--json FILE]
  *
  * The tower is run in double precision (tests/oracle/rounded.h) on synthetic
- * weights: without any rounding, with each one alone, with all those of an
+ * weights: without any rounding, with each one alone, with all of an
  * implementation, and with all but one.  Printed is the relative error of the
  * embeddings, and each rounding's share of its square.
  */
