@@ -8,23 +8,14 @@
  * and system) of the longer of probe and decode, the bound and their ratio.  A file
  * that is refused before its size is known has no pixels to pay for.
  */
+#include "measure.h"
 #include "oriel_image.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define SECONDS_A_MB 1.0
 #define SECONDS_A_CHANNEL 10e-9
-
-static double
-processor_seconds(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static unsigned char *
 read_file(const char *path, size_t *bytes)
@@ -61,18 +52,18 @@ main(int argc, char **argv)
         return 2;
     }
     data = read_file(argv[1], &bytes);
-    started = processor_seconds();
+    started = bench_processor_now();
     status = oriel_image_probe(data, bytes, NULL, &info, &err);
-    seconds = processor_seconds() - started;
+    seconds = bench_processor_now() - started;
     if (!status) {
         const size_t size = 3 * (size_t)info.width * (size_t)info.height;
 
         rgb = malloc(size);
-        started = processor_seconds();
+        started = bench_processor_now();
         status = rgb ? oriel_image_decode(data, bytes, NULL, rgb, size, 0, &err)
                      : ORIEL_ERR_MEMORY;
-        if (processor_seconds() - started > seconds)
-            seconds = processor_seconds() - started;
+        if (bench_processor_now() - started > seconds)
+            seconds = bench_processor_now() - started;
     }
     bound = SECONDS_A_MB * 1e-6 * (double)bytes +
             SECONDS_A_CHANNEL * (double)info.width * (double)info.height *

@@ -15,6 +15,7 @@
 #include "cpu/context.h"
 #include "cpu/shapes.h"
 #include "encode/backend.h"
+#include "measure.h"
 #include "model/model.h"
 #include "oriel.h"
 
@@ -23,21 +24,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 extern const oriel_backend *oriel_backend_entry(const char *version);
 void omp_set_num_threads(int threads);
 
-static clockid_t bench_clock = CLOCK_MONOTONIC;
-
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(bench_clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+static double (*now)(void) = bench_now;
 
 static void
 must(oriel_status status, const oriel_error *err)
@@ -178,7 +169,7 @@ enum {
 typedef struct bench {
     const oriel_backend *backend;
     oriel_backend_context *context;
-    oriel_meter meter; /* read by nobody */
+    oriel_meter meter; /* not read */
     oriel_backend_job job;
     peer block[4], ends[3];
     dnnl_stream_t stream;
@@ -300,7 +291,7 @@ parse(int argc, char **argv)
         else if (c == 'r')
             s.rounds = atoi(optarg);
         else if (c == 'c')
-            bench_clock = CLOCK_PROCESS_CPUTIME_ID;
+            now = bench_processor_now;
         else
             exit(2);
     }

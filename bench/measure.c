@@ -9,13 +9,25 @@
 
 #define LINE_BYTES 256
 
-double
-bench_now(void)
+static double
+read_clock(clockid_t clock)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+double
+bench_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double
+bench_processor_now(void)
+{
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static int

@@ -10,6 +10,8 @@
 
 /* Seconds on the monotonic clock. */
 double bench_now(void);
+/* Seconds of processor time that this process has used. */
+double bench_processor_now(void);
 
 typedef struct bench_times {
     double median, p10, p90;

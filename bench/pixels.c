@@ -8,12 +8,12 @@
  *
  *     oriel_bench_pixels [REPEATS]
  */
+#include "measure.h"
 #include "pixels/resample.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { BAND = 112, ALIGNMENT = 64 };
 
@@ -27,15 +27,6 @@ static const struct shape {
 static const char *const flavours[] = {"torchvision", "pillow", "pillow12",
                                        "float"};
 
-static double
-now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
 static void *
 take(size_t bytes)
 {
@@ -47,14 +38,6 @@ take(size_t bytes)
         exit(1);
     }
     return memory;
-}
-
-static int
-ascending(const void *a, const void *b)
-{
-    const double *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
 }
 
 typedef struct job {
@@ -90,18 +73,17 @@ resize(const job *j)
 static double
 time_calls(void (*call)(const void *), const void *argument, int repeats)
 {
-    double *ms = take((size_t)repeats * sizeof(*ms)), median;
+    double *seconds = take((size_t)repeats * sizeof(*seconds)), median;
 
     for (int k = 0; k < repeats; k++) {
-        double start = now_ms();
+        double start = bench_now();
 
         call(argument);
-        ms[k] = now_ms() - start;
+        seconds[k] = bench_now() - start;
     }
-    qsort(ms, (size_t)repeats, sizeof(*ms), ascending);
-    median = ms[repeats / 2];
-    free(ms);
-    return median;
+    median = bench_summarise(seconds, repeats).median;
+    free(seconds);
+    return median * 1e3;
 }
 
 static void

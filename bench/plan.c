@@ -5,11 +5,11 @@
  * A plan is made, checked once against the token count it must have, and
  * destroyed, memory included; the median of many is printed.
  */
+#include "measure.h"
 #include "oriel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define REPEATS 301
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -31,34 +31,18 @@ static const bench_case cases[] = {
     {"256 x 224x224", 256, {224, 224, 1, 0, 0, 0}, 256 * 64},
 };
 
-static double
-now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3;
-}
-
-static int
-ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int
 run(const bench_case *c)
 {
     static oriel_item items[MAX_ITEMS];
-    static double times[REPEATS];
+    static double seconds[REPEATS];
+    bench_times times;
 
     for (size_t i = 0; i < c->n_items; i++)
         items[i] = c->item;
     for (int i = 0; i < REPEATS; i++) {
         oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-        const double start = now();
+        const double start = bench_now();
         oriel_plan *plan;
         oriel_error err;
 
@@ -74,13 +58,12 @@ run(const bench_case *c)
             return EXIT_FAILURE;
         }
         oriel_plan_destroy(plan);
-        times[i] = now() - start;
+        seconds[i] = bench_now() - start;
     }
-    qsort(times, REPEATS, sizeof(times[0]), ascending);
+    times = bench_summarise(seconds, REPEATS);
     printf("%-26s %8lld %10.1f %10.1f %10.1f %10.2f\n", c->name,
-           (long long)c->tokens, times[REPEATS / 2], times[REPEATS / 10],
-           times[REPEATS * 9 / 10],
-           times[REPEATS / 2] * 1e3 / (double)c->tokens);
+           (long long)c->tokens, times.median * 1e6, times.p10 * 1e6,
+           times.p90 * 1e6, times.median * 1e9 / (double)c->tokens);
     return EXIT_SUCCESS;
 }
 

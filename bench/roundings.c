@@ -6,11 +6,12 @@
  *                           [--no-outliers] [--threads N] [--json FILE]
  *
  * The tower is run in double precision (tests/oracle/rounded.h) on synthetic
- * weights: without any rounding, with each one alone, with all those of an
+ * weights: without any rounding, with each one alone, with all of an
  * implementation, and with all but one.  Printed is the relative error of the
  * embeddings, and each rounding's share of its square.
  */
 #include "golden/tensors.h"
+#include "measure.h"
 #include "oracle/rounded.h"
 #include "weights/counter.h"
 #include "weights/synth.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { SEED = 1, MAX_RUNS = 128, N_PLANS = 5 };
 
@@ -295,17 +295,14 @@ int
 main(int argc, char **argv)
 {
     static study s = {.outliers = true, .threads = 2};
-    struct timespec begin, end;
     double seconds;
 
     if (parse(&s, argc, argv))
         return 2;
     list_runs(&s);
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    seconds = bench_now();
     run(&s);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    seconds = (double)(end.tv_sec - begin.tv_sec) +
-              1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    seconds = bench_now() - seconds;
     printf("%s, %d blocks, grid %lld x %lld x %lld, %s outlier channels: %d "
            "runs in %.0f s\n",
            s.config.name, s.config.network.depth, (long long)s.grid[0][0],

@@ -11,6 +11,7 @@
  * memory in bytes an input, by least squares over the last three quarters of the
  * run, and the descriptors at a quarter and at the end.
  */
+#include "measure.h"
 #include "oriel.h"
 #include "oriel_image.h"
 
@@ -19,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { SAMPLES = 1024, ENCODE_EVERY = 64, OPEN_EVERY = 4096 };
@@ -209,7 +209,7 @@ main(int argc, char **argv)
     const long inputs = argc > 3 ? strtol(argv[2], NULL, 10) : 0;
     const long every = inputs / SAMPLES + 1;
     const int n_files = argc - 3;
-    struct timespec begin, end;
+    double begin;
     picture *pictures;
     int n = 0, first = 0, descriptors = 0;
 
@@ -221,7 +221,7 @@ main(int argc, char **argv)
     pictures = take((size_t)n_files * sizeof(*pictures));
     for (int i = 0; i < n_files; i++)
         pictures[i] = read_file(argv[3 + i]);
-    clock_gettime(CLOCK_MONOTONIC, &begin);
+    begin = bench_now();
     for (long i = 0; i < inputs; i++) {
         if (i % OPEN_EVERY == 0)
             open_model();
@@ -236,12 +236,11 @@ main(int argc, char **argv)
             resident[n++] = resident_bytes();
         }
     }
-    clock_gettime(CLOCK_MONOTONIC, &end);
     printf("{\"inputs\": %ld, \"good\": %ld, \"refused\": %ld, \"encoded\": "
            "%ld, \"seconds\": %ld, \"resident_bytes\": %.0f, "
            "\"bytes_an_input\": %.3f, \"descriptors\": [%d, %d]}\n",
            inputs, soak.good, soak.refused, soak.encoded,
-           (long)(end.tv_sec - begin.tv_sec), resident[n - 1],
+           (long)(bench_now() - begin), resident[n - 1],
            slope_of(at + first, resident + first, n - first), descriptors,
            count_descriptors());
     oriel_encoder_destroy(soak.encoder);

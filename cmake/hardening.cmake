@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the compiler and the linker can do against a bug that nobody has found
+# What the compiler and the linker can do against a bug that is not yet
 # yet.  tests/abi/hardening.sh checks each shipped object for it.
 #
 # oriel_hardening (in oriel_flags): what our own code is compiled with.

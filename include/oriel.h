@@ -116,9 +116,9 @@ typedef struct oriel_error {
  * that may stand for them): check configuration and tensor table (milliseconds)
  * and keep the files open.  They must not change: a later read of one that did is
  * ORIEL_ERR_IO.  Of the tensors only the vision's are ever read.  Limits, mean and
- * std are those of the processor's files, taken in transformers' order; without
- * any, those of the published checkpoints.  What is passed over goes to the log
- * hook.  Threads: any.
+ * std come from the processor's files, taken in transformers' order; without any,
+ * from the published checkpoints.  What is passed over goes to the log hook.
+ * Threads: any.
  * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY,
  * _ARGUMENT (config_path and config_preset both, or no such preset)
  */
@@ -317,20 +317,20 @@ struct oriel_output {
 
 /* ==== Advanced: version and hooks ========================================== */
 
-/* "ORIEL_ERR_INPUT"; "unknown" for others.  Static.  Threads: any. */
+/* Name a status: "ORIEL_ERR_INPUT"; or "unknown".  Static.  Threads: any. */
 ORIEL_API const char *oriel_status_name(oriel_status status);
-/* "0.1.0", of the library that was loaded.  Static.  Threads: any. */
+/* Tell the version of the loaded library: "0.1.0".  Static.  Threads: any. */
 ORIEL_API const char *oriel_version(void);
-/* Refuse to run when it differs from ORIEL_ABI_VERSION.  Threads: any. */
+/* Tell its ABI; refuse to run when it is not ORIEL_ABI_VERSION.  Threads: any. */
 ORIEL_API int32_t oriel_abi_version(void);
-/* What that library is made of, for bug reports: one line of JSON with oriel, abi,
-   commit (or "unknown"), compiler, target, jansson, cuda_toolkit (or null),
+/* Describe that library for bug reports: one line of JSON with oriel, abi, commit
+   (or "unknown"), compiler, target, jansson, cuda_toolkit (or null),
    backends, cuda_architectures, formats.  Keys are only added.  Threads: any. */
 ORIEL_API const char *oriel_build_info(void);
 
-/* What the caller may lend; copied, but 'user' must outlive the handle.  An alloc
-   comes with its free; both serve Oriel's own allocations, not those of the
-   libraries it uses.  All run on the thread inside the call. */
+/* Hooks are what the caller may lend.  They are copied, but 'user' must outlive the
+   handle.  An alloc comes with its free; both serve Oriel's own allocations, not
+   the libraries'.  All run on the thread inside the call. */
 typedef struct oriel_hooks {
     uint32_t struct_size, reserved;
     void *user;
@@ -363,13 +363,13 @@ struct oriel_model_options {
 };
 #define ORIEL_MODEL_OPTIONS_INIT ORIEL_INIT_(oriel_model_options)
 
-/* The same from config.json's text and one safetensors file's bytes, which must
+/* Open a model from config.json's text and one safetensors file's bytes, which must
    stay unchanged until the model and its encoders are gone. */
 ORIEL_API oriel_status oriel_model_open_memory(oriel_model **out,
     const char *config_json, size_t config_bytes, const void *weights,
     size_t weights_bytes, const oriel_model_options *options, oriel_error *err);
 
-/* A published model without weights, to plan with: "qwen2.5-vl-3b", "-7b",
+/* Get a published model without weights, to plan with: "qwen2.5-vl-3b", "-7b",
    "-32b" or "-72b" (each with the same beginning).  Static: it is never
    destroyed.  NULL for an unknown name.  Threads: any. */
 ORIEL_API const oriel_model *oriel_model_preset(const char *name);
@@ -393,11 +393,11 @@ typedef struct oriel_model_info {
 } oriel_model_info;
 #define ORIEL_MODEL_INFO_INIT ORIEL_INIT_(oriel_model_info)
 
-/* Threads: shared. */
+/* Get a model's numbers.  Threads: shared. */
 ORIEL_API oriel_status oriel_model_get_info(
     const oriel_model *model, oriel_model_info *info, oriel_error *err);
 
-/* The identity of the network, for cache keys: 32 hexadecimal digits.  It is the
+/* Compute the network's identity for cache keys: 32 hexadecimal digits.  It is the
    XXH3-128 of the tower's number, of its geometry and of every tensor's values,
    in canonical order and layout.  Sharding, prefix and stored dtype do not change
    it (the same values stored wider are the same model); limits, mean and std are
@@ -432,16 +432,16 @@ struct oriel_plan_options {
 };
 #define ORIEL_PLAN_OPTIONS_INIT ORIEL_INIT_(oriel_plan_options)
 
-/* The same for pixel_values of image_grid_thw, [n_items, 3] in patches.  Of the
+/* Plan pixel_values from their image_grid_thw, [n_items, 3] in patches.  Of the
    options only hooks matter.  ORIEL_ERR_INPUT: t is below 1, h or w is not a
    multiple of spatial_merge_size, or there are too many patches. */
 ORIEL_API oriel_status oriel_plan_create_from_grids(oriel_plan **out,
     const oriel_model *model, const int64_t *grid_thw, size_t n_items,
     const oriel_plan_options *options, oriel_error *err);
 
-/* What one item would cost, without a plan: its grid in patches and its tokens;
-   either pointer may be NULL.  It refuses what oriel_plan_create refuses, and
-   allocates nothing.  A call that fails stores nothing.  Threads: any. */
+/* Measure an item without a plan: its grid in patches and its tokens; either may be
+   NULL.  It refuses what oriel_plan_create refuses, and allocates nothing.  A call
+   that fails stores nothing.  Threads: any. */
 ORIEL_API oriel_status oriel_item_measure(const oriel_model *model,
     const oriel_item *item, const oriel_plan_options *options,
     int64_t grid_thw[3], int64_t *tokens, oriel_error *err);
@@ -478,7 +478,7 @@ typedef struct oriel_plan_info {
     int32_t out_hidden_size;               /* width of embeddings */
     int64_t patches, tokens;          /* rows of pixel_values, embeddings */
     int64_t flops;                    /* of one encode; INT64_MAX if more */
-    const int64_t *grid_thw;          /* [n_items, 3] in patches */
+    const int64_t *grid_thw;          /* [n_items, 3] t, h, w in patches */
     const int64_t *offsets;           /* [n_items + 1] first token of each */
     const int64_t *flops_per_item;    /* [n_items] a scheduler's cost */
     const int32_t *cu_seqlens;        /* [n_frames + 1] in patches */
@@ -489,7 +489,7 @@ typedef struct oriel_plan_info {
 } oriel_plan_info;
 #define ORIEL_PLAN_INFO_INIT ORIEL_INIT_(oriel_plan_info)
 
-/* Item i has h x patch_size lines of w x patch_size pixels.  Threads: shared. */
+/* Get a plan's numbers and arrays.  Threads: shared. */
 ORIEL_API oriel_status oriel_plan_get_info(
     const oriel_plan *plan, oriel_plan_info *info, oriel_error *err);
 
@@ -510,10 +510,10 @@ enum {
     ORIEL_PRECISION_FP32 = 2
 };
 
-/* Which matrix products a CUDA encoder runs: the bytes of one are not those of the
-   other.  CUBLASLT is ORIEL_ERR_DEVICE without libcublasLt.so.13, _UNSUPPORTED
-   where it cannot keep an image's bytes the same in every batch.  AUTO logs a
-   warning where it wants the library and finds none. */
+/* Whose matrix products a CUDA encoder runs; their bytes differ.  CUBLASLT is
+   ORIEL_ERR_DEVICE without libcublasLt.so.13, _UNSUPPORTED where it cannot keep an
+   image's bytes the same in every batch.  AUTO logs a warning where it wants the
+   library and finds none. */
 enum {
     ORIEL_KERNELS_AUTO = 0,    /* by a table of devices, which a build holds */
     ORIEL_KERNELS_OWN = 1,     /* Oriel's, with fused epilogues */
@@ -563,14 +563,14 @@ struct oriel_encoder_options {
 };
 #define ORIEL_ENCODER_OPTIONS_INIT ORIEL_INIT_(oriel_encoder_options)
 
-/* Scratch, in bytes on its device, that an encoder of these options needs for this
-   plan.  'options' may name CUDA where there is none; for ORIEL_KERNELS_AUTO it is
-   the most that any device needs.  Threads: shared. */
+/* Tell how many bytes of scratch an encoder of these options needs on its device
+   for this plan.  'options' may name CUDA where there is none; the answer for
+   ORIEL_KERNELS_AUTO is the most that any device needs.  Threads: shared. */
 ORIEL_API oriel_status oriel_plan_workspace_bytes(const oriel_plan *plan,
     const oriel_encoder_options *options, size_t *bytes, oriel_error *err);
 
-/* weight_bytes of an encoder of these options, before it is made; 'model' may be a
-   preset, 'options' may name CUDA where there is none.  No weight is read.
+/* Tell the weight_bytes of an encoder of these options, before it is made.  'model'
+   may be a preset, 'options' may name CUDA where there is none.  No weight is read.
    Threads: shared.  ORIEL_ERR_UNSUPPORTED, _DEVICE (no CPU backend), _MEMORY */
 ORIEL_API oriel_status oriel_model_device_bytes(const oriel_model *model,
     const oriel_encoder_options *options, uint64_t *bytes, oriel_error *err);
@@ -584,7 +584,7 @@ typedef struct oriel_encoder_info {
 } oriel_encoder_info;
 #define ORIEL_ENCODER_INFO_INIT ORIEL_INIT_(oriel_encoder_info)
 
-/* Threads: shared. */
+/* Get an encoder's numbers.  Threads: shared. */
 ORIEL_API oriel_status oriel_encoder_get_info(
     const oriel_encoder *encoder, oriel_encoder_info *info, oriel_error *err);
 
@@ -607,9 +607,9 @@ ORIEL_API oriel_status oriel_encoder_reserve(
 ORIEL_API oriel_status oriel_encoder_prepare(
     oriel_encoder *encoder, const oriel_plan *plan, oriel_error *err);
 
-/* ORIEL_ERR_BUSY while a call is inside or its work is in flight, replays of the
-   caller's graphs aside; after a fault of the device ORIEL_ERR_FAULT for ever.  It
-   never waits.  Threads: shared, also while another call is inside. */
+/* Ask if an encoder is idle: ORIEL_ERR_BUSY while a call is inside or its work is
+   in flight, a caller's graphs aside; ORIEL_ERR_FAULT for ever after a fault of the
+   device.  It never waits.  Threads: shared, also while another call is inside. */
 ORIEL_API oriel_status oriel_encoder_status(
     oriel_encoder *encoder, oriel_error *err);
 

@@ -18,7 +18,7 @@
  * docs/inputs.md tells the differences.  A file that is none of these is
  * refused by a line that says what it is.
  *
- * Conventions of status, error, structs, numbers and hooks are those of oriel.h.
+ * Conventions of status, error, structs, numbers and hooks are as in oriel.h.
  */
 #ifndef ORIEL_IMAGE_H
 #define ORIEL_IMAGE_H

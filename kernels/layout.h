@@ -27,7 +27,7 @@ typedef struct oriel_plan_record {
 
 /* resample.cu */
 /* One axis: 'source' samples become 'size'.  Equal: it is skipped and the rest
-   is unused.  The arrays are those of host/pixels/axis.h, on the device. */
+   is unused.  The arrays are as in host/pixels/axis.h, on the device. */
 typedef struct oriel_resample_axis {
     const int32_t *first;   /* [size] */
     const int32_t *count;   /* [size] */

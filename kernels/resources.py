@@ -89,7 +89,7 @@ int main() { cudaError_t error = cudaSuccess;
 
 
 def kernel_names():
-    """The files of list.h, and those of them with an instance a head_dim."""
+    """The files of list.h, and the ones that have an instance a head_dim."""
     plain, of_head_dim = (
         re.findall(r"X\((\w+)\)", part)
         for part in (HERE / "list.h").read_text()

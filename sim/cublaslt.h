@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cublaslt.h - the stand-in cuBLASLt: the side that tests steer
+ * cublaslt.h - the stand-in cuBLASLt: what tests set and read
  *
  * dlopen() finds it under the library's name.  It keeps real descriptors, reads
  * them at the call, refuses what the library's documentation refuses, and does

@@ -81,7 +81,7 @@ oriel_lt_status lt_check(const LtProblem &problem,
 bool lt_is_handle(oriel_lt_handle handle);
 bool lt_is_preference(oriel_lt_preference preference);
 
-/* Every call begins with one, as those of the runtime do: SUCCESS, or the failure
+/* Every call begins with one, as calls of the runtime do: SUCCESS, or the failure
    that was asked for. */
 class LtEntrance
 {

@@ -2,9 +2,9 @@
 /*
  * memory.hpp - the simulated device's global memory
  *
- * Every allocation is a mapping of its own between guard pages, poisoned when
- * it is born and when it is freed, and out of reach (a host access faults)
- * except while the device runs.  Beside each stands a record of who touched it
+ * Every allocation is a mapping of its own between guard pages, poisoned when it
+ * is made and when it is freed, and not accessible (a host access faults) except
+ * while the device runs.  Beside each stands a record of who touched it
  * (global_shadow.hpp).
  */
 #pragma once
@@ -30,7 +30,7 @@ void *device_alloc(size_t bytes, int device, int context);
 void device_free(void *memory);
 size_t device_bytes_in_use();
 
-/* The allocation that holds [address, address + bytes), whole and alive. */
+/* The allocation that holds [address, address + bytes), whole and not freed. */
 bool is_device_range(const void *address, size_t bytes);
 /* Whose memory this is, or was; negative: no device's. */
 int device_of(const void *address);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime.hpp - the stand-in CUDA runtime: the side that tests steer
+ * runtime.hpp - the stand-in CUDA runtime: what tests set and read
  *
  * Nothing runs when it is enqueued.  At a synchronisation the streams are
  * interleaved in an order drawn from a seed, subject to their events alone, and

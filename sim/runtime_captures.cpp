@@ -2,7 +2,7 @@
 /*
  * runtime_captures.cpp - the stand-in runtime's captures
  *
- * The rules are those of CUDA's programming guide: nothing that is captured may
+ * The rules are from CUDA's programming guide: nothing that is captured may
  * be waited for or asked about, by itself, by its stream, by its device or by
  * the default stream that waits for it; no dependency may lead into a capture or
  * from one to another; a fork is joined before the end.  Whoever breaks one

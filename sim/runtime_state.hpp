@@ -105,7 +105,7 @@ cudaStreamCaptureMode &capture_mode();
 cudaError_t result(cudaError_t error);
 
 /* Every call begins with one: injected failures, absent devices, old faults.  While
-   it lives, other threads wait, so that they meet between calls alone. */
+   it exists, other threads wait, so that they meet between calls alone. */
 class Entrance
 {
     std::lock_guard<std::recursive_mutex> alone;

@@ -151,8 +151,8 @@ IN_BLOCK = ("norm1.weight", "norm2.weight", "attn.qkv.weight",
             "mlp.gate_proj.weight", "mlp.gate_proj.bias",
             "mlp.up_proj.weight", "mlp.up_proj.bias",
             "mlp.down_proj.weight", "mlp.down_proj.bias")
-BEHIND = ("merger.ln_q.weight", "merger.mlp.0.weight", "merger.mlp.0.bias",
-          "merger.mlp.2.weight", "merger.mlp.2.bias")
+AFTER = ("merger.ln_q.weight", "merger.mlp.0.weight", "merger.mlp.0.bias",
+         "merger.mlp.2.weight", "merger.mlp.2.bias")
 
 
 def dimensions(shape, name):
@@ -176,7 +176,7 @@ def names(shape):
     for block in range(shape.depth):
         for name in IN_BLOCK:
             yield f"blocks.{block}.{name}", name, block
-    for name in BEHIND:
+    for name in AFTER:
         yield name, name, shape.depth
 
 

@@ -342,7 +342,7 @@ time_way(bench *b, scene *s, int i, int k, const char *how, stopwatch_run *run,
     return 0;
 }
 
-/* One way: its bytes against those of the same products, then its time. */
+/* One way: its bytes against the bytes of the same products, then its time. */
 static int
 bench_way(bench *b, scene *s, int i, int k, const char *how, stopwatch_run *run,
           int calls, float **bytes)

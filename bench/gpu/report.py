@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""One JSON file of what the steps of bench/on-gpu.sh left behind.
+"""One JSON file of the files that the steps of bench/on-gpu.sh wrote.
 
     report.py PARTS OUT
     report.py products OPS_JSON     rows for the table of host/cuda/product_table.c

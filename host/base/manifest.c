@@ -31,8 +31,8 @@ static const struct {
 /* The tensors before, in and after the blocks are three runs of the list. */
 enum {
     FIRST_IN_BLOCK = ORIEL_TENSOR_NORM1,
-    FIRST_BEHIND = ORIEL_TENSOR_MERGER_NORM,
-    PER_BLOCK = FIRST_BEHIND - FIRST_IN_BLOCK
+    FIRST_AFTER = ORIEL_TENSOR_MERGER_NORM,
+    PER_BLOCK = FIRST_AFTER - FIRST_IN_BLOCK
 };
 
 const char *
@@ -105,7 +105,7 @@ oriel_manifest_at(int32_t depth, int32_t position, oriel_tensor *tensor,
         *block = within / PER_BLOCK;
         *tensor = (oriel_tensor)(FIRST_IN_BLOCK + within % PER_BLOCK);
     } else {
-        *tensor = (oriel_tensor)(FIRST_BEHIND + within - depth * PER_BLOCK);
+        *tensor = (oriel_tensor)(FIRST_AFTER + within - depth * PER_BLOCK);
     }
 }
 

@@ -10,7 +10,7 @@ enum {
 }; /* from one call of the hook to the next */
 
 typedef struct oriel_progress {
-    const oriel_hooks *hooks; /* NULL, or without the hook: nobody is told */
+    const oriel_hooks *hooks; /* NULL, or without the hook: no hook is called */
     int32_t what;             /* ORIEL_PROGRESS_* */
     int64_t done, of, told;
     double told_at; /* milliseconds */

@@ -4,7 +4,7 @@
  *
  *   part-00000.safetensors ...  rows (bulk/part.h)
  *   manifest.jsonl              one line an input, in order
- *   failed.jsonl                those of them that failed
+ *   failed.jsonl                the inputs that failed
  *   run.json                    what made it, and whether it is complete
  *
  * A part appears whole.  Before it does, the lines of its inputs are on the

@@ -24,7 +24,7 @@ oriel_status bulk_lines_open(bulk_lines **out, const char *name,
                              oriel_error *err);
 
 /*
- * The next name that is not empty, or NULL at the end; it lives until the next
+ * The next name that is not empty, or NULL at the end; it stays valid until the next
  * call.  Comments are the caller's to skip.  ORIEL_ERR_INPUT (a NUL byte in a
  * list of lines, a name without end, broken UTF-16), _IO, _MEMORY, _CANCELLED
  */

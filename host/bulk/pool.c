@@ -18,7 +18,7 @@ enum {
     LOOK_UP_MS = 100, /* a signal, or a source that is silent */
     SILENT_TIMES = 2  /* then a window goes as it is */
 };
-/* Of files that wait, those of archives among them. */
+/* Of files that wait, with the files of archives. */
 #define FILE_BYTES ((size_t)256 << 20)
 
 typedef enum slot_state {
@@ -297,8 +297,8 @@ belongs(const bulk_pool *pool, const filling *f, const bulk_item *item)
            (o->measures_only || f->bytes + item->rgb_bytes <= o->bytes / 2);
 }
 
-/* Whether the window must go, as what comes next waits for it, or for nobody
-   knows how long. */
+/* Whether the window must go: the next input waits for it, or for an unknown
+   time. */
 static bool
 must_go(bulk_pool *pool, const filling *f)
 {

@@ -113,7 +113,7 @@ take(scan_state *scan, bulk_recovered *out, const bulk_line *line,
     return status;
 }
 
-/* '*whole': the items that are kept are those of the last part that counts. */
+/* '*whole': the items that are kept are the items of the last part that counts. */
 static oriel_status
 read_lines(bulk_recovered *out, const bulk_layout *layout, int64_t limit,
            bool *whole, oriel_error *err)

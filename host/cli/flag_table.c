@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* flag_table.c - every flag of every subcommand, once */
+#include "cli/flag_choices.h"
 #include "cli/flags.h"
 #include "oriel.h"
-#include "oriel_image.h"
 
 #define FIELD(name) offsetof(cli_options, name)
 
@@ -15,75 +15,6 @@ enum {
     FOLDERS = CLI_EXTRACT | CLI_MERGE,
     ALL = COMPUTES | SIZES | FOLDERS | CLI_INSPECT | CLI_SYNTH | CLI_DOCTOR |
           CLI_VERSION | CLI_COMPLETION | CLI_HELP | CLI_PACK
-};
-
-static const cli_choice precisions[] = {
-    {"auto", ORIEL_PRECISION_AUTO},
-    {"bf16", ORIEL_PRECISION_BF16},
-    {"fp32", ORIEL_PRECISION_FP32},
-    {NULL, 0},
-};
-
-static const cli_choice kernels[] = {
-    {"auto", ORIEL_KERNELS_AUTO},
-    {"own", ORIEL_KERNELS_OWN},
-    {"cublaslt", ORIEL_KERNELS_CUBLASLT},
-    {NULL, 0},
-};
-
-static const cli_choice graphs[] = {
-    {"auto", ORIEL_GRAPHS_AUTO},
-    {"off", ORIEL_GRAPHS_OFF},
-    {NULL, 0},
-};
-
-static const cli_choice dtypes[] = {
-    {"bf16", ORIEL_DTYPE_BF16},
-    {"f16", ORIEL_DTYPE_F16},
-    {"f32", ORIEL_DTYPE_F32},
-    {NULL, 0},
-};
-
-static const cli_choice formats[] = {
-    {"safetensors", CLI_FORMAT_SAFETENSORS},
-    {"npy", CLI_FORMAT_NPY},
-    {NULL, 0},
-};
-
-static const cli_choice resamples[] = {
-    {"torchvision", ORIEL_RESAMPLE_TORCHVISION},
-    {"pillow", ORIEL_RESAMPLE_PILLOW},
-    {"pillow12", ORIEL_RESAMPLE_PILLOW12},
-    {"float", ORIEL_RESAMPLE_FLOAT},
-    {NULL, 0},
-};
-
-static const cli_choice sizings[] = {
-    {"transformers", ORIEL_SIZING_TRANSFORMERS},
-    {"qwen-vl-utils", ORIEL_SIZING_QWEN_VL_UTILS},
-    {NULL, 0},
-};
-
-static const cli_choice alphas[] = {
-    {"white", ORIEL_ALPHA_WHITE},
-    {"drop", ORIEL_ALPHA_DROP},
-    {"qwen-vl-utils", ORIEL_ALPHA_QWEN_VL_UTILS},
-    {NULL, 0},
-};
-
-static const cli_choice truncations[] = {
-    {"fail", ORIEL_TRUNCATED_FAIL},
-    {"pad", ORIEL_TRUNCATED_PAD},
-    {NULL, 0},
-};
-
-static const cli_choice pipelines[] = {
-    {"transformers", CLI_PIPELINE_TRANSFORMERS},
-    {"transformers-pil", CLI_PIPELINE_TRANSFORMERS_PIL},
-    {"qwen-vl-utils", CLI_PIPELINE_QWEN_VL_UTILS},
-    {"vllm", CLI_PIPELINE_VLLM},
-    {"sglang", CLI_PIPELINE_SGLANG},
-    {NULL, 0},
 };
 
 const cli_flag cli_flags[] = {
@@ -143,7 +74,8 @@ const cli_flag cli_flags[] = {
      .commands = CLI_PREPROCESS | CLI_PLAN,
      .offset = FIELD(model),
      .help = "take geometry, pixel limits and normalisation from this "
-             "checkpoint or published size; default 7b"},
+             "checkpoint or published size, which qwen2.5-vl-7b names too; "
+             "a file or folder of that name goes first; default 7b"},
     {.name = "config",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_FILE,
@@ -186,7 +118,7 @@ const cli_flag cli_flags[] = {
     {.name = "precision",
      .group = CLI_GROUP_COMPUTE,
      .kind = CLI_CHOICE,
-     .choices = precisions,
+     .choices = cli_precisions,
      .commands = COMPUTES | CLI_PLAN,
      .offset = FIELD(precision),
      .help = "compute in this format; auto is bf16 where the device is fast "
@@ -194,7 +126,7 @@ const cli_flag cli_flags[] = {
     {.name = "kernels",
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,
-     .choices = kernels,
+     .choices = cli_kernels,
      .commands = COMPUTES | CLI_PLAN,
      .offset = FIELD(kernels),
      .help = "multiply matrices with Oriel's own kernels or cuBLASLt's, whose "
@@ -202,7 +134,7 @@ const cli_flag cli_flags[] = {
     {.name = "graphs",
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,
-     .choices = graphs,
+     .choices = cli_graphs,
      .commands = ENCODES,
      .offset = FIELD(graphs),
      .help = "auto replays a batch shape that comes back as a CUDA graph, off "
@@ -217,7 +149,7 @@ const cli_flag cli_flags[] = {
     {.name = "dtype",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_CHOICE,
-     .choices = dtypes,
+     .choices = cli_dtypes,
      .commands = CLI_ENCODE,
      .offset = FIELD(dtype),
      .help = "store the embeddings in this format; default bf16, whatever the "
@@ -262,7 +194,7 @@ const cli_flag cli_flags[] = {
     {.name = "pipeline",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_CHOICE,
-     .choices = pipelines,
+     .choices = cli_pipelines,
      .commands = SIZES,
      .offset = FIELD(pipeline),
      .help = "make the patches that this software makes, bit for bit: sets "
@@ -271,7 +203,7 @@ const cli_flag cli_flags[] = {
     {.name = "resample",
      .group = CLI_GROUP_SIZE,
      .kind = CLI_CHOICE,
-     .choices = resamples,
+     .choices = cli_resamples,
      .commands = SIZES,
      .offset = FIELD(resample),
      .help = "resize as this software does, bit for bit; default torchvision, "
@@ -279,7 +211,7 @@ const cli_flag cli_flags[] = {
     {.name = "sizing",
      .group = CLI_GROUP_SIZE,
      .kind = CLI_CHOICE,
-     .choices = sizings,
+     .choices = cli_sizings,
      .commands = SIZES,
      .offset = FIELD(sizing),
      .help = "choose the resized size by the rule of this software; default "
@@ -287,7 +219,7 @@ const cli_flag cli_flags[] = {
     {.name = "alpha",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_CHOICE,
-     .choices = alphas,
+     .choices = cli_alphas,
      .commands = SIZES,
      .offset = FIELD(alpha),
      .help = "transparent pictures: composited on white (default), the alpha "
@@ -296,7 +228,7 @@ const cli_flag cli_flags[] = {
     {.name = "truncated",
      .group = CLI_GROUP_INPUT,
      .kind = CLI_CHOICE,
-     .choices = truncations,
+     .choices = cli_truncations,
      .commands = SIZES,
      .offset = FIELD(truncated),
      .help = "damaged pictures: fail (default), or padded as Pillow pads them "
@@ -419,7 +351,7 @@ const cli_flag cli_flags[] = {
     {.name = "dtype",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_CHOICE,
-     .choices = dtypes,
+     .choices = cli_dtypes,
      .commands = CLI_EXTRACT,
      .offset = FIELD(dtype),
      .help = "store rows in this format; default bf16, and f32 with --pool. "
@@ -427,7 +359,7 @@ const cli_flag cli_flags[] = {
     {.name = "format",
      .group = CLI_GROUP_OUTPUT,
      .kind = CLI_CHOICE,
-     .choices = formats,
+     .choices = cli_formats,
      .commands = CLI_EXTRACT,
      .offset = FIELD(format),
      .help = "write parts as safetensors (default), or with --pool and --dtype "

@@ -30,7 +30,7 @@ struct cli_loader {
     cli_batch *ready;    /* made, not yet taken */
     cli_batch *reserve;  /* to report with when memory is out */
     bool wanted;         /* the caller took the last one */
-    bool ended, stopped; /* no batch will follow; nobody will take one */
+    bool ended, stopped; /* no batch will follow; none will be taken */
 };
 
 /* ---- Making one batch, on the loading thread --------------------------- */

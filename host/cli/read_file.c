@@ -221,7 +221,7 @@ cli_read_file(const char *name, size_t limit, cli_head_check *wanted,
         status = check_kind(name, err);
     if (status)
         return status;
-    if (name) /* without O_NONBLOCK, a pipe nobody writes to holds us here */
+    if (name) /* without O_NONBLOCK, open waits for the writer of a pipe */
         do
             fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         while (fd < 0 && errno == EINTR && !cli_signal_caught());

@@ -206,8 +206,15 @@ exists(const char *path)
     return stat(path, &st) == 0;
 }
 
-/* The library's name of the published size that the tool calls "7b"; NULL for
-   other names. */
+/* "7b" of "qwen2.5-vl-7b" */
+static const char *
+short_name(const char *full)
+{
+    return strrchr(full, '-') + 1;
+}
+
+/* The library's name of the published size that a user calls "7b", or by that name
+   itself; NULL for other names. */
 static const char *
 full_name(const char *name)
 {
@@ -218,7 +225,8 @@ full_name(const char *name)
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (strcmp(name, strrchr(names[i], '-') + 1) == 0)
+        if (strcmp(name, names[i]) == 0 ||
+            strcmp(name, short_name(names[i])) == 0)
             return names[i];
     return NULL;
 }
@@ -261,22 +269,23 @@ open_model(cli_settings *settings, const cli_options *options,
            bool needs_weights)
 {
     const char *name = options->model ? options->model : "7b";
-    const oriel_model *preset = oriel_model_preset(full_name(name));
+    /* A folder or file of such a name goes first. */
+    const char *size = options->model && exists(name) ? NULL : full_name(name);
 
-    if (preset && needs_weights && !exists(name))
+    if (size && needs_weights)
         return cli_report_error(
             CLI_MODEL,
             "--model %s: a published size has no weights here; name a folder, "
             "or make one: oriel synth --config %s DIR",
-            name, name);
-    if (preset && (options->config || options->prefix))
+            name, short_name(size));
+    if (size && (options->config || options->prefix))
         return cli_report_error(
             CLI_USAGE, "--%s %s: a published size (--model %s) takes none",
             options->config ? "config" : "prefix",
             ORIEL_QUOTE(options->config ? options->config : options->prefix),
             name);
-    if (preset && !(needs_weights && exists(name))) {
-        settings->model = preset;
+    if (size) {
+        settings->model = oriel_model_preset(size);
         return CLI_DONE;
     }
     return open_folder(settings, name, options);

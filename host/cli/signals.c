@@ -54,7 +54,7 @@ cli_signals_catch(void)
             sigaction(stopping[i], &action, NULL);
 
     /* A file size limit then is a failed write, with its message; so is a
-       standard output that nobody reads.  Standard error has no such message:
+       standard output without a reader.  Standard error has no such message:
        the work does not depend on whether somebody watches. */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);

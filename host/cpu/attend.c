@@ -3,7 +3,7 @@
  * attend.c - ATTEND: attention within windows, or frames in some blocks
  *
  * A task is a head and up to ORIEL_QUERY_TILE rows of one segment.  Its output
- * takes the place of its own queries, which nobody else reads.
+ * takes the place of its own queries, which no other task reads.
  */
 #include "cpu/context.h"
 

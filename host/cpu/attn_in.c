@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Cosines or sines of a row: those of its row position, then its column's. */
+/* Cosines or sines of a row: its row position's, then its column position's. */
 static void
 gather_angles(float *out, const float *table, const int32_t position[2],
               int32_t quarter)

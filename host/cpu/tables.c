@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "pixels/pixels.h"
+#include "plan/request.h"
 
 #include <math.h>
 
@@ -38,15 +39,15 @@ oriel_cpu_tables_make(oriel_cpu_tables *tables, const oriel_network *net,
 {
     size_t angles =
         (size_t)ORIEL_CPU_ROPE_POSITIONS * (size_t)(net->head_dim / 4);
-    size_t levels = ORIEL_CPU_FLAVOURS * sizeof(*tables->levels);
+    size_t levels = ORIEL_FLAVOURS * sizeof(*tables->levels);
 
     tables->bytes = levels + 2 * angles * sizeof(float);
     tables->levels = oriel_alloc(hooks, tables->bytes);
     if (!tables->levels)
         return oriel_fail_memory(err, tables->bytes, "tables of a network");
-    tables->cosine = (float *)(void *)(tables->levels + ORIEL_CPU_FLAVOURS);
+    tables->cosine = (float *)(void *)(tables->levels + ORIEL_FLAVOURS);
     tables->sine = tables->cosine + angles;
-    for (int32_t flavour = 0; flavour < ORIEL_CPU_FLAVOURS; flavour++)
+    for (int32_t flavour = 0; flavour < ORIEL_FLAVOURS; flavour++)
         oriel_normalise_table(net, flavour, tables->levels[flavour]);
     oriel_cpu_make_angles(tables->cosine, tables->sine, net,
                           ORIEL_CPU_ROPE_POSITIONS);

@@ -12,14 +12,11 @@
 #include "base/network.h"
 #include "oriel.h"
 
-enum {
-    ORIEL_CPU_ROPE_POSITIONS = 2048,
-    ORIEL_CPU_FLAVOURS = ORIEL_RESAMPLE_FLOAT + 1
-};
+enum { ORIEL_CPU_ROPE_POSITIONS = 2048 };
 
 typedef struct oriel_cpu_tables {
     float *cosine, *sine;    /* [ORIEL_CPU_ROPE_POSITIONS][head_dim / 4] */
-    float (*levels)[3][256]; /* [flavours]: what a level of each channel
+    float (*levels)[3][256]; /* [ORIEL_FLAVOURS]: what a level of each channel
                                 becomes */
     size_t bytes;
 } oriel_cpu_tables;

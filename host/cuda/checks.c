@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* checks.c - parts born, guarded and buried step by step, and who is to blame */
+/* checks.c - each part allocated, guarded and freed by steps; errors with a place */
 #include "cuda/checks.h"
 
 #include "base/fail.h"
@@ -40,7 +40,7 @@ oriel_cuda_checks_destroy(oriel_cuda_checks *checks)
     *checks = (oriel_cuda_checks){0};
 }
 
-/* ---- Who is to blame ----------------------------------------------------- */
+/* ---- Errors with the kernel, the step and the block ---------------------- */
 
 typedef struct place {
     char text[48];
@@ -100,7 +100,7 @@ oriel_cuda_finish_upload(oriel_backend_context *c, oriel_cuda_upload *upload,
 
 /* ---- Guards -------------------------------------------------------------- */
 
-/* Of a part that is alive: 0 before it, 1 after it. */
+/* Of a part that is allocated: 0 before it, 1 after it. */
 static char *
 guard_of(const oriel_cuda_checks *checks, int part, int side)
 {
@@ -153,7 +153,7 @@ check_guards(oriel_backend_context *c, oriel_error *err)
     return status;
 }
 
-/* ---- Lives --------------------------------------------------------------- */
+/* ---- Lifetimes ----------------------------------------------------------- */
 
 static cudaError_t
 poison(oriel_backend_context *c, int part)
@@ -163,9 +163,9 @@ poison(oriel_backend_context *c, int part)
         c->checks.parts[part].bytes + 2 * c->checks.guard_bytes, c->stream);
 }
 
-/* Nobody is to find in its place what it held. */
+/* The memory is filled first, so that its next owner cannot read the old values. */
 static oriel_status
-release_parts(oriel_backend_context *c, const bool dies[ORIEL_CUDA_PARTS],
+release_parts(oriel_backend_context *c, const bool ends[ORIEL_CUDA_PARTS],
               oriel_error *err)
 {
     oriel_cuda_checks *checks = &c->checks;
@@ -174,8 +174,8 @@ release_parts(oriel_backend_context *c, const bool dies[ORIEL_CUDA_PARTS],
     bool any = false;
 
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
-        any = any || dies[i];
-        if (dies[i] && error == cudaSuccess)
+        any = any || ends[i];
+        if (ends[i] && error == cudaSuccess)
             error = poison(c, i);
     }
     if (!any)
@@ -184,7 +184,7 @@ release_parts(oriel_backend_context *c, const bool dies[ORIEL_CUDA_PARTS],
     if (status) /* nothing is given back that is still in use */
         (void)cudaStreamSynchronize(c->stream);
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
-        if (dies[i]) {
+        if (ends[i]) {
             oriel_cuda_free(checks->memory[i], &c->hooks, c->device_index);
             checks->memory[i] = NULL;
             oriel_cuda_point(&c->space, &checks->parts[i], NULL);
@@ -193,7 +193,7 @@ release_parts(oriel_backend_context *c, const bool dies[ORIEL_CUDA_PARTS],
 }
 
 static oriel_status
-acquire_parts(oriel_backend_context *c, const bool comes[ORIEL_CUDA_PARTS],
+acquire_parts(oriel_backend_context *c, const bool begins[ORIEL_CUDA_PARTS],
               oriel_error *err)
 {
     oriel_cuda_checks *checks = &c->checks;
@@ -204,7 +204,7 @@ acquire_parts(oriel_backend_context *c, const bool comes[ORIEL_CUDA_PARTS],
         void *memory;
         oriel_status status;
 
-        if (!comes[i])
+        if (!begins[i])
             continue;
         status =
             oriel_cuda_alloc(&memory, part->bytes + 2 * checks->guard_bytes,
@@ -239,7 +239,7 @@ oriel_cuda_begin_step(oriel_backend_context *c, oriel_step step, int32_t block,
                       oriel_error *err)
 {
     oriel_cuda_checks *checks = &c->checks;
-    bool dies[ORIEL_CUDA_PARTS], comes[ORIEL_CUDA_PARTS];
+    bool ends[ORIEL_CUDA_PARTS], begins[ORIEL_CUDA_PARTS];
     uint32_t of;
     oriel_status status;
 
@@ -251,14 +251,14 @@ oriel_cuda_begin_step(oriel_backend_context *c, oriel_step step, int32_t block,
     of = c->job->input->frames ? ORIEL_OF_FRAMES : ORIEL_OF_VALUES;
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
         const oriel_cuda_part *part = &checks->parts[i];
-        bool wanted = oriel_cuda_lives_in(part, step) && (part->of & of);
+        bool wanted = oriel_cuda_part_is_in(part, step) && (part->of & of);
 
-        dies[i] = checks->memory[i] && !wanted;
-        comes[i] = !checks->memory[i] && wanted;
+        ends[i] = checks->memory[i] && !wanted;
+        begins[i] = !checks->memory[i] && wanted;
     }
-    status = release_parts(c, dies, err);
+    status = release_parts(c, ends, err);
     if (!status)
-        status = acquire_parts(c, comes, err);
+        status = acquire_parts(c, begins, err);
     return status ? status
                   : oriel_cuda_profile_begin(&c->profile, step, c->stream,
                                              &c->hooks, err);
@@ -278,10 +278,10 @@ oriel_cuda_end_step(oriel_backend_context *c, oriel_status status,
 void
 oriel_cuda_end_checks(oriel_backend_context *c)
 {
-    bool dies[ORIEL_CUDA_PARTS];
+    bool ends[ORIEL_CUDA_PARTS];
     oriel_error ignored;
 
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
-        dies[i] = c->checks.memory[i] != NULL;
-    (void)release_parts(c, dies, &ignored);
+        ends[i] = c->checks.memory[i] != NULL;
+    (void)release_parts(c, ends, &ignored);
 }

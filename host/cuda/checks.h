@@ -2,13 +2,13 @@
 /*
  * checks.h - ORIEL_CHECKS_ON: every part by itself, every launch waited for
  *
- * Each part (parts.h) is memory of its own, from the first step of its life to
- * the last, with a guard on either side; where it is not alive its pointer is
- * NULL.  It holds NaN when it is born and again when it dies, so that what is
- * read too early or too late shows, be it by a fault, by bytes that differ, or
- * to a tool that watches memory.  After every launch and copy the stream is
- * waited for, and after every step the guards are looked at, so that what goes
- * wrong is blamed on the kernel, the step and the block that did it.
+ * Each part (parts.h) is memory of its own, from the first step of its lifetime
+ * to the last, with a guard on either side; outside of it the pointer is NULL.  The
+ * memory is filled with NaN after it is allocated and before it is freed, so that a
+ * read too early or too late shows: by a fault, by bytes that differ, or to a tool
+ * that watches memory.  After every launch and copy the stream is waited for, and
+ * after every step the guards are compared, so that an error names the kernel, the
+ * step and the block that caused it.
  *
  * The workspace is not touched then.  Nothing of this is done in a capture, and
  * no graphs are made.
@@ -29,7 +29,7 @@ typedef struct oriel_cuda_checks {
     oriel_step step;       /* under way */
     int32_t block;         /* of it; of a STORE the hidden state */
     oriel_cuda_part parts[ORIEL_CUDA_PARTS]; /* of the job */
-    char *memory[ORIEL_CUDA_PARTS]; /* guard and part; NULL: not alive */
+    char *memory[ORIEL_CUDA_PARTS]; /* guard and part; NULL: not allocated */
 } oriel_cuda_checks;
 
 /* 'option' is ORIEL_CHECKS_*. */

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a call sends beyond this while the device lags behind, it waits for. */
+/* A call waits when it has sent more than this and the device has not taken it. */
 enum { SLOTS = 8, SLOT_BYTES = 1 << 20 };
 
 /* By the table or as asked for: context.h's products. */

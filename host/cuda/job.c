@@ -330,7 +330,8 @@ check_job(oriel_backend_context *c, oriel_error *err)
     return status;
 }
 
-/* Where the parts of this job lie; with checks on, as their lives begin. */
+/* Where the parts of this job lie; with checks on, as their lifetimes
+   begin. */
 static oriel_status
 make_room(oriel_backend_context *c, oriel_error *err)
 {
@@ -405,7 +406,7 @@ oriel_cuda_finish(oriel_backend_context *c, oriel_error *err)
 {
     oriel_status status = ORIEL_OK;
 
-    /* A captured event is the graph's; in a capture nobody waits for us. */
+    /* A captured event is the graph's; in a capture no call waits for it. */
     if (!c->capturing)
         status = oriel_cuda_check(cudaEventRecord(c->done, c->stream),
                                   "cudaEventRecord", err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* parts.c - the table of parts: how large each is, and when it lives */
+/* parts.c - the table of parts: size and lifetime of each */
 #include "cuda/parts.h"
 
 #include "base/checked.h"
@@ -42,8 +42,8 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
 #define FROM_TO(first, last) (2 * IN(last) - IN(first))
 
 /*
- * member, which inputs need it, its life, and rows of so many bytes, in terms of
- * what fill() has.  Those that live long come first: then the others fit after
+ * member, which inputs need it, its steps, and rows of so many bytes, in terms of
+ * what fill() has.  Long lifetimes come first: then the others fit after
  * them almost without holes.
  */
 /* clang-format off */
@@ -103,8 +103,8 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
       1, f.waiting) \
     P(pixel_values,          VALUES, FROM_TO(PATCHIFY, EMBED), \
       rows, full * s->patch_values)
-#define PART(member, of, life, rows, row_bytes) \
-    {#member, offsetof(oriel_cuda_workspace, member), ORIEL_OF_##of, life, \
+#define PART(member, of, steps, rows, row_bytes) \
+    {#member, offsetof(oriel_cuda_workspace, member), ORIEL_OF_##of, steps, \
      size((size_t)(rows), (size_t)(row_bytes))},
 /* clang-format on */
 

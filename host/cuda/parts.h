@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * parts.h - what the scratch of one call is made of, and when each part lives
+ * parts.h - the parts of the scratch of one call, and the lifetime of each
  *
- * The table is in parts.c.  A part lives in a set of steps: what a step of its
- * life wrote is there in the steps that follow, up to the first that is not of
- * its life.  So one that lives in ATTN_IN and ATTEND is born and dies in every
- * block, and one that lives in every step from EMBED on is kept throughout.
+ * The table is in parts.c.  A part's lifetime is a set of steps: what one of them
+ * wrote is there in the steps that follow, up to the first that is not in the set.
+ * So a part of ATTN_IN and ATTEND is allocated and freed in every block, and a
+ * part of every step from EMBED on is kept to the end.
  *
- * workspace.h lays the parts of a plan into one piece of memory, where those
- * whose lives never meet share a place; checks.h gives each its own.
+ * workspace.h lays the parts of a plan into one piece of memory, where parts whose
+ * lifetimes never overlap share a place; checks.h gives each part memory of its
+ * own.
  */
 #ifndef ORIEL_CUDA_PARTS_H
 #define ORIEL_CUDA_PARTS_H
@@ -20,7 +21,7 @@
 
 /* ---- Pointers to them ---------------------------------------------------- */
 
-/* What expand_plan.cu makes of the records, and they. */
+/* What expand_plan.cu makes of the records, and the records. */
 typedef struct oriel_cuda_metadata {
     int32_t *tokens;            /* [tokens] image-order place of each */
     int32_t *row_index;         /* [tokens] output.row_index of the host */
@@ -73,21 +74,21 @@ typedef struct oriel_cuda_part {
     const char *name; /* "qkv", "frames.axes": as oriel_cuda_workspace has it */
     size_t pointer;   /* where, in oriel_cuda_workspace */
     uint32_t of;      /* ORIEL_OF_*: the inputs that need it */
-    uint32_t life;    /* the set of its steps, bit by bit */
+    uint32_t steps;   /* its lifetime, a bit a step */
     size_t bytes;     /* 0: this plan has no use for it */
 } oriel_cuda_part;
 
 static inline bool
-oriel_cuda_lives_in(const oriel_cuda_part *part, oriel_step step)
+oriel_cuda_part_is_in(const oriel_cuda_part *part, oriel_step step)
 {
-    return part->life >> step & 1;
+    return part->steps >> step & 1;
 }
 
 /* Whether there is a step that needs both. */
 static inline bool
-oriel_cuda_lives_meet(const oriel_cuda_part *a, const oriel_cuda_part *b)
+oriel_cuda_parts_overlap(const oriel_cuda_part *a, const oriel_cuda_part *b)
 {
-    return (a->life & b->life) && (a->of & b->of);
+    return (a->steps & b->steps) && (a->of & b->of);
 }
 
 /* Let the workspace's pointer to this part be 'memory'. */

@@ -8,6 +8,7 @@
 #define ORIEL_CUDA_TABLES_H
 
 #include "base/network.h"
+#include "plan/request.h"
 
 struct oriel_cuda_upload; /* ring.h */
 
@@ -15,7 +16,7 @@ enum {
     /* Sides of up to so many patches find their angles beside the weights; the
        published limits of pixels and of aspect ratio lead to 1,428. */
     ORIEL_CUDA_ROPE_POSITIONS = 2048,
-    ORIEL_CUDA_FLAVOURS = ORIEL_RESAMPLE_FLOAT + 1,
+    ORIEL_CUDA_FLAVOURS = ORIEL_FLAVOURS,
     ORIEL_CUDA_LEVEL_BYTES = 3 * 256 * 2 /* of one flavour */
 };
 

@@ -12,7 +12,7 @@ start_of(const oriel_cuda_part *parts, const size_t *ends, int i)
     size_t start = 0;
 
     for (int before = 0; before < i; before++)
-        if (oriel_cuda_lives_meet(&parts[before], &parts[i]) &&
+        if (oriel_cuda_parts_overlap(&parts[before], &parts[i]) &&
             ends[before] > start)
             start = ends[before];
     return start;

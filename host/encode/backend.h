@@ -38,7 +38,7 @@ typedef struct oriel_backend_config {
                                  weights are the model's, the call is not */
 } oriel_backend_config;
 
-/* One call of oriel_encode, checked; lives on the caller's stack. */
+/* One call of oriel_encode, checked; it is on the caller's stack. */
 typedef struct oriel_backend_job {
     const oriel_plan *plan;
     const oriel_input *input;   /* dtype resolved */

@@ -60,7 +60,7 @@ keep_owner(int fd, const struct stat *old, struct stat *now)
     return oriel_fstat(fd, now);
 }
 
-/* Permissions that give nobody more, with the owner and group there are. */
+/* Permissions that give no user more, with the owner and group there are. */
 static mode_t
 narrowed(const struct stat *old, const struct stat *now)
 {

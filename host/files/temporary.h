@@ -4,7 +4,7 @@
  *
  * A process that is killed cannot remove its temporary file.  So each one is
  * locked by flock for as long as its process has it open, and whoever writes
- * into the same folder next removes those that nobody has locked.
+ * into the same folder next removes the files that are not locked.
  *
  * Where the file system has no locks, none are taken and none removed.
  */

@@ -12,7 +12,7 @@
 
 typedef struct oriel_bmff {
     uint64_t n_derived;    /* pictures that grids and overlays are made of */
-    uint64_t n_overlaid;   /* of them, those of overlays */
+    uint64_t n_overlaid;   /* of them, in overlays */
     uint64_t coded_pixels; /* of the largest coded picture, AV1 or HEVC */
 } oriel_bmff;
 

@@ -3,7 +3,7 @@
 #include "formats/bits.h"
 #include "formats/bmff.h"
 
-/* profile_tier_level: 96 bits, and those of each sub-layer. */
+/* profile_tier_level: 96 bits, and the bits of each sub-layer. */
 static void
 skip_profile(oriel_bits *r, uint32_t n_sublayers)
 {

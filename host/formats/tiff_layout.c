@@ -2,7 +2,7 @@
 /*
  * tiff_layout.c - which kinds of pixels are read, and as what
  *
- * The kinds are those of the reference's table; the byte order does not matter
+ * The kinds are from the reference's table; the byte order does not matter
  * here, where the reference lacks a few kinds in one of the two.
  */
 #include "formats/tiff.h"

@@ -2,15 +2,15 @@
 /*
  * checkpoint.h - configuration, files and tensors of one model, checked
  *
- * What is settled here once, so that nobody above sees it: the layout of the
+ * What is settled here once, so that no caller sees it: the layout of the
  * configuration, shards, the prefix of names, q/k/v stored apart, a
  * channels-last convolution.  Configuration and shapes must agree.
  */
 #ifndef ORIEL_MODEL_CHECKPOINT_H
 #define ORIEL_MODEL_CHECKPOINT_H
 
-#include "base/network.h"
 #include "base/manifest.h"
+#include "base/network.h"
 #include "model/notes.h"
 #include "model/safetensors.h"
 

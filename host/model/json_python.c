@@ -3,7 +3,7 @@
  * json_python.c - what Python's json reads and jansson does not
  *
  * Every replacement is as long as what it replaces, so that lines and columns
- * in messages stay those of the file:
+ * in messages stay as in the file:
  *
  *   a byte order mark                three spaces
  *   NaN                              a string of one DEL (oriel_json_is_nan)

@@ -9,8 +9,7 @@
  * '{', no duplicate names, data without hole, overlap or surplus, and sizes
  * that follow from shape and dtype.  Data may begin at any byte.
  *
- * A dtype that we do not know is no error here: the tensor may be one that
- * nobody asks for.
+ * An unknown dtype is no error here: the tensor may be one that is never read.
  */
 #ifndef ORIEL_MODEL_SAFETENSORS_H
 #define ORIEL_MODEL_SAFETENSORS_H

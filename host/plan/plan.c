@@ -127,7 +127,7 @@ lay_out(arrays *to, arena *a, const oriel_plan_request *r, const totals *sum)
     to->windows.positions = take(a, 2 * sum->patches, sizeof(int32_t));
 }
 
-/* Write every array; returns the FLOPs of the batch, and adds those of steps. */
+/* Write every array; returns the FLOPs of the batch, and adds the FLOPs of steps. */
 static int64_t
 fill_items(const arrays *to, const oriel_plan_request *r,
            oriel_step_flops *steps)

@@ -24,10 +24,10 @@ check_pixels(const char *prefix, int64_t min_pixels, int64_t max_pixels,
 }
 
 static oriel_status
-check_choice(const char *field, int32_t value, int32_t most, const char *names,
-             oriel_error *err)
+check_choice(const char *field, int32_t value, int32_t n_choices,
+             const char *names, oriel_error *err)
 {
-    if (value >= 0 && value <= most)
+    if (value >= 0 && value < n_choices)
         return ORIEL_OK;
     return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                       "oriel_plan_options: %s %d: wanted one of %s", field,
@@ -46,10 +46,10 @@ load_options(oriel_plan_request *r, const oriel_plan_options *options,
         st = oriel_reserved_check(o.reserved, "oriel_plan_options.reserved",
                                   err);
     if (!st)
-        st = check_choice("resample", o.resample, ORIEL_RESAMPLE_FLOAT,
+        st = check_choice("resample", o.resample, ORIEL_FLAVOURS,
                           "ORIEL_RESAMPLE_*", err);
     if (!st)
-        st = check_choice("sizing", o.sizing, ORIEL_SIZING_QWEN_VL_UTILS,
+        st = check_choice("sizing", o.sizing, ORIEL_SIZING_QWEN_VL_UTILS + 1,
                           "ORIEL_SIZING_*", err);
     if (!st)
         st = check_pixels("", o.min_pixels, o.max_pixels, err);

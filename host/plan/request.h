@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+/* The flavours of resampling are ORIEL_RESAMPLE_* from 0 to this, exclusive. */
+enum { ORIEL_FLAVOURS = ORIEL_RESAMPLE_FLOAT + 1 };
+
 /* Limits of one frame's pixels.  They need not be whole: a model may have
    fractions, and qwen-vl-utils divides a budget by the number of frames. */
 typedef struct oriel_pixel_range {

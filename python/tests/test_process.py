@@ -16,7 +16,7 @@ BEGIN = """
 import os, signal, sys, threading, time
 import numpy as np
 import oriel
-# A background job's children are born with SIGINT ignored.
+# A background job's children start with SIGINT ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 encoder = oriel.Encoder.from_pretrained(
     sys.argv[1], device="cpu", precision="fp32", threads=1)

@@ -3,7 +3,7 @@
  * cuda_runtime.h - the part of the CUDA runtime that Oriel calls, as declared
  * for the stand-in of the tests
  *
- * Names, values and meanings are those of CUDA's own documentation; what is not
+ * Names, values and meanings are as in CUDA's own documentation; what is not
  * listed is not used.
  */
 #ifndef SIM_INCLUDE_CUDA_RUNTIME_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_handles.c - lives of handles: order of destruction, threads */
+/* test_handles.c - lifetimes of handles: order of destruction, threads */
 #include "abi/small_checkpoint.h"
 #include "oriel.h"
 #include "support/random.h"

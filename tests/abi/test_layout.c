@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_layout.c - the numbers of share/oriel/abi.json are those of the headers
+ * test_layout.c - share/oriel/abi.json has the numbers of the headers
  *
  * CMake makes the rows of both tables from that file: the size of every public
  * struct, the place of every field, the number of every enum constant, for LP64.

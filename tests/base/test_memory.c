@@ -79,7 +79,7 @@ START_TEST(half_a_pair_is_refused)
     ck_assert_int_eq(oriel_hooks_load(&hooks, NULL, NULL), ORIEL_OK);
     ck_assert(!oriel_cancelled(&hooks));
     ck_assert(!oriel_cancelled(NULL));
-    oriel_log(&hooks, ORIEL_LOG_INFO, "to nobody");
+    oriel_log(&hooks, ORIEL_LOG_INFO, "to no hook");
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoint folders of the same kinds as those of make_models.py.
+"""Checkpoint folders of the same kinds as make_models.py makes.
 
     own_models.py BASE OUT
 

@@ -188,7 +188,7 @@ sys.exit(json.load(sys.stdin)["devices"][1]["present"])'; then
     run 0 encode a.ppm --model model -o auto.safetensors -f --json
     grep -q '"reason":"[^"]*cuda' err || fail "no reason: $(cat err)"
     run 0 encode a.ppm --model model -o auto.safetensors -f --device cpu
-    ! grep -q "no GPU" err || fail "speaks of a GPU that nobody asked for"
+    ! grep -q "no GPU" err || fail "speaks of a GPU that was not asked for"
     run 0 encode a.ppm --model model -o auto.safetensors -f -q
     check test ! -s err
 fi

@@ -6,7 +6,7 @@ extract.py folder FOLDER           parts, manifest, failed.jsonl and run.json
                                    agree with each other and with the files
 extract.py ids FOLDER ID...        the manifest's ids, failed ones with "!"
 extract.py value FOLDER ID KEY JSON  one value of a line; KEY may be a.b
-extract.py rows FOLDER FILE        all rows are those of oriel encode's FILE
+extract.py rows FOLDER FILE        all rows equal oriel encode's FILE
 extract.py pooled FOLDER FILE H W  means over cells of oriel encode's f32 FILE
 extract.py parts FOLDER N          so many parts
 """

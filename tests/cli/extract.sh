@@ -61,7 +61,7 @@ folder value all d/001 source '"f/t.tar/d/001.ppm"'
 folder value all f/cut.ppm width 90
 folder value all f/cut.ppm tokens null
 
-# The rows are those of encode, which other tests hold against transformers.
+# The rows equal encode's, which other tests hold against transformers.
 mkdir unpacked
 tar -C unpacked -xf f/t.tar
 # shellcheck disable=SC2046
@@ -161,7 +161,7 @@ run 1 encode f -o x.safetensors --model model --device cpu
 says "f: is a folder, expected a file; for folders use oriel extract"
 absent x.safetensors
 
-# Jobs: entry i of n, whatever it is; their rows are those of the whole.
+# Jobs: entry i of n, whatever it is; their rows equal the whole's.
 for i in 0 1 2; do
     extract $((i > 0)) job-$i f --shard $i/3
 done

@@ -16,7 +16,7 @@ run 0 synth --config tiny --seed 1 model
 folder make
 rm f/cut.ppm # --dry-run reads headers, and cannot know
 
-# The totals are those of the run itself.
+# The totals equal the run's own.
 run 1 extract f -o whole --model model --device cpu
 run 1 extract f --model model --device cpu --dry-run --json
 cp out plan.json

@@ -77,7 +77,7 @@ extract 1 absent f --shard-bytes 3000 --resume
 same all absent
 
 # What a crash may leave: run.json of the beginning, parts up to a point, more
-# lines or torn ones, a part that nobody lists.
+# lines or torn ones, a part that no list names.
 crash()
 {
     rm -rf copy

@@ -10,7 +10,7 @@ echo "no picture" >text.txt
 # standard output or error (1 or 2); exit status in 'status'.
 unread()
 {
-    command_line="nobody reads $1: oriel ${*:2}"
+    command_line="no reader of $1: oriel ${*:2}"
     python3 - "$1" "$oriel" "${@:2}" 2>err <<'END'
 import os, subprocess, sys
 reader, writer = os.pipe()
@@ -44,7 +44,7 @@ prints "a.ppm"
 unread 2 no-such-command
 check test $status -eq 2
 
-# An answer that nobody gets is a failed output.
+# An answer without a reader is a failed output.
 for arguments in "plan 640x480" "plan 640x480 --json" "inspect model" \
     "inspect model --json" "version" "doctor" "help" "completion bash"; do
     # shellcheck disable=SC2086

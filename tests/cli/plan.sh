@@ -30,6 +30,26 @@ for size in 3b:2048 7b:3584 32b:5120 72b:8192; do
     run 0 plan --json 448x448 --model "${size%:*}"
     json values out total.out_hidden_size "${size#*:}" \
         total.tokens 256
+    cp out short
+    run 0 plan --json 448x448 --model "qwen2.5-vl-${size%:*}"
+    check cmp out short
+done
+run 0 synth --config tiny model -q
+run 3 plan 448x448 --config qwen2.5-vl-7b --model model
+one_line
+says "qwen2.5-vl-7b: vision_config.depth is 32, but"
+run 3 encode photo.ppm -o x.safetensors --model qwen2.5-vl-7b
+one_line
+says "oriel synth --config 7b DIR"
+# A folder of such a name goes first, but it is not the default.
+mkdir 7b qwen2.5-vl-7b
+run 0 plan 448x448
+for name in 7b qwen2.5-vl-7b; do
+    run 3 plan 448x448 --model $name
+    one_line
+    says "config.json"
+    rmdir $name
+    run 0 plan 448x448 --model $name
 done
 run 0 plan --json 4000x3000 --max-pixels 1003520
 json values out items.0.grid_thw '[1, 60, 82]' \
@@ -126,8 +146,10 @@ one_line
 run 3 plan 28x28 --model missing-folder
 one_line
 
-# Only the tool knows short names, and only short ones: others are folders.
-run 3 plan 28x28 --model qwen2.5-vl-7b
-one_line
-says "cannot find a folder"
+# Names that are neither short nor full are folders.
+for name in qwen2.5-vl-8b vl-7b qwen2.5-vl- b; do
+    run 3 plan 28x28 --model $name
+    one_line
+    says "cannot find a folder"
+done
 finish

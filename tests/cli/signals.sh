@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# signals.sh - stopped or killed at any moment, the tool leaves nothing behind
+# signals.sh - stopped or killed at any moment, the tool leaves no file
 . "$(dirname "$0")/lib.sh"
 
 run 0 synth --config tiny --seed 1 model
@@ -69,7 +69,7 @@ for delay in 0.02 0.05 0.1 0.2; do
     check test -z "$(ls -A made-here)"
 done
 
-# A pipe that nobody writes to, and one whose writer is silent: another thread
+# A pipe without a writer, and one whose writer is silent: another thread
 # than the signal's is the one that waits.
 mkfifo unwritten silent
 sleep 60 >silent &

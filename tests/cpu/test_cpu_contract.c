@@ -2,83 +2,21 @@
 /*
  * test_cpu_contract.c - what the cpu backend promises beside numbers
  *
- * Memory: exactly the workspace it asks for, whatever was in it; hooks only on
- * the caller's thread; every allocation may fail.  Types of inputs and outputs.
- * Cancel, refusals, failing reads, two encoders at once.
+ * Memory: exactly the workspace it asks for, whatever was in it.  Types of inputs
+ * and outputs.  Refusals, two encoders at once.  What fails: test_cpu_faults.c.
  */
-#include "base/fail.h"
 #include "base/half.h"
 #include "base/processor.h"
+#include "cpu/cpu_scene.h"
 #include "encode/encoder.h"
 #include "model/model.h"
-#include "support/fixture.h"
 #include "support/hook_log.h"
-#include "support/random.h"
 #include "support/results.h"
 #include "support/suite.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const int64_t grids[3][3] = {{1, 10, 14}, {2, 4, 6}, {1, 2, 2}};
-static const int32_t precisions[] = {ORIEL_PRECISION_FP32,
-                                     ORIEL_PRECISION_BF16};
-
-typedef struct scene {
-    fixture_model m;
-    oriel_plan *plan;
-    oriel_plan_info info;
-    float *pixels;
-    oriel_input input;
-    int32_t precision;
-} scene;
-
-static scene
-make_scene(int32_t precision)
-{
-    scene s = {.m = fixture_model_make(&fixture_tiny, 21),
-               .info = ORIEL_PLAN_INFO_INIT,
-               .precision = precision};
-
-    s.plan = fixture_plan(&s.m, grids, 3);
-    ck_assert_int_eq(oriel_plan_get_info(s.plan, &s.info, NULL), ORIEL_OK);
-    s.pixels = fixture_pixels(s.plan, 6);
-    s.input = fixture_input(s.plan, s.pixels);
-    return s;
-}
-
-static void
-free_scene(scene *s)
-{
-    free(s->pixels);
-    oriel_plan_destroy(s->plan);
-    fixture_model_free(&s->m);
-}
-
-static float *
-encode_f32(const scene *s, oriel_encoder *encoder, void *workspace,
-           size_t workspace_bytes)
-{
-    size_t bytes = (size_t)s->info.tokens * (size_t)s->info.out_hidden_size * 4;
-    oriel_result result = embeddings_result(oracle_alloc(1, bytes), bytes);
-    oriel_output output = output_of(&result, 1, ORIEL_MEMORY_HOST);
-    oriel_error err;
-
-    output.workspace = workspace;
-    output.workspace_bytes = workspace_bytes;
-    ck_assert_msg(oriel_encode(encoder, s->plan, &s->input, &output, NULL,
-                               &err) == ORIEL_OK,
-                  "%s", err.message);
-    return result.data;
-}
-
-static size_t
-embedding_bytes(const scene *s)
-{
-    return (size_t)s->info.tokens * (size_t)s->info.out_hidden_size * 4;
-}
 
 /* ---- Memory --------------------------------------------------------------- */
 
@@ -88,10 +26,10 @@ START_TEST(the_workspace_is_exact_and_needs_no_cleaning)
 {
     static const int fills[] = {0xff, 0x7e, 0x00};
     enum { GUARD = 4096 };
-    scene s = make_scene(precisions[_i]);
+    cpu_scene s = cpu_scene_make(cpu_scene_precisions[_i]);
     oriel_encoder *encoder = fixture_encoder(&s.m, s.plan, s.precision, 3);
     size_t bytes = fixture_workspace(s.plan, s.precision, 3);
-    float *first = encode_f32(&s, encoder, NULL, 0);
+    float *first = cpu_scene_encode(&s, encoder, NULL, 0);
     unsigned char *memory;
 
     ck_assert_int_eq(posix_memalign((void **)&memory, 256, bytes + 2 * GUARD),
@@ -100,8 +38,8 @@ START_TEST(the_workspace_is_exact_and_needs_no_cleaning)
         float *again;
 
         memset(memory, fills[f], bytes + 2 * GUARD);
-        again = encode_f32(&s, encoder, memory + GUARD, bytes);
-        ck_assert_int_eq(memcmp(first, again, embedding_bytes(&s)), 0);
+        again = cpu_scene_encode(&s, encoder, memory + GUARD, bytes);
+        ck_assert_int_eq(memcmp(first, again, cpu_scene_bytes(&s)), 0);
         for (size_t i = 0; i < GUARD; i++) {
             ck_assert_int_eq(memory[i], fills[f]);
             ck_assert_int_eq(memory[GUARD + bytes + i], fills[f]);
@@ -111,7 +49,7 @@ START_TEST(the_workspace_is_exact_and_needs_no_cleaning)
     free(memory);
     free(first);
     oriel_encoder_destroy(encoder);
-    free_scene(&s);
+    cpu_scene_free(&s);
 }
 END_TEST
 
@@ -119,20 +57,20 @@ END_TEST
 START_TEST(own_scratch_grows_when_asked_to)
 {
     static const oriel_hooks none = ORIEL_HOOKS_INIT;
-    scene s = make_scene(precisions[_i]);
+    cpu_scene s = cpu_scene_make(cpu_scene_precisions[_i]);
     oriel_backend_config config = {
         .precision = s.precision, .threads = 2, .grow = 1};
     oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
     oriel_encoder *encoder = fixture_encoder(&s.m, s.plan, s.precision, 2);
-    float *first = encode_f32(&s, encoder, NULL, 0), *again;
+    float *first = cpu_scene_encode(&s, encoder, NULL, 0), *again;
 
     oriel_encoder_destroy(encoder);
     ck_assert_int_eq(
         oriel_encoder_create_on(&encoder, s.m.model, fixture_backend(),
                                 ORIEL_DEVICE_CPU, &config, &none, 0, NULL),
         ORIEL_OK);
-    again = encode_f32(&s, encoder, NULL, 0);
-    ck_assert_mem_eq(first, again, embedding_bytes(&s));
+    again = cpu_scene_encode(&s, encoder, NULL, 0);
+    ck_assert_mem_eq(first, again, cpu_scene_bytes(&s));
     ck_assert_int_eq(oriel_encoder_get_info(encoder, &info, NULL), ORIEL_OK);
     ck_assert_uint_ge(info.workspace_bytes + 256,
                       fixture_workspace(s.plan, s.precision, 2));
@@ -141,7 +79,7 @@ START_TEST(own_scratch_grows_when_asked_to)
     free(first);
     free(again);
     oriel_encoder_destroy(encoder);
-    free_scene(&s);
+    cpu_scene_free(&s);
 }
 END_TEST
 
@@ -150,7 +88,7 @@ START_TEST(progress_is_told_to_its_end)
 {
     hook_log log;
     const oriel_hooks hooks = hook_log_hooks(&log);
-    scene s = make_scene(precisions[_i]);
+    cpu_scene s = cpu_scene_make(cpu_scene_precisions[_i]);
     oriel_backend_config config = {
         .precision = s.precision, .threads = 2, .grow = 1, .profile = 1};
     oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
@@ -165,122 +103,14 @@ START_TEST(progress_is_told_to_its_end)
     ck_assert_int_eq(log.what, ORIEL_PROGRESS_LOADING);
     ck_assert_int_eq(log.of, (int64_t)info.weight_bytes);
     ck_assert_int_eq(log.done[log.calls - 1], log.of);
-    free(encode_f32(&s, encoder, NULL, 0));
+    free(cpu_scene_encode(&s, encoder, NULL, 0));
     ck_assert_int_eq(log.what, ORIEL_PROGRESS_ENCODING);
     ck_assert_int_eq(log.of, s.plan->info.flops);
     ck_assert_int_eq(log.done[log.calls - 1], log.of);
     ck_assert_int_eq(log.profiles, 1);
     ck_assert_double_gt(hook_log_milliseconds(&log, "the call"), 0);
     oriel_encoder_destroy(encoder);
-    free_scene(&s);
-}
-END_TEST
-
-/* Hooks that count, fail at will, and insist on the caller's thread. */
-typedef struct alloc_counter {
-    pthread_t thread;
-    int64_t calls, live, fail_at; /* fail_at -1: never */
-    int cancel_after;             /* polls; -1: never */
-    int polls;
-} alloc_counter;
-
-static void *
-alloc_counter_alloc(void *user, size_t bytes, size_t alignment)
-{
-    alloc_counter *l = user;
-    void *p = NULL;
-
-    ck_assert(pthread_equal(l->thread, pthread_self()));
-    if (l->calls++ == l->fail_at)
-        return NULL;
-    if (posix_memalign(&p, alignment, bytes))
-        return NULL;
-    memset(p, 0xcd, bytes);
-    l->live++;
-    return p;
-}
-
-static void
-alloc_counter_free(void *user, void *memory)
-{
-    alloc_counter *l = user;
-
-    ck_assert(pthread_equal(l->thread, pthread_self()));
-    l->live--;
-    free(memory);
-}
-
-static int32_t
-alloc_counter_cancel(void *user)
-{
-    alloc_counter *l = user;
-
-    ck_assert(pthread_equal(l->thread, pthread_self()));
-    return l->cancel_after >= 0 && l->polls++ >= l->cancel_after;
-}
-
-static oriel_hooks
-hooks_of(alloc_counter *l)
-{
-    oriel_hooks hooks = ORIEL_HOOKS_INIT;
-
-    hooks.user = l;
-    hooks.alloc = alloc_counter_alloc;
-    hooks.free = alloc_counter_free;
-    hooks.cancel = alloc_counter_cancel;
-    return hooks;
-}
-
-/* Weights, context and workspace through the table; the first failure. */
-static oriel_status
-build_all(const scene *s, alloc_counter *l, oriel_error *err)
-{
-    const oriel_backend *backend = fixture_backend();
-    oriel_weight_reader reader = oriel_model_reader(s->m.model);
-    oriel_hooks hooks = hooks_of(l);
-    oriel_backend_config config = {.precision = s->precision,
-                                   .threads = 2,
-                                   .hooks = &hooks,
-                                   .call = &hooks};
-    oriel_backend_weights *weights = NULL;
-    oriel_backend_context *context = NULL;
-    void *workspace = NULL;
-    oriel_status status = backend->load_weights(
-        &weights, oriel_model_network(s->m.model), &reader, &config, err);
-
-    if (!status)
-        status = backend->create_context(&context, weights, &config, err);
-    if (!status)
-        status = backend->alloc_workspace(&workspace, 10000, &config, err);
-    if (!status)
-        ck_assert_uint_eq((uintptr_t)workspace % 256, 0);
-    backend->free_workspace(workspace, &config);
-    backend->destroy_context(context);
-    backend->free_weights(weights);
-    return status;
-}
-
-START_TEST(any_allocation_may_fail)
-{
-    scene s = make_scene(precisions[_i]);
-    alloc_counter l = {
-        .thread = pthread_self(), .fail_at = -1, .cancel_after = -1};
-    int64_t calls;
-    oriel_error err;
-
-    ck_assert_int_eq(build_all(&s, &l, &err), ORIEL_OK);
-    ck_assert_int_eq(l.live, 0);
-    calls = l.calls;
-    ck_assert_int_gt(calls, 10);
-    for (int64_t n = 0; n < calls; n++) {
-        l.calls = 0;
-        l.fail_at = n;
-        ck_assert_int_eq(build_all(&s, &l, &err), ORIEL_ERR_MEMORY);
-        ck_assert_ptr_nonnull(strstr(err.message, "out of memory"));
-        ck_assert_msg(l.live == 0, "allocation %d leaked %d", (int)n,
-                      (int)l.live);
-    }
-    free_scene(&s);
+    cpu_scene_free(&s);
 }
 END_TEST
 
@@ -300,7 +130,7 @@ static const int32_t halves[] = {ORIEL_DTYPE_BF16, ORIEL_DTYPE_F16};
 START_TEST(types_are_rounded_once)
 {
     int32_t dtype = halves[_i % 2];
-    scene s = make_scene(precisions[_i / 2]);
+    cpu_scene s = cpu_scene_make(cpu_scene_precisions[_i / 2]);
     size_t n = (size_t)s.info.patches * (size_t)s.info.patch_columns;
     size_t width = (size_t)s.info.out_hidden_size, row = width * 2 + 32;
     oriel_encoder *encoder = fixture_encoder(&s.m, s.plan, s.precision, 2);
@@ -321,7 +151,7 @@ START_TEST(types_are_rounded_once)
         s.pixels[i] = dtype == ORIEL_DTYPE_BF16 ? oriel_bf16_to_f32(pixels[i])
                                                 : oriel_f16_to_f32(pixels[i]);
     }
-    want = encode_f32(&s, encoder, NULL, 0);
+    want = cpu_scene_encode(&s, encoder, NULL, 0);
     memset(got, 0x5a, (size_t)s.info.tokens * row);
     s.input.pixel_values = pixels;
     s.input.pixel_values_bytes = n * 2;
@@ -349,78 +179,11 @@ START_TEST(types_are_rounded_once)
     free(state32);
     free(state16);
     oriel_encoder_destroy(encoder);
-    free_scene(&s);
+    cpu_scene_free(&s);
 }
 END_TEST
 
-/* ---- Cancel, refusals, failing reads ---------------------------------------- */
-
-START_TEST(loading_can_be_cancelled)
-{
-    scene s = make_scene(ORIEL_PRECISION_FP32);
-    alloc_counter l = {.thread = pthread_self(), .fail_at = -1};
-    oriel_error err;
-
-    for (l.cancel_after = 0; l.cancel_after < 5; l.cancel_after++) {
-        l.polls = 0; /* at least one before the ends and each of four blocks */
-        ck_assert_int_eq(build_all(&s, &l, &err), ORIEL_ERR_CANCELLED);
-        ck_assert_int_eq(l.live, 0);
-    }
-    l.cancel_after = -1;
-    ck_assert_int_eq(build_all(&s, &l, &err), ORIEL_OK);
-    free_scene(&s);
-}
-END_TEST
-
-typedef struct broken_reader {
-    oriel_weight_reader reader;
-    oriel_tensor tensor;
-    int32_t block;
-} broken_reader;
-
-static oriel_status
-read_broken(const void *model, oriel_tensor tensor, int32_t block,
-            int64_t first_row, int64_t rows, int32_t dtype, void *out,
-            oriel_error *err)
-{
-    const broken_reader *b = model;
-
-    if (tensor == b->tensor && (block == b->block || b->block < 0))
-        return oriel_fail(err, ORIEL_ERR_IO, "tensor %d of block %d is gone",
-                          (int)tensor, (int)block);
-    return b->reader.read(b->reader.model, tensor, block, first_row, rows,
-                          dtype, out, err);
-}
-
-START_TEST(a_failing_read_is_reported)
-{
-    const oriel_backend *backend = fixture_backend();
-    scene s = make_scene(precisions[_i % 2]);
-    alloc_counter l = {
-        .thread = pthread_self(), .fail_at = -1, .cancel_after = -1};
-    oriel_hooks hooks = hooks_of(&l);
-    oriel_backend_config config = {.precision = s.precision,
-                                   .threads = 3,
-                                   .hooks = &hooks,
-                                   .call = &hooks};
-
-    for (int32_t t = 0; t < ORIEL_N_TENSORS; t++) {
-        broken_reader b = {oriel_model_reader(s.m.model), (oriel_tensor)t,
-                           oriel_tensor_in_block((oriel_tensor)t) ? 2 : -1};
-        oriel_weight_reader reader = {&b, read_broken};
-        oriel_backend_weights *weights;
-        oriel_error err;
-
-        ck_assert_int_eq(backend->load_weights(&weights, &fixture_tiny, &reader,
-                                               &config, &err),
-                         ORIEL_ERR_IO);
-        ck_assert_ptr_null(weights);
-        ck_assert_ptr_nonnull(strstr(err.message, "is gone"));
-        ck_assert_int_eq(l.live, 0);
-    }
-    free_scene(&s);
-}
-END_TEST
+/* ---- Refusals, and what it is ------------------------------------------------ */
 
 typedef struct refusal {
     size_t field; /* of oriel_network, an int32_t */
@@ -462,7 +225,7 @@ START_TEST(it_says_what_it_is)
 {
     const oriel_backend *backend = fixture_backend();
     oriel_device_info info = ORIEL_DEVICE_INFO_INIT;
-    scene s = make_scene(ORIEL_PRECISION_FP32);
+    cpu_scene s = cpu_scene_make(ORIEL_PRECISION_FP32);
     oriel_encoder *encoder = fixture_encoder(&s.m, s.plan, s.precision, 2);
     oriel_encoder_info made = ORIEL_ENCODER_INFO_INIT;
     oriel_error err;
@@ -481,14 +244,14 @@ START_TEST(it_says_what_it_is)
     ck_assert_ptr_nonnull(strstr(made.description, "2 threads"));
     ck_assert_uint_gt(made.weight_bytes, 0);
     oriel_encoder_destroy(encoder);
-    free_scene(&s);
+    cpu_scene_free(&s);
 }
 END_TEST
 
 /* ---- Two encoders at once ---------------------------------------------------- */
 
 typedef struct runner {
-    const scene *s;
+    const cpu_scene *s;
     oriel_encoder *encoder;
     const float *want;
     int wrong;
@@ -500,9 +263,9 @@ run_many(void *argument)
     runner *r = argument;
 
     for (int i = 0; i < 5; i++) {
-        float *got = encode_f32(r->s, r->encoder, NULL, 0);
+        float *got = cpu_scene_encode(r->s, r->encoder, NULL, 0);
 
-        r->wrong += memcmp(got, r->want, embedding_bytes(r->s)) != 0;
+        r->wrong += memcmp(got, r->want, cpu_scene_bytes(r->s)) != 0;
         free(got);
     }
     return NULL;
@@ -510,9 +273,9 @@ run_many(void *argument)
 
 START_TEST(encoders_at_once_do_not_disturb_each_other)
 {
-    scene s = make_scene(precisions[_i]);
+    cpu_scene s = cpu_scene_make(cpu_scene_precisions[_i]);
     oriel_encoder *first = fixture_encoder(&s.m, s.plan, s.precision, 1);
-    float *want = encode_f32(&s, first, NULL, 0);
+    float *want = cpu_scene_encode(&s, first, NULL, 0);
     runner runners[3];
     pthread_t threads[3];
 
@@ -529,7 +292,7 @@ START_TEST(encoders_at_once_do_not_disturb_each_other)
         oriel_encoder_destroy(runners[i].encoder);
     }
     free(want);
-    free_scene(&s);
+    cpu_scene_free(&s);
 }
 END_TEST
 
@@ -543,10 +306,7 @@ main(void)
     tcase_add_loop_test(tc, the_workspace_is_exact_and_needs_no_cleaning, 0, 2);
     tcase_add_loop_test(tc, own_scratch_grows_when_asked_to, 0, 2);
     tcase_add_loop_test(tc, progress_is_told_to_its_end, 0, 2);
-    tcase_add_loop_test(tc, any_allocation_may_fail, 0, 2);
     tcase_add_loop_test(tc, types_are_rounded_once, 0, 4);
-    tcase_add_test(tc, loading_can_be_cancelled);
-    tcase_add_loop_test(tc, a_failing_read_is_reported, 0, 2);
     tcase_add_loop_test(tc, what_it_cannot_run_is_refused_by_name, 0,
                         (int)COUNT(refusals));
     tcase_add_test(tc, it_says_what_it_is);

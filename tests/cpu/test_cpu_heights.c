@@ -27,7 +27,7 @@ typedef struct scene {
     oriel_input input;
     oriel_output output;
     oriel_result result;
-    oriel_meter meter; /* read by nobody */
+    oriel_meter meter; /* not read */
     oriel_backend_job job;
     oriel_backend_weights *weights;
     oriel_backend_context *context;

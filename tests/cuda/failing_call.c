@@ -16,7 +16,7 @@ typedef struct lender {
     int64_t held;
 } lender;
 
-typedef struct life {
+typedef struct lifetime {
     const scenario *s;
     lender host, device;
     oriel_hooks hooks;
@@ -28,7 +28,7 @@ typedef struct life {
     device_buffer there[2];  /* where the results lie on the device */
     unsigned char *found[2], *good[2];
     oriel_encoder *encoder;
-} life;
+} lifetime;
 
 static bool
 refuses(lender *l)
@@ -39,7 +39,7 @@ refuses(lender *l)
 static void *
 lend(void *user, size_t bytes, size_t alignment)
 {
-    life *l = user;
+    lifetime *l = user;
 
     if (refuses(&l->host))
         return NULL;
@@ -51,14 +51,14 @@ lend(void *user, size_t bytes, size_t alignment)
 static void
 take_back(void *user, void *memory)
 {
-    ((life *)user)->host.held -= memory != NULL;
+    ((lifetime *)user)->host.held -= memory != NULL;
     free(memory);
 }
 
 static void *
 lend_device(void *user, size_t bytes, int32_t device_index)
 {
-    life *l = user;
+    lifetime *l = user;
     void *memory = NULL;
 
     ck_assert_int_eq(device_index, l->s->device);
@@ -71,7 +71,7 @@ lend_device(void *user, size_t bytes, int32_t device_index)
 static void
 take_device_back(void *user, void *memory, int32_t device_index)
 {
-    life *l = user;
+    lifetime *l = user;
 
     ck_assert_int_eq(device_index, l->s->device);
     l->device.held--;
@@ -85,13 +85,13 @@ count_warnings(void *user, int32_t level, const char *line)
         return;
     ck_assert_msg(strstr(line, "cuda graphs: ") == line, "%s", line);
     ck_assert_msg(strstr(line, "one by one"), "%s", line);
-    ((life *)user)->warnings++;
+    ((lifetime *)user)->warnings++;
 }
 
-/* ---- A life ---------------------------------------------------------------- */
+/* ---- An encoder, from create to destroy ------------------------------------- */
 
 static void
-make_result(life *l, int i, oriel_result result)
+make_result(lifetime *l, int i, oriel_result result)
 {
     const bool there = l->s->results == ORIEL_MEMORY_DEVICE;
 
@@ -102,15 +102,15 @@ make_result(life *l, int i, oriel_result result)
     l->results[i] = result;
 }
 
-/* In place: the input points into the input_case, hooks to the life. */
+/* In place: the input points into the input_case, hooks to the lifetime. */
 static void
-make_life(life *l, const scenario *s)
+make_lifetime(lifetime *l, const scenario *s)
 {
     const oriel_hooks none = ORIEL_HOOKS_INIT;
     const oriel_network *network =
         s->whole ? &fixture_tiny : cuda_fixture_shallow();
 
-    *l = (life){.s = s, .hooks = none};
+    *l = (lifetime){.s = s, .hooks = none};
     sim_devices(s->device + 1, 13000);
     fixture_kernels = s->kernels;
     l->hooks.user = l;
@@ -135,7 +135,7 @@ make_life(life *l, const scenario *s)
 }
 
 static void
-free_life(life *l)
+free_lifetime(lifetime *l)
 {
     for (int i = 0; i < 2; i++) {
         device_release(l->there[i]);
@@ -148,7 +148,7 @@ free_life(life *l)
 /* ---- Steps ----------------------------------------------------------------- */
 
 static oriel_status
-create(life *l, oriel_error *err)
+create(lifetime *l, oriel_error *err)
 {
     const oriel_plan *plan = l->input_case.r.plan;
     const oriel_backend_config config = {.device_index = l->s->device,
@@ -167,7 +167,7 @@ create(life *l, oriel_error *err)
 
 /* Into results that hold something else. */
 static oriel_status
-encode(life *l, oriel_error *err)
+encode(lifetime *l, oriel_error *err)
 {
     for (int i = 0; i < l->output.n_results; i++)
         memset(l->found[i], 0x55, l->results[i].bytes);
@@ -177,7 +177,7 @@ encode(life *l, oriel_error *err)
 
 /* More scratch than a plan wants. */
 static oriel_status
-reserve(life *l, oriel_error *err)
+reserve(lifetime *l, oriel_error *err)
 {
     const size_t own =
         fixture_workspace(l->input_case.r.plan, ORIEL_PRECISION_BF16, 1);
@@ -186,19 +186,19 @@ reserve(life *l, oriel_error *err)
 }
 
 static oriel_status
-prepare(life *l, oriel_error *err)
+prepare(lifetime *l, oriel_error *err)
 {
     return oriel_encoder_prepare(l->encoder, l->input_case.r.plan, err);
 }
 
 static oriel_status
-ask_status(life *l, oriel_error *err)
+ask_status(lifetime *l, oriel_error *err)
 {
     return oriel_encoder_status(l->encoder, err);
 }
 
 static oriel_status
-destroy(life *l, oriel_error *err)
+destroy(lifetime *l, oriel_error *err)
 {
     (void)err;
     oriel_encoder_destroy(l->encoder);
@@ -208,13 +208,13 @@ destroy(life *l, oriel_error *err)
 
 static const struct {
     char letter;
-    oriel_status (*run)(life *l, oriel_error *err);
+    oriel_status (*run)(lifetime *l, oriel_error *err);
 } steps[] = {{'c', create},  {'e', encode},     {'r', reserve},
              {'p', prepare}, {'s', ask_status}, {'d', destroy}};
 
 /* Until one fails. */
 static oriel_status
-run_steps(life *l, const char *letters, oriel_error *err)
+run_steps(lifetime *l, const char *letters, oriel_error *err)
 {
     oriel_status status = ORIEL_OK;
 
@@ -226,7 +226,7 @@ run_steps(life *l, const char *letters, oriel_error *err)
 }
 
 static void
-must_run_steps(life *l, const char *letters, uint64_t n)
+must_run_steps(lifetime *l, const char *letters, uint64_t n)
 {
     oriel_error err;
 
@@ -273,7 +273,7 @@ failure_of(const scenario *s, uint64_t n)
 }
 
 static void
-arm(life *l, uint64_t n)
+arm(lifetime *l, uint64_t n)
 {
     const scenario *s = l->s;
     const int error = failure_of(s, n).error;
@@ -287,7 +287,7 @@ arm(life *l, uint64_t n)
 
 /* How many calls there were. */
 static uint64_t
-disarm(life *l)
+disarm(lifetime *l)
 {
     const uint64_t counts[] = {[RUNTIME] = sim_calls(),
                                [CUBLASLT] = sim_lt_calls(),
@@ -300,7 +300,7 @@ disarm(life *l)
 
 /* Not quietly: a status that stands for the error, and a line. */
 static void
-expect_told(const life *l, oriel_status status, const oriel_error *err,
+expect_told(const lifetime *l, oriel_status status, const oriel_error *err,
             uint64_t n)
 {
     const scenario *s = l->s;
@@ -317,7 +317,7 @@ expect_told(const life *l, oriel_status status, const oriel_error *err,
 
 /* What the last encode left is what the first one made. */
 static void
-expect_results(life *l, uint64_t n)
+expect_results(lifetime *l, uint64_t n)
 {
     for (int i = 0; i < l->output.n_results; i++) {
         if (l->s->results == ORIEL_MEMORY_DEVICE)
@@ -335,7 +335,7 @@ ends_in_encode(const char *letters)
 
 /* With results to judge, or, n = 0, to keep. */
 static void
-judge_results(life *l, uint64_t n)
+judge_results(lifetime *l, uint64_t n)
 {
     if (n == 0)
         for (int i = 0; i < l->output.n_results; i++) {
@@ -348,7 +348,7 @@ judge_results(life *l, uint64_t n)
 
 /* After the failing steps: a lost encoder stays lost, any other works. */
 static void
-go_on(life *l, oriel_status status, uint64_t n)
+go_on(lifetime *l, oriel_status status, uint64_t n)
 {
     oriel_error err;
 
@@ -364,14 +364,13 @@ go_on(life *l, oriel_status status, uint64_t n)
 }
 
 static void
-expect_nothing_left(const life *l, size_t bytes, uint64_t n)
+expect_nothing_left(const lifetime *l, size_t bytes, uint64_t n)
 {
     int device = -1;
 
     ck_assert_str_eq(device_finish(), "");
     ck_assert_msg(sim_device_bytes() == bytes,
-                  "%s, call %d: device memory is left behind", l->s->name,
-                  (int)n);
+                  "%s, call %d: device memory is left", l->s->name, (int)n);
     ck_assert_int_eq(cudaGetDevice(&device), cudaSuccess);
     ck_assert_int_eq(device, 0);
     if (l->encoder)
@@ -383,7 +382,7 @@ expect_nothing_left(const life *l, size_t bytes, uint64_t n)
 
 /* n = 0: none fails.  Whether something was told; 'made': calls in all. */
 static bool
-fail_call(life *l, uint64_t n, uint64_t *made)
+fail_call(lifetime *l, uint64_t n, uint64_t *made)
 {
     const scenario *s = l->s;
     const size_t without = sim_device_bytes();
@@ -416,9 +415,9 @@ void
 failing_call_check(const scenario *s)
 {
     uint64_t told = 0, made, least, ignored;
-    life l;
+    lifetime l;
 
-    make_life(&l, s);
+    make_lifetime(&l, s);
     ck_assert(!fail_call(&l, 0, &made));
     for (uint64_t n = s->first ? s->first : 1; n <= made;
          n += (s->apart ? s->apart : 1) * STRIDE)
@@ -432,5 +431,5 @@ failing_call_check(const scenario *s)
         ck_assert_int_eq(l.warnings, s->warnings);
     ck_assert(!fail_call(&l, 0, &ignored));
     oriel_encoder_destroy(l.encoder);
-    free_life(&l);
+    free_lifetime(&l);
 }

@@ -6,7 +6,7 @@
  * done while the nth call fails, and what must then work all the same.  A call is
  * one of CUDA's runtime, one of cuBLASLt, or a hook that lends memory.  Whatever
  * fails: a status that stands for the error and a line, or results that are
- * right; nothing left behind; the caller's device.
+ * right; no memory left; the caller's device.
  */
 #ifndef TESTS_CUDA_FAILING_CALL_H
 #define TESTS_CUDA_FAILING_CALL_H

@@ -2,7 +2,7 @@
 /*
  * test_cuda_blame.c - with checks on: what goes wrong is seen, and where
  *
- * Faults of the device, lives that end too early, and writes beyond a part are
+ * Faults of the device, lifetimes that end too early, and writes beyond a part are
  * planted; each is to be caught in the step that did it.
  */
 #include "cuda/input_case.h"
@@ -337,14 +337,14 @@ END_TEST
 /* ---- Lives --------------------------------------------------------------- */
 
 static int short_part;
-static uint32_t short_of; /* the step that is cut out of its life */
+static uint32_t short_of; /* the step that is cut out of its lifetime */
 
 static void
 shorten(oriel_backend_context *c, oriel_step step, int32_t block)
 {
     (void)block;
     if (step == ORIEL_STEP_PATCHIFY)
-        c->checks.parts[short_part].life &= ~(UINT32_C(1) << short_of);
+        c->checks.parts[short_part].steps &= ~(UINT32_C(1) << short_of);
 }
 
 static oriel_cuda_part listed[ORIEL_CUDA_PARTS];
@@ -363,7 +363,7 @@ expect_missed(scene *s, const oriel_cuda_part *part)
     oriel_error err;
 
     for (short_of = ORIEL_STEP_PATCHIFY; short_of < ORIEL_STEPS; short_of++)
-        if (part->life >> short_of & 1)
+        if (part->steps >> short_of & 1)
             ck_assert_msg(try_encode(s, &err) != ORIEL_OK || !is_good(s),
                           "%s is not missed in step %u", part->name, short_of);
 }
@@ -399,9 +399,9 @@ other(const oriel_cuda_part *part)
     return -1;
 }
 
-/* Whatever step is cut out of a life, it shows: so checks see what is read too
-   late, and the table keeps nothing for longer than it is needed. */
-START_TEST(no_step_of_a_life_can_be_missed)
+/* Whichever step is cut out of a lifetime, a check fails: so checks see what is read
+   too late, and the table keeps nothing for longer than it is needed. */
+START_TEST(no_step_of_a_lifetime_can_be_missed)
 {
     int which = _i - 1; /* of the others */
     int seen = 0;
@@ -518,7 +518,7 @@ main(void)
     tcase_set_timeout(tc, 480);
     tcase_add_loop_test(tc, a_fault_is_blamed_on_its_kernel, 0, COUNT(blames));
     tcase_add_test(tc, an_earlier_fault_is_not_ours);
-    tcase_add_loop_test(tc, no_step_of_a_life_can_be_missed, 0,
+    tcase_add_loop_test(tc, no_step_of_a_lifetime_can_be_missed, 0,
                         1 + COUNT(others));
     tcase_add_loop_test(tc, a_damaged_guard_is_told, 0, COUNT(overruns));
     tcase_add_loop_test(tc, a_kernel_that_goes_too_far_is_caught, 0, 2);

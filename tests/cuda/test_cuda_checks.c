@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cuda_checks.c - with checks on: the same bytes, and nothing left behind
+ * test_cuda_checks.c - with checks on: the same bytes, and no memory kept
  */
 #include "cuda/input_case.h"
 #include "cuda/step_hook.h"
@@ -263,10 +263,10 @@ take_back(void *user, void *memory, int32_t device_index)
     ck_assert_int_eq(cudaFree(memory), cudaSuccess);
 }
 
-/* Memory as a pool gives it: with what others left in it. */
+/* Memory as a pool gives it: with the values of its last owner. */
 enum { POOLED = 64, LEFT = 0x3c, BLANK = 0xff };
 static device_buffer pool[POOLED];
-static int buried;
+static int released;
 
 static void *
 lend_used(void *user, size_t bytes, int32_t device_index)
@@ -282,7 +282,7 @@ lend_used(void *user, size_t bytes, int32_t device_index)
     return memory;
 }
 
-/* Nothing is to be read in it that it held. */
+/* All of it must have been overwritten. */
 static void
 take_blank(void *user, void *memory, int32_t device_index)
 {
@@ -296,13 +296,13 @@ take_blank(void *user, void *memory, int32_t device_index)
     MUST(cudaMemcpy(found, memory, pool[i].bytes, cudaMemcpyDeviceToHost));
     for (size_t b = 0; b < pool[i].bytes; b++)
         ck_assert_int_eq(found[b], BLANK);
-    buried++;
+    released++;
     pool[i].data = NULL;
     free(found);
     take_back(user, memory, device_index);
 }
 
-START_TEST(a_part_leaves_nothing_behind)
+START_TEST(a_part_leaves_nothing_in_memory)
 {
     cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
@@ -317,7 +317,7 @@ START_TEST(a_part_leaves_nothing_behind)
     encoder = checked_encoder(&r, &hooks);
     cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
     ck_assert_mem_eq(embeddings, r.expected, r.embeddings_bytes);
-    ck_assert_int_gt(buried, 4 * 6);
+    ck_assert_int_gt(released, 4 * 6);
     /* The workspace is as it was given. */
     for (int i = 0; i < POOLED; i++)
         if (pool[i].data)
@@ -339,7 +339,7 @@ main(void)
     tcase_add_loop_test(tc, results_are_the_same_bytes, 0, COUNT(sames));
     tcase_add_test(tc, the_workspace_stays_as_it_is);
     tcase_add_test(tc, a_capture_is_refused);
-    tcase_add_test(tc, a_part_leaves_nothing_behind);
+    tcase_add_test(tc, a_part_leaves_nothing_in_memory);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }

@@ -36,7 +36,7 @@ convert(void *out, const float *in, size_t n, int32_t dtype)
     }
 }
 
-/* Rows of 'got' hold those of 'expected' as 'dtype', and nothing between them
+/* Rows of 'got' hold the rows of 'expected' as 'dtype', and nothing between them
    was written. */
 static void
 compare_rows(const unsigned char *got, size_t pitch, const float *expected,

@@ -53,14 +53,14 @@ enum {
 };
 
 static const scenario scenarios[] = {
-    {.name = "a life, by cuBLASLt",
+    {.name = "create to destroy, by cuBLASLt",
      .failing = "ceeerpsd",
      .error = LOST,
      .resample = ORIEL_RESAMPLE_FLOAT,
      .kernels = ORIEL_KERNELS_CUBLASLT,
      .results = ORIEL_MEMORY_DEVICE,
      .told = 115},
-    {.name = "a life after create, by our products",
+    {.name = "after create, by our products",
      .before = "c",
      .failing = "eeerpsd",
      .error = LOST,

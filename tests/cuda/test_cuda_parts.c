@@ -3,7 +3,7 @@
  * test_cuda_parts.c - parts that are needed at once never share a place
  *
  * Over random plans of every published size: where oriel_cuda_lay_out puts each
- * part, against the table's lives, step by step.
+ * part, against the lifetimes in the table, step by step.
  */
 #include "cuda/workspace.h"
 #include "support/random.h"
@@ -94,8 +94,8 @@ expect_apart(const placed parts[ORIEL_CUDA_PARTS], oriel_step step, uint32_t of)
         for (int b = a + 1; b < ORIEL_CUDA_PARTS; b++) {
             const placed *p = &parts[a], *q = &parts[b];
 
-            if (p->part.of & q->part.of & of && p->part.life >> step & 1 &&
-                q->part.life >> step & 1)
+            if (p->part.of & q->part.of & of && p->part.steps >> step & 1 &&
+                q->part.steps >> step & 1)
                 ck_assert_msg(!overlap(p, q), "%s and %s overlap in step %d",
                               p->part.name, q->part.name, (int)step);
         }
@@ -108,7 +108,7 @@ needed(const placed parts[ORIEL_CUDA_PARTS], oriel_step step, uint32_t of)
     size_t bytes = 0;
 
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
-        if (parts[i].part.of & of && parts[i].part.life >> step & 1)
+        if (parts[i].part.of & of && parts[i].part.steps >> step & 1)
             bytes +=
                 (parts[i].part.bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     return bytes;
@@ -163,8 +163,8 @@ START_TEST(each_part_has_its_pointer)
 
     lay_out(parts, plan, ORIEL_KERNELS_CUBLASLT);
     for (int a = 0; a < ORIEL_CUDA_PARTS; a++) {
-        ck_assert_uint_ne(parts[a].part.life, 0);
-        ck_assert_uint_lt(parts[a].part.life, UINT32_C(1) << ORIEL_STEPS);
+        ck_assert_uint_ne(parts[a].part.steps, 0);
+        ck_assert_uint_lt(parts[a].part.steps, UINT32_C(1) << ORIEL_STEPS);
         for (int b = a + 1; b < ORIEL_CUDA_PARTS; b++) {
             ck_assert_str_ne(parts[a].part.name, parts[b].part.name);
             ck_assert_uint_ne(parts[a].part.pointer, parts[b].part.pointer);
@@ -178,7 +178,7 @@ int
 main(void)
 {
     Suite *suite = suite_create("cuda_parts");
-    TCase *tc = tcase_create("lives");
+    TCase *tc = tcase_create("lifetimes");
 
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, what_is_needed_at_once_lies_apart, 0, 3);

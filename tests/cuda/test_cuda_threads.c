@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS = 4, DEVICES = 2, LIVES = 2, CALLS = 4 };
+enum { THREADS = 4, DEVICES = 2, ENCODERS = 2, CALLS = 4 };
 
 #define MUST(call) ck_assert_int_eq(call, cudaSuccess)
 
@@ -24,7 +24,7 @@ typedef struct worker {
     cudaStream_t stream;
     device_buffer pixels, out;
     float *embeddings;   /* of the host */
-    bool captures;       /* its last call of a life, and replays it */
+    bool captures;       /* the last call of an encoder, and replays it */
     char complaint[512]; /* of the first thing that went wrong */
 } worker;
 
@@ -103,7 +103,7 @@ work(void *argument)
     worker *w = argument;
 
     expect(w, cudaSetDevice(w->device_index) == cudaSuccess, "no such device");
-    for (int life = 0; life < LIVES; life++) {
+    for (int turn = 0; turn < ENCODERS; turn++) {
         oriel_encoder *encoder;
         oriel_error err;
 

@@ -64,7 +64,7 @@ expect 0 "is left out: $work/nvcc is of CUDA 12.4, expected 13.0 or later"
 expect 1 "ORIEL_CUDA is ON, but $work/nvcc is of CUDA 12.4" -DORIEL_CUDA=ON
 expect 0 "the rest is built" -DORIEL_CUDA=OFF
 grep -q "cuda backend" "$work/log" && {
-    echo "FAILED: speaks of a backend that nobody wants"
+    echo "FAILED: speaks of a backend that was not asked for"
     failures=1
 }
 nvcc "a wrapper"

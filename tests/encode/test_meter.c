@@ -136,7 +136,7 @@ START_TEST(the_whole_is_what_the_call_runs)
 }
 END_TEST
 
-/* Enqueued is not done: nobody is told of a device's work. */
+/* Enqueued is not done: the hook is not told of a device's work. */
 START_TEST(work_of_a_device_is_not_told)
 {
     struct encode_fixture s;

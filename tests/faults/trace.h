@@ -3,7 +3,7 @@
  * trace.h - a program whose system calls fail, or that is killed before one
  *
  * The program runs under ptrace, as under strace.  Its calls are counted from its
- * first instruction on: those of the loader before it are not Oriel's.
+ * first instruction on: the calls of the loader before it are not Oriel's.
  */
 #ifndef TESTS_FAULTS_TRACE_H
 #define TESTS_FAULTS_TRACE_H
@@ -31,7 +31,7 @@ typedef struct traced {
     bool struck;    /* the fault came */
 } traced;
 
-/* False: this system traces nobody.  Output goes to the files 'out', 'err'. */
+/* False: this system lets no process be traced.  Output goes to the files 'out', 'err'. */
 bool trace_run(traced *result, char *const *arguments, const fault *f);
 
 #endif /* TESTS_FAULTS_TRACE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fuzz_plan.c - any sizes, grids, limits and geometry that a configuration may
- * have (the ranges are those of model/config.c)
+ * have (the ranges are from model/config.c)
  */
 #include "base/network.h"
 #include "fuzz/fuzz.h"

@@ -17,7 +17,7 @@ NAMES = [
     "PNG, 2 bits, colour 3, interlace 1, 7x9",
     "PNG, palette: alphas: partial",
     "PNG, orientation: 6, raw profile in zTXt",
-    "PNG, orientation: 7, XMP element, compressed, behind",
+    "PNG, orientation: 7, XMP element, compressed, after",
     "PNG, animation: a default picture",
     "PNG, animation: one frame and more",
     "PNG, stream: surplus rows",

@@ -5,8 +5,8 @@
     make_golden.py [tiny] [7b] [72b]        rewrites NAME.safetensors here
 
 Needs torch 2.15.0, torchvision 0.29.2, transformers 5.23.0, safetensors, numpy;
-the versions found are recorded in the files.  Weights are those of `oriel
-synth --seed 1`, pixels those of a counter or of pictures made by a formula and
+the versions found are recorded in the files.  Weights come from `oriel
+synth --seed 1`, pixels from a counter or of pictures made by a formula and
 put through the reference's own processor, so a test can make all inputs anew.
 
 For each case and each hidden state, in image order, a file holds

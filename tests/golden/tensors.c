@@ -13,9 +13,9 @@ void
 golden_tensor(const oriel_network *network, uint64_t seed, oriel_tensor tensor,
               int32_t block, bool outliers, double *out)
 {
-    const bool behind = tensor >= ORIEL_TENSOR_MERGER_NORM;
+    const bool in_merger = tensor >= ORIEL_TENSOR_MERGER_NORM;
     oriel_synth_schedule schedule =
-        oriel_synth_schedule_at(network, behind ? network->depth : block);
+        oriel_synth_schedule_at(network, in_merger ? network->depth : block);
     oriel_tensor_shape shape = oriel_tensor_get_shape(network, tensor);
     size_t columns = (size_t)shape.columns;
     uint16_t *bits = oracle_alloc(columns, sizeof(*bits));

@@ -37,7 +37,7 @@ enum { MOST_RUNS = 3, COLUMNS = 96, SEEDS = 128 };
 #define MISPLACED 0.02
 
 /* The device at hand.  The stand-in cuBLASLt of the simulated GPU cuts its sums
-   on purpose, so its values are not those of the emulation. */
+   on purpose, so its values are not the emulation's. */
 static const struct subject {
     const char *name;
     int32_t device, kernels;

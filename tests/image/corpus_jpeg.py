@@ -36,7 +36,7 @@ def segment(marker, data):
 
 
 def put(data, extra):
-    """Segments right behind the start of the image."""
+    """Segments right after the start of the image."""
     return data[:2] + extra + data[2:]
 
 
@@ -94,7 +94,7 @@ def made(rng):
         small = subprocess.run([program] + "33 21 ycc 1x1 1 0 0".split(),
                                check=True, capture_output=True).stdout
         for n in (64000, 64700, 65000):
-            yield ("arithmetic behind %d bytes" % n,
+            yield ("arithmetic after %d bytes" % n,
                    put(small, segment(0xfe, bytes(n))))
 
 
@@ -127,7 +127,7 @@ def metadata(rng):
         segment(0xe1, app1 + xmp(6))))
     yield ("XMP twice", put(base, segment(0xe1, app1 + xmp(6)) +
                             segment(0xe1, app1 + xmp(3))))
-    yield ("EXIF behind the pixels", base[:-2] + segment(0xe1, exif) +
+    yield ("EXIF after the pixels", base[:-2] + segment(0xe1, exif) +
            base[-2:])
     yield ("EXIF header alone", put(base, segment(0xe1, b"Exif\0\0")))
     mpf = b"MPF\0" + b"II*\0\x08\0\0\0\2\0" + struct.pack(
@@ -172,7 +172,7 @@ def damage(rng):
                 yield ("%s: %s at %d" % (name, value.hex(), at),
                        data[:at] + value + data[at + len(value):])
         end = data[:-2]
-        for what, tail in (("garbage behind", data + b"garbage"),
+        for what, tail in (("garbage after", data + b"garbage"),
                            ("no end, garbage", end + b"garbage"),
                            ("twice", data + data),
                            ("a marker at the end", end + b"\xff\xc0\xff\xd9"),

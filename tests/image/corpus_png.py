@@ -141,7 +141,7 @@ def keys(rng):
                        else png(11, 12, depth, colour,
                                 rows(rng, 11, 12, depth, colour, 1, [0]), trns,
                                 interlace=1))
-        yield ("key behind the pixels, %d bits, colour %d" % (depth, colour),
+        yield ("key after the pixels, %d bits, colour %d" % (depth, colour),
                png(11, 12, depth, colour, raw, after=trns))
         yield ("short key, %d bits, colour %d" % (depth, colour),
                png(11, 12, depth, colour, raw, chunk(b"tRNS", b"\0")))
@@ -165,7 +165,7 @@ def palettes(rng):
     yield p("7 bytes", chunk(b"PLTE", rng.randbytes(7)))
     yield p("empty", chunk(b"PLTE", b""))
     yield p("twice", palette(rng) + full)
-    yield p("behind the pixels", b"", after=full)
+    yield p("after the pixels", b"", after=full)
     for name, alphas in (
             ("one entry", b"\xff\xff\0\xff"), ("first entry", b"\0"),
             ("one entry and a line feed", b"\xff\0\xff\n"),
@@ -178,7 +178,7 @@ def palettes(rng):
         yield p("alphas, no palette: " + name, chunk(b"tRNS", alphas))
         yield p("alphas of 4 bits: " + name,
                 palette(rng, 16) + chunk(b"tRNS", alphas), 4)
-        yield p("alphas behind: " + name, full, after=chunk(b"tRNS", alphas))
+        yield p("alphas after: " + name, full, after=chunk(b"tRNS", alphas))
 
 
 def orientations(rng):
@@ -190,7 +190,7 @@ def orientations(rng):
         exif = tiff(value)
         yield f("%d" % value, chunk(b"eXIf", exif))
         yield f("%d, little-endian" % value, chunk(b"eXIf", tiff(value, "<")))
-        yield f("%d, behind the pixels" % value, after=chunk(b"eXIf", exif))
+        yield f("%d, after the pixels" % value, after=chunk(b"eXIf", exif))
         yield f("%d, interlaced" % value, chunk(b"eXIf", exif), interlace=1,
                 depth=1, colour=0)
         yield f("%d, raw profile" % value, chunk(
@@ -200,7 +200,7 @@ def orientations(rng):
             b"zTXt", b"Raw profile type exif\0\0" +
             zlib.compress(raw_profile(exif))), depth=16, colour=4)
         yield f("%d, XMP" % value, itxt(xmp(value)), depth=16, colour=0)
-        yield f("%d, XMP element, compressed, behind" % value,
+        yield f("%d, XMP element, compressed, after" % value,
                 after=itxt(xmp(value, True), compressed=1))
     yield f("Exif before it", chunk(b"eXIf", b"Exif\0\0" + tiff(6)))
     for head in (b"MM*\0", b"MM\0+", b"II\0*"):
@@ -231,7 +231,7 @@ def orientations(rng):
     outside = struct.pack(">HHII", 270, 2, 20, 200)  # ends the directory
     too_long = struct.pack(">HHII", 270, 2, 2000, 8)  # is skipped
     for name, extra in (("outside", outside), ("too long", too_long)):
-        yield f("behind an entry " + name, chunk(
+        yield f("after an entry " + name, chunk(
             b"eXIf", tiff(6, extra=extra, n_extra=1).ljust(
                 230 if name == "too long" else 0, b"\0")))
     yield f("cut directory", chunk(b"eXIf", tiff(6)[:16]))
@@ -283,19 +283,19 @@ def damage(rng):
     for kind in (b"gAMA", b"tEXt", b"abcd", b"ABCD", b"pHYs", b"zTXt"):
         bad = chunk(kind, bytes(20), 12345)
         yield f("wrong CRC of %s before" % kind.decode(), bad)
-        yield f("wrong CRC of %s behind" % kind.decode(), b"", bad)
+        yield f("wrong CRC of %s after" % kind.decode(), b"", bad)
         yield f("unknown or odd %s" % kind.decode(), chunk(kind, bytes(20)),
                 chunk(kind, bytes(20)))
         whole = chunk(kind, bytes(20))
-        yield f("%s cut behind the pixels" % kind.decode(), b"", whole[:15],
+        yield f("%s cut after the pixels" % kind.decode(), b"", whole[:15],
                 end=b"")
-        yield f("%s without CRC behind the pixels" % kind.decode(), b"",
+        yield f("%s without CRC after the pixels" % kind.decode(), b"",
                 whole[:-4], end=b"")
     yield f("wrong CRC of IDAT", idat=chunk(b"IDAT", packed, 1))
     yield f("no end", end=b"")
     yield f("end with data", end=chunk(b"IEND", b"abc"))
-    yield f("bytes behind the end", end=chunk(b"IEND", b"") + b"garbage")
-    yield f("not a chunk behind the pixels", b"", b"\0\0\0\0\1\2\3\4")
+    yield f("bytes after the end", end=chunk(b"IEND", b"") + b"garbage")
+    yield f("not a chunk after the pixels", b"", b"\0\0\0\0\1\2\3\4")
     yield f("not a chunk before the pixels", b"\0\0\0\0\1\2\3\4\0\0\0\0")
     yield f("an underscore in a name", chunk(b"a_1Z", b""))
     yield f("end before the pixels", chunk(b"IEND", b""))
@@ -311,7 +311,7 @@ def damage(rng):
             chunk(b"DDAT", packed[500:]))
     yield f("DDAT only", idat=chunk(b"DDAT", packed))
     yield f("huge chunk before", struct.pack(">I", 0xffffffff) + b"abcd")
-    yield f("huge chunk behind", b"", struct.pack(">I", 0xffffffff) + b"abcd")
+    yield f("huge chunk after", b"", struct.pack(">I", 0xffffffff) + b"abcd")
     yield f("huge IDAT", idat=struct.pack(">I", 0xffffffff) + b"IDAT" + packed)
     # The stream itself.
     line = 1 + 23 * 3
@@ -322,7 +322,7 @@ def damage(rng):
             ("no rows", zlib.compress(b"")),
             ("wrong Adler", packed[:-1] + bytes([packed[-1] ^ 1])),
             ("no Adler", packed[:-4]), ("half an Adler", packed[:-2]),
-            ("behind the stream", packed + b"garbage"),
+            ("after the stream", packed + b"garbage"),
             ("no header", packed[2:]),
             ("a dictionary", b"\x78\xbb\0\0\0\1" + packed[2:]),
             ("bad filter", zlib.compress(raw[:9 * line] + b"\5" +
@@ -348,8 +348,8 @@ def damage(rng):
                 ">IIBBBBBB", 23, 19, 8, 2, 0, 0, 0, 9))),
             ("none", b""), ("twice", ihdr(1, 1, 8, 2) + ihdr(23, 19, 8, 2)),
             ("second of no mode", ihdr(1, 1, 8, 2) + ihdr(23, 19, 7, 7)),
-            ("behind pixels", chunk(b"IDAT", packed) + ihdr(23, 19, 8, 2)),
-            ("behind text", text + ihdr(23, 19, 8, 2)),
+            ("after pixels", chunk(b"IDAT", packed) + ihdr(23, 19, 8, 2)),
+            ("after text", text + ihdr(23, 19, 8, 2)),
             ("too many pixels", ihdr(178956971, 1, 8, 0)),
             ("most pixels", ihdr(1, 178956970, 8, 0)),
             ("a long line", ihdr(33554425, 1, 16, 6)),
@@ -369,7 +369,7 @@ def short_chunks(rng):
             c = chunk(kind, bytes(n))
             yield ("%s of %d bytes before" % (kind.decode(), n),
                    png(5, 4, 8, 2, raw, c))
-            yield ("%s of %d bytes behind" % (kind.decode(), n),
+            yield ("%s of %d bytes after" % (kind.decode(), n),
                    png(5, 4, 8, 2, raw, b"", c))
 
 
@@ -404,7 +404,7 @@ def texts(rng):
     for name, c in parts:
         yield (name + " before", png(5, 4, 8, 2, raw, c))
         if "MiB" not in name:
-            yield (name + " behind", png(5, 4, 8, 2, raw, b"", c))
+            yield (name + " after", png(5, 4, 8, 2, raw, b"", c))
 
 
 def animations(rng):
@@ -445,7 +445,7 @@ def animations(rng):
             fctl(2, 9, 8) + fdat(3, 9, 8))
     yield f("one frame and more", actl(1) + fctl(0, 9, 8),
             fctl(1, 9, 8) + fdat(2, 9, 8) + exif)
-    yield f("two frames, EXIF behind", actl(2) + fctl(0, 9, 8),
+    yield f("two frames, EXIF after", actl(2) + fctl(0, 9, 8),
             fctl(1, 9, 8) + fdat(2, 9, 8) + exif)
     yield f("no frames", actl(0) + fctl(0, 9, 8), fctl(1, 9, 8) + exif)
     yield f("acTL twice", actl(2) + actl(2) + fctl(0, 9, 8), fctl(1, 9, 8) +

@@ -154,7 +154,7 @@ static const char *const names[] = {
     "PNG, 8 bits, colour 6, interlace 1, 33x10",
     "PNG, 4 bits, colour 3, interlace 0, 7x9",
     "PNG, orientation: 6, raw profile in zTXt",
-    "PNG, orientation: 6, XMP element, compressed, behind",
+    "PNG, orientation: 6, XMP element, compressed, after",
     "JPEG, 3 bands, 40x33, progressive 1, subsampling 2",
     "JPEG, 1 bands, 17x23, progressive 0, subsampling 0",
     "JPEG, EXIF in three",

@@ -80,7 +80,7 @@ START_TEST(frames_of_thousands)
 }
 END_TEST
 
-/* Nobody chose these: _i is even for frames. */
+/* Shapes that no person chose; _i is even for frames. */
 START_TEST(random_shapes)
 {
     random_stream random = {(uint64_t)_i + 77};

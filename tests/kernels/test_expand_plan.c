@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The arrays that the GPU makes of records, against those of the host's plan,
+ * The arrays that the GPU makes of records, against the arrays of the host's plan,
  * and packs and tiles against windows and frames taken one by one.
  */
 #include "cuda/records.h"

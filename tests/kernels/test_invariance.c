@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A row's bytes are its own, and so are those of a window and of a frame: alone
+ * The bytes of a row, a window or a frame do not depend on the others: alone
  * or among any number of others, wherever they stand and whatever is beside
  * them.  On tensor cores that group and truncate, so that what they group shows.
  */

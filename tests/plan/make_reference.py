@@ -2,7 +2,7 @@
 """Digests of what the reference plans, for reference.h beside this script.
 
 Needs transformers 5.23.0, torch 2.15.0, qwen-vl-utils 0.0.14 (and Pillow,
-torchvision, which they import).  The random cases are those of the tests
+torchvision, which they import).  The random cases are the same as in the tests
 beside it: the same generator, the same order of draws.
 
     python make_reference.py > reference.h

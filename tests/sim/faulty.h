@@ -38,7 +38,7 @@ enum {
     FAULTY_UNWAITED,
     FAULTY_SOURCE,
     FAULTY_NOWHERE,
-    /* No report, but other bytes: where memory is born as large numbers alone. */
+    /* No report, but other bytes: only where fresh memory holds large numbers. */
     FAULTY_UNWRITTEN,
     /* No report, but other bytes: from an adversarial tensor core alone. */
     FAULTY_PACKED,

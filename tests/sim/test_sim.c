@@ -144,8 +144,8 @@ START_TEST(adversarial_cores_tell_groupings_apart)
 }
 END_TEST
 
-/* Memory is born as NaN, which some operations pass over, and as large numbers,
-   which they do not. */
+/* Fresh memory holds NaN, which some operations pass over, or large numbers, which
+   they do not. */
 START_TEST(two_poisons_show_more_than_one)
 {
     float values[VALUES] = {0}, sums[2];

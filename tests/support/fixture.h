@@ -46,7 +46,7 @@ fixture_result fixture_encode(const fixture_model *model,
                               oriel_encoder *encoder, const oriel_plan *plan,
                               const oriel_input *input);
 void fixture_result_free(fixture_result *result);
-/* Item 'item' of a batch: its rows still are those of 'all'. */
+/* Item 'item' of a batch: its rows still equal the rows in 'all'. */
 fixture_result fixture_part(const fixture_result *all,
                             const int64_t (*grids)[3], int item);
 void fixture_part_free(fixture_result *part);

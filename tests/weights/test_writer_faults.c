@@ -367,7 +367,7 @@ START_TEST(keeps_the_owner)
     struct stat st;
 
     if (geteuid() != 0)
-        return; /* nobody else may */
+        return; /* root alone may */
     two_tensors_deny(_i);
     write_private("a", "old");
     ck_assert_int_eq(chmod(folder_path(&home, "a"), 0640), 0);
@@ -381,7 +381,7 @@ START_TEST(keeps_the_owner)
 }
 END_TEST
 
-/* Where the owner or the group cannot be kept, nobody gains by it. */
+/* Where the owner or the group cannot be kept, no user may do more. */
 START_TEST(is_never_open_to_more_users)
 {
     static const struct {
@@ -396,7 +396,7 @@ START_TEST(is_never_open_to_more_users)
     };
 
     if (geteuid() != 0)
-        return; /* nobody else can make such files */
+        return; /* root alone can make such files */
     for (size_t i = 0; i < COUNT(cases); i++) {
         const char *path = folder_path(&home, "a");
 

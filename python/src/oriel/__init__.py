@@ -11,11 +11,12 @@ The embeddings of an item are the same bytes alone and in any batch.
 from __future__ import annotations
 
 from . import _abi
-from ._encoder import Encoder, Info, Preprocessed, preprocess
+from ._encoder import Encoder, Info
 from ._features import Features, concatenate
 from ._options import Preprocessing
 from ._pictures import Video
 from ._plan import Plan, plan
+from ._preprocess import Preprocessed, preprocess
 from .errors import (
                      ArgumentError,
                      BusyError,

@@ -117,7 +117,7 @@ class Worker:
         self._jobs: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._start = threading.Lock()
         self._thread: threading.Thread | None = None
-        # A sentinel ends the thread when nobody can give it jobs any more.
+        # This object alone gives the thread jobs: a sentinel ends it afterwards.
         weakref.finalize(self, self._jobs.put, None).atexit = False
 
     def submit(self, function: Callable[[], T]

@@ -6,39 +6,23 @@ import asyncio
 import atexit
 import concurrent.futures
 import ctypes
-import itertools
 import os
 import threading
 import weakref
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from ctypes import byref
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from . import _abi, _calls, _hub, _options, _pictures, _plan, errors
-from ._features import STORED, Features
+from . import _abi, _calls, _hub, _options, _pictures, _plan, _stream, errors
+from ._features import Features
 from ._handles import Handle, Model, log_hook
+from ._native_arrays import Frames, Results, as_pixels, to_numpy
 from ._options import Preprocessing
 from ._pictures import Item
-from ._plan import Plan
-
-# Scratch grows with what one native call encodes, and its bytes do not depend
-# on how items are grouped.
-DEFAULT_TOKEN_BUDGET = 8192
-_GROUP_ITEMS = 4096  # of a stream, where they fail or cost next to nothing
-_PIXEL_DTYPES = {np.dtype(np.float32): _abi.ORIEL_DTYPE_F32,
-                 np.dtype(np.float16): _abi.ORIEL_DTYPE_F16,
-                 np.dtype(np.uint8): _abi.ORIEL_DTYPE_U8}
-
-
-class Preprocessed(NamedTuple):
-    """What a Hugging Face processor returns."""
-
-    pixel_values: npt.NDArray[np.float32]  #: [patches, patch_columns]
-    grid_thw: npt.NDArray[np.int64]  #: [items, 3] in patches
+from ._plan import DEFAULT_TOKEN_BUDGET, Plan
+from ._preprocess import Preprocessed, decode_all, preprocess_items
 
 
 class Info(NamedTuple):
@@ -380,8 +364,8 @@ class Encoder:
             ArgumentError: pixel_values of another shape or dtype.
         """
         call = self._begin()
-        pixels, kind = _as_pixels(pixel_values)
-        grid = np.array(_to_numpy(grid_thw), np.int64, order="C", ndmin=2)
+        pixels, kind = as_pixels(pixel_values)
+        grid = np.array(to_numpy(grid_thw), np.int64, order="C", ndmin=2)
         if grid.ndim != 2 or grid.shape[1] != 3:
             raise errors.ArgumentError(f"grid_thw of shape {grid.shape}: "
                                        "expected [items, 3]")
@@ -397,7 +381,7 @@ class Encoder:
             native = _abi.oriel_input(pixel_values=pixels.ctypes.data,
                                       pixel_values_bytes=pixels.nbytes,
                                       dtype=kind)
-            results = _Results(model, plan.patches, plan.tokens, name,
+            results = Results(model, plan.patches, plan.tokens, name,
                                hidden_states, embeddings)
             self._run_plan(plan, native, results, 0, 0, call)
             return results.features([plan], ["pixel_values"] * len(grid))
@@ -448,82 +432,29 @@ class Encoder:
         before: tuple[list[Item | Exception],
                       concurrent.futures.Future[Features | None]] | None = None
         try:
-            for group in self._groups(stream, token_budget, decode_threads,
-                                      call):
+            for group in _stream.groups(
+                    stream, token_budget, decode_threads,
+                    lambda value: self._decode(value, call), call):
                 good = [item for item in group if isinstance(item, Item)]
                 future = self._worker.submit(
                     lambda good=good: self._encode_items(  # type: ignore
                         good, dtype, hidden_states, embeddings, token_budget,
                         call) if good else None)
                 if before is not None:
-                    yield from _in_order(before[0], _calls.wait(
+                    yield from _stream.in_order(before[0], _calls.wait(
                         before[1], call.cancel), on_error)
                 before = group, future
             if before is not None:
-                yield from _in_order(before[0], _calls.wait(
+                yield from _stream.in_order(before[0], _calls.wait(
                     before[1], call.cancel), on_error)
         finally:
-            call.cancel()  # what nobody will ask for
+            call.cancel()  # groups that the caller did not take
 
-    def _groups(self, stream: Iterable[Any], token_budget: int,
-                decode_threads: int, call: _calls.Call
-                ) -> Iterator[list[Item | Exception]]:
-        """Decoded items and failures in order, as groups that fit the budget."""
-        group: list[Item | Exception] = []
-        tokens = 0
-        for item, cost in self._decoded(stream, decode_threads, call):
-            over = tokens > 0 and tokens + cost > token_budget
-            if over or len(group) >= _GROUP_ITEMS:
-                yield group
-                group, tokens = [], 0
-            group.append(item)
-            tokens += cost
-        if group:
-            yield group
-
-    def _decoded(self, stream: Iterable[Any], threads: int, call: _calls.Call
-                 ) -> Iterator[tuple[Item | Exception, int]]:
-        """The stream's items in order with their tokens, decoded ahead.  What
-        fails takes its place, the stream itself included."""
-
-        def decode(index: int, value: Any) -> tuple[Item | Exception, int]:
-            try:
-                item = _pictures.open_item(value, self.preprocessing, call.flag)
-                return item, self._measure(item)
-            except errors.Error as error:
-                error.item = index
-                return error, 0
-
-        ahead: deque[concurrent.futures.Future[tuple[Item | Exception, int]]]
-        ahead = deque()
-        failed: Exception | None = None
-        values = iter(stream)
-        pool = concurrent.futures.ThreadPoolExecutor(threads, "oriel-decode")
-        try:
-            for index in itertools.count():
-                try:
-                    value = next(values)
-                except StopIteration:
-                    break
-                except Exception as error:  # whatever the caller's code raises
-                    failed = error
-                    break
-                ahead.append(pool.submit(decode, index, value))
-                if len(ahead) > 2 * threads:
-                    yield _calls.wait(ahead.popleft(), call.cancel)
-            while ahead:
-                yield _calls.wait(ahead.popleft(), call.cancel)
-            if failed is not None:
-                yield failed, 0
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-    def _measure(self, item: Item) -> int:
-        tokens = ctypes.c_int64()
-        native, options = item.native(), self.preprocessing.of_plan()
-        _abi.call(_abi.core().oriel_item_measure, self._opened_model(),
-                  byref(native), byref(options), None, byref(tokens))
-        return int(tokens.value)
+    def _decode(self, value: Any, call: _calls.Call) -> tuple[Item, int]:
+        """An item and its tokens."""
+        item = _pictures.open_item(value, self.preprocessing, call.flag)
+        return item, _plan.count_tokens(self._opened_model(), item.native(),
+                                        self.preprocessing)
 
     def _encode(self, values: Sequence[Any], dtype: Any,
                 hidden_states: Sequence[int], embeddings: bool,
@@ -544,19 +475,19 @@ class Encoder:
         runs = list(zip([0, *ends], ends))
         plans = [_plan.create(model, native[first:end], self.preprocessing)
                  for first, end in runs]
-        results = _Results(model, sum(plan.patches for plan in plans),
+        results = Results(model, sum(plan.patches for plan in plans),
                            sum(plan.tokens for plan in plans), dtype,
                            hidden_states, embeddings)
         patches = tokens = 0
         for (first, end), plan in zip(runs, plans):
-            frames = _Frames(items[first:end])
+            frames = Frames(items[first:end])
             self._run_plan(plan, frames.native, results, patches, tokens, call)
             patches += plan.patches
             tokens += plan.tokens
         return results.features(plans, [item.source for item in items])
 
     def _run_plan(self, plan: Plan, native: _abi.oriel_input,
-                  results: _Results, patch: int, token: int,
+                  results: Results, patch: int, token: int,
                   call: _calls.Call) -> None:
         """One native encode, into the results' rows from patch and token on."""
         model = self._opened_model()
@@ -591,150 +522,3 @@ def _restore(path: str, device: str, precision: str, threads: int,
              preprocessing: Preprocessing) -> Encoder:
     return Encoder(path, device=device, precision=precision, threads=threads,
                    preprocessing=preprocessing)
-
-
-# What an item's sender may be told of; the rest ends a stream.
-_ITEM_FAULTS = (errors.InputError, errors.UnsupportedError, errors.CapacityError,
-                errors.NotFoundError, errors.ReadError)
-
-
-def _in_order(group: Sequence[Item | Exception], features: Features | None,
-              on_error: str) -> Iterator[Features | errors.Error]:
-    done = 0
-    for item in group:
-        if isinstance(item, Item):
-            assert features is not None
-            yield features[done]
-            done += 1
-        elif on_error == "return" and isinstance(item, _ITEM_FAULTS):
-            yield item
-        else:
-            raise item
-
-
-class _Frames:
-    """Pointers to the frames of some items; they live as long as this."""
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        frames = [frame for item in items for frame in item.frames]
-        self._frames = frames
-        self._pointers = (ctypes.c_void_p * len(frames))(
-            *(frame.ctypes.data for frame in frames))
-        self._pitches = (ctypes.c_size_t * len(frames))(
-            *(frame.strides[0] for frame in frames))
-        self.native = _abi.oriel_input(
-            frames=ctypes.addressof(self._pointers),
-            pitches=ctypes.addressof(self._pitches))
-
-
-class _Results:
-    """Matrices that the runs of one call fill."""
-
-    def __init__(self, model: Model, patches: int, tokens: int, dtype: str,
-                 hidden_states: Sequence[int], embeddings: bool) -> None:
-        indices = [int(index) for index in hidden_states]
-        if len(set(indices)) != len(indices):
-            raise errors.ArgumentError(f"hidden_states={indices}: expected each "
-                                       "once")
-        if not indices and not embeddings:
-            raise errors.ArgumentError("nothing to compute: embeddings=False "
-                                       "and no hidden_states")
-        self._merge = int(model.info.spatial_merge_size) ** 2
-        self._dtype = dtype
-        stored = STORED[dtype]
-        self._hidden = {
-            index: np.empty((patches, int(model.info.hidden_size)), stored)
-            for index in indices}
-        self._embeddings = np.empty(
-            (tokens, int(model.info.out_hidden_size)),
-            stored) if embeddings else None
-
-    def output(self, plan: Plan, patch: int, token: int) -> _abi.oriel_output:
-        parts = [(_abi.ORIEL_RESULT_HIDDEN_STATE, index,
-                  rows[patch:patch + plan.patches])
-                 for index, rows in self._hidden.items()]
-        if self._embeddings is not None:
-            parts.append((_abi.ORIEL_RESULT_EMBEDDINGS, 0,
-                          self._embeddings[token:token + plan.tokens]))
-        results = (_abi.oriel_result * len(parts))(*(
-            _abi.oriel_result(kind=kind, index=index,
-                              dtype=_options.DTYPE[self._dtype],
-                              data=rows.ctypes.data, bytes=rows.nbytes)
-            for kind, index, rows in parts))
-        return _abi.oriel_output(results=results, n_results=len(parts))
-
-    def features(self, plans: Sequence[Plan], sources: Sequence[str]
-                 ) -> Features:
-        return Features(np.concatenate([plan.grid_thw for plan in plans]),
-                        self._merge, self._dtype, self._embeddings, self._hidden,
-                        sources)
-
-
-def preprocess(images: Any, model: str = "qwen2.5-vl-7b", **options: Any
-               ) -> Preprocessed:
-    """What a published model's processor makes of images, without a checkpoint.
-
-    Args:
-        images: as of :meth:`Encoder.encode`.
-        model: "qwen2.5-vl-3b", "-7b", "-32b" or "-72b", each with that beginning.
-        options: fields of :class:`Preprocessing`, such as max_pixels.
-
-    Returns:
-        pixel_values, float32 [patches, patch_columns], and grid_thw.
-
-    Raises:
-        InputError: ``.item`` cannot be read, or not be taken by the model.
-    """
-    settings = Preprocessing(**options)
-    items = decode_all(_pictures.as_list(images), settings, _calls.Flag())
-    return preprocess_items(_plan.preset(model), items, settings)
-
-
-def decode_all(values: Sequence[Any], options: Preprocessing, flag: _calls.Flag
-               ) -> list[Item]:
-    """Decode items in order; an error names the one at fault."""
-    if not values:
-        raise errors.ArgumentError("no images: expected at least one")
-    items = []
-    for i, value in enumerate(values):
-        flag.check()
-        try:
-            items.append(_pictures.open_item(value, options, flag))
-        except errors.Error as error:
-            error.item = i
-            raise
-    return items
-
-
-def preprocess_items(model: Any, items: Sequence[Item],
-                     options: Preprocessing) -> Preprocessed:
-    """Resize, normalise and cut decoded items."""
-    plan = _plan.create(model, [item.native() for item in items], options)
-    frames = _Frames(items)
-    pixels = np.empty((plan.patches, plan.patch_columns), np.float32)
-    _abi.call(_abi.core().oriel_preprocess, plan._handle, byref(frames.native),
-              pixels.ctypes.data, pixels.nbytes)
-    return Preprocessed(pixels, plan.grid_thw.copy())
-
-
-def _to_numpy(value: Any) -> Any:
-    """A tensor's memory as numpy sees it; bfloat16 as its bits."""
-    if not hasattr(value, "detach"):
-        return value
-    value = value.detach().cpu()
-    if str(value.dtype) == "torch.bfloat16":
-        import torch
-
-        return value.contiguous().view(torch.int16).numpy().view(np.uint16)
-    return value.numpy()
-
-
-def _as_pixels(value: Any) -> tuple[npt.NDArray[Any], int]:
-    """pixel_values as a tight array, and the number of their dtype."""
-    array = np.ascontiguousarray(_to_numpy(value))
-    is_bf16 = str(value.dtype).removeprefix("torch.") == "bfloat16"
-    kind = _abi.ORIEL_DTYPE_BF16 if is_bf16 else _PIXEL_DTYPES.get(array.dtype)
-    if kind is None:
-        raise errors.ArgumentError(f"pixel_values of {array.dtype}: expected "
-                                   "float32, float16, bfloat16 or uint8")
-    return array, kind

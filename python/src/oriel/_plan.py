@@ -18,6 +18,10 @@ from ._options import Preprocessing
 I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 
+# Tokens of one native call: scratch grows with them, and no byte of a result
+# depends on how items are grouped.
+DEFAULT_TOKEN_BUDGET = 8192
+
 
 class _Memory:
     """Memory of a plan for numpy, whose arrays keep the plan alive by it."""
@@ -137,6 +141,15 @@ def split(model: Any, items: Sequence[_abi.oriel_item], options: Preprocessing,
     _abi.call(_abi.core().oriel_plan_split, model, array, len(items),
               byref(native), byref(budget), ends, byref(n_ends))
     return list(ends[:n_ends.value])
+
+
+def count_tokens(model: Any, item: _abi.oriel_item, options: Preprocessing
+                 ) -> int:
+    tokens = ctypes.c_int64()
+    native = options.of_plan()
+    _abi.call(_abi.core().oriel_item_measure, model, byref(item), byref(native),
+              None, byref(tokens))
+    return int(tokens.value)
 
 
 def size_item(size: Any) -> _abi.oriel_item:

@@ -26,10 +26,11 @@ from transformers.image_transforms import convert_to_rgb
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from . import _plan, errors
-from ._encoder import Encoder, preprocess_items
+from ._encoder import Encoder
 from ._features import Features
 from ._options import Preprocessing
 from ._pictures import Item
+from ._preprocess import preprocess_items
 
 _MAJOR = int(transformers.__version__.split(".")[0])
 if _MAJOR >= 5:

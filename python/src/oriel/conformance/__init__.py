@@ -8,6 +8,6 @@ which stage another one deviates.
     python -m oriel.conformance vllm                  its tower; or sglang
     python -m oriel.conformance oriel                 this package
 
-The golden rows are those of transformers in fp32; docs/conformance.md says how
+The golden rows come from transformers in fp32; docs/conformance.md says how
 they were made, and how other stacks dump theirs.
 """
