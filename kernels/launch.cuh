@@ -61,10 +61,10 @@ prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
             (const void *)kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
             (int)shared_bytes);
     if (error == cudaSuccess)
-        error = cudaFuncSetAttribute(
-            (const void *)kernel,
-            cudaFuncAttributePreferredSharedMemoryCarveout,
-            cudaSharedmemCarveoutMaxShared);
+        error =
+            cudaFuncSetAttribute((const void *)kernel,
+                                 cudaFuncAttributePreferredSharedMemoryCarveout,
+                                 cudaSharedmemCarveoutMaxShared);
     if (error == cudaSuccess)
         note_loaded(loaded, attributes);
     return error;

@@ -5,9 +5,8 @@
 
 #include "oriel.h"
 
-enum {
-    ORIEL_PROGRESS_PAUSE_MS = 53 /* 19 a second, and the end */
-}; /* from one call of the hook to the next */
+/* From one call of the hook to the next: 19 a second, and the end. */
+enum { ORIEL_PROGRESS_PAUSE_MS = 53 };
 
 typedef struct oriel_progress {
     const oriel_hooks *hooks; /* NULL, or without the hook: no hook is called */
