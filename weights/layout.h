@@ -3,8 +3,8 @@
 #ifndef ORIEL_WEIGHTS_LAYOUT_H
 #define ORIEL_WEIGHTS_LAYOUT_H
 
-#include "files/safetensors_writer.h"
 #include "base/manifest.h"
+#include "files/safetensors_writer.h"
 #include "weights/synth.h"
 
 #define ORIEL_LAYOUT_PREFIX "visual."

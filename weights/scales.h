@@ -9,8 +9,8 @@
 #ifndef ORIEL_WEIGHTS_SCALES_H
 #define ORIEL_WEIGHTS_SCALES_H
 
-#include "base/network.h"
 #include "base/manifest.h"
+#include "base/network.h"
 
 /* The residual stream that block 'block' is built to expect. */
 typedef struct oriel_synth_schedule {

@@ -3,8 +3,8 @@
 #include "golden/golden_encoder.h"
 #include "support/results.h"
 
-#include "golden/tensors.h"
 #include "base/manifest.h"
+#include "golden/tensors.h"
 #include "oracle/oracle.h"
 
 #include <check.h>

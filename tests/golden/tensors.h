@@ -3,8 +3,8 @@
 #ifndef TESTS_GOLDEN_TENSORS_H
 #define TESTS_GOLDEN_TENSORS_H
 
-#include "base/network.h"
 #include "base/manifest.h"
+#include "base/network.h"
 
 #include <stdbool.h>
 #include <stdint.h>

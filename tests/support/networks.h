@@ -5,8 +5,8 @@
 #ifndef TESTS_SUPPORT_NETWORKS_H
 #define TESTS_SUPPORT_NETWORKS_H
 
-#include "base/network.h"
 #include "base/manifest.h"
+#include "base/network.h"
 
 #include <stddef.h>
 
