@@ -5,7 +5,7 @@
  * Faults of the device, lifetimes that end too early, and writes beyond a part are
  * planted; each is to be caught in the step that did it.
  */
-#include "cuda/input_case.h"
+#include "cuda/scene.h"
 #include "cuda/step_hook.h"
 #include "cuda/tables.h"
 #include "sim/control.h"
@@ -50,150 +50,6 @@ static const oriel_network *
 broad_windows(void)
 {
     return two_of_windows(&fixture_broad);
-}
-
-/* Frames, results and a hidden state of the host: every kind of copy. */
-typedef struct scene {
-    input_case random_frames;
-    oriel_encoder *keeper; /* of the weights, when others are lost */
-    oriel_input input;
-    oriel_output output;
-    oriel_result results[2]; /* embeddings, hidden state 1 */
-    unsigned char *found[2]; /* what they hold, on the host */
-    device_buffer device[2]; /* where they lie, if not there */
-    bool on_device;
-    int32_t *row_index;
-    unsigned char *good;
-} scene;
-
-/* Other pixel_values, of one item. */
-static void
-show_grid(input_case *random_frames, const int64_t (*grid)[3])
-{
-    oriel_plan_info info = ORIEL_PLAN_INFO_INIT;
-
-    oriel_plan_destroy(random_frames->r.plan);
-    free(random_frames->values);
-    random_frames->r.plan = fixture_plan(&random_frames->r.m, grid, 1);
-    random_frames->values = fixture_pixels(random_frames->r.plan, 3);
-    ck_assert_int_eq(oriel_plan_get_info(random_frames->r.plan, &info, NULL),
-                     ORIEL_OK);
-    random_frames->r.info = info;
-    random_frames->values_bytes =
-        (size_t)info.patches * (size_t)info.patch_columns * sizeof(float);
-    random_frames->r.embeddings_bytes =
-        (size_t)info.tokens * (size_t)info.out_hidden_size * sizeof(float);
-}
-
-/* Results on the device, by indices of the host. */
-static void
-use_row_index(scene *s)
-{
-    int32_t tokens = (int32_t)s->random_frames.r.info.tokens;
-
-    s->on_device = true;
-    s->row_index = oracle_alloc((size_t)tokens, sizeof(int32_t));
-    for (int32_t t = 0; t < tokens; t++)
-        s->row_index[t] = tokens - 1 - t;
-    for (int i = 0; i < 2; i++) {
-        s->device[i] = device_output(s->results[i].bytes);
-        s->results[i].data = s->device[i].data;
-    }
-    s->output.results_memory = ORIEL_MEMORY_DEVICE;
-    s->output.row_index = s->row_index;
-}
-
-static void
-fetch_results(scene *s)
-{
-    for (int i = 0; i < 2 && s->on_device; i++)
-        device_download(s->found[i], s->device[i]);
-}
-
-/* 'grid' NULL: the input_case's own pictures. */
-static scene *
-scene_make(const oriel_network *network, input_kind kind,
-           const int64_t (*grid)[3], bool indexed)
-{
-    scene *s = calloc(1, sizeof(*s));
-    oriel_encoder *encoder;
-    size_t bytes;
-
-    s->random_frames = input_case_make(network, ORIEL_RESAMPLE_TORCHVISION);
-    if (grid)
-        show_grid(&s->random_frames, grid);
-    s->keeper = checked_encoder(&s->random_frames.r, NULL);
-    s->input = input_case_input(&s->random_frames, kind);
-    bytes = s->random_frames.r.embeddings_bytes;
-    s->found[0] = oracle_alloc(1, bytes);
-    s->results[0] = embeddings_result(s->found[0], bytes);
-    bytes = (size_t)s->random_frames.r.info.patches *
-            (size_t)network->hidden_size * sizeof(float);
-    s->found[1] = oracle_alloc(1, bytes);
-    s->results[1] = hidden_state_result(1, s->found[1], bytes);
-    s->output = output_of(s->results, 2, ORIEL_MEMORY_HOST);
-    if (indexed)
-        use_row_index(s);
-    encoder = cuda_fixture_encoder_with(&s->random_frames.r, ORIEL_GRAPHS_OFF);
-    cuda_fixture_encode(encoder, s->random_frames.r.plan, &s->input, &s->output,
-                        NULL);
-    fetch_results(s);
-    oriel_encoder_destroy(encoder);
-    s->good = malloc(s->results[0].bytes + s->results[1].bytes);
-    memcpy(s->good, s->found[0], s->results[0].bytes);
-    memcpy(s->good + s->results[0].bytes, s->found[1], s->results[1].bytes);
-    return s;
-}
-
-static void
-scene_free(scene *s)
-{
-    step_hook_before = NULL;
-    oriel_encoder_destroy(s->keeper);
-    for (int i = 0; i < 2; i++) {
-        free(s->found[i]);
-        if (s->on_device)
-            device_release(s->device[i]);
-    }
-    free(s->row_index);
-    free(s->good);
-    input_case_free(&s->random_frames);
-    free(s);
-}
-
-static bool
-is_good(const scene *s)
-{
-    return memcmp(s->good, s->found[0], s->results[0].bytes) == 0 &&
-           memcmp(s->good + s->results[0].bytes, s->found[1],
-                  s->results[1].bytes) == 0;
-}
-
-/* By a fresh encoder.  What the device saw is in 'report', and forgotten. */
-static oriel_status
-try_encode(scene *s, oriel_error *err)
-{
-    oriel_encoder *encoder = checked_encoder(&s->random_frames.r, NULL);
-    size_t before = sim_device_bytes();
-    oriel_status status;
-
-    for (int i = 0; i < 2; i++) {
-        memset(s->found[i], 0x55, s->results[i].bytes);
-        if (s->on_device)
-            ck_assert_int_eq(cudaMemcpy(s->device[i].data, s->found[i],
-                                        s->results[i].bytes,
-                                        cudaMemcpyHostToDevice),
-                             cudaSuccess);
-    }
-    status = oriel_encode(encoder, s->random_frames.r.plan, &s->input,
-                          &s->output, NULL, err);
-    sim_fault_operation(0, cudaSuccess);
-    ck_assert_uint_eq(sim_device_bytes(), before);
-    (void)device_finish();
-    fetch_results(s);
-    sim_recover();
-    oriel_encoder_destroy(encoder);
-    return status;
 }
 
 /* "ATTEND of block 1": where the encode was when it failed. */
@@ -283,7 +139,7 @@ START_TEST(a_fault_is_blamed_on_its_kernel)
     for (armed_nth = 1; strcmp(name, "reading guards") != 0; armed_nth++) {
         oriel_error err;
 
-        ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
+        ck_assert_int_eq(scene_encode(s, &err), ORIEL_ERR_FAULT);
         ck_assert_int_eq(step_hook_step, armed_step);
         ck_assert_int_eq(step_hook_block, armed_block);
         read_blame(name, &err);
@@ -303,8 +159,8 @@ START_TEST(a_fault_is_blamed_on_its_kernel)
     {
         oriel_error err;
 
-        ck_assert_msg(try_encode(s, &err) == ORIEL_OK, "%s", err.message);
-        ck_assert(is_good(s));
+        ck_assert_msg(scene_encode(s, &err) == ORIEL_OK, "%s", err.message);
+        ck_assert(scene_is_good(s));
     }
     scene_free(s);
 }
@@ -364,7 +220,8 @@ expect_missed(scene *s, const oriel_cuda_part *part)
 
     for (short_of = ORIEL_STEP_PATCHIFY; short_of < ORIEL_STEPS; short_of++)
         if (part->steps >> short_of & 1)
-            ck_assert_msg(try_encode(s, &err) != ORIEL_OK || !is_good(s),
+            ck_assert_msg(scene_encode(s, &err) != ORIEL_OK ||
+                              !scene_is_good(s),
                           "%s is not missed in step %u", part->name, short_of);
 }
 
@@ -413,8 +270,8 @@ START_TEST(no_step_of_a_lifetime_can_be_missed)
                   : scene_make(others[which].network(), others[which].kind,
                                others[which].grid, others[which].indexed);
     step_hook_before = list;
-    ck_assert_msg(try_encode(s, &err) == ORIEL_OK, "%s", err.message);
-    ck_assert(is_good(s));
+    ck_assert_msg(scene_encode(s, &err) == ORIEL_OK, "%s", err.message);
+    ck_assert(scene_is_good(s));
     step_hook_before = shorten;
     for (short_part = 0; short_part < ORIEL_CUDA_PARTS; short_part++)
         if (other(&listed[short_part]) == which) {
@@ -473,7 +330,7 @@ START_TEST(a_damaged_guard_is_told)
 
     overrun = _i;
     step_hook_before = write_beyond;
-    ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
+    ck_assert_int_eq(scene_encode(s, &err), ORIEL_ERR_FAULT);
     ck_assert_msg(strncmp(err.message, overruns[_i].message,
                           strlen(overruns[_i].message)) == 0,
                   "%s", err.message);
@@ -502,7 +359,7 @@ START_TEST(a_kernel_that_goes_too_far_is_caught)
 
     overrun = _i;
     step_hook_before = one_row_more;
-    ck_assert_int_eq(try_encode(s, &err), ORIEL_ERR_FAULT);
+    ck_assert_int_eq(scene_encode(s, &err), ORIEL_ERR_FAULT);
     ck_assert_msg(strncmp(err.message, messages[_i], strlen(messages[_i])) == 0,
                   "%s", err.message);
     scene_free(s);
