@@ -5,17 +5,11 @@ AT_EDGE = "where both sides are equal either result is the same"
 EXTRA_TILE = "a tile of keys more: all masked, it adds zeros and rescales by one"
 ORDER = "the same terms in another order, which the bound allows"
 PAIRS = "lanes 1 apart hold the same value by then: 2 or 3 away is the same"
-WHOLE = "a whole tile masked from its 64th key on: it has no such key"
 MASKED = "more groups of scores, all of which are masked"
 STRICTER = "the slow way, byte by byte, loads the same where the fast one may not"
 REASONS = [
     ("gemm.cuh", "", "s < n_stages",
      "a stage beyond the depth is filled with zeros and never multiplied"),
-    ("gemm.cuh", "literal", "both = group + 8 < op.columns; -> 9",
-     "multiples of 8 on both sides"),
-    ("gemm.cuh", "comparison", "rows < ROWS ? (int)(rows + 31) / 32",
-     AT_EDGE),
-    ("full_attention.cu", "condition", "left < 0 -> true", WHOLE),
     ("expand_plan.cu", "comparison", "return a < b ? a : b", AT_EDGE),
     ("expand_plan.cu", "literal", ".whole ? side : 0; -> 1",
      "the size of windows that the item lacks: none of them came before"),
@@ -27,17 +21,15 @@ REASONS = [
      EXTRA_TILE),
     ("full_attention.cu", "", "n_tiles = (n + KEYS - 1) / KEYS; -> 0",
      EXTRA_TILE),
-    ("full_attention.cu", "comparison", "t < n_tiles; t++) { -> <=",
-     EXTRA_TILE),
     ("rms_norm.cu", "swap", "v.", ORDER),
     ("window_attention.cu", "literal", "return {0, 0, slot}; -> 1 #1",
      "the first row of no window: no row is read from it"),
     ("window_attention.cu", "swap", "0, slot -> slot, 0",
      "an empty slot of some rows, all of which lie before its own"),
+    ("window_attention.cu", "comparison", "i < SLOT_ROWS * UNITS; i += 32",
+     "a step more has a condition of its own, which is false there"),
     ("window_attention.cu", "condition", "slot.n == 0 -> false",
      "a warp without a window multiplies for nothing and stores nothing"),
-    ("patch_embed.cu", "comparison", "i < gemm::ROWS / 32; i++) { -> <=",
-     "lands where the same thread then copies the other operand's rows"),
     ("resample.cu", "", "(uintptr_t)from / 4 * 4 - (uintptr_t)begin", STRICTER),
     ("resample.cu", "comparison", "level < 0 ? 0 : level > 255", AT_EDGE),
     ("resample.cu", "literal", "level > 255 ? 255 : level); -> 254 #1",
@@ -63,12 +55,8 @@ REASONS = [
      PAIRS),
     ("epilogue.cuh", "literal", "(bias + column + 8) : 0; -> 1",
      "the bias of columns that are not there, which are never stored"),
-    ("full_attention.cu", "comparison", "if (left < 0) -> <=", WHOLE),
-    ("full_attention.cu", "literal", "0 in if (left < 0) -> 1", WHOLE),
     ("rms_norm.cu", "literal", "16 in for (uint32_t distance = 16",
      "17, 8, 4, 2, 1 bring every lane in once too: another order, same error"),
-    ("patch_embed.cu", "literal", "0 in uint4 values = {0, 0, 0, 0}; -> 1",
-     "a finite value, where rows are not stored and weights are zeros"),
     ("store_rows.cu", "operator", "column += THREADS * VALUES",
      "shorter strides store the same values more than once"),
     ("resample.cu", "condition", "holds_words(from, 1) -> false", STRICTER),
