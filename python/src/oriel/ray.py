@@ -24,9 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _safetensors, errors
-from ._encoder import DEFAULT_TOKEN_BUDGET, Encoder
+from ._encoder import Encoder
 from ._features import STORED, Features, _as_numpy
 from ._options import dtype_name
+from ._plan import DEFAULT_TOKEN_BUDGET
 
 Batch = dict[str, npt.NDArray[Any]]
 

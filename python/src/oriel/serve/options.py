@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from .. import _encoder, _options, errors
+from .. import _options, _plan, errors
 from .._options import Preprocessing
 
 _MEBI = 1 << 20
@@ -29,8 +29,8 @@ class Options:
     ec_directory: str | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     max_tokens: int = 0  # of a picture; 0 leaves it to preprocessing
-    token_budget: int = _encoder.DEFAULT_TOKEN_BUDGET
-    queue_tokens: int = 8 * _encoder.DEFAULT_TOKEN_BUDGET
+    token_budget: int = _plan.DEFAULT_TOKEN_BUDGET
+    queue_tokens: int = 8 * _plan.DEFAULT_TOKEN_BUDGET
     queue_bytes: int = 1024 * _MEBI
     queue_requests: int = 128
     decode_threads: int = 2
@@ -105,7 +105,7 @@ def _add_encoder(group: argparse._ArgumentGroup) -> None:
                        help="write embeddings here, for vLLM's "
                             "ECExampleConnector")
     group.add_argument("--token-budget", type=_number(1, 1 << 22),
-                       default=_encoder.DEFAULT_TOKEN_BUDGET, metavar="N",
+                       default=_plan.DEFAULT_TOKEN_BUDGET, metavar="N",
                        help="tokens that are encoded together; default "
                             "%(default)s")
 
