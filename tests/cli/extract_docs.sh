@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # extract_docs.sh - every command of docs/extract.md and of the tool in README.md,
-# and the lookups in Python
+# and README's lookups in Python
 . "$(dirname "$0")/lib.sh"
 
 run 0 synth --config tiny --seed 1 model
@@ -53,8 +53,10 @@ cd ..
 rm -rf features
 run 0 extract photos -o features --model model --device cpu --dtype f32
 for module in numpy torch pyarrow; do
-    blocks "python $module" docs/extract.md >lookup.py
+    blocks "python $module" README.md >lookup.py
     check test -s lookup.py
+    echo 'assert found == "photos/cat.png", found' >>lookup.py
+    [ $module = pyarrow ] || echo 'assert len(rows) == end - begin' >>lookup.py
     found=
     for python in "${ORIEL_PYTHON:-python3}" ${ORIEL_TEST_PYTHONS:-}; do
         "$python" -c "import $module; $([ $module = pyarrow ] ||
