@@ -19,6 +19,7 @@ not run again, so a run may be cut and goes on.  The reasons why a survivor
 changes nothing are in REASONS.
 """
 import argparse
+import atexit
 import collections
 import json
 import os
@@ -261,6 +262,7 @@ def main():
         finish(mutants, known, 0, args)
         return
     folder = tempfile.mkdtemp(prefix="oriel-mutants-")
+    atexit.register(shutil.rmtree, folder)
     build = Build(os.path.abspath(args.build), folder)
     texts = {f: made[f][0] for f in files}
     kernels = [f[:-3] for f in files if f.endswith(".cu")]
@@ -302,7 +304,8 @@ def main():
         t = resource.getrusage(resource.RUSAGE_CHILDREN)
         verdict, how = run(path, -1, 300, os.path.join(folder, "reached"))
         if verdict != "survived":
-            sys.exit(f"{p} fails without any mutant: {how}")
+            sys.exit(f"{p} fails without any mutant; are all test_sim_* "
+                     f"built? {how}")
         u = resource.getrusage(resource.RUSAGE_CHILDREN)
         seconds[p] = u.ru_utime + u.ru_stime - t.ru_utime - t.ru_stime
         reached[p] = open(os.path.join(folder, "reached"), "rb").read()
@@ -310,7 +313,11 @@ def main():
         p: round(s, 2) for p, s in seconds.items()}, flush=True)
 
     important = {"sync": 0, "copy": 0, "fragment": 1, "zero-fill": 1}
-    order = [m for m in mutants if not args.only or m.file == args.only]
+    order = [m for m in mutants if not args.only or
+             args.only in (m.file, m.file.rsplit(".", 1)[0])]
+    if not order:
+        sys.exit(f"--only {args.only}: no mutant is in such a file, expected "
+                 f"one of {', '.join(files)}")
     random.Random(1).shuffle(order)
     if args.from_end:
         order.reverse()
@@ -358,7 +365,6 @@ def main():
         known[m.name] = result
         log.write(json.dumps(result) + "\n")
         log.flush()
-    shutil.rmtree(folder)
     finish(mutants, known, n, args)
 
 
