@@ -95,7 +95,7 @@ oriel_cuda_blocks(oriel_backend_context *c, int32_t first, int32_t end,
     if (status || replayed)
         return status;
     status = launch_blocks(c, first, end, err);
-    if (!status && graphs && oriel_cuda_graph_is_wanted(&c->graphs, &key))
+    if (!status && graphs && oriel_cuda_graph_note_run(&c->graphs, &key))
         record(c, &key);
     return status;
 }

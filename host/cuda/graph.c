@@ -136,8 +136,7 @@ oriel_cuda_graph_reserve(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key)
 }
 
 bool
-oriel_cuda_graph_is_wanted(oriel_cuda_graphs *g,
-                           const oriel_cuda_graph_key *key)
+oriel_cuda_graph_note_run(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key)
 {
     for (int i = 0; i < ORIEL_CUDA_GRAPHS_SEEN; i++)
         if (memcmp(&g->seen[i], key, sizeof(*key)) == 0)

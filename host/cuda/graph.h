@@ -83,9 +83,10 @@ oriel_status oriel_cuda_graph_replay(oriel_cuda_graphs *graphs, bool *replayed,
                                      cudaStream_t stream,
                                      const oriel_hooks *call, oriel_error *err);
 
-/* Whether a run whose kernels were launched is worth a graph: it was met before. */
-bool oriel_cuda_graph_is_wanted(oriel_cuda_graphs *graphs,
-                                const oriel_cuda_graph_key *key);
+/* Remember a run whose kernels were launched; whether it is worth a graph, having
+   been remembered before. */
+bool oriel_cuda_graph_note_run(oriel_cuda_graphs *graphs,
+                               const oriel_cuda_graph_key *key);
 
 /* Let 'graphs->stream' be captured; false where there is no room or no capture.
    Then what is launched on it becomes the graph of 'key'; 'failure', NULL for

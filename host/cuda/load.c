@@ -217,7 +217,7 @@ put_tables(loader *l)
 
     oriel_cuda_put_rope(&l->upload, &w->network, ORIEL_CUDA_ROPE_POSITIONS);
     oriel_cuda_upload_pad(&l->upload, levels);
-    for (int32_t flavour = 0; flavour < ORIEL_CUDA_FLAVOURS; flavour++)
+    for (int32_t flavour = 0; flavour < ORIEL_FLAVOURS; flavour++)
         oriel_cuda_put_levels(&l->upload, &w->network, flavour);
     oriel_cuda_upload_pad(&l->upload, w->bytes);
 }

@@ -16,7 +16,6 @@ enum {
     /* Sides of up to so many patches find their angles beside the weights; the
        published limits of pixels and of aspect ratio lead to 1,428. */
     ORIEL_CUDA_ROPE_POSITIONS = 2048,
-    ORIEL_CUDA_FLAVOURS = ORIEL_FLAVOURS,
     ORIEL_CUDA_LEVEL_BYTES = 3 * 256 * 2 /* of one flavour */
 };
 

@@ -59,8 +59,7 @@ oriel_cuda_lay_out_weights(oriel_backend_weights *w)
         }
     w->rope = oriel_cuda_take(&c, ORIEL_CUDA_ROPE_POSITIONS,
                               oriel_cuda_rope_row(w->shapes.head_dim));
-    w->levels =
-        oriel_cuda_take(&c, ORIEL_CUDA_FLAVOURS, ORIEL_CUDA_LEVEL_BYTES);
+    w->levels = oriel_cuda_take(&c, ORIEL_FLAVOURS, ORIEL_CUDA_LEVEL_BYTES);
     w->bytes = c.at;
     return !c.overflowed;
 }
