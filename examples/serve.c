@@ -23,7 +23,7 @@ typedef struct CUstream_st *cudaStream_t;
 #define cudaMallocHost(memory, bytes) (!(*(memory) = malloc(bytes)))
 #define cudaMalloc(memory, bytes) cudaMallocHost(memory, bytes)
 #endif
-enum { REQUESTS = 32, ENCODERS = 2, TEXT_ROWS = 3, MAX_TOKENS = 40 };
+enum { REQUESTS = 32, ENCODERS = 2, TEXT_ROWS = 3, MAX_TOKENS = 28 };
 enum { SIDE = 60, NOISE_BYTES = SIDE * SIDE * 3 + REQUESTS };
 
 static oriel_model *model;

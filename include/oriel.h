@@ -298,10 +298,10 @@ struct oriel_output {
  *   workspace                   in stream order     after the stream no
  *
  * (1) The call copies them into the encoder's 8 MiB of pinned memory, in slots
- * of 1 MiB; it waits only while all eight are on their way.  Metadata of the
- * plan always takes one.  (2) The call waits for the stream.  With no_wait pixels
+ * of 1 MiB; it waits only while all eight are on their way.  How frames are
+ * resampled takes one.  (2) The call waits for the stream.  With no_wait pixels
  * and results are pinned or on the device, and a call that finds no slot is
- * ORIEL_ERR_BUSY; one whose metadata takes more than eight is _CAPACITY.
+ * ORIEL_ERR_BUSY; one that needs more than eight is _CAPACITY.
  *
  * Nothing else waits or allocates, but host memory for resampling frames of the
  * float flavour, where a call needs more than those before; what CUDA takes for a

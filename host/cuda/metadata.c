@@ -2,9 +2,10 @@
 /*
  * metadata.c - what a plan becomes on the device
  *
- * A record an item is sent; the device makes everything else of them.  Angles
- * are beside the weights, but for sides longer than those are kept for: then
- * the plan's own travel along.
+ * A record an item travels as arguments of a kernel, without a slot of the ring or
+ * a copy to wait for; the device makes everything else of them.  Angles are beside
+ * the weights, but for sides longer than those are kept for: then the plan's own
+ * travel along.
  */
 #include "cuda/context.h"
 
@@ -33,8 +34,7 @@ send_records(oriel_backend_context *c, oriel_error *err)
 {
     oriel_cuda_upload u;
 
-    oriel_cuda_upload_begin(&u, oriel_cuda_job_ring(c), c->stream,
-                            c->space.metadata.records);
+    oriel_cuda_upload_begin(&u, NULL, c->stream, c->space.metadata.records);
     oriel_cuda_make_records(c->job->plan, c->weights->shapes.windows_fit,
                             put_record, &u);
     return oriel_cuda_finish_upload(c, &u, err);
@@ -124,7 +124,6 @@ oriel_cuda_metadata_slots(const oriel_backend_context *c)
     const oriel_cuda_frames *f = &c->space.frames;
     bool frames = c->job->input->frames && oriel_cuda_resamples(plan);
     const size_t uploads[] = {
-        (size_t)plan->info.n_items * sizeof(*m->records),
         (size_t)m->n_positions *
             (size_t)oriel_cuda_rope_row(c->weights->shapes.head_dim),
         row_index_bytes(c),

@@ -6,9 +6,10 @@
  * its copy enqueued, its event recorded after the copy.  When all slots are on
  * their way, whoever wants the next waits for the oldest.
  *
- * In a capture no slot may be used, as a replay would read it again; there the
- * bytes travel as arguments of a kernel (store_bytes.cu), which a graph keeps;
- * up to 15 zeros then follow the last of them.
+ * Without a ring the bytes travel as arguments of a kernel (store_bytes.cu), and up
+ * to 15 zeros follow the last of them.  So do a plan's records, which are few, and
+ * everything in a capture: a replay would read a slot again, and a graph keeps the
+ * arguments of its kernels.
  */
 #ifndef ORIEL_CUDA_RING_H
 #define ORIEL_CUDA_RING_H
@@ -46,7 +47,7 @@ oriel_status oriel_cuda_ring_wait(oriel_cuda_ring *ring, oriel_error *err);
 
 /* One stretch of device memory, written from front to back. */
 typedef struct oriel_cuda_upload {
-    oriel_cuda_ring *ring; /* NULL: in a capture */
+    oriel_cuda_ring *ring; /* NULL: as arguments */
     cudaStream_t stream;
     char *to;            /* where the slot's first byte goes */
     size_t width, pitch; /* rows of the destination; 0: tight */
@@ -58,7 +59,7 @@ typedef struct oriel_cuda_upload {
     char carried[ORIEL_CUDA_STORE_BYTES];
 } oriel_cuda_upload;
 
-/* 'ring' NULL: in a capture. */
+/* 'ring' NULL: as arguments of kernels. */
 void oriel_cuda_upload_begin(oriel_cuda_upload *upload, oriel_cuda_ring *ring,
                              cudaStream_t stream, void *to);
 
