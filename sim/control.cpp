@@ -94,6 +94,12 @@ sim_allocations(void)
 }
 
 uint64_t
+sim_pointer_queries(void)
+{
+    return sim::tally().pointer_queries;
+}
+
+uint64_t
 sim_graphs_made(void)
 {
     return sim::tally().graphs_made;

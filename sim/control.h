@@ -38,6 +38,7 @@ void sim_release(cudaStream_t stream);
    device and pinned memory; graphs that were made, uploaded, launched. */
 uint64_t sim_waits(void);
 uint64_t sim_allocations(void);
+uint64_t sim_pointer_queries(void); /* by cudaPointerGetAttributes */
 uint64_t sim_graphs_made(void);
 uint64_t sim_graph_uploads(void);
 uint64_t sim_graph_launches(void);

@@ -192,6 +192,18 @@ is_device_range(const void *address, size_t bytes)
            static_cast<const char *>(address) + bytes <= a->base + a->bytes;
 }
 
+bool
+find_device_range(const void *address, uintptr_t *begin, size_t *bytes)
+{
+    const Allocation *a = find(address);
+
+    if (!a || !a->alive)
+        return false;
+    *begin = reinterpret_cast<uintptr_t>(a->base);
+    *bytes = a->bytes;
+    return true;
+}
+
 int
 device_of(const void *address)
 {

@@ -32,6 +32,8 @@ size_t device_bytes_in_use();
 
 /* The allocation that holds [address, address + bytes), whole and not freed. */
 bool is_device_range(const void *address, size_t bytes);
+/* Its first byte and its size; false if none that is not freed holds 'address'. */
+bool find_device_range(const void *address, uintptr_t *begin, size_t *bytes);
 /* Whose memory this is, or was; negative: no device's. */
 int device_of(const void *address);
 int context_of(const void *address);

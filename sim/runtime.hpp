@@ -48,6 +48,7 @@ void release_stream(cudaStream_t stream);
 struct Tally {
     uint64_t waits;       /* for the device: not if it was there already */
     uint64_t allocations; /* of device memory and of pinned */
+    uint64_t pointer_queries;
     uint64_t graph_launches;
     uint64_t graphs_made, graph_uploads;
 };

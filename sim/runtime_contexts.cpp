@@ -247,6 +247,8 @@ cudaGetDriverEntryPointByVersion(const char *symbol, void **function,
         {"cuCtxCreate", {(void *)cuCtxCreate, 3020, 11039}},
         {"cuCtxDestroy", {(void *)cuCtxDestroy, 4000, 13000}},
         {"cuStreamGetCtx", {(void *)cuStreamGetCtx, 12050, 13000}},
+        {"cuPointerGetAttributes",
+         {(void *)sim_pointer_get_attributes, 7000, 13000}},
     };
     auto it = functions.find(symbol);
 

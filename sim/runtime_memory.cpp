@@ -20,18 +20,27 @@ struct Pinned {
 };
 std::map<uintptr_t, Pinned> pinned; /* by first byte */
 
-/* nullptr for memory that is not pinned. */
-const Pinned *
-find_pinned(const void *memory)
+/* pinned.end() for memory that is not pinned. */
+std::map<uintptr_t, Pinned>::const_iterator
+find_registration(const void *memory)
 {
     auto it = pinned.upper_bound(reinterpret_cast<uintptr_t>(memory));
 
     if (it == pinned.begin())
-        return nullptr;
+        return pinned.end();
     --it;
     return reinterpret_cast<uintptr_t>(memory) < it->first + it->second.bytes
-               ? &it->second
-               : nullptr;
+               ? it
+               : pinned.end();
+}
+
+/* nullptr for memory that is not pinned. */
+const Pinned *
+find_pinned(const void *memory)
+{
+    auto it = find_registration(memory);
+
+    return it == pinned.end() ? nullptr : &it->second;
 }
 
 bool
@@ -195,10 +204,39 @@ cudaFreeHost(void *memory)
 }
 
 cudaError_t
+cudaHostRegister(void *memory, size_t bytes, unsigned int)
+{
+    ENTER();
+    NOT_IN_CAPTURE();
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(memory);
+    auto next = pinned.upper_bound(begin);
+
+    if (!memory || bytes == 0)
+        return result(cudaErrorInvalidValue);
+    if (is_pinned(memory) ||
+        (next != pinned.end() && next->first < begin + bytes))
+        return result(cudaErrorHostMemoryAlreadyRegistered);
+    pinned[begin] = {bytes, current_context()->number};
+    return cudaSuccess;
+}
+
+cudaError_t
+cudaHostUnregister(void *memory)
+{
+    const Entrance entered;
+    NOT_IN_CAPTURE();
+    drain_all();
+    if (!pinned.erase(reinterpret_cast<uintptr_t>(memory)))
+        return result(cudaErrorHostMemoryNotRegistered);
+    return entered.error;
+}
+
+cudaError_t
 cudaPointerGetAttributes(struct cudaPointerAttributes *attributes,
                          const void *pointer)
 {
     ENTER();
+    runtime().tally.pointer_queries++;
     const Pinned *host = find_pinned(pointer);
     if (!is_primary(is_device(pointer) ? sim::context_of(pointer)
                     : host             ? host->context
@@ -211,6 +249,37 @@ cudaPointerGetAttributes(struct cudaPointerAttributes *attributes,
         is_device(pointer) ? device_of(pointer) : current_device();
     attributes->devicePointer = const_cast<void *>(pointer);
     attributes->hostPointer = const_cast<void *>(pointer);
+    return cudaSuccess;
+}
+
+/* Of the driver, by cudaGetDriverEntryPointByVersion: the two attributes that are
+   asked for here. */
+int
+sim_pointer_get_attributes(unsigned int n, int *attributes, void **values,
+                           uintptr_t pointer)
+{
+    enum { RANGE_START = 11, RANGE_SIZE = 12 };
+
+    ENTER();
+    const void *memory = reinterpret_cast<const void *>(pointer);
+    auto host = find_registration(memory);
+    uintptr_t begin = 0;
+    size_t bytes = 0;
+
+    if (host != pinned.end()) {
+        begin = host->first;
+        bytes = host->second.bytes;
+    } else {
+        sim::find_device_range(memory, &begin, &bytes);
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        if (attributes[i] == RANGE_START)
+            *static_cast<uintptr_t *>(values[i]) = begin;
+        else if (attributes[i] == RANGE_SIZE)
+            *static_cast<size_t *>(values[i]) = bytes;
+        else
+            return result(cudaErrorInvalidValue);
+    }
     return cudaSuccess;
 }
 

@@ -163,6 +163,9 @@ void log_copy(const char *what, const CUstream_st *stream, size_t bytes,
 
 } // namespace sim
 
+extern "C" int sim_pointer_get_attributes(unsigned int n, int *attributes,
+                                          void **values, uintptr_t pointer);
+
 /* The calls that give something back do so all the same: their failure may be
    an earlier one. */
 #define ENTER() \

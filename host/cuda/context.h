@@ -11,6 +11,7 @@
 #include "cuda/checks.h"
 #include "cuda/device.h"
 #include "cuda/graph.h"
+#include "cuda/pointers.h"
 #include "cuda/products.h"
 #include "cuda/profile.h"
 #include "cuda/ring.h"
@@ -41,7 +42,9 @@ struct oriel_backend_context {
     oriel_cuda_scope scope;
     const oriel_backend_job *job;
     cudaStream_t stream;
-    bool capturing; /* the job's stream is being captured */
+    oriel_cuda_pointers pointers;    /* of this job */
+    bool some_pinned, some_pageable; /* of its pixels on the host */
+    bool capturing;                  /* the job's stream is being captured */
     bool recording; /* what was enqueued is launched once more, into a graph */
     int64_t rows;   /* patches */
     oriel_cuda_workspace space;
@@ -94,9 +97,9 @@ oriel_status oriel_cuda_send_pixel_values(oriel_backend_context *context,
                                           oriel_error *err);
 oriel_status oriel_cuda_send_sources(oriel_backend_context *context,
                                      oriel_error *err);
-/* What the device may read in its own time: pinned from end to end. */
-oriel_status oriel_cuda_find_pinned(bool *pinned, const void *memory,
-                                    size_t bytes, oriel_error *err);
+/* Bytes of the caller's memory from a frame's first pixel to its last. */
+size_t oriel_cuda_frame_extent(const oriel_item *item, const oriel_input *input,
+                               int64_t frame);
 /* Host memory that the plan's frames take there, SIZE_MAX where it exceeds the
    address space; by the flavour of the plan one or the other. */
 size_t oriel_cuda_frames_host_bytes(const oriel_plan *plan);

@@ -10,21 +10,30 @@
 #include "base/fail.h"
 #include "cuda/errors.h"
 
-oriel_status
-oriel_cuda_find_pinned(bool *pinned, const void *memory, size_t bytes,
-                       oriel_error *err)
+size_t
+oriel_cuda_frame_extent(const oriel_item *item, const oriel_input *input,
+                        int64_t frame)
 {
-    const void *ends[2] = {memory, (const char *)memory + bytes - 1};
-    oriel_status status = ORIEL_OK;
+    size_t line = (size_t)item->width * 3;
+    size_t pitch = input->pitches ? input->pitches[frame] : line;
 
-    *pinned = true;
-    for (int i = 0; i < 2 && *pinned && !status; i++) {
-        struct cudaPointerAttributes at;
+    return ((size_t)item->height - 1) * pitch + line;
+}
 
-        status = oriel_cuda_check(cudaPointerGetAttributes(&at, ends[i]),
-                                  "cudaPointerGetAttributes", err);
-        *pinned = !status && at.type == cudaMemoryTypeHost;
-    }
+/* CUDA is asked again only where some frames are pinned and others are not. */
+static oriel_status
+find_pinned(oriel_backend_context *c, bool *pinned, const void *memory,
+            size_t bytes, oriel_error *err)
+{
+    oriel_cuda_memory at;
+    oriel_status status;
+
+    *pinned = c->some_pinned;
+    if (!c->some_pinned || !c->some_pageable)
+        return ORIEL_OK;
+    status = oriel_cuda_find_memory(&c->pointers, &at, memory, "input.frames[]",
+                                    err);
+    *pinned = !status && oriel_cuda_is_pinned(&at, memory, bytes);
     return status;
 }
 
@@ -36,13 +45,8 @@ oriel_cuda_send_pixel_values(oriel_backend_context *c, oriel_error *err)
     const oriel_input *input = c->job->input;
     size_t bytes = input->pixel_values_bytes;
     oriel_cuda_upload upload;
-    bool pinned;
-    oriel_status status =
-        oriel_cuda_find_pinned(&pinned, input->pixel_values, bytes, err);
 
-    if (status)
-        return status;
-    if (pinned)
+    if (c->some_pinned)
         return oriel_cuda_check_launch(
             c,
             cudaMemcpyAsync(c->space.pixel_values, input->pixel_values, bytes,
@@ -118,8 +122,9 @@ send_frame(sender *s, const oriel_item *item, int64_t frame, oriel_error *err)
     size_t pitch = input->pitches ? input->pitches[frame] : line;
     const void *from = input->frames[frame];
     bool pinned;
-    oriel_status status = oriel_cuda_find_pinned(
-        &pinned, from, ((size_t)item->height - 1) * pitch + line, err);
+    oriel_status status =
+        find_pinned(s->context, &pinned, from,
+                    oriel_cuda_frame_extent(item, input, frame), err);
 
     if (!status && pinned)
         status = copy_pinned(s, item, from, pitch, err);

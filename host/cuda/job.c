@@ -59,27 +59,12 @@ check_may_wait(const oriel_backend_context *c, oriel_error *err)
 }
 
 static oriel_status
-look_at(struct cudaPointerAttributes *at, const void *pointer,
-        const char *field, oriel_error *err)
+check_pointer(oriel_backend_context *c, const void *pointer, const char *field,
+              oriel_error *err)
 {
-    cudaError_t error = cudaPointerGetAttributes(at, pointer);
-
-    if (error != cudaErrorIncompatibleDriverContext)
-        return oriel_cuda_check(error, "cudaPointerGetAttributes", err);
-    (void)cudaGetLastError();
-    return oriel_fail_cause(err, ORIEL_ERR_ARGUMENT, (int32_t)error,
-                            "%s is in memory of a CUDA context of the "
-                            "caller's, expected the primary context of the "
-                            "device",
-                            field);
-}
-
-static oriel_status
-check_pointer(const oriel_backend_context *c, const void *pointer,
-              const char *field, oriel_error *err)
-{
-    struct cudaPointerAttributes at;
-    oriel_status status = look_at(&at, pointer, field, err);
+    oriel_cuda_memory at;
+    oriel_status status =
+        oriel_cuda_find_memory(&c->pointers, &at, pointer, field, err);
 
     if (status)
         return status;
@@ -94,29 +79,61 @@ check_pointer(const oriel_backend_context *c, const void *pointer,
     return ORIEL_OK;
 }
 
+/* 'bytes' of the host; whether all of them are pinned. */
 static oriel_status
-check_host(const void *pointer, const char *field, const char *memory,
+check_host(oriel_backend_context *c, const void *pointer, size_t bytes,
+           const char *field, const char *memory, bool *pinned,
            oriel_error *err)
 {
-    struct cudaPointerAttributes at;
-    oriel_status status = look_at(&at, pointer, field, err);
+    oriel_cuda_memory at;
+    oriel_status status =
+        oriel_cuda_find_memory(&c->pointers, &at, pointer, field, err);
 
-    if (!status && at.type == cudaMemoryTypeDevice)
+    if (status)
+        return status;
+    *pinned = oriel_cuda_is_pinned(&at, pointer, bytes);
+    if (at.type == cudaMemoryTypeDevice)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "%s is in device memory, but %s is "
                           "ORIEL_MEMORY_HOST",
                           field, memory);
-    return status;
+    return ORIEL_OK;
+}
+
+/* The same of pixels and results, for whose pageable bytes a call waits. */
+static oriel_status
+check_copied(oriel_backend_context *c, const void *pointer, size_t bytes,
+             const char *field, const char *memory, bool *pinned,
+             oriel_error *err)
+{
+    oriel_status status =
+        check_host(c, pointer, bytes, field, memory, pinned, err);
+
+    if (status || *pinned || !c->job->input->no_wait)
+        return status;
+    return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                      "%s is in pageable memory, for which a call may wait: "
+                      "with input.no_wait expected pinned or device memory",
+                      field);
 }
 
 /* Of pixels: where input.pixels_memory says they are. */
 static oriel_status
-check_pixels(const oriel_backend_context *c, const void *pointer,
+check_pixels(oriel_backend_context *c, const void *pointer, size_t bytes,
              const char *field, oriel_error *err)
 {
+    bool pinned;
+    oriel_status status;
+
     if (c->job->input->pixels_memory == ORIEL_MEMORY_DEVICE)
         return check_pointer(c, pointer, field, err);
-    return check_host(pointer, field, "input.pixels_memory", err);
+    status = check_copied(c, pointer, bytes, field, "input.pixels_memory",
+                          &pinned, err);
+    if (!status && pinned)
+        c->some_pinned = true;
+    else if (!status)
+        c->some_pageable = true;
+    return status;
 }
 
 /* Rows that CUDA copies lie at most so far apart: cudaDeviceProp.memPitch. */
@@ -132,7 +149,22 @@ check_pitch(size_t pitch, const char *field, oriel_error *err)
 }
 
 static oriel_status
-check_frames(const oriel_backend_context *c, oriel_error *err)
+check_frame(oriel_backend_context *c, const oriel_item *item, int64_t frame,
+            oriel_error *err)
+{
+    const oriel_input *input = c->job->input;
+    oriel_status status = check_pixels(
+        c, input->frames[frame], oriel_cuda_frame_extent(item, input, frame),
+        "input.frames[]", err);
+
+    if (status || !input->pitches ||
+        input->pixels_memory == ORIEL_MEMORY_DEVICE)
+        return status;
+    return check_pitch(input->pitches[frame], "input.pitches[]", err);
+}
+
+static oriel_status
+check_frames(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_plan *plan = c->job->plan;
     const oriel_input *input = c->job->input;
@@ -143,20 +175,24 @@ check_frames(const oriel_backend_context *c, oriel_error *err)
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                           "input.frames in device memory: the float flavour is "
                           "resampled on the host; expected ORIEL_MEMORY_HOST");
-    for (int64_t f = 0; f < plan->n_source_frames && !status; f++) {
-        status = check_pixels(c, input->frames[f], "input.frames[]", err);
-        if (!status && input->pitches &&
-            input->pixels_memory == ORIEL_MEMORY_HOST)
-            status = check_pitch(input->pitches[f], "input.pitches[]", err);
-    }
+    if (input->no_wait && !oriel_cuda_resamples(plan))
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "input.no_wait with frames of the float flavour, "
+                          "which the call itself resamples: expected "
+                          "pixel_values, or no_wait 0");
+    for (int64_t i = 0; i < plan->info.n_items; i++)
+        for (int64_t f = plan->first_frame[i];
+             f < plan->first_frame[i + 1] && !status; f++)
+            status = check_frame(c, &plan->items[i], f, err);
     return status;
 }
 
 static oriel_status
-check_input(const oriel_backend_context *c, oriel_error *err)
+check_input(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_input *input = c->job->input;
 
+    c->some_pinned = c->some_pageable = false;
     if (input->pixels_memory == ORIEL_MEMORY_HOST && c->capturing)
         return oriel_fail(
             err, ORIEL_ERR_ARGUMENT,
@@ -165,23 +201,28 @@ check_input(const oriel_backend_context *c, oriel_error *err)
             "memory");
     if (input->frames)
         return check_frames(c, err);
-    return check_pixels(c, input->pixel_values, "input.pixel_values", err);
+    return check_pixels(c, input->pixel_values, input->pixel_values_bytes,
+                        "input.pixel_values", err);
 }
 
-/* Of results: where output.results_memory says they go. */
+/* Where output.results_memory says that it goes. */
 static oriel_status
-check_result(const oriel_backend_context *c, const void *pointer,
-             const char *field, oriel_error *err)
+check_result(oriel_backend_context *c, const oriel_result *result,
+             oriel_error *err)
 {
+    bool pinned;
+
     if (c->job->output->results_memory == ORIEL_MEMORY_DEVICE)
-        return check_pointer(c, pointer, field, err);
-    return check_host(pointer, field, "output.results_memory", err);
+        return check_pointer(c, result->data, "results[].data", err);
+    return check_copied(c, result->data, result->bytes, "results[].data",
+                        "output.results_memory", &pinned, err);
 }
 
 static oriel_status
-check_row_index(const oriel_backend_context *c, oriel_error *err)
+check_row_index(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_output *output = c->job->output;
+    bool pinned;
 
     if (!output->row_index)
         return ORIEL_OK;
@@ -191,8 +232,10 @@ check_row_index(const oriel_backend_context *c, oriel_error *err)
                           "the stream is being captured: expected device "
                           "memory");
     if (output->row_index_memory == ORIEL_MEMORY_HOST)
-        return check_host(output->row_index, "output.row_index",
-                          "output.row_index_memory", err);
+        return check_host(c, output->row_index,
+                          (size_t)c->job->plan->info.tokens * sizeof(int32_t),
+                          "output.row_index", "output.row_index_memory",
+                          &pinned, err);
     if (c->weights->shapes.out_hidden != c->weights->network.out_hidden_size)
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                           "output.row_index in device memory with an "
@@ -203,7 +246,7 @@ check_row_index(const oriel_backend_context *c, oriel_error *err)
 }
 
 static oriel_status
-check_output(const oriel_backend_context *c, oriel_error *err)
+check_output(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_output *output = c->job->output;
     oriel_status status = ORIEL_OK;
@@ -213,8 +256,7 @@ check_output(const oriel_backend_context *c, oriel_error *err)
                           "output.results_memory is ORIEL_MEMORY_HOST, but the "
                           "stream is being captured: expected device memory");
     for (int32_t i = 0; i < output->n_results && !status; i++) {
-        status =
-            check_result(c, output->results[i].data, "results[].data", err);
+        status = check_result(c, &output->results[i], err);
         if (!status)
             status = check_pitch(output->results[i].row_bytes,
                                  "results[].row_bytes", err);
@@ -224,69 +266,6 @@ check_output(const oriel_backend_context *c, oriel_error *err)
 
 /* ---- A call that must not wait --------------------------------------------- */
 
-static oriel_status
-check_pinned(const void *memory, size_t bytes, const char *field,
-             oriel_error *err)
-{
-    bool pinned;
-    oriel_status status = oriel_cuda_find_pinned(&pinned, memory, bytes, err);
-
-    if (status || pinned)
-        return status;
-    return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                      "%s is in pageable memory, for which a call may wait: "
-                      "with input.no_wait expected pinned or device memory",
-                      field);
-}
-
-static oriel_status
-check_frames_pinned(const oriel_backend_context *c, oriel_error *err)
-{
-    const oriel_plan *plan = c->job->plan;
-    const oriel_input *input = c->job->input;
-    oriel_status status = ORIEL_OK;
-
-    if (!oriel_cuda_resamples(plan))
-        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
-                          "input.no_wait with frames of the float flavour, "
-                          "which the call itself resamples: expected "
-                          "pixel_values, or no_wait 0");
-    for (int32_t i = 0; i < plan->info.n_items; i++) {
-        const oriel_item *item = &plan->items[i];
-        size_t line = (size_t)item->width * 3;
-
-        for (int64_t f = plan->first_frame[i];
-             f < plan->first_frame[i + 1] && !status; f++) {
-            size_t pitch = input->pitches ? input->pitches[f] : line;
-
-            status = check_pinned(input->frames[f],
-                                  ((size_t)item->height - 1) * pitch + line,
-                                  "input.frames[]", err);
-        }
-    }
-    return status;
-}
-
-static oriel_status
-check_all_pinned(const oriel_backend_context *c, oriel_error *err)
-{
-    const oriel_input *input = c->job->input;
-    const oriel_output *output = c->job->output;
-    oriel_status status = ORIEL_OK;
-
-    if (input->pixels_memory == ORIEL_MEMORY_HOST)
-        status = input->frames ? check_frames_pinned(c, err)
-                               : check_pinned(input->pixel_values,
-                                              input->pixel_values_bytes,
-                                              "input.pixel_values", err);
-    if (output->results_memory == ORIEL_MEMORY_DEVICE)
-        return status;
-    for (int32_t i = 0; i < output->n_results && !status; i++)
-        status = check_pinned(output->results[i].data, output->results[i].bytes,
-                              "results[].data", err);
-    return status;
-}
-
 /* The plan's metadata is all that goes through the ring then. */
 static oriel_status
 check_no_wait(const oriel_backend_context *c, oriel_error *err)
@@ -294,16 +273,15 @@ check_no_wait(const oriel_backend_context *c, oriel_error *err)
     size_t slots = oriel_cuda_metadata_slots(c);
     size_t n_slots = (size_t)c->ring.n_slots;
     bool free = false;
-    oriel_status status = check_all_pinned(c, err);
+    oriel_status status;
 
-    if (!status && slots > n_slots)
+    if (slots > n_slots)
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "the plan's metadata takes %zu slots of %zu bytes, "
                           "and the encoder has %zu: with input.no_wait "
                           "expected fewer items in a call",
                           slots, c->ring.slot_bytes, n_slots);
-    if (!status)
-        status = oriel_cuda_ring_is_free(&free, &c->ring, (int32_t)slots, err);
+    status = oriel_cuda_ring_is_free(&free, &c->ring, (int32_t)slots, err);
     if (!status && !free)
         return oriel_fail(err, ORIEL_ERR_BUSY,
                           "no slot is free: the call takes %zu of %zu, and "
@@ -369,6 +347,7 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
     c->job = job;
     c->stream = job->stream;
     c->rows = job->plan->info.patches;
+    oriel_cuda_forget_pointers(&c->pointers);
     oriel_cuda_profile_start(&c->profile);
     if (!status)
         status = check_job(c, err);
