@@ -297,11 +297,11 @@ struct oriel_output {
  *   row_index, device           in stream order     after the stream no
  *   workspace                   in stream order     after the stream no
  *
- * (1) The call copies them into the encoder's 8 MiB of pinned memory, in slots
- * of 1 MiB; it waits only while all eight are on their way.  How frames are
- * resampled takes one.  (2) The call waits for the stream.  With no_wait pixels
- * and results are pinned or on the device, and a call that finds no slot is
- * ORIEL_ERR_BUSY; one that needs more than eight is _CAPACITY.
+ * (1) The call copies them into the encoder's 8 MiB of pinned memory, in eight
+ * slots, and waits only while all are on their way: up to 16 MiB, beside the
+ * kernels of calls before.  How frames are resampled takes a slot.  (2) The call
+ * waits for the stream.  With no_wait pixels and results are pinned or on the
+ * device; a call without a free slot is ORIEL_ERR_BUSY, of more than 8 _CAPACITY.
  *
  * Nothing else waits or allocates, but host memory for resampling frames of the
  * float flavour, where a call needs more than those before; what CUDA takes for a

@@ -47,6 +47,9 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
     c->ring.call = &c->hooks;
     if (!status)
+        status = oriel_cuda_staging_create(&c->staging, &c->hooks,
+                                           c->device_index, err);
+    if (!status)
         status = oriel_cuda_graphs_create(&c->graphs,
                                           config->checks || config->profile
                                               ? ORIEL_GRAPHS_OFF
@@ -125,6 +128,7 @@ give_back(oriel_backend_context *c)
     oriel_cuda_graphs_destroy(&c->graphs);
     oriel_cuda_products_destroy(&c->products);
     oriel_cuda_ring_destroy(&c->ring);
+    oriel_cuda_staging_destroy(&c->staging, &c->hooks, c->device_index);
     oriel_cuda_checks_destroy(&c->checks);
     oriel_cuda_profile_destroy(&c->profile);
     if (c->has_done)

@@ -15,6 +15,7 @@
 #include "cuda/products.h"
 #include "cuda/profile.h"
 #include "cuda/ring.h"
+#include "cuda/staging.h"
 #include "cuda/weights.h"
 #include "cuda/workspace.h"
 
@@ -27,6 +28,7 @@ struct oriel_backend_context {
     int32_t kernels; /* ORIEL_KERNELS_* as asked for */
     oriel_cuda_products products;
     oriel_cuda_ring ring;
+    oriel_cuda_staging staging;
     oriel_cuda_graphs graphs;
     oriel_cuda_checks checks;
     oriel_cuda_profile profile;
@@ -92,11 +94,12 @@ void oriel_cuda_point_tables(oriel_backend_context *context);
 /* The slots of the ring that the job takes, pixels aside. */
 size_t oriel_cuda_metadata_slots(const oriel_backend_context *context);
 /* host_pixels.c: pixels of the host, into space.pixel_values or space.frames'
-   sources; pageable ones have been read on return. */
+   sources; pageable ones have been read on return.  'stream' takes pageable
+   frames, the job's own pinned ones. */
 oriel_status oriel_cuda_send_pixel_values(oriel_backend_context *context,
                                           oriel_error *err);
 oriel_status oriel_cuda_send_sources(oriel_backend_context *context,
-                                     oriel_error *err);
+                                     cudaStream_t stream, oriel_error *err);
 /* Bytes of the caller's memory from a frame's first pixel to its last. */
 size_t oriel_cuda_frame_extent(const oriel_item *item, const oriel_input *input,
                                int64_t frame);

@@ -11,6 +11,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "cuda/context.h"
+#include "cuda/cursor.h"
 #include "cuda/errors.h"
 #include "pixels/axis.h"
 #include "pixels/pixels.h"
@@ -112,7 +113,8 @@ send_jobs(maker *m, oriel_resample_args *args, oriel_error *err)
     cudaError_t error;
 
     oriel_cuda_upload_begin(&m->upload, oriel_cuda_job_ring(m->context),
-                            c->stream, f->axes);
+                            c->staging.in_use ? c->staging.stream : c->stream,
+                            f->axes);
     for (int64_t i = 0; i < plan->info.n_items; i++)
         make_item(m, i);
     error = oriel_cuda_resample_number(args, m->jobs,
@@ -172,17 +174,46 @@ borrow(maker *m, oriel_error *err)
     return ORIEL_OK;
 }
 
+/*
+ * What fits goes into a buffer of the encoder's: the axes and jobs, and after them
+ * the pixels, if all of them are pageable.  Else pixels go by the job's stream, and
+ * with checks on or in a capture everything does.
+ */
+static oriel_status
+stage(oriel_backend_context *c, cudaStream_t *pixels_stream, oriel_error *err)
+{
+    const oriel_plan *plan = c->job->plan;
+    oriel_cuda_frames *f = &c->space.frames;
+    oriel_cuda_frame_bytes bytes = oriel_cuda_measure_frames(plan);
+    size_t axes = oriel_round_up(bytes.axes, ORIEL_CUDA_ALIGNMENT);
+    size_t jobs = oriel_round_up(
+        (size_t)plan->n_source_frames * sizeof(*f->jobs), ORIEL_CUDA_ALIGNMENT);
+    void *memory;
+    oriel_status status;
+
+    if (c->capturing || c->checks.on || axes > ORIEL_CUDA_STAGE_BYTES ||
+        jobs > ORIEL_CUDA_STAGE_BYTES - axes)
+        return ORIEL_OK;
+    status = oriel_cuda_staging_begin(&c->staging, &memory, err);
+    if (status)
+        return status;
+    f->axes = memory;
+    f->jobs = (oriel_resample_job *)(void *)(f->axes + axes);
+    if (c->some_pageable && !c->some_pinned &&
+        bytes.sources <= ORIEL_CUDA_STAGE_BYTES - axes - jobs) {
+        f->sources = (uint8_t *)memory + axes + jobs;
+        *pixels_stream = c->staging.stream;
+    }
+    return ORIEL_OK;
+}
+
 oriel_status
 oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_plan *plan = c->job->plan;
     const oriel_cuda_frames *f = &c->space.frames;
-    maker m = {.context = c,
-               .next_axis = f->axes,
-               .next_source = f->sources,
-               .next_waiting = f->waiting};
+    maker m = {.context = c};
     oriel_resample_args args = {
-        .jobs = f->jobs,
         .places = f->places,
         .pixels = c->space.pixels,
         .resample = plan->resample,
@@ -190,13 +221,23 @@ oriel_cuda_send_frames(oriel_backend_context *c, oriel_error *err)
         .slices = plan->network.temporal_patch_size,
         .merge = plan->network.spatial_merge_size,
     };
+    cudaStream_t pixels_stream = c->stream;
     oriel_status status = borrow(&m, err);
 
     if (!status)
+        status = stage(c, &pixels_stream, err);
+    m.next_axis = f->axes;
+    m.next_source = f->sources;
+    m.next_waiting = f->waiting;
+    args.jobs = f->jobs;
+    if (!status)
         status = send_jobs(&m, &args, err);
     if (!status && c->job->input->pixels_memory == ORIEL_MEMORY_HOST)
-        status = oriel_cuda_send_sources(c, err);
+        status = oriel_cuda_send_sources(c, pixels_stream, err);
+    if (!status)
+        status = oriel_cuda_staging_end(&c->staging, c->stream, err);
     if (!status)
         status = LAUNCH(oriel_cuda_resample, args);
-    return status;
+    return status ? status
+                  : oriel_cuda_staging_release(&c->staging, c->stream, err);
 }

@@ -3,7 +3,8 @@
  * host_pixels.c - the caller's pixels in host memory, on their way to the device
  *
  * Pinned ones are copied from where they lie, in stream order.  Pageable ones go
- * through the ring: when the call returns they have been read.
+ * through the ring, and have been read when the call returns: where they fit, into
+ * a buffer of the encoder's (staging.h), else in stream order.
  */
 #include "cuda/context.h"
 
@@ -44,7 +45,10 @@ oriel_cuda_send_pixel_values(oriel_backend_context *c, oriel_error *err)
 {
     const oriel_input *input = c->job->input;
     size_t bytes = input->pixel_values_bytes;
+    void *to = c->space.pixel_values;
+    cudaStream_t stream = c->stream;
     oriel_cuda_upload upload;
+    oriel_status status;
 
     if (c->some_pinned)
         return oriel_cuda_check_launch(
@@ -52,16 +56,25 @@ oriel_cuda_send_pixel_values(oriel_backend_context *c, oriel_error *err)
             cudaMemcpyAsync(c->space.pixel_values, input->pixel_values, bytes,
                             cudaMemcpyHostToDevice, c->stream),
             "cudaMemcpyAsync", err);
-    oriel_cuda_upload_begin(&upload, &c->ring, c->stream,
-                            c->space.pixel_values);
+    if (!c->checks.on && bytes <= ORIEL_CUDA_STAGE_BYTES) {
+        status = oriel_cuda_staging_begin(&c->staging, &to, err);
+        if (status)
+            return status;
+        c->space.pixel_values = to;
+        stream = c->staging.stream;
+    }
+    oriel_cuda_upload_begin(&upload, &c->ring, stream, to);
     oriel_cuda_upload_put(&upload, input->pixel_values, bytes);
-    return oriel_cuda_finish_upload(c, &upload, err);
+    status = oriel_cuda_finish_upload(c, &upload, err);
+    return status ? status
+                  : oriel_cuda_staging_end(&c->staging, c->stream, err);
 }
 
 /* ---- Frames --------------------------------------------------------------- */
 
 typedef struct sender {
     oriel_backend_context *context;
+    cudaStream_t stream;      /* of pageable frames */
     uint8_t *to;              /* of the next frame */
     oriel_cuda_upload upload; /* of neighbouring pageable frames */
     bool uploading;
@@ -101,8 +114,8 @@ put_pageable(sender *s, const oriel_item *item, const void *from, size_t pitch)
     size_t end;
 
     if (!s->uploading)
-        oriel_cuda_upload_begin(&s->upload, &s->context->ring,
-                                s->context->stream, s->to);
+        oriel_cuda_upload_begin(&s->upload, &s->context->ring, s->stream,
+                                s->to);
     s->uploading = true;
     end = s->upload.written + oriel_cuda_source_bytes(item);
     if (pitch == line)
@@ -135,10 +148,11 @@ send_frame(sender *s, const oriel_item *item, int64_t frame, oriel_error *err)
 }
 
 oriel_status
-oriel_cuda_send_sources(oriel_backend_context *c, oriel_error *err)
+oriel_cuda_send_sources(oriel_backend_context *c, cudaStream_t stream,
+                        oriel_error *err)
 {
     const oriel_plan *plan = c->job->plan;
-    sender s = {.context = c, .to = c->space.frames.sources};
+    sender s = {.context = c, .stream = stream, .to = c->space.frames.sources};
     oriel_status status = ORIEL_OK, ended;
     oriel_error ignored;
 

@@ -332,6 +332,10 @@ expand(oriel_backend_context *c, oriel_error *err)
 static void
 leave(oriel_backend_context *c)
 {
+    oriel_error ignored;
+
+    /* After a failure what was enqueued may read it still. */
+    (void)oriel_cuda_staging_release(&c->staging, c->stream, &ignored);
     oriel_cuda_end_checks(c);
     c->job = NULL;
     c->capturing = false;

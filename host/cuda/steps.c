@@ -77,7 +77,11 @@ oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
 {
     oriel_status status = oriel_cuda_begin_step(c, ORIEL_STEP_EMBED, 0, err);
 
-    return oriel_cuda_end_step(c, status ? status : embed_patches(c, err), err);
+    if (!status)
+        status = embed_patches(c, err);
+    if (!status) /* pixel_values were read; frames, before */
+        status = oriel_cuda_staging_release(&c->staging, c->stream, err);
+    return oriel_cuda_end_step(c, status, err);
 }
 
 /* ---- Blocks -------------------------------------------------------------- */

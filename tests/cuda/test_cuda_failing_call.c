@@ -126,8 +126,8 @@ static const scenario scenarios[] = {
     {.name = "device memory that is lent",
      .failing = "c",
      .calls = DEVICE_MEMORY,
-     .told = 1,
-     .words = "the workspace"},
+     .told = 3, /* two buffers of pixels on their way, the workspace */
+     .words = "out of device memory: wanted"},
     /* Of four blocks, each with two of normalised and one of the others. */
     {.name = "device memory of each part, with checks",
      .before = "c",
