@@ -57,7 +57,7 @@ retain_once(const oriel_cuda_driver *driver, int32_t device_index,
 
 /* From here on the device's 'primary' may be used. */
 static oriel_status
-retain(const oriel_cuda_driver **driver, int32_t device_index, oriel_error *err)
+retain(const oriel_cuda_driver *driver, int32_t device_index, oriel_error *err)
 {
     oriel_status status;
 
@@ -65,11 +65,8 @@ retain(const oriel_cuda_driver **driver, int32_t device_index, oriel_error *err)
         return oriel_fail(err, ORIEL_ERR_DEVICE,
                           "cuda: device_index is %d, expected below %d",
                           device_index, DEVICES_MOST);
-    status = oriel_cuda_find_driver(driver, err);
-    if (status)
-        return status;
     pthread_mutex_lock(&lock);
-    status = retain_once(*driver, device_index, err);
+    status = retain_once(driver, device_index, err);
     pthread_mutex_unlock(&lock);
     return status;
 }
@@ -78,14 +75,16 @@ oriel_status
 oriel_cuda_select(oriel_cuda_scope *scope, int32_t device_index,
                   oriel_error *err)
 {
-    const oriel_cuda_driver *driver = NULL;
+    const oriel_cuda_driver *driver;
     driver_context current = NULL;
     int device = -1;
     oriel_status status = oriel_cuda_check_process(err);
 
     *scope = (oriel_cuda_scope){0};
     if (!status)
-        status = retain(&driver, device_index, err);
+        status = oriel_cuda_find_driver(&driver, err);
+    if (!status)
+        status = retain(driver, device_index, err);
     if (!status)
         status = check(driver->get_current(&current), "cuCtxGetCurrent", err);
     if (status || current == primary[device_index])
