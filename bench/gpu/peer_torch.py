@@ -105,6 +105,15 @@ def versions():
 # ---- Single ops ---------------------------------------------------------------
 
 
+def merger(row, device, dtype, out_hidden):
+    """The two products of the CPU's MERGE, which is one step."""
+    linear = torch.nn.functional.linear
+    fc1 = product(row, device, dtype)["torch"]
+    w = noise(device, dtype, out_hidden, row["columns"], scale=0.05)
+    b = noise(device, dtype, out_hidden)
+    return {"torch": lambda: linear(fc1(), w, b)}
+
+
 def product(row, device, dtype):
     """{who: function} for a matrix product with bias."""
     x = noise(device, dtype, row["rows"], row["depth"], scale=2)
@@ -167,16 +176,19 @@ def attention(row, device, dtype, absent):
     return made
 
 
-def peers_of(row, device, dtype, absent):
+def peers_of(row, device, dtype, absent, out_hidden):
+    if row["op"] == "merge":
+        return merger(row, device, dtype, out_hidden)
     if "segments" in row:
         return attention(row, device, dtype, absent)
     return product(row, device, dtype) if row["depth"] else {}
 
 
-def time_row(row, device, dtype, clock, absent):
+def time_row(row, device, dtype, clock, absent, out_hidden):
     """A row for each peer that runs; a line for each that does not."""
     made = []
-    for who, run in peers_of(row, device, dtype, absent).items():
+    for who, run in peers_of(row, device, dtype, absent,
+                             out_hidden).items():
         try:
             with torch.inference_mode():
                 seconds = clock.measure(run, BUDGET["op"],
@@ -211,7 +223,8 @@ def ops(run_path, out_path, repeats=None):
         clock, absent, rows = Clock(device, repeats), {}, []
         for row in run["rows"]:
             if row["by"] == "oriel" and "cache" in row:
-                rows += time_row(row, device, dtype, clock, absent)
+                rows += time_row(row, device, dtype, clock, absent,
+                                 run["model"]["out_hidden"])
         made = {"rows": rows, "absent": list(absent.values()),
                 "versions": versions()}
     Path(out_path).write_text(json.dumps(made), encoding="utf-8")

@@ -5,8 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const colours[] = {"--a", "--b", "--c", "--d",
-                                      "--e", "--f", "--g"};
+/* Defined in the page's head, light and dark. */
+static const char *const colours[] = {"--a", "--b", "--c", "--d", "--e", "--f",
+                                      "--g", "--h", "--i", "--j", "--k", "--l"};
 enum { N_COLOURS = sizeof(colours) / sizeof(colours[0]) };
 
 void
@@ -114,7 +115,7 @@ static axes
 fit_axes(const cli_bench_run *run)
 {
     const double ridge = run->flops_per_s / run->bytes_per_s;
-    axes a = {log10(ridge) - 1, log10(ridge) + 1, log10(run->flops_per_s) - 2,
+    axes a = {log10(ridge) - 1, log10(ridge) + 1, log10(run->flops_per_s) - 1,
               log10(run->flops_per_s)};
 
     for (size_t i = 0; i < run->n; i++) {
@@ -152,9 +153,10 @@ draw_grid(FILE *to, const axes *a)
                 LEFT, WIDTH - RIGHT, at_y(a, pow(10, y)), at_y(a, pow(10, y)),
                 LEFT - 6, at_y(a, pow(10, y)) + 4, pow(10, y - 12));
     fprintf(to,
-            "<text class=\"s\" x=\"%d\" y=\"%d\">FLOP a byte</text><text "
-            "class=\"s\" x=\"4\" y=\"%d\">TFLOP/s</text>\n",
-            WIDTH - RIGHT + 8, HEIGHT - BOTTOM + 16, TOP - 4);
+            "<text class=\"s\" x=\"%d\" y=\"%d\" "
+            "text-anchor=\"middle\">FLOP a byte</text><text class=\"s\" "
+            "x=\"4\" y=\"%d\">TFLOP/s</text>\n",
+            (LEFT + WIDTH - RIGHT) / 2, HEIGHT - BOTTOM + 32, TOP - 4);
 }
 
 static void
@@ -226,8 +228,9 @@ cli_bench_draw_rooflines(FILE *to, const cli_bench_run *run)
     a = fit_axes(run);
     fprintf(to,
             "<h2>Roofline</h2>\n<p>The line is what this machine gave in the "
-            "same run: %.1f GB/s and %.2f TFLOP/s. A point above the slope was "
-            "fed from a cache.</p>\n",
+            "same run: %.1f GB/s and %.2f TFLOP/s. A point above it had its "
+            "operands in a cache, or the limit was measured while something "
+            "else ran.</p>\n",
             run->bytes_per_s * 1e-9, run->flops_per_s * 1e-12);
     for (size_t i = 0; i < run->n; i++) {
         if (!is_first_of_size(run, i))
@@ -299,6 +302,25 @@ draw_bar(FILE *to, const cli_bench_run *run, const char *size, bool predicted,
             cli_bench_seconds(total).text);
 }
 
+/* Ops with their shares, from the first to the last. */
+static void
+put_legend(FILE *to, const cli_bench_run *run, const char *size, double total)
+{
+    fputs("<p class=\"key\">", to);
+    for (size_t i = 0; i < run->n; i++) {
+        const cli_bench_row *row = &run->rows[i];
+        const double seconds = seconds_a_call(run, row, size, false);
+
+        if (seconds <= 0)
+            continue;
+        fprintf(to, "<span><i style=\"background: var(%s)\"></i>",
+                colour_of(run, row));
+        cli_bench_put_escaped(to, row->op);
+        fprintf(to, " %.1f %%</span> ", 100 * seconds / total);
+    }
+    fputs("</p>\n", to);
+}
+
 static double
 total_of(const cli_bench_run *run, const char *size, bool predicted)
 {
@@ -337,6 +359,7 @@ cli_bench_draw_encode(FILE *to, const cli_bench_run *run)
             draw_bar(to, run, size, true,
                      (WIDTH - LEFT - RIGHT) / fmax(measured, budget), 34);
         fputs("</svg>\n", to);
+        put_legend(to, run, size, measured);
     }
 }
 

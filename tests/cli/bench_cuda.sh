@@ -35,6 +35,33 @@ prints "window_attention        28 times an encode"
 run 0 bench --device cuda --model tiny --size 40x56 --op window --once
 prints "window_attention by oriel: once"
 
+# As on hardware, from a stand-in that writes a run: the budget's prediction is
+# beside each of Oriel's own kernels. A step of 128 x 128 x 32 takes 413 clocks, 40
+# of them a tile, of which the fullest of 132 has two: 18.1 us at 1.83 GHz.
+rm tree/libexec/oriel/oriel_gpu_ops
+ln -s "$project/bench/model.py" "$project/bench/gpu/peer_torch.py" \
+    tree/libexec/oriel/
+cat >gpu.json <<'JSON'
+{"format": "oriel bench 1", "wrong": 0,
+ "device": {"kind": "cuda", "name": "NVIDIA H200", "precision": "bf16",
+  "capability": "9.0", "most_sm_mhz": 1830, "multiprocessors": 132},
+ "model": {"out_hidden": 3584},
+ "roofline": {"bytes_per_s": 4e12, "bytes_by": "a copy",
+  "flops_per_s": 8e14, "flops_by": "cuBLASLt"},
+ "rows": [{"size": "448x448", "step": "ATTN_IN", "op": "linear qkv",
+  "by": "oriel", "a_call": 32, "rows": 1024, "columns": 3840, "depth": 1280,
+  "bytes": 2e7, "flops": 1e10, "cache": "hot", "sm_mhz": 1830,
+  "throttled": "power",
+  "seconds": {"median": 3e-5, "p10": 2.9e-5, "p90": 3.1e-5, "n": 9}}]}
+JSON
+printf '#!/bin/bash\ncp %s/gpu.json "${!#}"\n' "$PWD" \
+    >tree/libexec/oriel/oriel_gpu_ops
+chmod +x tree/libexec/oriel/oriel_gpu_ops
+run 0 bench --device cuda --html gpu.html
+check grep -qE 'linear qkv .* 333.333 +42 % +18.1 us  throttled: power' out
+prints "torch: absent, as "
+check grep -q '>budget<' gpu.html
+
 # A kind of products that is not there is no reason to fail, unless asked for.
 run 2 bench --device cuda --kernels best
 says "--kernels best: expected auto, own or cublaslt"
