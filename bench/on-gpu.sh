@@ -6,9 +6,10 @@
 #   bench/on-gpu.sh run               there: under eight minutes, JSON out
 #   bench/on-gpu.sh rehearse [BUILD]  here: the same run on the simulated GPU
 #
-# 'build' wants nvcc and what the project's build wants.  The folder it fills
-# and the tree (under 48 MiB together) are all that 'run' needs beside an NVIDIA
-# driver and a python3 with torch, transformers, safetensors and numpy; what is
+# 'build' wants nvcc and what the project's build wants.  It fills a folder and
+# packs it into build/on-gpu.tar.gz: that file and the tree (under 48 MiB together)
+# are all that 'run' needs, which unpacks it where the folder is absent, beside an
+# NVIDIA driver and a python3 with torch, transformers, safetensors and numpy; what is
 # missing there is said and its steps are skipped.  'run' reads clocks, never
 # sets them.  'rehearse' builds a tree of its own and runs every test of the
 # kernels; with BUILD it takes the programs of that build folder and two of the
@@ -139,8 +140,9 @@ build() {
     stage "$TREE" "$TREE/lib/liboriel-cuda.so" "$@"
     echo hardware >"$STAGE/kind"
     record_instructions "$TREE"
-    kib=$(($(du -sk --apparent-size "$STAGE" | cut -f1) + $(tree_kib)))
-    echo "$STAGE and the tree: $((kib / 1024)) MiB, $(cat "$STAGE/commit")"
+    tar -C "$STAGE" -czf "$STAGE.tar.gz" . || die "$STAGE could not be packed"
+    kib=$(($(du -sk --apparent-size "$STAGE.tar.gz" | cut -f1) + $(tree_kib)))
+    echo "$STAGE.tar.gz and the tree: $((kib / 1024)) MiB, $(cat "$STAGE/commit")"
     [ $((kib / 1024)) -lt $LIMIT_MIB ] ||
         die "they must be below $LIMIT_MIB MiB to travel"
 }
@@ -402,9 +404,18 @@ find_torch() {
     fi
 }
 
+# Where only the packed folder came along.
+unpack() {
+    [ ! -e "$STAGE/kind" ] || return
+    [ -e "$STAGE.tar.gz" ] || die "$STAGE is not built: bench/on-gpu.sh build"
+    if ! mkdir -p "$STAGE" || ! tar -C "$STAGE" -xzf "$STAGE.tar.gz"; then
+        die "$STAGE.tar.gz could not be unpacked"
+    fi
+}
+
 run() {
-    [ -e "$STAGE/kind" ] || die "$STAGE is not built: bench/on-gpu.sh build"
     SECONDS=0
+    unpack
     BAD=0
     KIND=$(cat "$STAGE/kind")
     PARTS=$(mktemp -d) || die "no temporary folder"
