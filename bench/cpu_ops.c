@@ -20,7 +20,7 @@
 extern const oriel_backend *oriel_backend_entry(const char *version);
 
 #define BUDGET 0.3 /* seconds an op */
-enum { LEAST = 5, MOST = 200, PRODUCTS_MOST = 2 };
+enum { LEAST = 5, MOST = OP_REPEATS_MOST, PRODUCTS_MOST = 2 };
 
 typedef struct bench {
     const op_flags *flags;
@@ -245,7 +245,7 @@ measure(bench *b, bool cold, run_once *run, const void *what)
 {
     double seconds[MOST];
     const double end = bench_now() + BUDGET;
-    const int repeats = b->flags->repeats < MOST ? b->flags->repeats : MOST;
+    const int repeats = b->flags->repeats;
     int n = 0;
 
     if (!repeats)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define PROGRAM (program_invocation_short_name)
-enum { REPEATS_MOST = 10000, THREADS_MOST = 4096, DEVICE_MOST = 127 };
+enum { THREADS_MOST = 4096, DEVICE_MOST = 127 };
 
 typedef struct flag {
     const char *name, *argument, *help;
@@ -292,7 +292,7 @@ take(op_flags *f, int program, const char *name, const char *value)
     } else if (strcmp(name, "precision") == 0) {
         take_precision(f, value);
     } else if (strcmp(name, "repeats") == 0) {
-        f->repeats = number(name, value, 1, REPEATS_MOST);
+        f->repeats = number(name, value, 1, OP_REPEATS_MOST);
     } else if (strcmp(name, "threads") == 0) {
         f->threads = number(name, value, 1, THREADS_MOST);
     } else if (strcmp(name, "device") == 0) {

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { OP_SIZES_MOST = 16, OP_ITEMS_MOST = 1024 };
+enum { OP_SIZES_MOST = 16, OP_ITEMS_MOST = 1024, OP_REPEATS_MOST = 200 };
 enum { OP_CPU = 1, OP_GPU = 2 };  /* which program */
 enum { OP_HOT = 1, OP_COLD = 2 }; /* caches */
 /* Whose products; AUTO: both where there is a cuBLASLt. */

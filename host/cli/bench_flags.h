@@ -7,7 +7,14 @@
     { \
         .name = (name_), .group = CLI_GROUP_##group_, .kind = CLI_##kind_, \
         .argument = (argument_), .commands = CLI_BENCH, \
-        .offset = FIELD(field_), .low = 1, .high = 10000, .help = (help_) \
+        .offset = FIELD(field_), .low = 1, .high = 200, .help = (help_) \
+    }
+
+#define CLI_BENCH_CHOICE(field_, name_, group_, choices_, help_) \
+    { \
+        .name = (name_), .group = CLI_GROUP_##group_, .kind = CLI_CHOICE, \
+        .choices = (choices_), .commands = CLI_BENCH, .offset = FIELD(field_), \
+        .help = (help_) \
     }
 
 /* Of flag_table.c, whose FIELD this is. */
@@ -32,6 +39,11 @@
                        "hot and cold, the CPU's hot"), \
         CLI_BENCH_FLAG(cold, "cold", SWITCH, COMPUTE, NULL, \
                        "only after the caches were swept"), \
+        CLI_BENCH_CHOICE(precision, "precision", COMPUTE, cli_precisions, \
+                         "compute in this format on the CPU; auto is bf16"), \
+        CLI_BENCH_CHOICE(kernels, "kernels", GPU, cli_kernels, \
+                         "time Oriel's own products or cuBLASLt's; auto " \
+                         "times both where there is a cuBLASLt"), \
         CLI_BENCH_FLAG(repeats, "repeats", NUMBER, COMPUTE, "N", \
                        "take N samples of each op; default: what fits 0.3 s " \
                        "on the CPU, 0.12 s on a GPU"), \

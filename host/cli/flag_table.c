@@ -120,7 +120,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_COMPUTE,
      .kind = CLI_CHOICE,
      .choices = cli_precisions,
-     .commands = COMPUTES | CLI_PLAN | CLI_BENCH,
+     .commands = COMPUTES | CLI_PLAN,
      .offset = FIELD(precision),
      .help = "compute in this format; auto is bf16 where the device is fast "
              "at it"},
@@ -128,7 +128,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,
      .choices = cli_kernels,
-     .commands = COMPUTES | CLI_PLAN | CLI_BENCH,
+     .commands = COMPUTES | CLI_PLAN,
      .offset = FIELD(kernels),
      .help = "multiply matrices with Oriel's own kernels or cuBLASLt's, whose "
              "bytes differ; auto goes by a table of devices"},
