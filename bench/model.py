@@ -231,6 +231,8 @@ def main():
         if not options.out:
             parser.error("expected RUN and OUT")
         return annotate(options.run, options.out, table)
+    if not (HERE.parent / "host/model/published.h").exists():
+        parser.error("outside of the source tree only RUN and OUT are taken")
     card = CARDS[options.card]
     print(f"{options.card}: {card.multiprocessors} multiprocessors, "
           f"{card.hz * 1e-9:.2f} GHz, {card.bytes_per_s * 1e-12:.2f} TB/s")
