@@ -10,6 +10,7 @@
  */
 #include "cpu_check.h"
 #include "cpu_peer.h"
+#include "cpu_work.h"
 
 #include "cpu/shapes.h"
 
@@ -20,7 +21,7 @@
 extern const oriel_backend *oriel_backend_entry(const char *version);
 
 #define BUDGET 0.3 /* seconds an op */
-enum { LEAST = 5, MOST = OP_REPEATS_MOST, PRODUCTS_MOST = 2 };
+enum { LEAST = 5, MOST = OP_REPEATS_MOST };
 
 typedef struct bench {
     const op_flags *flags;
@@ -117,122 +118,22 @@ must_run(bench *b, const step *s)
     must(run_step(b, s, &err), &err);
 }
 
-/* ---- What a step moves and computes ------------------------------------------------- */
-
-typedef struct product {
-    int64_t rows, columns, depth;
-} product;
-
-/* Its matrix products; how many there are. */
-static int
-products_of(const bench *b, const step *s, product out[PRODUCTS_MOST])
+static cpu_work
+work_of(const bench *b)
 {
-    const oriel_network *n = &b->net;
-    const int64_t rows = b->info.patches, h = n->hidden_size,
-                  inner = n->intermediate_size, wide = h * CPU_MERGED;
-
-    switch (s->which) {
-    case CPU_EMBED:
-        out[0] = (product){rows, h, oriel_network_patch_columns(n)};
-        return 1;
-    case CPU_ATTN_IN:
-        out[0] = (product){rows, 3 * h, h};
-        return 1;
-    case CPU_ATTN_OUT:
-        out[0] = (product){rows, h, h};
-        return 1;
-    case CPU_MLP_IN:
-        out[0] = (product){rows, 2 * inner, h};
-        return 1;
-    case CPU_MLP_OUT:
-        out[0] = (product){rows, h, inner};
-        return 1;
-    case CPU_MERGE:
-        out[0] = (product){b->info.tokens, wide, wide};
-        out[1] = (product){b->info.tokens, n->out_hidden_size, wide};
-        return 2;
-    default:
-        return 0;
-    }
-}
-
-/* What it reads and writes besides weights, once, by the widths of workspace.h. */
-static double
-activation_bytes(const bench *b, const step *s)
-{
-    const oriel_network *n = &b->net;
-    const double unit = (double)oriel_cpu_storage_bytes(b->weights->storage);
-    const double rows = (double)b->info.patches, h = n->hidden_size,
-                 columns = oriel_network_patch_columns(n);
-
-    switch (s->which) {
-    case CPU_PATCHIFY:
-        return (double)b->size->n * b->size->width * b->size->height * 3 +
-               rows * columns * unit;
-    case CPU_EMBED:
-        return rows * (columns * unit + h * 4);
-    case CPU_ATTN_IN:
-        return rows * h * (4 + 3 * unit);
-    case CPU_WINDOWS:
-    case CPU_FRAMES:
-        return rows * h * 4 * unit;
-    case CPU_ATTN_OUT:
-        return rows * h * (unit + 8);
-    case CPU_MLP_IN:
-        return rows * (h * 4 + n->intermediate_size * unit);
-    case CPU_MLP_OUT:
-        return rows * (n->intermediate_size * unit + h * 8);
-    case CPU_MERGE:
-        return rows * h * 4 + (double)b->info.tokens * n->out_hidden_size * 2;
-    case CPU_STEPS:
-        break;
-    }
-    return 0;
-}
-
-/* Scores and their products with the values: 4 a pair and channel. */
-static double
-attention_flops(const bench *b, const int32_t *cu, int32_t n)
-{
-    double pairs = 0;
-
-    for (int32_t i = 0; i < n; i++)
-        pairs += (double)(cu[i + 1] - cu[i]) * (cu[i + 1] - cu[i]);
-    return 4 * pairs * b->net.hidden_size;
+    return (cpu_work){&b->net, &b->info, b->size, b->weights->storage};
 }
 
 static op_row
 describe(const bench *b, const step *s)
 {
+    const cpu_work work = work_of(b);
     op_row row = {.step = s->step,
                   .op = s->op,
                   .by = "oriel",
-                  .a_call = times_a_call(b->flags, s),
-                  .rows = b->info.patches,
-                  .bytes = activation_bytes(b, s)};
-    product p[PRODUCTS_MOST];
-    const int n = products_of(b, s, p);
+                  .a_call = times_a_call(b->flags, s)};
 
-    for (int i = 0; i < n; i++) {
-        row.flops +=
-            2.0 * (double)p[i].rows * (double)p[i].columns * (double)p[i].depth;
-        row.bytes += (double)p[i].columns * (double)p[i].depth *
-                     (double)oriel_cpu_storage_bytes(b->weights->storage);
-    }
-    if (n > 0) {
-        row.rows = p[0].rows;
-        row.columns = p[0].columns;
-        row.depth = p[0].depth;
-    }
-    if (s->which == CPU_WINDOWS || s->which == CPU_FRAMES) {
-        const bool frames = s->which == CPU_FRAMES;
-
-        row.heads = b->net.num_heads;
-        row.head_dim = b->net.head_dim;
-        row.cu = frames ? b->info.cu_seqlens : b->info.cu_window_seqlens;
-        row.n_segments = frames ? b->info.n_frames : b->info.n_windows;
-        row.flops = attention_flops(b, row.cu, row.n_segments);
-    }
+    cpu_work_count(&work, s->which, &row);
     return row;
 }
 
@@ -268,7 +169,7 @@ run_own(bench *b, const void *what)
 }
 
 typedef struct peers {
-    cpu_peer each[PRODUCTS_MOST];
+    cpu_peer each[CPU_PRODUCTS_MOST];
     int n;
 } peers;
 
@@ -302,8 +203,9 @@ static void
 time_peers(bench *b, const step *s, const op_row *own)
 {
     const bool bf16 = b->flags->precision == ORIEL_PRECISION_BF16;
-    product p[PRODUCTS_MOST];
-    peers all = {.n = products_of(b, s, p)};
+    const cpu_work work = work_of(b);
+    cpu_product p[CPU_PRODUCTS_MOST];
+    peers all = {.n = cpu_work_products(&work, s->which, p)};
     op_row row = *own;
 
     if (all.n == 0)
