@@ -14,6 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static const char usage[] =
+    "usage: oriel_bench_bounds FILE\n"
+    "What a picture costs to decode, beside the bound of SECURITY.md, as "
+    "JSON.\n";
+
 #define SECONDS_A_MB 1.0
 #define SECONDS_A_CHANNEL 10e-9
 
@@ -47,8 +52,10 @@ main(int argc, char **argv)
     oriel_error err;
     size_t bytes;
 
+    if (bench_help(argc, argv, usage))
+        return 0;
     if (argc != 2) {
-        fprintf(stderr, "usage: %s FILE\n", argv[0]);
+        fputs(usage, stderr);
         return 2;
     }
     data = read_file(argv[1], &bytes);

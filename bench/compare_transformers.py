@@ -22,6 +22,9 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+if "--help" in sys.argv:  # before what may be absent
+    sys.exit(print(__doc__))
+
 import numpy as np
 
 SETTLE = 0.15  # seconds: threads that spin for work have gone to sleep

@@ -14,6 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char usage[] =
+    "usage: oriel_bench_encode_turns MODEL bf16|fp32 THREADS WIDTHxHEIGHT "
+    "RESULT_FILE\n"
+    "One encode for every line on standard input; prints its seconds.\n";
+
 typedef struct turns {
     oriel_model *model;
     oriel_encoder *encoder;
@@ -85,10 +90,11 @@ main(int argc, char **argv)
     oriel_error err;
     int result;
 
+    if (bench_help(argc, argv, usage))
+        return 0;
     if (argc != 6 || !encode_case_parse(argv[4], &width, &height) ||
         (strcmp(argv[2], "bf16") != 0 && strcmp(argv[2], "fp32") != 0))
-        return fail("usage: oriel_bench_encode_turns MODEL bf16|fp32 THREADS "
-                    "WIDTHxHEIGHT RESULT_FILE");
+        return fail(usage);
     if (open_all(&t, argv, width, height, &err))
         result = fail(err.message);
     else if (write_result(&t.c, argv[5]))

@@ -11,6 +11,7 @@ counted where their digests lie.  Needs nothing but Python.
 
 import json
 import pathlib
+import sys
 import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -95,4 +96,6 @@ def main():
 
 
 if __name__ == "__main__":
+    if sys.argv[1:]:
+        sys.exit(print(__doc__))
     main()

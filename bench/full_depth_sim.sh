@@ -9,6 +9,10 @@
 # parity_hf.py and takes the memory that it names.  PYTHON has torch 2.15.0,
 # transformers 5.23.0, safetensors and numpy.  The seconds in the result are the
 # simulator's: they say nothing about any GPU.
+if [ "${1:-}" = --help ]; then
+    sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit 0
+fi
 set -eu
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 PYTHON=${1:-python3}

@@ -91,6 +91,17 @@ bench_reset_peak(void)
     return fclose(file) == 0 ? result : -1;
 }
 
+bool
+bench_help(int argc, char **argv, const char *usage)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(usage, stdout);
+            return true;
+        }
+    return false;
+}
+
 void
 bench_processor_name(char *out, size_t out_bytes)
 {

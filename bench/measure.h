@@ -5,6 +5,7 @@
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ bench_times bench_summarise(double *seconds, int n);
 uint64_t bench_peak_bytes(void);
 /* Start that count anew; -1 where the kernel does not allow it. */
 int bench_reset_peak(void);
+
+/* Whether --help is among the arguments: then it has printed this. */
+bool bench_help(int argc, char **argv, const char *usage);
 
 /* As /proc/cpuinfo names it, or "unknown". */
 void bench_processor_name(char *out, size_t out_bytes);

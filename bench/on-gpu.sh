@@ -3,29 +3,33 @@
 # on-gpu.sh - everything that only hardware can show, in one go
 #
 #   bench/on-gpu.sh build             here: compile all of it into build/on-gpu
-#   bench/on-gpu.sh run               there: under nine minutes, JSON out
+#   bench/on-gpu.sh run               there: under eight minutes, JSON out
 #   bench/on-gpu.sh rehearse [BUILD]  here: the same run on the simulated GPU
 #
-# 'build' wants nvcc and what the project's build wants.  The folder it fills
-# and the tree (under 64 MiB together) are all that 'run' needs beside an NVIDIA
-# driver and a python3 with torch, transformers, safetensors and numpy; what is
+# 'build' wants nvcc and what the project's build wants.  It fills a folder and
+# packs it into build/on-gpu.tar.gz: that file and the tree (under 48 MiB together)
+# are all that 'run' needs, which unpacks it where the folder is absent, beside an
+# NVIDIA driver and a python3 with torch, transformers, safetensors and numpy; what is
 # missing there is said and its steps are skipped.  'run' reads clocks, never
 # sets them.  'rehearse' builds a tree of its own and runs every test of the
 # kernels; with BUILD it takes the programs of that build folder and two of the
 # tests, as ctest has them all.
 #
-# The order: what must be right comes first, what is timed last.  Each step has
-# a limit, a failed one does not stop the others, and the report is written anew
-# after each: a run cut short is still of use.  It goes to $OUT if that is set,
+# The order: what must be right, then what decides between kernels (rates of the
+# products, of memory, of attention), then the whole encoder, peers, sanitizers.
+# Each step has a limit, a failed one does not stop the others, and the report is
+# written anew after each: a run cut short is still of use.  It goes to $OUT if that is set,
 # else to bench/results/<date>-<GPU>.json.  The exit status is 0 when no step
 # failed or was cut.
 set -u
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
 STAGE=${ORIEL_STAGE:-$ROOT/build/on-gpu}
 TREE=$ROOT/build/on-gpu-tree
-LIMIT_MIB=64
-TOTAL=535 # seconds
+LIMIT_MIB=48
+TOTAL=470 # seconds
 SLOW=1    # how many times the limits a step may take
+PRODUCT_OPS='linear|patch_embed'
+OTHER_OPS='norm|rope| swiglu|attention'
 
 die() {
     echo "on-gpu.sh: $*" >&2
@@ -136,8 +140,9 @@ build() {
     stage "$TREE" "$TREE/lib/liboriel-cuda.so" "$@"
     echo hardware >"$STAGE/kind"
     record_instructions "$TREE"
-    kib=$(($(du -sk --apparent-size "$STAGE" | cut -f1) + $(tree_kib)))
-    echo "$STAGE and the tree: $((kib / 1024)) MiB, $(cat "$STAGE/commit")"
+    tar -C "$STAGE" -czf "$STAGE.tar.gz" . || die "$STAGE could not be packed"
+    kib=$(($(du -sk --apparent-size "$STAGE.tar.gz" | cut -f1) + $(tree_kib)))
+    echo "$STAGE.tar.gz and the tree: $((kib / 1024)) MiB, $(cat "$STAGE/commit")"
     [ $((kib / 1024)) -lt $LIMIT_MIB ] ||
         die "they must be below $LIMIT_MIB MiB to travel"
 }
@@ -244,7 +249,7 @@ about() { # what the report says of the machine and the tree
 }
 
 run_correct() { # everything that must be right
-    section 160
+    section 150
     step instructions 30 bin/instructions compare instructions.bin \
         "$PARTS/instructions.json"
     if [ "$status" = 77 ]; then
@@ -280,7 +285,7 @@ run_correct() { # everything that must be right
 }
 
 run_full_depth() { # 7B, made here; in a rehearsal the tiny one stands for it
-    section 130
+    section 110
     if [ "$KIND" = hardware ]; then
         step checkpoint-7b 60 bin/oriel synth --config 7b --seed 1 --force \
             "$PARTS/7b"
@@ -328,7 +333,7 @@ run_sanitizers() {
         skip sanitizers "no compute-sanitizer"
         return
     fi
-    section 90
+    section $TOTAL
     for program in encode_invariance kernel_rms_norm kernel_linear_swiglu \
         kernel_attention kernel_linear kernel_linear_rows kernel_patch_embed \
         kernel_resample; do
@@ -347,27 +352,40 @@ run_sanitizers() {
     done
 }
 
-run_timings() {
-    section $TOTAL
+# What decides between kernels: rates of the products, then of all else.
+run_decisions() {
+    section 110
     watch_clocks
+    # shellcheck disable=SC2086
+    step time-products 75 bin/ops $OPS --op "$PRODUCT_OPS" --kernels $PRODUCTS \
+        --json "$PARTS/products.json"
+    show time-products 80
+    if [ "$KIND" = hardware ] && [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then
+        step products-table 5 "$PYTHON" "$ROOT/bench/gpu/report.py" products \
+            "$PARTS/products.json"
+        show products-table
+    fi
+    # shellcheck disable=SC2086
+    step time-others 40 bin/ops $OPS --op "$OTHER_OPS" --json \
+        "$PARTS/others.json"
+    show time-others
+    stop_watching
+}
+
+run_timings() {
+    local part
+    section 150
     # shellcheck disable=SC2086
     step time-encode 75 bin/encode "$PARTS/7b" $TINY --kernels $PRODUCTS \
         --json "$PARTS/encode.json"
     show time-encode
-    # shellcheck disable=SC2086
-    step time-kernels 75 bin/ops $TINY --kernels $PRODUCTS \
-        --json "$PARTS/ops.json"
-    show time-kernels 80
-    if [ "$KIND" = hardware ] && [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then
-        step products-table 5 "$PYTHON" "$ROOT/bench/gpu/report.py" products \
-            "$PARTS/ops.json"
-        show products-table
-    fi
     if [ "$KIND" = hardware ] && [ -n "$TORCH" ]; then
-        step time-cublas 50 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" matmul \
-            "$PARTS/ops.json" "$PARTS/cublas.json"
-        show time-cublas
-        step time-torch $TOTAL "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
+        for part in products others; do
+            step time-peers-$part 25 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
+                ops "$PARTS/$part.json" "$PARTS/peers-$part.json"
+            show time-peers-$part
+        done
+        step time-torch 60 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
             towers "$PARTS/7b" "$PARTS/towers.json"
         show time-torch
     elif [ "$KIND" = hardware ]; then
@@ -375,7 +393,6 @@ run_timings() {
     else
         skip time-torch "no hardware, nothing is timed"
     fi
-    stop_watching
 }
 
 # It may take some seconds, or never end where a machine lacks what it wants.
@@ -387,9 +404,18 @@ find_torch() {
     fi
 }
 
+# Where only the packed folder came along.
+unpack() {
+    [ ! -e "$STAGE/kind" ] || return
+    [ -e "$STAGE.tar.gz" ] || die "$STAGE is not built: bench/on-gpu.sh build"
+    if ! mkdir -p "$STAGE" || ! tar -C "$STAGE" -xzf "$STAGE.tar.gz"; then
+        die "$STAGE.tar.gz could not be unpacked"
+    fi
+}
+
 run() {
-    [ -e "$STAGE/kind" ] || die "$STAGE is not built: bench/on-gpu.sh build"
     SECONDS=0
+    unpack
     BAD=0
     KIND=$(cat "$STAGE/kind")
     PARTS=$(mktemp -d) || die "no temporary folder"
@@ -397,10 +423,11 @@ run() {
     trap 'stop_watching; rm -rf "$PARTS"' EXIT
     PYTHON=$(command -v python3 || true)
     CARD=$(card)
-    TINY='' SMALL=''
+    TINY='' SMALL='' OPS=''
     GOLDEN="tiny 7b 72b"
     PARITY="--torch-device cuda"
     if [ "$KIND" != hardware ]; then
+        OPS="--model $PARTS/tiny --size 40x56"
         TINY=--tiny SMALL=--small GOLDEN=tiny PARITY="--sizes 112x84"
         SLOW=4 TOTAL=$((TOTAL * 4)) # it simulates
         # RUNPATHs of a build folder yield to it.
@@ -412,10 +439,11 @@ run() {
     echo "$KIND, $(cat commit), $CARD"
     find_cublaslt
     run_correct
+    run_decisions
     find_torch
     run_full_depth
-    run_sanitizers
     run_timings
+    run_sanitizers
     report
     echo "$REPORT: $BAD steps failed or were cut, $SECONDS s"
     [ $BAD = 0 ]
@@ -463,5 +491,6 @@ rehearse)
     shift
     rehearse "$@"
     ;;
+--help) sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0" ;;
 *) die "usage: bench/on-gpu.sh build|run|rehearse [BUILD]" ;;
 esac

@@ -24,6 +24,9 @@ import sys
 import tempfile
 import time
 
+if "--help" in sys.argv:  # before what may be absent
+    sys.exit(print(__doc__))
+
 import numpy as np
 import torch
 import transformers

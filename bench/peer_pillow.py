@@ -10,6 +10,9 @@ import statistics
 import sys
 import time
 
+if "--help" in sys.argv:  # before what may be absent
+    sys.exit(print(__doc__))
+
 import numpy as np
 import PIL
 import torch

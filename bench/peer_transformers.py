@@ -15,6 +15,9 @@ import sys
 import time
 from pathlib import Path
 
+if "--help" in sys.argv:  # before what may be absent
+    sys.exit(print(__doc__))
+
 import numpy as np
 import torch
 from safetensors import safe_open

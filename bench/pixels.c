@@ -5,8 +5,6 @@
  * One thread.  Every variant is checked against plain C before it is timed;
  * one that differs prints no number.  Pixels are random.  bench/peer_pillow.py
  * times Pillow and torchvision on the same sizes.
- *
- *     oriel_bench_pixels [REPEATS]
  */
 #include "measure.h"
 #include "pixels/resample.h"
@@ -14,6 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char usage[] =
+    "usage: oriel_bench_pixels [REPEATS]\n"
+    "RGB8 frames to patch rows on one thread: each flavour of resampling and "
+    "each\nvariant of the code; 21 repeats by default.\n";
 
 enum { BAND = 112, ALIGNMENT = 64 };
 
@@ -222,6 +225,8 @@ main(int argc, char **argv)
 {
     int repeats = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 21;
 
+    if (bench_help(argc, argv, usage))
+        return 0;
     if (repeats < 1)
         repeats = 1;
     for (size_t k = 0; k < sizeof(shapes) / sizeof(shapes[0]); k++)

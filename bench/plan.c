@@ -68,8 +68,12 @@ run(const bench_case *c)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
+    if (bench_help(argc, argv,
+                   "usage: oriel_bench_plan\nMicroseconds a plan and "
+                   "nanoseconds a token, for batches of all kinds.\n"))
+        return EXIT_SUCCESS;
     printf("%-26s %8s %10s %10s %10s %10s\n", "batch", "tokens", "us/plan",
            "p10", "p90", "ns/token");
     for (size_t i = 0; i < COUNT(cases); i++)

@@ -240,12 +240,15 @@ write_json(study *s, double seconds)
 
 /* ---- Flags --------------------------------------------------------------- */
 
+static const char usage_text[] =
+    "usage: oriel_bench_roundings [--config NAME] [--depth N] "
+    "[--grid TxHxW] [--no-outliers] [--threads N] [--json FILE]\n"
+    "What each rounding to bf16 costs.\n";
+
 static int
 usage(void)
 {
-    fprintf(stderr,
-            "usage: oriel_bench_roundings [--config NAME] [--depth N] "
-            "[--grid TxHxW] [--no-outliers] [--threads N] [--json FILE]\n");
+    fputs(usage_text, stderr);
     return 2;
 }
 
@@ -297,6 +300,8 @@ main(int argc, char **argv)
     static study s = {.outliers = true, .threads = 2};
     double seconds;
 
+    if (bench_help(argc, argv, usage_text))
+        return 0;
     if (parse(&s, argc, argv))
         return 2;
     list_runs(&s);

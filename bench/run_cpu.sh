@@ -9,6 +9,10 @@
 # and, with a PYTHON that has torch and transformers, in turns with
 # transformers.  Results go to bench/results/.  Ten to twenty minutes on two
 # cores; nothing else should run meanwhile.
+if [ "${1:-}" = --help ]; then
+    sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+    exit 0
+fi
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/debian.sh

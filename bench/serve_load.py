@@ -27,6 +27,9 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+if "--help" in sys.argv:  # before what may be absent
+    sys.exit(print(__doc__))
+
 import aiohttp
 import numpy as np
 import oriel

@@ -22,6 +22,11 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char usage[] =
+    "usage: oriel_soak MODEL INPUTS FILE...\n"
+    "Very many inputs in one process: what memory and descriptors grow by, as "
+    "JSON.\n";
+
 enum { SAMPLES = 1024, ENCODE_EVERY = 64, OPEN_EVERY = 4096 };
 
 typedef struct picture {
@@ -213,8 +218,10 @@ main(int argc, char **argv)
     picture *pictures;
     int n = 0, first = 0, descriptors = 0;
 
+    if (bench_help(argc, argv, usage))
+        return 0;
     if (inputs < 1) {
-        fprintf(stderr, "usage: %s MODEL INPUTS FILE...\n", argv[0]);
+        fputs(usage, stderr);
         return 2;
     }
     soak.folder = argv[1];

@@ -33,6 +33,8 @@
  *
  * Bound    what is written: 48 bytes a token, and little beside it.
  *
+ * Budget   memory binds: there is no product.
+ *
  * Error    none: integers.
  *
  * In plain C: host/plan/windows.c, tests/support/segments.c.

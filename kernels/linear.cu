@@ -10,6 +10,8 @@
  *
  * Limits, launch, order and bound: gemm.cuh.
  *
+ * Budget   tensor cores on sm_80 and sm_90a (resources.txt).
+ *
  * Error    |out - exact| <= 2^-8 |exact| + d, d of gemm.cuh; the residual's
  *          addition adds 2^-23 |exact|.
  *

@@ -31,6 +31,8 @@
  * Bound    first: the source moves in, the waiting rows out; last: those in, the
  *          patches out.  Taps of neighbours come from the L1 cache.
  *
+ * Budget   memory binds: there is no product.
+ *
  * Error    none: integers, in unsigned arithmetic that wraps as the host's does.
  *
  * In plain C: host/pixels/passes.c.

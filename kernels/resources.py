@@ -14,6 +14,10 @@ Registers and static shared memory are what ptxas says, threads what
 __launch_bounds__ says, and dynamic shared memory what the launchers' own
 _prepare functions ask for: they run here, in front of a runtime that only
 listens.  nvcc is taken from the path or from --nvcc.
+
+The second table has the clocks of each kernel's main loop (budgets.py), and the
+heads of the kernels say which of them bind.  It takes nvdisasm, from the path,
+from --nvdisasm or NVDISASM; without one it is left as it is, and that is said.
 """
 
 import argparse
@@ -23,10 +27,13 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+
+import budgets
 
 HERE = pathlib.Path(__file__).resolve().parent
 TABLE = HERE / "resources.txt"
@@ -213,6 +220,39 @@ def render(found, threads, dynamic):
     return "\n".join(lines) + "\n"
 
 
+def read_code(nvdisasm, name, folder):
+    """{(symbol, architecture): its machine code}"""
+    found = {}
+    for cubin in pathlib.Path(folder, name + ".kept").glob("*.cubin"):
+        arch = re.search(r"(?:sm|compute)_(\w+)\.cubin$", cubin.name)[1]
+        if arch in budgets.MMA_CLOCKS:
+            for symbol, body in budgets.parse(
+                    budgets.disassemble(nvdisasm, cubin)).items():
+                found[symbol, arch] = body
+    return found
+
+
+# The instance that speaks for a kernel of several: what published models run.
+SPEAKS = {"full_attention": "full_attention<80>", "patch_embed":
+          "patch_embed<FromPixels>", "resample": "resample_first",
+          "rope": "turn_rows",
+          "window_attention": "window_attention<80>"}
+
+
+def check_heads(table, names):
+    """Each kernel's head says what binds, as the table has it."""
+    read = {arch: budgets.read(table, arch) for arch in budgets.MMA_CLOCKS}
+    wrong = []
+    for name in names:
+        kernel = SPEAKS.get(name, name)
+        said = "Budget   " + budgets.sentence(
+            {arch: rows[kernel][1] for arch, rows in read.items()})
+        if said not in (HERE / f"{name}.cu").read_text():
+            wrong.append(f"{name}.cu: its head must say: {said}")
+    if wrong:
+        sys.exit("\n".join(wrong))
+
+
 def check_complete(found, threads, dynamic):
     symbols = {symbol for symbol, _ in found}
     for what, names in (("__launch_bounds__", threads), ("_prepare", dynamic)):
@@ -224,6 +264,8 @@ def check_complete(found, threads, dynamic):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--nvcc", default="nvcc")
+    parser.add_argument("--nvdisasm", default=os.environ.get("NVDISASM",
+                                                             "nvdisasm"))
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
@@ -235,9 +277,21 @@ def main():
                 lambda n: compile_kernel(options.nvcc, n, folder), names):
             found.update(parse_output(output))
         threads = read_threads(folder)
+        bodies = {}
+        has_nvdisasm = shutil.which(options.nvdisasm)
+        for found_code in pool.map(
+                lambda n: read_code(options.nvdisasm, n, folder),
+                names if has_nvdisasm else []):
+            bodies.update(found_code)
         dynamic = listen(options.nvcc, names, of_head_dim, folder)
     check_complete(found, threads, dynamic)
-    table = render(found, threads, dynamic)
+    table = render(found, threads, dynamic) + "\n"
+    committed = TABLE.read_text()
+    if has_nvdisasm:
+        table += budgets.render(bodies, threads, short_names(sorted(threads)))
+    else:
+        print("SKIPPED: there is no nvdisasm, so no main loop was counted")
+        table += committed[committed.index(budgets.HEAD):]
     print(table, end="")
     cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"nvcc: {len(names)} files for {len(ARCHITECTURES)} architectures in "
@@ -246,9 +300,12 @@ def main():
           "(budget: 480 s on 2 cores)")
     if options.write:
         TABLE.write_text(table)
-    elif table != TABLE.read_text():
+    elif table != committed:
         sys.exit(f"the resources differ from {TABLE.name}; when that is "
                  "meant, run with --write and commit the table")
+
+
+    check_heads(table, names)
 
 
 if __name__ == "__main__":

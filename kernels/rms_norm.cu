@@ -19,6 +19,8 @@
  *
  * Bound    x moves once and out once: 4 bytes a value.
  *
+ * Budget   memory binds: there is no product.
+ *
  * Error    one rounding to bf16 at the end: |out - exact| <= (2^-8 + 2^-18)
  *          |exact|.  The sum of squares has relative error below columns / 32 *
  *          2^-24 + 5 * 2^-24 and counts half; the approximate root adds 2^-22.

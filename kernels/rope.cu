@@ -22,6 +22,8 @@
  *
  * Bound    q and k move in and out: 8 bytes a value of hidden.
  *
+ * Budget   memory binds: there is no product.
+ *
  * Error    2^-8 of the pair's length: one rounding.
  *
  * Roundings: docs/numerics.md.  In plain C: tests/oracle/rope.c.

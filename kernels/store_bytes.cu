@@ -14,6 +14,8 @@
  *
  * Sectors  the least.
  *
+ * Budget   memory binds: there is no product.
+ *
  * Error    none
  */
 #include "ops.h"

@@ -22,6 +22,8 @@
  *
  * Bound    gate_up moves once and out once: 6 bytes a value.
  *
+ * Budget   memory binds: there is no product.
+ *
  * Error    |out - exact| <= (2^-8 + 2^-20) |exact| + 2^-126 (1 + |gate up|),
  *          exact of the rounded gate and up: the approximations of silu are good
  *          to 2^-22 each, and a sigmoid below 2^-126 is flushed to zero.

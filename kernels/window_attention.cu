@@ -42,6 +42,8 @@
  * Bound    q, k, v, o move once: 8 head_dim bytes a patch and head for 4 n
  *          head_dim operations: n / 2 a byte, memory-bound on every GPU.
  *
+ * Budget   issue on sm_80 and sm_90a (resources.txt).
+ *
  * Error    attention.cuh, with a single tile of keys: about 2^-7 max|v|, of q and
  *          k turned and rounded.  Their rounding moves a score by no more than
  *          2^-7 sum |q k| head_dim^-1/2, and a weight by as much, relatively.

@@ -2,8 +2,6 @@
 /*
  * encode.c - the whole encoder on a GPU, in every way it can be run
  *
- *     oriel_gpu_encode MODEL [--tiny] [--kernels own|both] [--json FILE]
- *
  * RGB8 noise on the device in, fp32 embeddings on the device out, through the
  * public API: one picture of 448 x 448, one of 1036 x 1036, 64 of 448 x 448, all
  * in bf16.  With our own products and with cuBLASLt's, and each of them kernel
@@ -20,6 +18,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char usage[] =
+    "usage: oriel_gpu_encode MODEL [--tiny] [--kernels own|both] [--json "
+    "FILE]\n"
+    "The whole encoder on a GPU, in every way it can be run.\n";
 
 enum { MAX_ITEMS = 64, N_SIZES = 3 };
 /* The encoder makes a graph of a shape's second call and launches it from the
@@ -327,7 +330,7 @@ time_way(bench *b, scene *s, int i, int k, const char *how, stopwatch_run *run,
         write_row(b, i, k, how, apart, NULL);
         return 0;
     }
-    if (stopwatch_measure(&t, run, s, false, BUDGET))
+    if (stopwatch_measure(&t, run, s, false, BUDGET, 0))
         return -1;
     if (s->own_direct == 0)
         s->own_direct = t.median;
@@ -450,9 +453,10 @@ main(int argc, char **argv)
     bench b = {.sizes = large_sizes, .n_sizes = N_SIZES, .n_kernels = 1};
     int wrong;
 
+    if (bench_help(argc, argv, usage))
+        return EXIT_SUCCESS;
     if (parse(&b, argc, argv)) {
-        fprintf(stderr, "usage: oriel_gpu_encode MODEL [--tiny] [--kernels "
-                        "own|both] [--json FILE]\n");
+        fputs(usage, stderr);
         return 2;
     }
     wrong = open_all(&b, argv[1]) != 0;

@@ -2,8 +2,6 @@
 /*
  * encode_invariance.c - a picture's embeddings do not depend on its batch
  *
- *     oriel_gpu_encode_invariance MODEL [--small] [--cublaslt] [--checks]
- *
  * Through the public API, on CUDA, from and to host memory: pictures and a video
  * one at a time, together, in the other order, beside one of NaN, and once more.
  * Their bytes must be equal every time; with cuBLASLt's products too.
@@ -15,6 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char usage[] =
+    "usage: oriel_gpu_encode_invariance MODEL [--small] [--cublaslt] "
+    "[--checks]\n"
+    "Whether a picture's embeddings depend on its batch.\n";
 
 enum { MAX_ITEMS = 8, NO_ITEM = -1 };
 
@@ -223,9 +226,10 @@ main(int argc, char **argv)
                .kernels = ORIEL_KERNELS_OWN};
     int result;
 
+    if (bench_help(argc, argv, usage))
+        return EXIT_SUCCESS;
     if (parse(&j, argc, argv)) {
-        fprintf(stderr, "usage: oriel_gpu_encode_invariance MODEL [--small] "
-                        "[--cublaslt] [--checks]\n");
+        fputs(usage, stderr);
         return 2;
     }
     result = open_all(&j, argv[1]) || judge_all(&j);

@@ -2,8 +2,6 @@
 /*
  * encode_streams.c - what an encoder relies on of CUDA's streams and contexts
  *
- *     oriel_gpu_encode_streams MODEL [--cublaslt]
- *
  * Through the public API: an encoder's first call within a capture; then calls on
  * every kind of stream, the default one by each of its names, until the encoder
  * launches graphs.  Their bytes must be equal, and the caller's device stays
@@ -16,6 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char usage[] =
+    "usage: oriel_gpu_encode_streams MODEL [--cublaslt]\n"
+    "What an encoder relies on of CUDA's streams and contexts.\n";
 
 enum { ROWS = 8, COLUMNS = 12, CALLS = 4 };
 
@@ -251,10 +253,12 @@ main(int argc, char **argv)
     int32_t kernels = ORIEL_KERNELS_OWN;
     int result, count = 0;
 
+    if (bench_help(argc, argv, usage))
+        return EXIT_SUCCESS;
     if (argc == 3 && strcmp(argv[2], "--cublaslt") == 0)
         kernels = ORIEL_KERNELS_CUBLASLT;
     else if (argc != 2) {
-        fprintf(stderr, "usage: oriel_gpu_encode_streams MODEL [--cublaslt]\n");
+        fputs(usage, stderr);
         return 2;
     }
     if (must(cudaGetDeviceCount(&count), "cudaGetDeviceCount"))

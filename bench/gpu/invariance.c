@@ -2,20 +2,24 @@
 /*
  * invariance.c - a row's bytes do not depend on its neighbours
  *
- *     oriel_gpu_invariance [--tiny] [--kernels own|both]
- *
  * For every matrix product of the tower, our own and (both) cuBLASLt's with the
  * algorithm that an encoder has: the rows of one long run against the
  * same rows run as M alone, from the first, from the middle of a tile, and up to
  * the last; and against a run whose other rows are NaN, infinite and huge.  All
  * bytes must be equal.
  */
+#include "measure.h"
 #include "op_bench.h"
 #include "op_library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const char usage[] =
+    "usage: oriel_gpu_invariance [--tiny] [--kernels own|both]\n"
+    "Whether a row's bytes depend on its neighbours, for every matrix "
+    "product.\n";
 
 static const int64_t counts[] = {4, 16, 64, 100, 1024, 5476, 21316, 65536};
 static const int64_t tiny_counts[] = {4, 16, 64, 100, 140};
@@ -176,9 +180,10 @@ main(int argc, char **argv)
     bool both = false;
     int wrong = 0;
 
+    if (bench_help(argc, argv, usage))
+        return EXIT_SUCCESS;
     if (parse(&j, &both, argc, argv)) {
-        fprintf(stderr, "usage: oriel_gpu_invariance [--tiny] [--kernels "
-                        "own|both]\n");
+        fputs(usage, stderr);
         return 2;
     }
     for (int i = 0; i < n_bench_products; i++) {

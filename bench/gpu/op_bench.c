@@ -3,12 +3,36 @@
 #include "op_bench.h"
 #include "op_library.h"
 
+#include "cuda/shapes.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 const op_geometry op_geometry_7b = {1280, 16, 80, 3456, 3584, 14, 2, 4};
 const op_geometry op_geometry_tiny = {32, 2, 16, 64, 48, 4, 2, 4};
+
+op_geometry
+op_geometry_of(const oriel_model_info *info)
+{
+    const oriel_network network = {
+        .hidden_size = info->hidden_size,
+        .intermediate_size = info->intermediate_size,
+        .num_heads = info->num_heads,
+        .head_dim = info->head_dim,
+        .out_hidden_size = info->out_hidden_size,
+        .in_channels = info->in_channels,
+        .patch_size = info->patch_size,
+        .temporal_patch_size = info->temporal_patch_size,
+        .spatial_merge_size = info->spatial_merge_size};
+    oriel_cuda_shapes shapes;
+
+    oriel_cuda_shapes_init(&shapes, &network);
+    return (op_geometry){shapes.hidden,         info->num_heads,
+                         info->head_dim,        shapes.intermediate,
+                         info->out_hidden_size, info->patch_size,
+                         shapes.slices,         shapes.merge2};
+}
 
 /* A benchmark looks at no guards. */
 size_t
@@ -128,22 +152,34 @@ frames(const op_geometry *g, const oriel_plan_info *info, int64_t rows)
 }
 
 const bench_op bench_products[] = {
-    {"patch_embed", &op_patch_embed, patch_embed, OP_LIBRARY_NONE},
-    {"linear qkv", &op_linear, qkv, OP_LIBRARY_BIAS},
-    {"linear_residual proj", &op_linear_residual, proj, OP_LIBRARY_RESIDUAL},
-    {"linear_swiglu gate_up", &op_linear_swiglu, gate_up, OP_LIBRARY_SWIGLU},
-    {"linear_residual down", &op_linear_residual, down, OP_LIBRARY_RESIDUAL},
-    {"linear_gelu fc1", &op_linear_gelu, fc1, OP_LIBRARY_NONE},
-    {"linear_rows fc2", &op_linear_rows, fc2, OP_LIBRARY_NONE},
+    {"EMBED", "patch_embed", &op_patch_embed, OP_A_CALL_ONCE, patch_embed,
+     OP_LIBRARY_NONE},
+    {"ATTN_IN", "linear qkv", &op_linear, OP_A_CALL_BLOCK, qkv,
+     OP_LIBRARY_BIAS},
+    {"ATTN_OUT", "linear_residual proj", &op_linear_residual, OP_A_CALL_BLOCK,
+     proj, OP_LIBRARY_RESIDUAL},
+    {"MLP_IN", "linear_swiglu gate_up", &op_linear_swiglu, OP_A_CALL_BLOCK,
+     gate_up, OP_LIBRARY_SWIGLU},
+    {"MLP_OUT", "linear_residual down", &op_linear_residual, OP_A_CALL_BLOCK,
+     down, OP_LIBRARY_RESIDUAL},
+    {"MERGE", "linear_gelu fc1", &op_linear_gelu, OP_A_CALL_ONCE, fc1,
+     OP_LIBRARY_NONE},
+    {"MERGE", "linear_rows fc2", &op_linear_rows, OP_A_CALL_ONCE, fc2,
+     OP_LIBRARY_NONE},
 };
 const int n_bench_products = sizeof(bench_products) / sizeof(bench_products[0]);
 
+/* A norm is the first thing in three steps; it is timed as ATTN_IN's. */
 const bench_op bench_others[] = {
-    {"rms_norm", &op_rms_norm, norm, OP_LIBRARY_NONE},
-    {"rope", &op_rope, rope, OP_LIBRARY_NONE},
-    {"swiglu", &op_swiglu, multiplied, OP_LIBRARY_NONE},
-    {"window_attention", &op_window_attention, windows, OP_LIBRARY_NONE},
-    {"full_attention", &op_full_attention, frames, OP_LIBRARY_NONE},
+    {"ATTN_IN", "rms_norm", &op_rms_norm, OP_A_CALL_NORMS, norm,
+     OP_LIBRARY_NONE},
+    {"ATTN_IN", "rope", &op_rope, OP_A_CALL_FRAMES, rope, OP_LIBRARY_NONE},
+    {"MLP_IN", "swiglu", &op_swiglu, OP_A_CALL_CUBLASLT, multiplied,
+     OP_LIBRARY_NONE},
+    {"ATTEND", "window_attention", &op_window_attention, OP_A_CALL_WINDOWS,
+     windows, OP_LIBRARY_NONE},
+    {"ATTEND", "full_attention", &op_full_attention, OP_A_CALL_FRAMES, frames,
+     OP_LIBRARY_NONE},
 };
 const int n_bench_others = sizeof(bench_others) / sizeof(bench_others[0]);
 

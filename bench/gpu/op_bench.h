@@ -18,6 +18,8 @@ typedef struct op_geometry {
     int32_t patch_size, slices, merge2;
 } op_geometry;
 extern const op_geometry op_geometry_7b;
+/* Of a model, padded as the backend pads it. */
+op_geometry op_geometry_of(const oriel_model_info *info);
 extern const op_geometry op_geometry_tiny; /* for the simulated GPU */
 
 /* What cuBLASLt may run in the place of an op: its product with bias, added to
@@ -29,9 +31,21 @@ enum {
     OP_LIBRARY_SWIGLU
 };
 
+/* How often one encode runs an op. */
+enum {
+    OP_A_CALL_ONCE,
+    OP_A_CALL_BLOCK,    /* in each block */
+    OP_A_CALL_WINDOWS,  /* in each block with windows */
+    OP_A_CALL_FRAMES,   /* in each block with whole frames */
+    OP_A_CALL_NORMS,    /* twice a block, and before the merger */
+    OP_A_CALL_CUBLASLT, /* never, unless cuBLASLt multiplies */
+};
+
 typedef struct bench_op {
+    const char *step; /* "ATTN_IN" */
     const char *name;
     const op *op;
+    int a_call; /* OP_A_CALL_* */
     /* 'info' gives the pictures, and their patches the rows; NULL: 'rows' of no
        picture. */
     op_shape (*shape)(const op_geometry *g, const oriel_plan_info *info,

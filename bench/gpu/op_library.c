@@ -20,6 +20,19 @@ struct op_library {
 static const oriel_hooks no_hooks = ORIEL_HOOKS_INIT;
 
 bool
+op_library_is_there(oriel_error *why)
+{
+    oriel_lt lt = {0};
+    int device = 0;
+    bool there;
+
+    (void)cudaGetDevice(&device);
+    there = !oriel_lt_open(&lt, &no_hooks, device, why);
+    oriel_lt_close(&lt);
+    return there;
+}
+
+bool
 op_library_has(const bench_op *own)
 {
     return own->library != OP_LIBRARY_NONE;
@@ -59,13 +72,15 @@ fill(op_library *l, const bench_case *b)
     const op_case *c = &b->operands;
     const bool apart = is_apart(b);
     oriel_error err;
+    int device = 0;
 
+    (void)cudaGetDevice(&device);
     l->product =
         (oriel_lt_product){.op = b->which->name,
                            .columns = (apart ? 2 : 1) * c->columns,
                            .depth = c->depth,
                            .adds = b->which->library == OP_LIBRARY_RESIDUAL};
-    if (oriel_lt_open(&l->lt, &no_hooks, 0, &err) ||
+    if (oriel_lt_open(&l->lt, &no_hooks, device, &err) ||
         oriel_lt_choose(&l->lt, &l->product, &err))
         return op_complain(b->which->name, err.message);
     if (!apart)

@@ -11,6 +11,9 @@
 
 #include "op_bench.h"
 
+/* Whether there is a cuBLASLt here; without one 'why' says what is missing. */
+bool op_library_is_there(oriel_error *why);
+
 /* Whether a block's product is cuBLASLt's to run. */
 bool op_library_has(const bench_op *own);
 

@@ -2,60 +2,94 @@
 /*
  * ops.c - every kernel alone: checked, then timed
  *
- *     oriel_gpu_ops [--tiny] [--kernels own|both] [--json FILE]
- *
- * At one picture of 448 x 448, one of 1036 x 1036 and 64 of 448 x 448, with the
- * widths of the 7B model and random operands: three rows against double
- * precision, then the time by events, hot and cold.  The rate of a copy on the
- * same card, in the same run, stands beside it.  On the simulated GPU the check
- * is all there is.
+ * With the widths of a model and random operands: three rows against double
+ * precision, then the time by events, hot and cold.  Rates of the same card in
+ * the same run stand beside it: a copy's, and a large matrix product's.  Where
+ * cuBLASLt runs a product, it does so twice: with the algorithm that an encoder
+ * has, and with the best that a batch might get; their ratio is the price of
+ * bytes that do not depend on the batch.  On the simulated GPU the check is all
+ * there is.
  */
+#include "clocks.h"
 #include "op_bench.h"
 #include "op_library.h"
+#include "op_report.h"
+#include "peak.h"
+#include "ranges.h"
 #include "stopwatch.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define BUDGET 0.12 /* seconds a measurement */
 
-typedef struct size {
-    const char *name;
-    int32_t width, height;
-    size_t n;
-} size;
-static const size sizes[] = {{"448x448", 448, 448, 1},
-                             {"1036x1036", 1036, 1036, 1},
-                             {"64x448x448", 448, 448, 64}};
-static const size tiny_sizes[] = {{"56x84", 56, 84, 1}, {"3x56x28", 56, 28, 3}};
-enum { MAX_ITEMS = 64 };
-
 typedef struct bench {
-    bool tiny, both; /* cuBLASLt too */
-    FILE *json;
-    int rows;  /* of the JSON so far */
-    bool open; /* the last of them */
-    int wrong;
+    const op_flags *flags;
+    bool own, cublaslt; /* whose products */
+    op_geometry geometry;
+    op_report report;
+    const op_size *size;
+    oriel_plan_info info;
 } bench;
 
-static int
-make_plan(const bench *b, const size *s, oriel_plan **plan,
-          oriel_plan_info *info)
+static int32_t
+times_a_call(const bench *b, const bench_op *which)
 {
-    oriel_item items[MAX_ITEMS];
-    oriel_error err;
+    const int32_t depth = b->flags->info.depth,
+                  full = b->flags->info.n_full_attention_blocks;
 
-    for (size_t i = 0; i < s->n; i++)
-        items[i] = (oriel_item){s->width, s->height, 1, s->width, s->height, 0};
-    *info = (oriel_plan_info)ORIEL_PLAN_INFO_INIT;
-    (void)b;
-    if (oriel_plan_create(plan, oriel_model_preset("qwen2.5-vl-7b"), items,
-                          s->n, NULL, &err) ||
-        oriel_plan_get_info(*plan, info, &err))
-        return op_complain(s->name, err.message);
-    return 0;
+    switch (which->a_call) {
+    case OP_A_CALL_ONCE:
+        return 1;
+    case OP_A_CALL_BLOCK:
+        return depth;
+    case OP_A_CALL_WINDOWS:
+        return depth - full;
+    case OP_A_CALL_FRAMES:
+        return full;
+    case OP_A_CALL_NORMS:
+        return 2 * depth + 1;
+    default:
+        return 0;
+    }
 }
+
+static bool
+is_product(const bench_op *which)
+{
+    return which >= bench_products && which < bench_products + n_bench_products;
+}
+
+static op_row
+describe(const bench *b, const bench_case *c)
+{
+    const op_case *o = &c->operands;
+    op_row row = {.step = c->which->step,
+                  .op = c->which->name,
+                  .by = "oriel",
+                  .a_call = times_a_call(b, c->which),
+                  .rows = o->rows,
+                  .columns = o->columns,
+                  .bytes = o->op->bytes(o),
+                  .flops = o->op->flops(o)};
+
+    if (is_product(c->which)) {
+        row.depth = o->depth;
+        row.columns = (int64_t)(o->weight.device.bytes / 2 / (size_t)o->depth);
+    }
+    if (c->which->op == &op_window_attention) {
+        row.cu = b->info.cu_window_seqlens;
+        row.n_segments = b->info.n_windows;
+    } else if (c->which->op == &op_full_attention) {
+        row.cu = b->info.cu_seqlens;
+        row.n_segments = b->info.n_frames;
+    }
+    row.heads = b->geometry.heads;
+    row.head_dim = b->geometry.head_dim;
+    return row;
+}
+
+/* ---- Time ------------------------------------------------------------------- */
 
 static cudaError_t
 run_whole(void *context)
@@ -63,89 +97,59 @@ run_whole(void *context)
     return bench_case_enqueue(context);
 }
 
-typedef struct timing {
-    bench_times hot, cold;
-} timing;
+/* The clocks while it runs, for some milliseconds. */
+static void
+watch_clocks(bench_case *c, double seconds, clocks *out)
+{
+    const int n = seconds > 3e-3 ? 1 : (int)(3e-3 / seconds) + 1;
+    cudaError_t error = cudaSuccess;
+
+    for (int i = 0; i < n && !error; i++)
+        error = bench_case_enqueue(c);
+    clocks_read(out);
+    (void)op_must(error ? error : cudaDeviceSynchronize(), c->name);
+}
 
 static int
-time_case(bench_case *c, timing *t)
+time_row(bench *b, bench_case *c, op_row *row)
 {
-    return stopwatch_measure(&t->hot, run_whole, c, false, BUDGET) ||
-           stopwatch_measure(&t->cold, run_whole, c, true, BUDGET);
+    for (int cache = OP_HOT; cache <= OP_COLD; cache <<= 1) {
+        bench_times times;
+        clocks now = {0};
+
+        if (!(b->flags->caches & cache))
+            continue;
+        if (stopwatch_measure(&times, run_whole, c, cache == OP_COLD, BUDGET,
+                              b->flags->repeats))
+            return -1;
+        watch_clocks(c, times.median, &now);
+        row->times = &times;
+        row->cache = cache == OP_HOT ? "hot" : "cold";
+        row->sm_mhz = now.sm_mhz;
+        row->throttled = now.throttled;
+        op_report_row(&b->report, b->size, row);
+    }
+    return 0;
 }
 
-static void
-write_times(const bench *b, const timing *t)
+/* Checked; then timed, where there is something that has time. */
+static int
+judge(bench *b, bench_case *c, op_row *row)
 {
-    fprintf(b->json,
-            ",\n   \"hot_s\": {\"median\": %.4g, \"p10\": %.4g, \"p90\": %.4g, "
-            "\"n\": %d},\n   \"cold_s\": {\"median\": %.4g, \"p10\": %.4g, "
-            "\"p90\": %.4g, \"n\": %d}",
-            t->hot.median, t->hot.p10, t->hot.p90, t->hot.n, t->cold.median,
-            t->cold.p10, t->cold.p90, t->cold.n);
-}
+    int result;
 
-/* The row of JSON stays open: cuBLASLt's may follow.  't' NULL: no hardware. */
-static void
-write_row(bench *b, const size *s, const bench_case *c, const timing *t)
-{
-    const bool is_product = c->which >= bench_products &&
-                            c->which < bench_products + n_bench_products;
-
-    if (!b->json)
-        return;
-    fprintf(b->json,
-            "%s\n  {\"size\": \"%s\", \"op\": \"%s\", \"product\": %s, "
-            "\"rows\": %lld, \"columns\": %zu, \"depth\": %d, \"bytes\": %.0f, "
-            "\"flops\": %.0f",
-            b->rows++ ? "," : "", s->name, c->name,
-            is_product ? "true" : "false", (long long)c->operands.rows,
-            is_product ? c->operands.weight.device.bytes / 2 /
-                             (size_t)c->operands.depth
-                       : (size_t)c->operands.columns,
-            is_product ? c->operands.depth : 0,
-            c->operands.op->bytes(&c->operands),
-            c->operands.op->flops(&c->operands));
-    if (t)
-        write_times(b, t);
-    b->open = true;
-}
-
-static void
-show(bench *b, const size *s, const bench_case *c, const timing *t)
-{
-    const bench_times *hot = &t->hot, *cold = &t->cold;
-
-    printf("%-14s %-24s %7lld rows  %8.1f us hot %8.1f cold  %7.0f GB/s "
-           "%6.1f TFLOP/s\n",
-           s->name, c->name, (long long)c->operands.rows, hot->median * 1e6,
-           cold->median * 1e6,
-           c->operands.op->bytes(&c->operands) / cold->median * 1e-9,
-           c->operands.op->flops(&c->operands) / hot->median * 1e-12);
-    fflush(stdout);
-    write_row(b, s, c, t);
-}
-
-static void
-write_library(const bench *b, const bench_case *c, const char *key,
-              const timing *t)
-{
-    if (!b->json)
-        return;
-    fprintf(b->json, ",\n   \"%s\": {\"algorithm\": \"%s\"", key,
-            op_library_algorithm(c));
-    if (t)
-        write_times(b, t);
-    fprintf(b->json, "}");
-}
-
-static void
-show_library(const bench *b, const bench_case *c, const char *key,
-             const timing *t)
-{
-    printf("%14s %-24s %s: %8.1f us hot %8.1f cold\n", "", c->name, key,
-           t->hot.median * 1e6, t->cold.median * 1e6);
-    write_library(b, c, key, t);
+    if (b->flags->once) {
+        printf("%-12s %-9s %s by %s: once\n", b->size->name, row->step, row->op,
+               row->by);
+        return bench_case_run(c, 0, c->operands.rows, c->out);
+    }
+    result = bench_case_check(c);
+    if (result)
+        return result;
+    if (stopwatch_is_real())
+        return time_row(b, c, row);
+    op_report_row(&b->report, b->size, row);
+    return 0;
 }
 
 /* For the choice among cuBLASLt's algorithms; without hardware it is the first
@@ -157,140 +161,143 @@ seconds_of(bench_case *c)
 
     if (!stopwatch_is_real())
         return bench_case_check(c) ? -1 : 1;
-    return stopwatch_measure(&times, run_whole, c, false, BUDGET / 16)
+    return stopwatch_measure(&times, run_whole, c, false, BUDGET / 16, 0)
                ? -1
                : times.median;
 }
 
 static int
-bench_algorithm(const bench *b, bench_case *c, const char *key)
+bench_library(bench *b, bench_case *c)
 {
-    timing t;
-
-    if (bench_case_check(c))
-        return -1;
-    if (!stopwatch_is_real()) {
-        printf("%14s %-24s %s: right, %s\n", "", c->name, key,
-               op_library_algorithm(c));
-        write_library(b, c, key, NULL);
-        return 0;
-    }
-    if (time_case(c, &t))
-        return -1;
-    show_library(b, c, key, &t);
-    return 0;
-}
-
-/* The algorithm that an encoder has, and the best that a batch might get: their
-   ratio is the price of bytes that do not depend on the batch. */
-static int
-bench_library(const bench *b, bench_case *c)
-{
-    int result = op_library_attach(c) || bench_algorithm(b, c, "cublaslt") ||
-                 op_library_best(c, seconds_of) ||
-                 bench_algorithm(b, c, "cublaslt_best");
-
-    op_library_detach(c);
-    return result ? -1 : 0;
-}
-
-static int
-bench_one(bench *b, const size *s, const bench_op *which,
-          const oriel_plan_info *info)
-{
-    const op_geometry *geometry = b->tiny ? &op_geometry_tiny : &op_geometry_7b;
-    timing own;
-    bench_case c;
-    int result = bench_case_make(&c, which, geometry, info, 0);
+    op_row row = describe(b, c);
+    int result = op_library_attach(c);
 
     if (result)
         return result;
-    result = bench_case_check(&c);
-    if (!result && !stopwatch_is_real()) {
-        printf("%-14s %-24s %7lld rows  right; no hardware, nothing is timed\n",
-               s->name, which->name, (long long)c.operands.rows);
-        write_row(b, s, &c, NULL);
-    } else if (!result) {
-        result = time_case(&c, &own);
+    row.by = "cublaslt";
+    row.algorithm = op_library_algorithm(c);
+    result = judge(b, c, &row);
+    if (!result && !b->flags->once) {
+        result = op_library_best(c, seconds_of);
+        row.by = "cublaslt best";
+        row.algorithm = op_library_algorithm(c);
+        row.times = NULL;
         if (!result)
-            show(b, s, &c, &own);
+            result = judge(b, c, &row);
     }
-    if (!result && b->both && op_library_has(which))
-        result = bench_library(b, &c);
-    if (b->json && b->open)
-        fprintf(b->json, "}");
-    b->open = false;
-    bench_case_free(&c);
+    op_library_detach(c);
     return result;
 }
 
-/* What fails is counted, and the rest goes on. */
-static void
-bench_size(bench *b, const size *s)
-{
-    oriel_plan_info info;
-    oriel_plan *plan = NULL;
+/* ---- Ops and sizes ------------------------------------------------------------- */
 
-    if (make_plan(b, s, &plan, &info)) {
-        b->wrong++;
+static void
+bench_one(bench *b, const bench_op *which)
+{
+    const bool by_library = b->cublaslt && op_library_has(which);
+    bench_case c;
+    int result;
+
+    if (!op_flags_want(b->flags, which->step, which->name))
+        return;
+    range_begin(which->step, which->name);
+    result = bench_case_make(&c, which, &b->geometry, &b->info, 0);
+    if (!result) {
+        op_row row = describe(b, &c);
+
+        if (b->own || !by_library)
+            result = judge(b, &c, &row);
+        if (!result && by_library)
+            result = bench_library(b, &c);
+        bench_case_free(&c);
+    }
+    range_end();
+    b->report.wrong += result != 0; /* the rest goes on */
+}
+
+static void
+bench_size(bench *b)
+{
+    oriel_plan *plan = op_flags_plan(b->flags, b->size, &b->info);
+
+    if (!plan) {
+        b->report.wrong++;
         return;
     }
     for (int i = 0; i < n_bench_products; i++)
-        b->wrong += bench_one(b, s, &bench_products[i], &info) != 0;
+        bench_one(b, &bench_products[i]);
     for (int i = 0; i < n_bench_others; i++)
-        b->wrong += bench_one(b, s, &bench_others[i], &info) != 0;
+        bench_one(b, &bench_others[i]);
     oriel_plan_destroy(plan);
+}
+
+static void
+list_ops(const bench *b, const bench_op *ops, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (op_flags_want(b->flags, ops[i].step, ops[i].name))
+            printf("%-9s %-22s %3d times an encode%s\n", ops[i].step,
+                   ops[i].name, (int)times_a_call(b, &ops[i]),
+                   op_library_has(&ops[i]) ? ", or cuBLASLt" : "");
+}
+
+static void
+choose_kernels(bench *b)
+{
+    oriel_error why;
+
+    b->own =
+        (b->flags->kernels & OP_CUBLASLT) == 0 || (b->flags->kernels & OP_OWN);
+    b->cublaslt = (b->flags->kernels & OP_CUBLASLT) != 0;
+    if (b->flags->kernels != OP_AUTO)
+        return;
+    b->cublaslt = op_library_is_there(&why);
+    if (!b->cublaslt)
+        printf("cublaslt is absent: %s\n", why.message);
 }
 
 static int
 begin(bench *b)
 {
+    op_roofline roofline = {.bytes_by = "", .flops_by = ""};
     char device[512];
-    double rate = 0;
 
-    if (stopwatch_device_json(device, sizeof(device)) ||
-        (stopwatch_is_real() && stopwatch_copy_rate(&rate)))
+    if (op_must(cudaSetDevice(b->flags->device), "--device") ||
+        stopwatch_device_json(device, sizeof(device)))
         return -1;
-    if (rate > 0)
-        printf("copy: %.0f GB/s, read and written\n", rate * 1e-9);
-    if (b->json)
-        fprintf(b->json,
-                "{\"device\": {%s},\n \"copy_bytes_per_s\": %.4g,\n \"ops\": [",
-                device, rate);
+    choose_kernels(b);
+    if (stopwatch_is_real() && !b->flags->once) {
+        roofline.bytes_by = "a copy of 1 GiB";
+        if (stopwatch_copy_rate(&roofline.bytes_per_s) ||
+            peak_rate(&roofline.flops_per_s, &roofline.flops_by))
+            return -1;
+    }
+    op_report_begin(&b->report, b->flags, device, &roofline);
     return 0;
 }
 
 int
 main(int argc, char **argv)
 {
-    bench b = {0};
-    const size *all = sizes;
-    size_t n = sizeof(sizes) / sizeof(sizes[0]);
+    op_flags flags;
+    bench b = {.flags = &flags};
+    int result;
 
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--tiny") == 0) {
-            b.tiny = true;
-            all = tiny_sizes;
-            n = sizeof(tiny_sizes) / sizeof(tiny_sizes[0]);
-        } else if (strcmp(argv[i], "--kernels") == 0 && i + 1 < argc &&
-                   (strcmp(argv[i + 1], "own") == 0 ||
-                    strcmp(argv[i + 1], "both") == 0)) {
-            b.both = strcmp(argv[++i], "both") == 0;
-        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc &&
-                   (b.json = fopen(argv[i + 1], "w")) != NULL) {
-            i++;
-        } else {
-            fprintf(stderr, "usage: oriel_gpu_ops [--tiny] [--kernels "
-                            "own|both] [--json FILE]\n");
-            return 2;
-        }
+    op_flags_parse(&flags, OP_GPU, argc, argv);
+    b.geometry = op_geometry_of(&flags.info);
+    if (flags.list) {
+        list_ops(&b, bench_products, n_bench_products);
+        list_ops(&b, bench_others, n_bench_others);
+        op_flags_free(&flags);
+        return EXIT_SUCCESS;
     }
     if (begin(&b))
         return EXIT_FAILURE;
-    for (size_t i = 0; i < n; i++)
-        bench_size(&b, &all[i]);
-    if (b.json && (fprintf(b.json, "\n ],\n \"wrong\": %d}\n", b.wrong) < 0 ||
-                   fclose(b.json)))
-        return EXIT_FAILURE;
-    return b.wrong ? EXIT_FAILURE : EXIT_SUCCESS;
+    for (int i = 0; i < flags.n_sizes; i++) {
+        b.size = &flags.sizes[i];
+        bench_size(&b);
+    }
+    result = op_report_end(&b.report);
+    op_flags_free(&flags);
+    return result ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,19 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""torch on the same GPU, beside Oriel.
+"""torch on the same device, beside Oriel.
 
-    peer_torch.py matmul OPS_JSON OUT      cuBLAS, for each product Oriel ran
-    peer_torch.py towers CHECKPOINT OUT
+    peer_torch.py ops RUN OUT [--repeats N]    each op of a run that torch has
+    peer_torch.py towers CHECKPOINT OUT        the whole tower, on a GPU
 
-matmul: torch.nn.functional.linear with bias, in bf16, on the shapes that
-oriel_gpu_ops wrote, hot and cold: the best that a library unconstrained in its
-choice of algorithm gives.  And the card's own rate: a product of 8192 x 8192.
+ops: RUN is the JSON of "oriel bench"; for each product that Oriel timed
+torch.nn.functional.linear with bias, on the shapes and in the precision of the
+run; for attention scaled_dot_product_attention segment by segment, as
+transformers' sdpa does, the same eager, and where they are FlashAttention's
+varlen and cuDNN's. OUT gets rows of the same form, and a line for each peer that
+is absent. Attention of torch is without the rotary embedding.
 
 towers: transformers' vision tower in bf16, at 448x448, 1036x1036 and 64 times
 448x448: with eager attention, with sdpa, and that under torch.compile.  OUT is
 written anew after each, so that a run cut short leaves what it had.
 
-Times by CUDA events; random operands, never zeros.  Needs torch, transformers,
+Times by CUDA events, on the CPU by its clock; random operands, never zeros.
+Without torch it says so in OUT and succeeds. towers needs transformers,
 safetensors and numpy; which versions is written to OUT.
 """
 import json
@@ -22,11 +26,12 @@ import sys
 import time
 from pathlib import Path
 
-import torch
+try:
+    import torch
+except ImportError:
+    torch = None
 
-from report import load
-
-BUDGET = {"matmul": 0.1, "tower": 2.0}  # seconds a measurement
+BUDGET = {"op": 0.15, "tower": 2.0}  # seconds a measurement
 
 
 def summary(seconds):
@@ -36,75 +41,196 @@ def summary(seconds):
             "p90": ordered[last - last // 10], "n": len(ordered)}
 
 
-def measure(run, budget, cold=False, most=200):
-    """Seconds of one run: of several in a row, or after the L2 was swept."""
-    start = torch.cuda.Event(enable_timing=True)
-    stop = torch.cuda.Event(enable_timing=True)
-    l2 = torch.cuda.get_device_properties(0).L2_cache_size
-    sweep = torch.empty(2 * l2, dtype=torch.uint8, device="cuda")
+class Clock:
+    """Seconds of one run, on the device that torch has."""
 
-    def sample(inner):
+    def __init__(self, device, repeats=None):
+        self.device, self.repeats = device, repeats
+        if device == "cuda":
+            l2 = torch.cuda.get_device_properties(0).L2_cache_size
+            self.start = torch.cuda.Event(enable_timing=True)
+            self.stop = torch.cuda.Event(enable_timing=True)
+        else:
+            l2 = 32 << 20
+        self.sweep = torch.empty(2 * l2, dtype=torch.uint8, device=device)
+
+    def sample(self, run, inner, cold):
         if cold:
-            sweep.fill_(0x5a)
-        start.record()
+            self.sweep.fill_(0x5a)
+        if self.device == "cpu":
+            begun = time.perf_counter()
+            for _ in range(inner):
+                run()
+            return (time.perf_counter() - begun) / inner
+        self.start.record()
         for _ in range(inner):
             run()
-        stop.record()
-        stop.synchronize()
-        return start.elapsed_time(stop) * 1e-3 / inner
+        self.stop.record()
+        self.stop.synchronize()
+        return self.start.elapsed_time(self.stop) * 1e-3 / inner
 
-    one = [sample(1) for _ in range(3)][-1]  # warmed up
-    inner = 1
-    while not cold and inner < 64 and one * inner < 2e-4:
-        inner *= 2
-    seconds = []
-    end = time.monotonic() + budget
-    while len(seconds) < most and (len(seconds) < 3 or time.monotonic() < end):
-        seconds.append(sample(inner))
-    return summary(seconds)
+    def measure(self, run, budget, cold=False, most=200):
+        """Of several in a row, or after the caches were swept."""
+        warm = 1 if self.repeats else 3
+        one = [self.sample(run, 1, cold) for _ in range(warm)][-1]
+        inner = 1
+        while (self.device == "cuda" and not cold and inner < 64
+               and one * inner < 2e-4):
+            inner *= 2
+        seconds = []
+        end = time.monotonic() + budget
+        while (len(seconds) < self.repeats if self.repeats else
+               len(seconds) < most
+               and (len(seconds) < 5 or time.monotonic() < end)):
+            seconds.append(self.sample(run, inner, cold))
+        return summary(seconds)
 
 
-def noise(*shape, scale=1.0):
-    values = torch.rand(*shape, device="cuda") * 2 - 1
-    return (values * scale).to(torch.bfloat16)
+def noise(device, dtype, *shape, scale=1.0):
+    values = torch.rand(*shape, device=device) * 2 - 1
+    return (values * scale).to(dtype)
 
 
 def versions():
-    made = {"torch": torch.__version__, "cuda": torch.version.cuda,
-            "device": torch.cuda.get_device_name(0)}
-    if "transformers" in sys.modules:
-        made["transformers"] = sys.modules["transformers"].__version__
+    made = {"torch": torch.__version__}
+    if torch.cuda.is_available():
+        made["cuda"] = torch.version.cuda
+        made["device"] = torch.cuda.get_device_name(0)
+    for name in ("transformers", "flash_attn"):
+        if name in sys.modules:
+            made[name] = sys.modules[name].__version__
     return made
 
 
-def matmul(ops_path, out_path):
-    ops = load(Path(ops_path))["ops"]
-    x, w = noise(8192, 8192), noise(8192, 8192)
-    peak = measure(lambda: torch.matmul(x, w), 1.0)
-    result = {"versions": versions(),
-              "matrix_flops_per_s": 2 * 8192 ** 3 / peak["median"],
-              "products": []}
-    del x, w
-    for op in ops:
-        if not op["product"]:
+# ---- Single ops ---------------------------------------------------------------
+
+
+def merger(row, device, dtype, out_hidden):
+    """The two products of the CPU's MERGE, which is one step."""
+    linear = torch.nn.functional.linear
+    fc1 = product(row, device, dtype)["torch"]
+    w = noise(device, dtype, out_hidden, row["columns"], scale=0.05)
+    b = noise(device, dtype, out_hidden)
+    return {"torch": lambda: linear(fc1(), w, b)}
+
+
+def product(row, device, dtype):
+    """{who: function} for a matrix product with bias."""
+    x = noise(device, dtype, row["rows"], row["depth"], scale=2)
+    w = noise(device, dtype, row["columns"], row["depth"], scale=0.05)
+    b = noise(device, dtype, row["columns"])
+    linear = torch.nn.functional.linear
+    return {"torch": lambda: linear(x, w, b)}
+
+
+def lengths_of(row):
+    return [length for length, count in row["segments"] for _ in range(count)]
+
+
+def eager(q, k, v):
+    scores = (q @ k.transpose(-1, -2)) * q.shape[-1] ** -0.5
+    return torch.softmax(scores, -1, dtype=torch.float32).to(q.dtype) @ v
+
+
+def flash_varlen(row, q, k, v):
+    """FlashAttention's over all segments at once; None without it."""
+    try:
+        from flash_attn import flash_attn_varlen_func
+    except ImportError:
+        return None
+    lengths = lengths_of(row)
+    cu = torch.tensor([0] + lengths, device=q.device).cumsum(0).int()
+    longest = max(lengths)
+    return lambda: flash_attn_varlen_func(q, k, v, cu, cu, longest, longest)
+
+
+def attention(row, device, dtype, absent):
+    """{who: function} for attention within segments, [rows, heads, head_dim]."""
+    q, k, v = (noise(device, dtype, row["rows"], row["heads"],
+                     row["head_dim"], scale=2) for _ in range(3))
+    lengths = lengths_of(row)
+
+    def segments(call):
+        def run():
+            parts = (torch.split(t.transpose(0, 1).unsqueeze(0), lengths, 2)
+                     for t in (q, k, v))
+            return torch.cat([call(*part) for part in zip(*parts)], 2)
+        return run
+
+    sdpa = torch.nn.functional.scaled_dot_product_attention
+    made = {"torch sdpa": segments(sdpa), "torch eager": segments(eager)}
+    if device == "cpu":
+        return made
+    made["torch compile"] = torch.compile(segments(sdpa))
+    made["flash-attn"] = flash_varlen(row, q, k, v)
+    if made["flash-attn"] is None:
+        del made["flash-attn"]
+        absent["flash-attn"] = "flash-attn: absent, as this python has none"
+    backend = torch.nn.attention.SDPBackend.CUDNN_ATTENTION
+
+    def cudnn(*part):
+        with torch.nn.attention.sdpa_kernel(backend):
+            return sdpa(*part)
+
+    made["cudnn"] = segments(cudnn)
+    return made
+
+
+def peers_of(row, device, dtype, absent, out_hidden):
+    if row["op"] == "merge":
+        return merger(row, device, dtype, out_hidden)
+    if "segments" in row:
+        return attention(row, device, dtype, absent)
+    return product(row, device, dtype) if row["depth"] else {}
+
+
+def time_row(row, device, dtype, clock, absent, out_hidden):
+    """A row for each peer that runs; a line for each that does not."""
+    made = []
+    for who, run in peers_of(row, device, dtype, absent,
+                             out_hidden).items():
+        try:
+            with torch.inference_mode():
+                seconds = clock.measure(run, BUDGET["op"],
+                                        row["cache"] == "cold")
+        except RuntimeError as error:  # of memory, or of what it has not
+            absent[who] = f"{who}: absent, {str(error).splitlines()[0][:120]}"
             continue
-        rows, columns, depth = op["rows"], op["columns"], op["depth"]
-        x = noise(rows, depth, scale=2)
-        w = noise(columns, depth, scale=0.05)
-        b = noise(columns)
+        kept = ("size", "step", "op", "a_call", "rows", "columns", "depth",
+                "bytes", "flops", "cache")
+        made.append({**{key: row[key] for key in kept}, "by": who,
+                     "seconds": seconds})
+        print(f"{row['size']:12} {row['step']:9} {row['op']:22} {who:14} "
+              f"{seconds['median'] * 1e6:10.1f} us", flush=True)
+    return made
 
-        def run(x=x, w=w, b=b):
-            torch.nn.functional.linear(x, w, b)
 
-        result["products"].append({
-            "size": op["size"], "op": op["op"],
-            "hot_s": measure(run, BUDGET["matmul"]),
-            "cold_s": measure(run, BUDGET["matmul"], cold=True)})
-        Path(out_path).write_text(json.dumps(result), encoding="utf-8")
-        row = result["products"][-1]
-        print(f"{op['size']:14} {op['op']:24} {row['hot_s']['median']*1e6:9.1f}"
-              " us by cuBLAS", flush=True)
+def ops(run_path, out_path, repeats=None):
+    run = json.loads(Path(run_path).read_text(encoding="utf-8"))
+    device = run["device"]["kind"]
+    why = ("this python has no torch" if torch is None else
+           "its torch has no GPU" if device == "cuda"
+           and not torch.cuda.is_available() else
+           "nothing is timed on a simulated GPU" if device == "simulated"
+           else None)
+    if why:
+        made = {"rows": [], "absent": [f"torch: absent, as {why}"]}
+    else:
+        if device == "cpu":
+            torch.set_num_threads(run["device"]["threads"])
+        dtype = {"bf16": torch.bfloat16,
+                 "fp32": torch.float32}[run["device"]["precision"]]
+        clock, absent, rows = Clock(device, repeats), {}, []
+        for row in run["rows"]:
+            if row["by"] == "oriel" and "cache" in row:
+                rows += time_row(row, device, dtype, clock, absent,
+                                 run["model"]["out_hidden"])
+        made = {"rows": rows, "absent": list(absent.values()),
+                "versions": versions()}
+    Path(out_path).write_text(json.dumps(made), encoding="utf-8")
 
+
+# ---- The tower ----------------------------------------------------------------
 
 SIZES = ((1, 448, 448), (1, 1036, 1036), (64, 448, 448))
 HOWS = ("sdpa", "eager", "compile")
@@ -116,18 +242,19 @@ def one_tower(network, how, images, width, height):
     config = network.config
     columns = (config.in_channels * config.temporal_patch_size
                * config.patch_size ** 2)
-    pixels = noise(int(grid.prod(1).sum()), columns, scale=2)
+    pixels = noise("cuda", torch.bfloat16, int(grid.prod(1).sum()), columns,
+                   scale=2)
     torch.compiler.reset()
     call = torch.compile(network) if how == "compile" else network
     begun = time.monotonic()
     call(pixels, grid_thw=grid)
     torch.cuda.synchronize()
     return {"first_call_s": time.monotonic() - begun,
-            "seconds": measure(lambda: call(pixels, grid_thw=grid),
-                               BUDGET["tower"], most=30)}
+            "seconds": Clock("cuda").measure(
+                lambda: call(pixels, grid_thw=grid), BUDGET["tower"],
+                most=30)}
 
 
-@torch.inference_mode()
 def towers(checkpoint, out_path):
     sys.path.insert(0, str(Path(__file__).parent.parent))
     import peer_transformers
@@ -139,7 +266,8 @@ def towers(checkpoint, out_path):
         for images, width, height in SIZES:
             row = {"how": how, "images": images, "size": f"{width}x{height}"}
             try:
-                row.update(one_tower(network, how, images, width, height))
+                with torch.inference_mode():
+                    row.update(one_tower(network, how, images, width, height))
                 said = f"{row['seconds']['median'] * 1e3:9.3f} ms"
             except RuntimeError as error:  # of memory, or of the compiler
                 row["failed"] = said = str(error).splitlines()[0][:200]
@@ -151,13 +279,17 @@ def towers(checkpoint, out_path):
 
 
 def main():
-    if not torch.cuda.is_available():
-        sys.exit("peer_torch: no hardware, nothing is timed")
-    if len(sys.argv) == 4 and sys.argv[1] == "matmul":
-        return matmul(*sys.argv[2:])
-    if len(sys.argv) == 4 and sys.argv[1] == "towers":
-        return towers(*sys.argv[2:])
-    sys.exit(__doc__)
+    words = sys.argv[1:]
+    if len(words) in (3, 5) and words[0] == "ops":
+        if len(words) == 5 and words[3] != "--repeats":
+            sys.exit(__doc__)
+        return ops(words[1], words[2], int(words[4]) if words[4:] else None)
+    if len(words) == 3 and words[0] == "towers":
+        if torch is None or not torch.cuda.is_available():
+            sys.exit("peer_torch: no hardware, nothing is timed")
+        return towers(*words[1:])
+    print(__doc__)
+    return 0 if words[:1] in (["--help"], ["-h"]) else 2
 
 
 if __name__ == "__main__":

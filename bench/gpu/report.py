@@ -7,8 +7,8 @@
 
 PARTS holds steps.tsv (name, exit status, seconds) and whatever JSON the steps
 wrote; of a step that was cut, what it had finished is taken.  Shares are of
-rates measured in the same run: a copy's, and a large matrix product's.  Run
-again after each step, so that a run cut short has its report.
+rates measured in the same run (the roofline of "oriel bench").  Run again after
+each step, so that a run cut short has its report.
 
 products compares our own kernel of each of a block's products with cuBLASLt's
 at the fixed algorithm of an encoder, over all sizes at once (never by size: an
@@ -76,42 +76,42 @@ def about(parts):
     return made
 
 
-def rows_of(part, key):
+def rows_of(part, key="rows"):
     return part.get(key, []) if isinstance(part, dict) else []
 
 
-def with_shares(ops, cublas):
-    """Each op with its rates, their shares, and cuBLAS's time of its shape."""
-    if not isinstance(ops, dict) or "ops" not in ops:
-        return ops
-    copy = ops.get("copy_bytes_per_s") or None
-    matrix = cublas.get("matrix_flops_per_s") if isinstance(cublas, dict) \
-        else None
-    peers = {(p["size"], p["op"]): p for p in rows_of(cublas, "products")}
-    for op in ops["ops"]:
-        if "hot_s" not in op:
+def together(parts):
+    """One run of the ops' runs, with peers; as "oriel bench --json" has it."""
+    runs = [load(parts / name) for name in ("products.json", "others.json")]
+    runs = [run for run in runs if rows_of(run)]
+    if not runs:
+        return None
+    made = dict(runs[0], rows=[row for run in runs for row in rows_of(run)],
+                wrong=sum(run.get("wrong", 1) for run in runs))
+    for name in ("peers-products.json", "peers-others.json"):
+        peers = load(parts / name)
+        made["rows"] += rows_of(peers)
+        for line in rows_of(peers, "absent"):
+            if line not in made.setdefault("absent", []):
+                made["absent"].append(line)
+    roofline = made["roofline"]
+    for row in made["rows"]:
+        if "seconds" not in row or not roofline["bytes_per_s"]:
             continue  # a rehearsal
-        hot, cold = op["hot_s"]["median"], op["cold_s"]["median"]
-        op["cold_bytes_per_s"] = op["bytes"] / cold
-        op["hot_flops_per_s"] = op["flops"] / hot
-        if copy:
-            op["share_of_copy_rate_cold"] = op["bytes"] / cold / copy
-        if matrix and op["flops"]:
-            op["share_of_matrix_rate_hot"] = op["flops"] / hot / matrix
-        peer = peers.get((op["size"], op["op"]))
-        if peer:
-            op["best_unconstrained_cublas"] = {
-                "hot_s": peer["hot_s"], "cold_s": peer["cold_s"]}
-            op["hot_over_cublas"] = hot / peer["hot_s"]["median"]
-    return ops
+        least = max(row["bytes"] / roofline["bytes_per_s"],
+                    row["flops"] / roofline["flops_per_s"])
+        row["of_roofline"] = least / row["seconds"]["median"]
+    return made
 
 
-def encoder_shares(encode, cublas):
+def matrix_rate(run):
+    return run["roofline"]["flops_per_s"] if rows_of(run) else None
+
+
+def encoder_shares(encode, matrix):
     """Each encode's rate, its share of the card's own matrix rate, and its time
     over that of our own products launched kernel by kernel."""
-    matrix = cublas.get("matrix_flops_per_s") if isinstance(cublas, dict) \
-        else None
-    rows = [row for row in rows_of(encode, "rows") if "seconds" in row]
+    rows = [row for row in rows_of(encode) if "seconds" in row]
     own = {row["size"]: row["seconds"]["median"] for row in rows
            if (row["kernels"], row["how"]) == ("own", "direct")}
     for row in rows:
@@ -133,21 +133,29 @@ def mean(ratios):
     return math.exp(sum(map(math.log, ratios)) / len(ratios))
 
 
-def products(ops):
+def hot_medians(run):
+    """{(size, op): {who: seconds}}, in the order of the run."""
+    made = {}
+    for row in rows_of(run):
+        if row.get("cache") == "hot":
+            made.setdefault((row["size"], row["op"]), {})[row["by"]] = \
+                row["seconds"]["median"]
+    return made
+
+
+def products(run):
     """Per product of a block: own over cuBLASLt's time, and the proposal."""
     made = {}
-    for op in rows_of(ops, "ops"):
-        if "hot_s" not in op.get("cublaslt", {}):
+    for (size, op), by in hot_medians(run).items():
+        if "cublaslt" not in by or "oriel" not in by:
             continue
-        name = op["op"].split()[-1]
-        fixed = op["cublaslt"]["hot_s"]["median"]
-        row = made.setdefault(name, {"sizes": [], "own_over_cublaslt": [],
-                                     "price_of_invariance": []})
-        row["sizes"].append(op["size"])
-        row["own_over_cublaslt"].append(op["hot_s"]["median"] / fixed)
-        if "cublaslt_best" in op:
+        row = made.setdefault(op.split()[-1], {
+            "sizes": [], "own_over_cublaslt": [], "price_of_invariance": []})
+        row["sizes"].append(size)
+        row["own_over_cublaslt"].append(by["oriel"] / by["cublaslt"])
+        if "cublaslt best" in by:
             row["price_of_invariance"].append(
-                fixed / op["cublaslt_best"]["hot_s"]["median"])
+                by["cublaslt"] / by["cublaslt best"])
     for row in made.values():
         row["mean"] = mean(row["own_over_cublaslt"])
         row["proposal"] = "cublaslt" if row["mean"] > WORTH else "own"
@@ -179,12 +187,14 @@ def print_products(path):
 
 
 def main():
+    if sys.argv[1:2] == ["--help"]:
+        return print(__doc__)
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     if sys.argv[1] == "products":
         return print_products(sys.argv[2])
     parts = Path(sys.argv[1])
-    cublas = load(parts / "cublas.json")
+    run = together(parts)
     report = {
         "about": about(parts),
         "steps": steps(parts),
@@ -193,11 +203,11 @@ def main():
         "approximations": load(parts / "sweep.json"),
         "golden": load(parts / "golden.json"),
         "parity": load(parts / "parity.json"),
-        "kernels": with_shares(load(parts / "ops.json"), cublas),
-        "products": products(load(parts / "ops.json")),
-        "matrix_flops_per_s": cublas.get("matrix_flops_per_s")
-        if isinstance(cublas, dict) else None,
-        "encode": encoder_shares(load(parts / "encode.json"), cublas),
+        "kernels": run,
+        "products": products(run),
+        "matrix_flops_per_s": matrix_rate(run),
+        "encode": encoder_shares(load(parts / "encode.json"),
+                                 matrix_rate(run)),
         "torch": load(parts / "towers.json"),
     }
     made = Path(sys.argv[2])

@@ -20,9 +20,10 @@ typedef cudaError_t stopwatch_run(void *context);
 bool stopwatch_is_real(void);
 
 /* Seconds of one run: of many in a row (hot), or of one after as much else has
-   passed through the L2 cache (cold).  Takes about 'budget' seconds. */
+   passed through the L2 cache (cold).  'repeats' samples; 0: what fits into
+   about 'budget' seconds. */
 int stopwatch_measure(bench_times *out, stopwatch_run *run, void *context,
-                      bool cold, double budget);
+                      bool cold, double budget, int repeats);
 
 /* Bytes a second of a copy of 1 GiB on the device, read and written. */
 int stopwatch_copy_rate(double *out);

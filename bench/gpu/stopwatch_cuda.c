@@ -33,14 +33,15 @@ failed(cudaError_t error)
 static int
 watch_open(watch *w, stopwatch_run *run, void *context, bool cold)
 {
-    int l2 = 0;
+    int l2 = 0, device = 0;
 
     *w = (watch){.run = run, .context = context};
     if (failed(cudaEventCreate(&w->start)) || failed(cudaEventCreate(&w->stop)))
         return -1;
     if (!cold)
         return 0;
-    if (failed(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, 0)))
+    if (failed(cudaGetDevice(&device)) ||
+        failed(cudaDeviceGetAttribute(&l2, cudaDevAttrL2CacheSize, device)))
         return -1;
     w->flush_bytes = 2 * (size_t)l2;
     return failed(cudaMalloc(&w->flush, w->flush_bytes));
@@ -82,7 +83,7 @@ sample(const watch *w, int inner, double *seconds)
 
 int
 stopwatch_measure(bench_times *out, stopwatch_run *run, void *context,
-                  bool cold, double budget)
+                  bool cold, double budget, int repeats)
 {
     double seconds[MOST], one = 0;
     watch w;
@@ -95,7 +96,9 @@ stopwatch_measure(bench_times *out, stopwatch_run *run, void *context,
            one * inner < SAMPLE_SECONDS)
         inner *= 2;
     for (const double end = bench_now() + budget;
-         !result && n < MOST && (n < LEAST || bench_now() < end); n++)
+         !result && n < (repeats && repeats < MOST ? repeats : MOST) &&
+         (repeats || n < LEAST || bench_now() < end);
+         n++)
         result = sample(&w, inner, &seconds[n]);
     if (!result)
         *out = bench_summarise(seconds, n);
@@ -124,7 +127,7 @@ stopwatch_copy_rate(double *out)
     int result = failed(cudaMalloc(&c.from, COPY_BYTES)) ||
                  failed(cudaMalloc(&c.to, COPY_BYTES)) ||
                  failed(cudaMemset(c.from, 0x3b, COPY_BYTES)) ||
-                 stopwatch_measure(&times, run_copy, &c, false, 0.1);
+                 stopwatch_measure(&times, run_copy, &c, false, 0.1, 0);
 
     cudaFree(c.from);
     cudaFree(c.to);
@@ -137,17 +140,20 @@ int
 stopwatch_device_json(char *out, size_t out_bytes)
 {
     struct cudaDeviceProp p;
-    int driver = 0, runtime = 0;
+    int driver = 0, runtime = 0, device = 0, khz = 0;
 
-    if (failed(cudaGetDeviceProperties(&p, 0)) ||
+    if (failed(cudaGetDevice(&device)) ||
+        failed(cudaGetDeviceProperties(&p, device)) ||
+        failed(cudaDeviceGetAttribute(&khz, cudaDevAttrClockRate, device)) ||
         failed(cudaDriverGetVersion(&driver)) ||
         failed(cudaRuntimeGetVersion(&runtime)))
         return -1;
     snprintf(out, out_bytes,
-             "\"name\": \"%s\", \"capability\": \"%d.%d\", "
+             "\"kind\": \"cuda\", \"name\": \"%s\", \"precision\": "
+             "\"bf16\", \"capability\": \"%d.%d\", \"most_sm_mhz\": %d, "
              "\"multiprocessors\": %d, \"l2_bytes\": %d, \"memory_bytes\": "
              "%zu, \"driver_cuda\": %d, \"runtime_cuda\": %d",
-             p.name, p.major, p.minor, p.multiProcessorCount, p.l2CacheSize,
-             p.totalGlobalMem, driver, runtime);
+             p.name, p.major, p.minor, khz / 1000, p.multiProcessorCount,
+             p.l2CacheSize, p.totalGlobalMem, driver, runtime);
     return 0;
 }

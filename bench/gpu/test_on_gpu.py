@@ -31,18 +31,19 @@ CORRECT = ["instructions", "doctor", "approximations", "kernel-rms_norm", "kerne
 FULL = ["checkpoint-7b", "invariance-7b", "invariance-7b-cublaslt", "parity-7b"]
 SANITIZERS = [f"{tool}-{program}" for program in ("encode_invariance", "rms_norm")
               for tool in TOOLS]
-TIMINGS = ["time-encode", "time-kernels", "products-table", "time-cublas",
+DECISIONS = ["time-products", "products-table", "time-others"]
+TIMINGS = ["time-encode", "time-peers-products", "time-peers-others",
            "time-torch"]
-ORDER = CORRECT + FULL + SANITIZERS + TIMINGS
+ORDER = CORRECT + DECISIONS + FULL + TIMINGS + SANITIZERS
 
 PROGRAMS = ("oriel golden encode_invariance instructions ops invariance encode encode_streams "
             "kernel_rms_norm kernel_swiglu sweep").split()
 SECONDS = {"median": 2, "p10": 1, "p90": 3, "n": 5}
-OP = {"size": "448x448", "op": "linear qkv", "product": True, "rows": 1024,
-      "columns": 3840, "depth": 1280, "bytes": 600, "flops": 800,
-      "hot_s": {"median": 2}, "cold_s": {"median": 3},
-      "cublaslt": {"algorithm": "1", "hot_s": {"median": 1}},
-      "cublaslt_best": {"algorithm": "2", "hot_s": {"median": 0.5}}}
+OP = {"size": "448x448", "step": "ATTN_IN", "op": "linear qkv", "by": "oriel",
+      "rows": 1024, "columns": 3840, "depth": 1280, "bytes": 600, "flops": 800,
+      "cache": "hot", "seconds": {"median": 2}}
+RUN = {"device": {"name": "GPU", "capability": "9.0"},
+       "roofline": {"bytes_per_s": 400, "flops_per_s": 1000}, "wrong": 0}
 ENCODE = {"size": "448x448", "kernels": "own", "how": "direct", "images": 4,
           "flops": 80, "seconds": SECONDS}
 JSON = {  # by program
@@ -52,12 +53,12 @@ JSON = {  # by program
     "doctor": {"tool": "0.1.0"},
     "encode": {"own": "a description", "rows": [
         ENCODE, dict(ENCODE, how="graphs", seconds=dict(SECONDS, median=1))]},
-    "ops": {"device": {"name": "GPU", "capability": "9.0"},
-            "copy_bytes_per_s": 400, "ops": [OP], "wrong": 0},
+    "ops": dict(RUN, rows=[OP] + [
+        dict(OP, by=by, seconds={"median": median})
+        for by, median in (("cublaslt", 1), ("cublaslt best", 0.5))]),
     "parity_hf.py": {"cases": [{"size": "448x448"}]},
-    "matmul": {"matrix_flops_per_s": 1000, "products": [
-        {"size": "448x448", "op": "linear qkv", "hot_s": {"median": 4},
-         "cold_s": {"median": 5}}]},
+    "peers": {"rows": [dict(OP, by="torch", seconds={"median": 4})],
+              "absent": ["flash-attn: absent"]},
     "towers": {"versions": {"torch": "2"}, "rows": [{"how": "sdpa"}]},
 }
 
@@ -93,6 +94,7 @@ case $what in
 *libcublasLt*) echo /nowhere/libcublasLt.so.13 ;;
 *report.py*) exec "$REAL_PYTHON" "$@" ;;
 *parity_hf.py*) leave parity_hf.py "$last" ;;
+*"peer_torch.py ops "*) leave peers "$last" ;;
 *peer_torch.py*) leave "$2" "$last" ;;
 *) exit 4 ;;
 esac
@@ -182,10 +184,13 @@ class StandIns(unittest.TestCase):
                               ("doctor", "doctor"),
                               ("parity", "parity_hf.py"), ("torch", "towers")):
             self.assertEqual(report[part], JSON[program])
-        op = report["kernels"]["ops"][0]
-        self.assertEqual(op["share_of_copy_rate_cold"], 600 / 3 / 400)
-        self.assertEqual(op["share_of_matrix_rate_hot"], 800 / 2 / 1000)
-        self.assertEqual(op["hot_over_cublas"], 2 / 4)
+        rows = report["kernels"]["rows"]  # of products, of others, of peers
+        self.assertEqual([row["by"] for row in rows],
+                         ["oriel", "cublaslt", "cublaslt best"] * 2 + ["torch"] * 2)
+        self.assertEqual(rows[0]["of_roofline"], 600 / 400 / 2)
+        self.assertEqual(rows[-1]["of_roofline"], 600 / 400 / 4)
+        self.assertEqual(report["kernels"]["absent"], ["flash-attn: absent"])
+        self.assertEqual(report["matrix_flops_per_s"], 1000)
         self.assertEqual(report["products"]["qkv"]["proposal"], "cublaslt")
         self.assertEqual(report["encode"]["own"], "a description")
         direct, graphs = report["encode"]["rows"]
@@ -195,7 +200,7 @@ class StandIns(unittest.TestCase):
         self.assertEqual(direct["images_per_s"], 2)
 
     def test_a_failure_is_told_and_stops_nothing(self):
-        # The first of a section, one in its middle, its last.
+        # Some in the middle of a section, some at its end.
         for what, step in (("kernel_rms_norm *", "kernel-rms_norm"),
                            ("golden *", "golden"),
                            ("python3 *parity_hf.py*", "parity-7b"),
@@ -221,9 +226,10 @@ class StandIns(unittest.TestCase):
                           for name in ORDER})
 
     def test_a_run_that_is_killed_leaves_its_report(self):
-        for what, done in (("oriel synth --config 7b *", CORRECT),
-                           ("compute-sanitizer *", CORRECT + FULL),
-                           ("encode *", CORRECT + FULL + SANITIZERS)):
+        for what, done in (("ops *", CORRECT),
+                           ("oriel synth --config 7b *",
+                            CORRECT + DECISIONS),
+                           ("encode *", CORRECT + DECISIONS + FULL)):
             with self.subTest(what):
                 for old in self.place.out.iterdir():
                     old.unlink()
@@ -255,6 +261,20 @@ class StandIns(unittest.TestCase):
             self.assertEqual(outcomes(report)[name], "skipped")
             self.assertRegex(printed, f"SKIPPED  {name}: .*{why}")
 
+    def test_the_packed_stage_is_enough(self):
+        stage = self.place.stage
+        subprocess.run(["tar", "-C", str(stage), "-czf", f"{stage}.tar.gz",
+                        "."], check=True)
+        shutil.rmtree(stage)
+        status, printed, report = self.place.run()
+        self.assertEqual(status, 0, printed)
+        self.assertEqual(len(report["steps"]), len(ORDER))
+        shutil.rmtree(stage)
+        Path(f"{stage}.tar.gz").write_text("no archive")
+        status, printed, report = self.place.run()
+        self.assertEqual(status, 1)
+        self.assertIn("stage.tar.gz could not be unpacked", printed)
+
     def test_without_a_gpu_it_says_so_and_ends(self):
         self.place.write(self.place.stage / "bin" / "instructions",
                          "echo 'skipped: no CUDA device'; exit 77\n")
@@ -268,8 +288,8 @@ class StandIns(unittest.TestCase):
 # What a rehearsal cannot have, and what depends on the machine's python3.
 SIMULATED = {"approximations", "checkpoint-7b", "time-torch", "sanitizers"}
 PERHAPS = {"parity-7b"}
-REHEARSED = CORRECT + FULL + ["sanitizers", "time-encode", "time-kernels",
-                              "time-torch"]
+REHEARSED = CORRECT + ["time-products", "time-others"] + FULL + [
+    "time-encode", "time-torch", "sanitizers"]
 
 
 def rehearse(build):
@@ -296,14 +316,14 @@ def rehearse(build):
     gpu = next(d for d in report["doctor"]["devices"] if d["device"] == "cuda")
     assert gpu["kernels"].endswith(" kernels: sm_90a machine code"), gpu
     assert report["golden"] and report["golden"] != {"unreadable": "golden.json"}
-    ops = {row["op"] for row in report["kernels"]["ops"]}
+    ops = {row["op"] for row in report["kernels"]["rows"]}
     assert len(ops) >= 10 and report["kernels"]["wrong"] == 0, ops
     ways = {(row["kernels"], row["how"]) for row in report["encode"]["rows"]}
     assert ways == {(kernels, how) for kernels in ("own", "cublaslt")
                     for how in ("direct", "captured", "graphs")}, ways
     # Nothing that was not measured.
     assert "seconds" not in json.dumps(report["encode"])
-    assert "hot_s" not in json.dumps(report["kernels"])
+    assert "seconds" not in json.dumps(report["kernels"])
 
 
 if __name__ == "__main__":

@@ -11,14 +11,16 @@ import report  # noqa: E402
 
 
 def op(size, name, own, fixed, best):
-    return (f'{{"size": "{size}", "op": "{name}", "hot_s": {{"median": {own}}}'
-            f', "cublaslt": {{"hot_s": {{"median": {fixed}}}}}'
-            f', "cublaslt_best": {{"hot_s": {{"median": {best}}}}}')
+    return ", ".join(
+        f'{{"size": "{size}", "op": "{name}", "by": "{by}", "cache": "hot", '
+        f'"seconds": {{"median": {median}}}}}'
+        for by, median in (("oriel", own), ("cublaslt", fixed),
+                           ("cublaslt best", best)))
 
 
 def load(rows, end):
-    text = ('{"device": {"capability": "9.0"}, "ops": [' +
-            "}, ".join(rows) + end)
+    text = ('{"device": {"capability": "9.0"}, "rows": [' +
+            ", ".join(rows) + end)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "ops.json")
         path.write_text(text)
@@ -31,7 +33,7 @@ class Products(unittest.TestCase):
             op("small", "linear_residual down", 2, 3, 1)]
 
     def test_one_answer_for_all_sizes(self):
-        ops = load(self.rows, "}]}")
+        ops = load(self.rows, "]}")
         made = report.products(ops)
         self.assertEqual(made["qkv"]["proposal"], "cublaslt")
         self.assertAlmostEqual(made["qkv"]["mean"], (1.5 * 0.9) ** 0.5)
@@ -41,10 +43,11 @@ class Products(unittest.TestCase):
                          "{90, 1 << ORIEL_PRODUCT_QKV},")
 
     def test_nearly_equal_is_own(self):
-        made = report.products(load([op("a", "linear qkv", 1.02, 1, 1)], "}]}"))
+        made = report.products(load([op("a", "linear qkv", 1.02, 1, 1)], "]}"))
         self.assertEqual(made["qkv"]["proposal"], "own")
 
     def test_a_run_cut_short(self):
+        # In the middle of a row.
         self.assertEqual(len(report.products(load(self.rows[:2], ""))), 1)
         self.assertEqual(report.products(None), {})
 

@@ -19,7 +19,7 @@ typedef struct cli_command {
 extern const cli_command cli_cmd_encode, cli_cmd_extract, cli_cmd_merge,
     cli_cmd_preprocess, cli_cmd_plan, cli_cmd_heatmap, cli_cmd_inspect,
     cli_cmd_pack, cli_cmd_synth, cli_cmd_doctor, cli_cmd_version,
-    cli_cmd_completion, cli_cmd_help;
+    cli_cmd_completion, cli_cmd_help, cli_cmd_bench;
 
 extern const cli_command *const cli_commands[]; /* ends with NULL */
 

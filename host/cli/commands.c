@@ -10,13 +10,11 @@
 #include <string.h>
 
 const cli_command *const cli_commands[] = {
-    &cli_cmd_encode,     &cli_cmd_extract,
-    &cli_cmd_merge,      &cli_cmd_preprocess,
-    &cli_cmd_plan,       &cli_cmd_heatmap,
-    &cli_cmd_inspect,    &cli_cmd_pack,
-    &cli_cmd_synth,      &cli_cmd_doctor,
-    &cli_cmd_completion, &cli_cmd_version,
-    &cli_cmd_help,       NULL,
+    &cli_cmd_encode,     &cli_cmd_extract, &cli_cmd_merge,
+    &cli_cmd_preprocess, &cli_cmd_plan,    &cli_cmd_heatmap,
+    &cli_cmd_inspect,    &cli_cmd_pack,    &cli_cmd_synth,
+    &cli_cmd_doctor,     &cli_cmd_bench,   &cli_cmd_completion,
+    &cli_cmd_version,    &cli_cmd_help,    NULL,
 };
 
 const cli_command *

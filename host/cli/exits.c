@@ -28,7 +28,8 @@ static const int exits[] = {
 
 static const char *const meanings[] = {
     [CLI_DONE] = "done",
-    [CLI_INPUTS] = "some or all inputs failed; the good ones are written",
+    [CLI_INPUTS] =
+        "some or all inputs failed; the good ones are written; bench: slower",
     [CLI_USAGE] = "wrong usage, or the output exists and --force is not given",
     [CLI_MODEL] = "the model cannot be used as it stands",
     [CLI_OUTPUT] = "writing or reading failed, or no more files can be opened",

@@ -9,7 +9,8 @@
 
 enum {
     CLI_DONE = 0,
-    CLI_INPUTS = 1,   /* some or all inputs failed; the good ones are written */
+    /* Some or all inputs failed; the good ones are written.  Of bench: slower. */
+    CLI_INPUTS = 1,
     CLI_USAGE = 2,    /* wrong flags, or an output exists without --force */
     CLI_MODEL = 3,    /* the model cannot be used as it stands */
     CLI_OUTPUT = 4,   /* a write or read failed, or no file can be opened */

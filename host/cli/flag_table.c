@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* flag_table.c - every flag of every subcommand, once */
+#include "cli/bench_flags.h"
 #include "cli/flag_choices.h"
 #include "cli/flags.h"
 #include "oriel.h"
@@ -14,7 +15,7 @@ enum {
     COMPUTES = ENCODES | CLI_HEATMAP,
     FOLDERS = CLI_EXTRACT | CLI_MERGE,
     ALL = COMPUTES | SIZES | FOLDERS | CLI_INSPECT | CLI_SYNTH | CLI_DOCTOR |
-          CLI_VERSION | CLI_COMPLETION | CLI_HELP | CLI_PACK
+          CLI_VERSION | CLI_COMPLETION | CLI_HELP | CLI_PACK | CLI_BENCH
 };
 
 const cli_flag cli_flags[] = {
@@ -103,7 +104,7 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_COMPUTE,
      .kind = CLI_DEVICE_NAME,
      .argument = "auto|cpu|cuda[:N]",
-     .commands = (COMPUTES & ~CLI_EXTRACT) | CLI_PLAN,
+     .commands = (COMPUTES & ~CLI_EXTRACT) | CLI_PLAN | CLI_BENCH,
      .offset = FIELD(device),
      .help = "where to run; auto takes a GPU if there is one and says so"},
     {.name = "device",
@@ -262,7 +263,7 @@ const cli_flag cli_flags[] = {
      .argument = "N",
      .low = 1,
      .high = 4096,
-     .commands = SIZES | CLI_SYNTH,
+     .commands = SIZES | CLI_SYNTH | CLI_BENCH,
      .offset = FIELD(threads),
      .help = "default: the cores that affinity mask and cgroup allow"},
     {.name = "batch-patches",
@@ -417,11 +418,12 @@ const cli_flag cli_flags[] = {
      .offset = FIELD(null_names),
      .help = "names in lists end with a NUL byte, as find -print0 writes "
              "them; reads standard input if no name is given"},
+    CLI_BENCH_FLAGS,
     {.name = "force",
      .group = CLI_GROUP_OUTPUT,
      .letter = 'f',
      .kind = CLI_SWITCH,
-     .commands = SIZES | CLI_SYNTH | CLI_PACK,
+     .commands = SIZES | CLI_SYNTH | CLI_PACK | CLI_BENCH,
      .offset = FIELD(force),
      .help = "replace what exists"},
     {.name = "json",
@@ -440,7 +442,8 @@ const cli_flag cli_flags[] = {
      .group = CLI_GROUP_OUTPUT,
      .letter = 'q',
      .kind = CLI_SWITCH,
-     .commands = COMPUTES | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK | CLI_MERGE,
+     .commands = COMPUTES | CLI_PREPROCESS | CLI_SYNTH | CLI_PACK | CLI_MERGE |
+                 CLI_BENCH,
      .offset = FIELD(quiet),
      .help = "only errors on standard error"},
     {.name = "help",

@@ -23,7 +23,8 @@ enum {
     CLI_PACK = 1u << 9,
     CLI_HEATMAP = 1u << 10,
     CLI_EXTRACT = 1u << 11,
-    CLI_MERGE = 1u << 12
+    CLI_MERGE = 1u << 12,
+    CLI_BENCH = 1u << 13
 };
 
 /* The headings of a command's flags in its help, in this order. */
@@ -65,8 +66,12 @@ typedef struct cli_options {
     int64_t layer;                   /* or CLI_NOT_GIVEN */
     int64_t format, shard_bytes, split;
     const char *pool, *shard, *max_failures; /* as given, not checked */
+    /* Of bench; lists as given, not checked. */
+    const char *op, *size, *rows, *json_file, *csv, *html, *compare, *python;
+    int64_t repeats;
     bool exif, no_exif;
     bool frames, resume, retry_failed, dry_run, repack;
+    bool list, hot, cold, once;
     bool null_names, checks, force, json, quiet, digest, tensors, help;
 } cli_options;
 

@@ -2,12 +2,12 @@
 # usage.sh - help, flags and their mistakes, completion, man page
 . "$(dirname "$0")/lib.sh"
 
-commands="encode preprocess plan heatmap inspect pack synth doctor completion version help"
+commands="encode preprocess plan heatmap inspect pack synth doctor bench completion version help"
 run 0 --help
 for command in $commands; do
     prints "$command "
 done
-for later in bench compare verify; do
+for later in compare verify; do
     ! grep -qw "  $later" out || fail "advertises $later, which does not exist"
 done
 
