@@ -49,7 +49,8 @@ prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
 {
     cudaFuncAttributes attributes = {};
     cudaError_t error =
-        sim::prepare_kernel((const void *)kernel, shared_bytes, &attributes);
+        sim::prepare_kernel((const void *)kernel, loaded ? loaded->op : nullptr,
+                            shared_bytes, &attributes);
 
     if (error == cudaSuccess && loaded && loaded->n < ORIEL_CUDA_KERNELS_MOST)
         loaded->kernel[loaded->n++] = {loaded->op, attributes.binaryVersion,
