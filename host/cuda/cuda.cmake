@@ -4,7 +4,7 @@
 set(ORIEL_CUDA_HOST_NAMES
     blocks checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
     cuda current device errors float_frames frames graph host_pixels images job
-    load metadata prepare process products profile reserve ring steps store tables
+    known_answer known_values load metadata prepare process products profile reserve ring steps store tables
     weights)
 list(TRANSFORM ORIEL_CUDA_HOST_NAMES
     REPLACE "(.+)" "${CMAKE_CURRENT_LIST_DIR}/\\1.c"
