@@ -220,36 +220,36 @@ run_apart(const run *r, oriel_error *err)
 /* ---- What is run, and what it must give ------------------------------------- */
 
 static const struct {
-    oriel_cuda_implementation which;
     const char *op;
     oriel_status (*run)(const run *r, oriel_error *err);
-    oriel_known_array result;
     oriel_known_row *exact;
+    oriel_cuda_implementation which;
+    oriel_known_array result;
 } steps[] = {
-    {ORIEL_CUDA_PRODUCTS, "linear", run_linear, ORIEL_KNOWN_LINEAR,
-     oriel_known_linear},
-    {ORIEL_CUDA_PRODUCTS, "linear_residual", run_residual, ORIEL_KNOWN_RESIDUAL,
-     oriel_known_residual},
-    {ORIEL_CUDA_PRODUCTS, "linear_swiglu", run_swiglu, ORIEL_KNOWN_SWIGLU,
-     oriel_known_swiglu},
-    {ORIEL_CUDA_CUBLASLT, "product and bias", run_library_linear,
-     ORIEL_KNOWN_LINEAR, oriel_known_linear},
-    {ORIEL_CUDA_CUBLASLT, "swiglu", run_apart, ORIEL_KNOWN_APART,
-     oriel_known_apart},
-    {ORIEL_CUDA_CUBLASLT, "product, bias and residual", run_library_residual,
-     ORIEL_KNOWN_RESIDUAL, oriel_known_residual},
-    {ORIEL_CUDA_KERNELS, "linear_gelu", run_gelu, ORIEL_KNOWN_GELU,
-     oriel_known_gelu},
-    {ORIEL_CUDA_KERNELS, "linear_rows", run_rows, ORIEL_KNOWN_STORED,
-     oriel_known_stored},
-    {ORIEL_CUDA_KERNELS, "rms_norm", run_norm, ORIEL_KNOWN_NORM,
-     oriel_known_norm},
-    {ORIEL_CUDA_KERNELS, "rope", run_rope, ORIEL_KNOWN_TURNED,
-     oriel_known_turned},
-    {ORIEL_CUDA_KERNELS, "window_attention", run_windows,
-     ORIEL_KNOWN_OF_WINDOWS, oriel_known_windows},
-    {ORIEL_CUDA_KERNELS, "full_attention", run_frame, ORIEL_KNOWN_OF_FRAME,
-     oriel_known_frame},
+    {"linear", run_linear, oriel_known_linear, ORIEL_CUDA_PRODUCTS,
+     ORIEL_KNOWN_LINEAR},
+    {"linear_residual", run_residual, oriel_known_residual, ORIEL_CUDA_PRODUCTS,
+     ORIEL_KNOWN_RESIDUAL},
+    {"linear_swiglu", run_swiglu, oriel_known_swiglu, ORIEL_CUDA_PRODUCTS,
+     ORIEL_KNOWN_SWIGLU},
+    {"product and bias", run_library_linear, oriel_known_linear,
+     ORIEL_CUDA_CUBLASLT, ORIEL_KNOWN_LINEAR},
+    {"swiglu", run_apart, oriel_known_apart, ORIEL_CUDA_CUBLASLT,
+     ORIEL_KNOWN_APART},
+    {"product, bias and residual", run_library_residual, oriel_known_residual,
+     ORIEL_CUDA_CUBLASLT, ORIEL_KNOWN_RESIDUAL},
+    {"linear_gelu", run_gelu, oriel_known_gelu, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_GELU},
+    {"linear_rows", run_rows, oriel_known_stored, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_STORED},
+    {"rms_norm", run_norm, oriel_known_norm, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_NORM},
+    {"rope", run_rope, oriel_known_turned, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_TURNED},
+    {"window_attention", run_windows, oriel_known_windows, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_OF_WINDOWS},
+    {"full_attention", run_frame, oriel_known_frame, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_OF_FRAME},
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 

@@ -74,7 +74,7 @@ oriel_known_value(const oriel_known_values *v, oriel_known_array array,
 
 /* Of value i of an array: a whole number in [-most, most]. */
 static int32_t
-whole(oriel_known_array array, size_t i, int32_t most)
+whole(oriel_known_array array, int32_t i, int32_t most)
 {
     uint32_t h = (uint32_t)i * 0x9E3779B1u + (uint32_t)array * 0x85EBCA77u;
 
@@ -86,7 +86,7 @@ whole(oriel_known_array array, size_t i, int32_t most)
 
 /* Multiples of 1/8 up to most / 8. */
 static double
-eighths(oriel_known_array array, size_t i, int32_t most)
+eighths(oriel_known_array array, int32_t i, int32_t most)
 {
     return whole(array, i, most) / 8.0;
 }
@@ -94,11 +94,10 @@ eighths(oriel_known_array array, size_t i, int32_t most)
 static void
 fill_eighths(const oriel_known_values *v, oriel_known_array array, int32_t most)
 {
-    const size_t n =
-        (size_t)v->array[array].rows * (size_t)v->array[array].columns;
+    const int32_t n = v->array[array].rows * v->array[array].columns;
     uint16_t *values = memory_of(v, array);
 
-    for (size_t i = 0; i < n; i++)
+    for (int32_t i = 0; i < n; i++)
         values[i] = oriel_f32_to_bf16((float)eighths(array, i, most));
 }
 
@@ -110,12 +109,12 @@ fill_sums(const oriel_known_values *v)
     int32_t x[ROWS * DEPTH], w[DEPTH];
 
     for (int32_t i = 0; i < ROWS * DEPTH; i++)
-        x[i] = whole(ORIEL_KNOWN_INPUT, (size_t)i, 8);
+        x[i] = whole(ORIEL_KNOWN_INPUT, i, 8);
     for (int32_t j = 0; j < COLUMNS; j++) {
         for (int32_t k = 0; k < DEPTH; k++)
-            w[k] = whole(ORIEL_KNOWN_WEIGHT, (size_t)(j * DEPTH + k), 8);
+            w[k] = whole(ORIEL_KNOWN_WEIGHT, j * DEPTH + k, 8);
         for (int32_t r = 0; r < ROWS; r++) {
-            int32_t sum = 8 * whole(ORIEL_KNOWN_BIAS, (size_t)j, 8);
+            int32_t sum = 8 * whole(ORIEL_KNOWN_BIAS, j, 8);
 
             for (int32_t k = 0; k < DEPTH; k++)
                 sum += x[r * DEPTH + k] * w[k];
@@ -137,7 +136,7 @@ position_of(int32_t row, int32_t which)
 {
     const int32_t half = ORIEL_KNOWN_TURNS / 2;
 
-    return whole(ORIEL_KNOWN_POSITIONS, (size_t)(2 * row + which), half) + half;
+    return whole(ORIEL_KNOWN_POSITIONS, 2 * row + which, half) + half;
 }
 
 /* Pair j of a position. */
@@ -169,7 +168,7 @@ fill_attention(const oriel_known_values *v)
 
     for (int32_t p = 0; p < ORIEL_KNOWN_TURNS; p++)
         for (int32_t j = 0; j < quarter; j++)
-            memcpy(angles + (p * quarter + j) * 2, turn_of(p, j),
+            memcpy(angles + (ptrdiff_t)2 * (p * quarter + j), turn_of(p, j),
                    sizeof(turns[0]));
     for (int32_t r = 0; r < ROWS; r++)
         for (int32_t i = 0; i < 2; i++)
@@ -230,9 +229,8 @@ oriel_known_residual(const oriel_known_values *v, int32_t row, double *exact,
                      double *bound)
 {
     for (int32_t j = 0; j < COLUMNS; j++) {
-        exact[j] = rounded(
-            sum_of(v, row, j) +
-            eighths(ORIEL_KNOWN_RESIDUAL, (size_t)(row * COLUMNS + j), 24));
+        exact[j] = rounded(sum_of(v, row, j) + eighths(ORIEL_KNOWN_RESIDUAL,
+                                                       row * COLUMNS + j, 24));
         bound[j] = 0;
     }
 }
@@ -352,13 +350,13 @@ oriel_known_turned(const oriel_known_values *v, int32_t row, double *exact,
                    double *bound)
 {
     for (int32_t i = 0; i < 3 * HEADS; i++) {
-        double *head = exact + i * v->head_dim;
+        double *head = exact + (ptrdiff_t)i * v->head_dim;
 
         read_head(v, row, i / HEADS, i % HEADS, head);
         if (i < 2 * HEADS)
             turn_head(v, row, head);
     }
-    memset(bound, 0, 3 * HEADS * (size_t)v->head_dim * sizeof(*bound));
+    memset(bound, 0, (size_t)v->head_dim * 3 * HEADS * sizeof(*bound));
 }
 
 /* Keys begin .. end - 1 of one head: the weights of a row, which sum to 1. */
@@ -424,7 +422,7 @@ oriel_known_windows(const oriel_known_values *v, int32_t row, double *exact,
 {
     int32_t window = 0;
 
-    while (cu_window[window + 1] <= row)
+    while (window + 1 < ORIEL_KNOWN_N_WINDOWS && cu_window[window + 1] <= row)
         window++;
     attend(v, row, cu_window[window], cu_window[window + 1], true, exact,
            bound);
