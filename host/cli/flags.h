@@ -67,7 +67,7 @@ typedef struct cli_options {
     const char *pool, *shard, *max_failures; /* as given, not checked */
     bool exif, no_exif;
     bool frames, resume, retry_failed, dry_run, repack;
-    bool null_names, checks, force, json, quiet, digest, tensors, help;
+    bool null_names, checks, verify, force, json, quiet, digest, tensors, help;
 } cli_options;
 
 typedef enum cli_flag_kind {
