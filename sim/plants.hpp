@@ -38,6 +38,8 @@ namespace sim
     X(RSQRT, "rsqrt") \
     X(ROUND_BF16, "round-bf16") \
     X(ROUND_F16, "round-f16") \
+    /* A multiprocessor holds one block less of each kernel. */ \
+    X(OCCUPANCY, "occupancy") \
     /* cuBLASLt leaves the bias out, does not add, swaps the operands' values. */ \
     X(LT_BIAS, "cublaslt-bias") \
     X(LT_RESIDUAL, "cublaslt-residual") \

@@ -164,8 +164,10 @@ devices_json(void)
         json_t *device = device_json("cuda", ORIEL_DEVICE_CUDA, i);
         bool present = json_is_true(json_object_get(device, "present"));
 
-        if (present)
+        if (present) {
             add_kernels(device, ORIEL_DEVICE_CUDA, i);
+            cli_doctor_occupancy(device, i);
+        }
         /* The first absent one tells why there is none. */
         if (present || i == 0)
             list = oriel_json_append(list, json_incref(device));
@@ -308,6 +310,7 @@ print_device(const json_t *d)
            cli_text_bytes((uint64_t)number_of(d, "memory_bytes")).text);
     if (json_object_get(d, "kernels"))
         printf("%-10s %s\n", "kernels", text_of(d, "kernels"));
+    cli_doctor_print_occupancy(d);
 }
 
 static void

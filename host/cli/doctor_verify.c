@@ -145,3 +145,43 @@ cli_doctor_verify(const cli_options *options, json_t *document)
                   status ? err.message : "", "checks", heard.checks));
     return status ? CLI_DEVICE : CLI_DONE;
 }
+
+void
+cli_doctor_occupancy(json_t *device, int32_t index)
+{
+    oriel_verify_options wanted = ORIEL_VERIFY_OPTIONS_INIT;
+    listener heard = {true, json_array()};
+    oriel_error err;
+    oriel_status status;
+
+    wanted.device = ORIEL_DEVICE_CUDA;
+    wanted.device_index = index;
+    wanted.only = ORIEL_CHECK_OCCUPANCY;
+    wanted.user = &heard;
+    wanted.report = report;
+    status = oriel_device_verify(&wanted, NULL, &err);
+    if (status && status != ORIEL_ERR_FAULT)
+        json_decref(heard.checks);
+    else
+        json_object_set_new(device, "occupancy", heard.checks);
+}
+
+static const char *
+text_of(const json_t *check, const char *key)
+{
+    return json_string_value(json_object_get(check, key));
+}
+
+void
+cli_doctor_print_occupancy(const json_t *device)
+{
+    size_t i;
+    json_t *check;
+
+    json_array_foreach(json_object_get(device, "occupancy"), i, check)
+    {
+        if (strcmp(text_of(check, "verdict"), "failed") == 0)
+            printf("%-10s %s, %s\n", "occupancy", text_of(check, "name"),
+                   text_of(check, "message"));
+    }
+}

@@ -14,4 +14,11 @@
  */
 int cli_doctor_verify(const cli_options *options, json_t *document);
 
+/* How many blocks of each kernel a multiprocessor of GPU 'index' holds, as "occupancy"
+   of 'device': a list of checks.  Nothing where it cannot be asked. */
+void cli_doctor_occupancy(json_t *device, int32_t index);
+
+/* Those of the list that are not what was planned, a line each. */
+void cli_doctor_print_occupancy(const json_t *device);
+
 #endif /* ORIEL_CLI_DOCTOR_VERIFY_H */

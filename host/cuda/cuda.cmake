@@ -14,7 +14,7 @@ list(TRANSFORM ORIEL_CUDA_HOST_NAMES
 # those.
 set(tests ${CMAKE_CURRENT_LIST_DIR}/../../tests)
 set(ORIEL_CUDA_VERIFY_FILES)
-foreach(name verify verify_exact verify_kernels verify_support)
+foreach(name verify verify_exact verify_kernels verify_occupancy verify_support)
     list(APPEND ORIEL_CUDA_VERIFY_FILES ${CMAKE_CURRENT_LIST_DIR}/${name}.c)
 endforeach()
 include(${tests}/ops/ops.cmake)
@@ -26,6 +26,11 @@ endforeach()
 foreach(name attention_row gelu linear patch_embed rms_norm rope swiglu)
     list(APPEND ORIEL_CUDA_VERIFY_FILES ${tests}/oracle/${name}.c)
 endforeach()
+set(resources ${CMAKE_CURRENT_LIST_DIR}/../../kernels/resources.txt)
+set_source_files_properties(
+    ${CMAKE_CURRENT_LIST_DIR}/verify_occupancy.c PROPERTIES
+    COMPILE_DEFINITIONS "ORIEL_CUDA_RESOURCES=\"${resources}\""
+    OBJECT_DEPENDS ${resources})
 set(recorded ${tests}/kernels/instructions.bin)
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/verify.c PROPERTIES
     COMPILE_DEFINITIONS "ORIEL_CUDA_RECORDED=\"${recorded}\""

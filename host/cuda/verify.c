@@ -196,6 +196,7 @@ verify(const oriel_verify_job *job, oriel_error *err)
         int32_t kind;
         oriel_status (*run)(const oriel_verify_job *job, oriel_error *err);
     } parts[] = {
+        {ORIEL_CHECK_OCCUPANCY, oriel_cuda_verify_occupancy},
         {ORIEL_CHECK_INSTRUCTION, oriel_cuda_verify_instructions},
         {ORIEL_CHECK_KNOWN_ANSWER, oriel_cuda_verify_answers},
         {ORIEL_CHECK_KERNEL, oriel_cuda_verify_exact},

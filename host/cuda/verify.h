@@ -40,6 +40,9 @@ oriel_status oriel_cuda_verify_instructions(const oriel_verify_job *job,
                                             oriel_error *err);
 oriel_status oriel_cuda_verify_answers(const oriel_verify_job *job,
                                        oriel_error *err);
+/* verify_occupancy.c */
+oriel_status oriel_cuda_verify_occupancy(const oriel_verify_job *job,
+                                         oriel_error *err);
 /* verify_kernels.c: ops within their bounds; their rows in other batches. */
 oriel_status oriel_cuda_verify_kernels(const oriel_verify_job *job,
                                        oriel_error *err);

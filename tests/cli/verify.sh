@@ -35,6 +35,14 @@ prints "checks passed, 0 failed, 0 skipped"
 if grep -q '^FAILED\|^skipped' out; then fail "not all of it passed"; fi
 tail -1 out | grep -q '^[0-9]* checks passed' || fail "the last line of verify"
 
+# How many blocks a multiprocessor holds: every kernel in JSON, no line for people.
+run 0 doctor --json
+report occupancy "$project"
+run 0 doctor
+if grep -q '^occupancy ' out; then fail "occupancy that is as planned is told"; fi
+ORIEL_SIM_PLANT=occupancy run 0 doctor
+prints "occupancy  linear, 1 block a multiprocessor, expected 2"
+
 # Another device, and another kind.
 export ORIEL_SIM_DEVICES=90,80
 run 0 doctor --verify --device cuda:1 --json
@@ -81,6 +89,7 @@ ex2                         instruction:ex2_approx           kernel:full_attenti
 rcp                         instruction:rcp_approx           kernel:swiglu answer
 rsqrt                       instruction:rsqrt_approx         kernel:rms_norm answer
 round-bf16                  instruction:pack_bf16            kernel:linear answer
+occupancy                   occupancy:linear_residual
 round-f16                   instruction:pack_f16             kernel:store_rows
 cublaslt-bias               kernel:linear                    network:two answer
 cublaslt-residual           kernel:linear_residual           network:two answer

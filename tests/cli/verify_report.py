@@ -3,6 +3,7 @@
 """What a report of oriel doctor --verify --json, on standard input, must say.
 
     verify_report.py whole PROJECT      nothing failed, and nothing is left out
+    verify_report.py occupancy PROJECT  every kernel of resources.txt is as there
     verify_report.py skips WORDS        that alone was skipped
     verify_report.py finds KIND:NAME... [answer]
                                         one check of each such kind and name failed;
@@ -51,6 +52,20 @@ def whole(verify, project):
         assert found == least, (kind, found)
 
 
+def occupancy(device, project):
+    """The blocks of sm_90a, as the table says."""
+    checks = device["occupancy"]
+    lines = [line.split() for line in
+             (Path(project) / "kernels/resources.txt").read_text().splitlines()
+             if not line.startswith("#")]
+    column = lines[0].index("sm_90a") - 3
+    planned = {line[0]: int(line[3 + 4 * column + 2]) for line in lines[1:]}
+    told = {name: int(rest.split()[0]) for name, _, rest in
+            (check["name"].partition(", ") for check in checks)}
+    assert told == planned, (told, planned)
+    assert {check["verdict"] for check in checks} == {"passed"}
+
+
 def skips(verify, words):
     skipped = [check for check in verify["checks"]
                if check["verdict"] == "skipped"]
@@ -76,9 +91,11 @@ def finds(verify, *expected):
 
 
 def main():
-    verify = json.load(sys.stdin)["verify"]
+    document = json.load(sys.stdin)
+    if sys.argv[1] == "occupancy":
+        return occupancy(document["devices"][1], *sys.argv[2:])
     {"whole": whole, "skips": skips, "finds": finds}[sys.argv[1]](
-        verify, *sys.argv[2:])
+        document["verify"], *sys.argv[2:])
 
 
 main()
