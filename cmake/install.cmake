@@ -6,7 +6,8 @@ include(CMakePackageConfigHelpers)
 
 set(ORIEL_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/oriel)
 
-install(FILES include/oriel.h include/oriel_image.h include/oriel.hpp
+install(FILES include/oriel.h include/oriel_image.h include/oriel_verify.h
+    include/oriel.hpp
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
 # The numbers that bindings are tested against.

@@ -147,8 +147,8 @@ ORIEL_API oriel_status oriel_plan_create(oriel_plan **out,
    weights (seconds); the next share them.  Threads of the CPU backend start here
    and end in destroy; there are no others.  Everything lazy happens here, so the
    first encode may be captured.  Make one per stream or thread.  Threads: any.
-   ORIEL_ERR_ARGUMENT (a preset), _DEVICE, _IO, _MEMORY, _CANCELLED, and
-   _UNSUPPORTED (a precision the device lacks; never another in its place) */
+   ORIEL_ERR_ARGUMENT (a preset), _DEVICE, _IO, _MEMORY, _CANCELLED, _UNSUPPORTED
+   (a precision the device lacks), _FAULT (a GPU fails its known-answer test) */
 ORIEL_API oriel_status oriel_encoder_create(oriel_encoder **out,
     const oriel_model *model, const oriel_encoder_options *options,
     oriel_error *err);
@@ -511,9 +511,9 @@ enum {
 };
 
 /* Whose matrix products a CUDA encoder runs; their bytes differ.  CUBLASLT is
-   ORIEL_ERR_DEVICE without libcublasLt.so.13, _UNSUPPORTED where it cannot keep an
-   image's bytes the same in every batch.  AUTO logs a warning where it wants the
-   library and finds none. */
+   ORIEL_ERR_DEVICE without libcublasLt.so.13.  What is named is _UNSUPPORTED where
+   its known-answer test fails, or where cuBLASLt cannot keep an image's bytes the
+   same in every batch; AUTO takes the other and logs a warning. */
 enum {
     ORIEL_KERNELS_AUTO = 0,    /* by a table of devices, which a build holds */
     ORIEL_KERNELS_OWN = 1,     /* Oriel's, with fused epilogues */

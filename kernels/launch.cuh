@@ -32,25 +32,35 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
     return cudaLaunchKernelExC(&config, (const void *)kernel, pointers);
 }
 
-static inline void
-note_loaded(oriel_cuda_loaded *loaded, const cudaFuncAttributes &attributes)
+static inline cudaError_t
+note_loaded(oriel_cuda_loaded *loaded, const char *name, const void *kernel,
+            size_t shared_bytes, const cudaFuncAttributes &attributes)
 {
+    int blocks = 0;
+    cudaError_t error = cudaSuccess;
+
     if (!loaded || loaded->n == ORIEL_CUDA_KERNELS_MOST)
-        return;
-    loaded->kernel[loaded->n++] = {loaded->op, attributes.binaryVersion,
+        return cudaSuccess;
+    if (loaded->counts)
+        error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+            &blocks, kernel, attributes.maxThreadsPerBlock, shared_bytes);
+    loaded->kernel[loaded->n++] = {loaded->op, name ? name : loaded->op, blocks,
+                                   attributes.binaryVersion,
                                    attributes.ptxVersion};
+    return error;
 }
 
 /*
  * Once a device, before the first launch: the shared memory a kernel may ask for;
  * it also loads the kernel, which must not happen inside a capture.  All kernels
  * prefer the same split of L1 and shared memory, the most for the latter: between
- * kernels of two splits a multiprocessor drains.
+ * kernels of two splits a multiprocessor drains.  'name' is the kernel's where that
+ * is not its file's.
  */
 template <class... Parameters>
 static cudaError_t
 prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
-        size_t shared_bytes)
+        size_t shared_bytes, const char *name = nullptr)
 {
     cudaFuncAttributes attributes;
     cudaError_t error =
@@ -65,7 +75,8 @@ prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
             cudaFuncSetAttribute((const void *)kernel,
                                  cudaFuncAttributePreferredSharedMemoryCarveout,
                                  cudaSharedmemCarveoutMaxShared);
-    if (error == cudaSuccess)
-        note_loaded(loaded, attributes);
-    return error;
+    return error != cudaSuccess
+               ? error
+               : note_loaded(loaded, name, (const void *)kernel, shared_bytes,
+                             attributes);
 }

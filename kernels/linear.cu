@@ -103,7 +103,8 @@ oriel_cuda_linear_prepare(oriel_cuda_loaded *loaded)
 
     return error != cudaSuccess
                ? error
-               : prepare(loaded, linear_residual, gemm::SHARED_BYTES);
+               : prepare(loaded, linear_residual, gemm::SHARED_BYTES,
+                         "linear_residual");
 }
 
 extern "C" cudaError_t

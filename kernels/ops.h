@@ -35,9 +35,14 @@ enum {
 enum { ORIEL_CUDA_KERNELS_MOST = 64 };
 typedef struct oriel_cuda_loaded {
     const char *op; /* whose _prepare runs: set by the caller */
+    int32_t counts; /* 1: 'blocks' is asked for; set by the caller */
     int32_t n;
     struct {
         const char *op;
+        const char
+            *name;      /* of the kernel, as in resources.txt, but for the size
+                             of head */
+        int32_t blocks; /* that the driver places on a multiprocessor */
         int32_t machine_code; /* of the code that runs */
         int32_t ptx;          /* that it was compiled from, when the library was
                                  built or by the driver */

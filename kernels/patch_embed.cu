@@ -282,12 +282,13 @@ within_limits(const oriel_patch_embed_args *args)
 extern "C" cudaError_t
 oriel_cuda_patch_embed_prepare(oriel_cuda_loaded *loaded)
 {
-    cudaError_t error =
-        prepare(loaded, patch_embed<FromPixels>, gemm::SHARED_BYTES);
+    cudaError_t error = prepare(loaded, patch_embed<FromPixels>,
+                                gemm::SHARED_BYTES, "patch_embed<FromPixels>");
 
-    return error != cudaSuccess ? error
-                                : prepare(loaded, patch_embed<FromPixelValues>,
-                                          gemm::SHARED_BYTES);
+    return error != cudaSuccess
+               ? error
+               : prepare(loaded, patch_embed<FromPixelValues>,
+                         gemm::SHARED_BYTES, "patch_embed<FromPixelValues>");
 }
 
 extern "C" cudaError_t

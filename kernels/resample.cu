@@ -439,9 +439,11 @@ oriel_cuda_resample_number(oriel_resample_args *args, oriel_resample_job *jobs,
 extern "C" cudaError_t
 oriel_cuda_resample_prepare(oriel_cuda_loaded *loaded)
 {
-    cudaError_t error = prepare(loaded, resample_first, 0);
+    cudaError_t error = prepare(loaded, resample_first, 0, "resample_first");
 
-    return error != cudaSuccess ? error : prepare(loaded, resample_last, 0);
+    return error != cudaSuccess
+               ? error
+               : prepare(loaded, resample_last, 0, "resample_last");
 }
 
 extern "C" cudaError_t

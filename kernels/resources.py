@@ -83,6 +83,9 @@ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *, const void *,
                                 void **) { return cudaErrorUnknown; }
 cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *, const void *)
 { return cudaSuccess; }
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *, const void *,
+                                                          int, size_t)
+{ return cudaSuccess; }
 cudaError_t cudaFuncSetAttribute(const void *stub, enum cudaFuncAttribute what,
                                  int n)
 {

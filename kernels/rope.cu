@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(THREADS, 4) turn_rows(oriel_rope_args args)
 extern "C" cudaError_t
 oriel_cuda_rope_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(loaded, turn_rows, 0);
+    return prepare(loaded, turn_rows, 0, "turn_rows");
 }
 
 extern "C" cudaError_t

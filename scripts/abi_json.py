@@ -6,7 +6,7 @@ of every public enum constant, so that bindings can be tested against it.
 Usage: abi_json.py check INCLUDE_DIR ABI_JSON [COMPILER...]
        abi_json.py update INCLUDE_DIR ABI_JSON [COMPILER]
 
-Both compile the two public headers and read what the compiler says about them
+Both compile the public headers and read what the compiler says about them
 in its debug information (DWARF).  'check' tells where the file differs from
 that, for every compiler that is there.  'update' adds what the headers have
 gained.  It refuses to change or drop an entry: entries are promises, and who
@@ -25,13 +25,14 @@ from pathlib import Path
 DIE = re.compile(r"^ *<(\d+)><([0-9a-f]+)>: Abbrev Number: \d+ \((DW_TAG_\w+)\)")
 ATTRIBUTE = re.compile(r"^ +<[0-9a-f]+> +DW_AT_(\w+) *: (.*?)\s*$")
 POINTER_BYTES = 8
+HEADERS = ("oriel.h", "oriel_image.h", "oriel_verify.h")
 
 
 def read_debug_information(compiler, include):
     """The entries (DIE) of a file that only includes the headers."""
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "abi.c", Path(folder) / "abi.o"
-        source.write_text('#include "oriel.h"\n#include "oriel_image.h"\n')
+        source.write_text(''.join(f'#include "{name}"\n' for name in HEADERS))
         subprocess.run([compiler, "-std=c11", "-g", "-gdwarf-4",
                         "-fno-eliminate-unused-debug-types", "-I", include,
                         "-c", source, "-o", made], check=True)

@@ -5,6 +5,7 @@ extern "C" {
 
 #include "sim/grid.hpp"
 #include "sim/memory.hpp"
+#include "sim/plants.hpp"
 #include "sim/runtime.hpp"
 
 extern "C" {
@@ -19,6 +20,12 @@ void
 sim_fault_operation(uint64_t nth, cudaError_t error)
 {
     sim::fault_operation(nth, error);
+}
+
+int
+sim_plant(const char *fault)
+{
+    return sim::plant(fault);
 }
 
 void

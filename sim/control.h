@@ -27,6 +27,9 @@ int sim_has_context(int device);
 void sim_forget_contexts(void);
 /* What a device is, 80 for 8.0, with the limits of its kind. */
 void sim_architecture(int device, int architecture);
+/* Break the simulated GPU in one place: plants.hpp has the names; NULL: mend it.
+   0 for a name that it does not know. */
+int sim_plant(const char *fault);
 /* The nth kernel that is prepared from now on has another image than the one
    that its device takes; 0: none has. */
 void sim_image(uint64_t nth, int binary, int ptx);

@@ -4,6 +4,7 @@
 #include "global_shadow.hpp"
 #include "grid.hpp"
 #include "memory.hpp"
+#include "plants.hpp"
 #include "report.hpp"
 
 #include <cstring>
@@ -29,8 +30,11 @@ land(Block &block, AsyncCopy &copy)
 {
     if (copy.landed)
         return;
-    memset(block.shared + copy.offset, 0, copy.bytes);
+    memset(block.shared + copy.offset, planted == Plant::COPY_ZEROS ? 0x3f : 0,
+           copy.bytes);
     memcpy(block.shared + copy.offset, copy.seen, copy.valid_bytes);
+    if (planted == Plant::COPY_BYTES && copy.valid_bytes == 16)
+        memset(block.shared + copy.offset + 12, 0, 4);
     copy.landed = true;
 }
 

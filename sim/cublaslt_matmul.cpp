@@ -4,6 +4,7 @@
 #include "cublaslt_state.hpp"
 
 #include "memory.hpp"
+#include "plants.hpp"
 #include "report.hpp"
 #include "runtime_state.hpp"
 
@@ -160,12 +161,17 @@ compute(const Call &call)
 
     for (uint64_t j = 0; j < p.n; j++)
         for (uint64_t i = 0; i < p.m; i++) {
-            float value = call.alpha * dot(&rows[i * p.k], &columns[j * p.k],
-                                           p.k, call.algorithm);
+            const bool swapped = sim::planted == sim::Plant::LT_OPERANDS;
+            const uint64_t row = swapped ? j % p.m : i;
+            const uint64_t column = swapped ? i % p.n : j;
+            float value =
+                call.alpha * dot(&rows[row * p.k], &columns[column * p.k], p.k,
+                                 call.algorithm);
 
-            if (call.beta != 0)
+            if (call.beta != 0 && sim::planted != sim::Plant::LT_RESIDUAL)
                 value += call.beta * load(call.c, p.c, place(p.c, i, j));
-            if (p.desc.epilogue == ORIEL_LT_EPILOGUE_BIAS)
+            if (p.desc.epilogue == ORIEL_LT_EPILOGUE_BIAS &&
+                sim::planted != sim::Plant::LT_BIAS)
                 value += load(static_cast<const char *>(p.desc.bias), p.d, i);
             store(call.d, p.d, place(p.d, i, j), value);
         }

@@ -10,10 +10,12 @@
  *   ORIEL_SIM_LOG         a file for the log of control.h
  *   ORIEL_SIM_FAULT       the operation that faults, from 1 on
  *   ORIEL_SIM_NO_MEMORY   the call, from 1 on, that finds no memory
+ *   ORIEL_SIM_PLANT       what is broken, by a name of plants.hpp
  */
 #include "runtime_state.hpp"
 
 #include "grid.hpp"
+#include "plants.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -45,6 +47,7 @@ read_environment()
     const char *log = getenv("ORIEL_SIM_LOG");
     const char *fault = getenv("ORIEL_SIM_FAULT");
     const char *no_memory = getenv("ORIEL_SIM_NO_MEMORY");
+    const char *planted = getenv("ORIEL_SIM_PLANT");
     int count = 0;
 
     for (char *end; devices && *devices; devices = *end ? end + 1 : end)
@@ -57,6 +60,10 @@ read_environment()
     if (fault)
         sim::fault_operation(strtoull(fault, nullptr, 10),
                              cudaErrorLaunchFailure);
+    if (!sim::plant(planted)) {
+        fprintf(stderr, "ORIEL_SIM_PLANT: there is no %s\n", planted);
+        abort();
+    }
     if (no_memory)
         sim::fail_call(strtoull(no_memory, nullptr, 10),
                        cudaErrorMemoryAllocation);

@@ -3,6 +3,7 @@
 
 #include "counters.h"
 #include "memory.hpp"
+#include "plants.hpp"
 #include "report.hpp"
 
 #include <algorithm>
@@ -237,6 +238,9 @@ run(Launch &launch)
     Machine m{launch, {schedule.seed}, {}, false};
     DeviceMemoryAccess access;
     uint32_t next = 0, n_blocks = blocks_to_run(launch);
+
+    if (loses_block(launch.op))
+        n_blocks--;
 
     if (!within_limits(launch))
         return false;

@@ -122,6 +122,7 @@ struct Block {
 
 struct Launch {
     const char *name = "";
+    const char *op = ""; /* the file of kernels, where it was told */
     int device = 0, context = 0;
     void (*make)(const void *) = nullptr; /* the kernel, called with ... */
     std::vector<char> call;               /* ... these arguments */

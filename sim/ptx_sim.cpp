@@ -4,8 +4,11 @@
 #include "counters.h"
 #include "grid.hpp"
 #include "memory.hpp"
+#include "plants.hpp"
 #include "report.hpp"
 #include "tensor_core.hpp"
+
+#include <utility>
 
 namespace sim
 {
@@ -117,7 +120,8 @@ exchange(const sim::Site &where, uint32_t value, uint32_t from)
             values[l] = static_cast<Brought *>(brought[l])->value;
         for (int l = 0; l < 32; l++) {
             Brought *lane = static_cast<Brought *>(brought[l]);
-            lane->value = values[lane->other];
+            if (sim::planted != sim::Plant::SHUFFLE || l != 5)
+                lane->value = values[lane->other];
         }
     });
     return mine.value;
@@ -153,7 +157,8 @@ reduce_or(uint32_t value, const char *file, int line)
     sim::meet_warp(site("reduce_or", file, line), &mine,
                    [](sim::Block &, uint32_t, void **brought) {
                        uint32_t all = 0;
-                       for (int l = 0; l < 32; l++)
+                       int first = sim::planted == sim::Plant::REDUCE_OR;
+                       for (int l = first; l < 32; l++)
                            all |= static_cast<Brought *>(brought[l])->value;
                        for (int l = 0; l < 32; l++)
                            static_cast<Brought *>(brought[l])->value = all;
@@ -192,15 +197,18 @@ load_matrices(sim::Block &block, uint32_t warp, void **brought)
             rows[i] = matrix_row(block, warp, m * 8 + i, lane);
             offsets[i] = lane.value - WINDOW;
         }
+        if (sim::planted == sim::Plant::LDMATRIX_ROW)
+            rows[7] = rows[6];
         if (sim::counting)
             sim::count_matrix(offsets);
         for (uint32_t l = 0; l < 32; l++) {
             uint16_t low, high;
             uint32_t g = l / 4, t = l % 4;
+            bool turn =
+                TRANSPOSED && sim::planted != sim::Plant::LDMATRIX_TRANS;
 
-            memcpy(&low, TRANSPOSED ? rows[2 * t] + 2 * g : rows[g] + 4 * t, 2);
-            memcpy(&high,
-                   TRANSPOSED ? rows[2 * t + 1] + 2 * g : rows[g] + 4 * t + 2,
+            memcpy(&low, turn ? rows[2 * t] + 2 * g : rows[g] + 4 * t, 2);
+            memcpy(&high, turn ? rows[2 * t + 1] + 2 * g : rows[g] + 4 * t + 2,
                    2);
             static_cast<Brought *>(brought[l])->registers[m] =
                 low | static_cast<uint32_t>(high) << 16;
@@ -252,8 +260,29 @@ ldmatrix_x2_trans(uint32_t (&r)[2], uint32_t address, const char *file,
                       __builtin_return_address(0));
 }
 
+/* What is planted in a product's operands. */
 static void
-multiply(sim::Block &, uint32_t, void **brought)
+spoil_operands(float (&a)[16][16], float (&b)[16][8])
+{
+    for (int i = 0; i < 8 && sim::planted == sim::Plant::MMA_OPERANDS; i++)
+        for (int k = 0; k < 16; k++)
+            std::swap(a[i][k], b[k][i]);
+    for (int i = 0; i < 16 && sim::planted == sim::Plant::MMA_DEPTH; i++)
+        a[i][15] = 0;
+}
+
+/* And in what one multiprocessor makes of them. */
+static bool
+is_on_bad_sm(const sim::Block &block)
+{
+    const sim::DeviceLimits limits = sim::device_limits(block.launch.device);
+
+    return sim::planted == sim::Plant::MMA_ONE_SM &&
+           block.index % limits.multiprocessors == 1;
+}
+
+static void
+multiply(sim::Block &block, uint32_t, void **brought)
 {
     float a[16][16], b[16][8], c[16][8];
     auto low = [](uint32_t pair) { return bits_to_float(pair << 16); };
@@ -265,8 +294,11 @@ multiply(sim::Block &, uint32_t, void **brought)
 
         for (uint32_t i = 0; i < 4; i++) {
             uint32_t row = g + (i & 1) * 8, column = t + (i >> 1) * 8;
-            a[row][column] = low(lane.a[i]);
-            a[row][column + 1] = high(lane.a[i]);
+            uint32_t from = i;
+            if (sim::planted == sim::Plant::MMA_FRAGMENT && (i == 1 || i == 2))
+                from = 3 - i;
+            a[row][column] = low(lane.a[from]);
+            a[row][column + 1] = high(lane.a[from]);
         }
         for (uint32_t i = 0; i < 2; i++) {
             b[t + i * 8][g] = low(lane.b[i]);
@@ -275,7 +307,10 @@ multiply(sim::Block &, uint32_t, void **brought)
         for (uint32_t i = 0; i < 4; i++)
             c[g + (i >> 1) * 8][t + (i & 1)] = lane.d[i];
     }
+    spoil_operands(a, b);
     sim::tensor_core(a, b, c);
+    if (is_on_bad_sm(block))
+        c[0][0] = -c[0][0];
     for (uint32_t l = 0; l < 32; l++) {
         const Brought &lane = *static_cast<Brought *>(brought[l]);
         uint32_t g = l / 4, t = 2 * (l % 4);
@@ -330,6 +365,8 @@ round_bf16(float value)
 
     if ((bits & 0x7fffffffu) > 0x7f800000u)
         return 0x7fff;
+    if (sim::planted == sim::Plant::ROUND_BF16)
+        return bits >> 16;
     return (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
 }
 
@@ -355,7 +392,9 @@ round_f16(float value)
         return sign;
     std::frexp(magnitude, &exponent);
     double unit = std::ldexp(1.0, exponent > -13 ? exponent - 11 : -24);
-    double steps = std::nearbyint(magnitude / unit);
+    double steps = sim::planted == sim::Plant::ROUND_F16
+                       ? std::trunc(magnitude / unit)
+                       : std::nearbyint(magnitude / unit);
     if (exponent <= -14)
         return sign | static_cast<uint32_t>(steps); /* subnormal, or the first
                                                        normal by carry */
@@ -389,23 +428,32 @@ flush(float x)
     return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x;
 }
 
+/* What an approximation is off by where that is planted. */
+static double
+off(sim::Plant plant)
+{
+    return sim::planted == plant ? 1 + 0x1p-6 : 1;
+}
+
 float
 ex2_approx(float x)
 {
-    return flush(static_cast<float>(std::exp2(static_cast<double>(flush(x)))));
+    return flush(static_cast<float>(
+        std::exp2(off(sim::Plant::EX2) * static_cast<double>(flush(x)))));
 }
 
 float
 rcp_approx(float x)
 {
-    return flush(static_cast<float>(1.0 / static_cast<double>(flush(x))));
+    return flush(static_cast<float>(off(sim::Plant::RCP) /
+                                    static_cast<double>(flush(x))));
 }
 
 float
 rsqrt_approx(float x)
 {
-    return flush(
-        static_cast<float>(1.0 / std::sqrt(static_cast<double>(flush(x)))));
+    return flush(static_cast<float>(off(sim::Plant::RSQRT) /
+                                    std::sqrt(static_cast<double>(flush(x)))));
 }
 
 } // namespace ptx

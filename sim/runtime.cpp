@@ -199,6 +199,11 @@ cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device)
     case cudaDevAttrMultiProcessorCount:
         *value = static_cast<int>(limits.multiprocessors);
         return cudaSuccess;
+    case cudaDevAttrClockRate: /* it has none */
+    case cudaDevAttrMemoryClockRate:
+    case cudaDevAttrL2CacheSize:
+        *value = 0;
+        return cudaSuccess;
     case cudaDevAttrComputeCapabilityMajor:
         *value = limits.architecture / 10;
         return cudaSuccess;

@@ -22,8 +22,14 @@ cudaError_t enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
                            size_t shared_bytes, cudaStream_t stream,
                            void (*make)(const void *), const void *call,
                            size_t call_bytes);
-cudaError_t prepare_kernel(const void *kernel, size_t shared_bytes,
-                           cudaFuncAttributes *attributes);
+/* 'op' is the file that the kernel is of, or null. */
+cudaError_t prepare_kernel(const void *kernel, const char *op,
+                           size_t shared_bytes, cudaFuncAttributes *attributes);
+/* How many blocks of a kernel with so much shared memory a multiprocessor of the
+   current device holds, as the driver would tell: of the registers and threads that
+   nvcc gave it, by kernels/resources.txt.  A kernel with an instance a size of head
+   is found by its shared memory.  0 for an unknown one. */
+int blocks_held(const char *kernel, size_t shared_bytes);
 /* The nth kernel that is prepared from now on has another image than its device
    takes: machine code of 'binary', compiled from PTX of 'ptx'; 0: none has. */
 void set_image(uint64_t nth, int binary, int ptx);

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <string>
 #include <utility>
 
 namespace
@@ -16,6 +17,8 @@ namespace
 
 /* The shared memory of each kernel in each context. */
 std::map<std::pair<int, const void *>, size_t> prepared;
+/* The file that it is of. */
+std::map<const void *, std::string> op_of;
 std::mt19937_64 interleaving(1);
 uint64_t operations, faulting_operation;
 cudaError_t fault;
@@ -168,7 +171,7 @@ set_image(uint64_t nth, int binary, int ptx)
 }
 
 cudaError_t
-prepare_kernel(const void *kernel, size_t shared_bytes,
+prepare_kernel(const void *kernel, const char *op, size_t shared_bytes,
                cudaFuncAttributes *attributes)
 {
     ENTER();
@@ -176,6 +179,8 @@ prepare_kernel(const void *kernel, size_t shared_bytes,
     if (shared_bytes > device_limits(current_device()).shared_bytes)
         return result(cudaErrorInvalidValue);
     use_context();
+    if (op)
+        op_of[kernel] = op;
     prepared[{current_context()->number, kernel}] = shared_bytes;
     take_image(device_limits(current_device()).architecture, attributes);
     if (other_image && ++kernels_prepared == other_image) {
@@ -211,6 +216,7 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     Launch launch;
     const char *bytes = static_cast<const char *>(call);
     launch.name = "kernel";
+    launch.op = op_of[kernel].c_str(); /* a node of the map stays */
     launch.device = current_device();
     launch.context = current_context()->number;
     launch.make = make;

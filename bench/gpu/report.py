@@ -127,6 +127,7 @@ def encoder_shares(encode, matrix):
 
 # cuBLASLt must be worth a library more: this much faster over all sizes.
 WORTH = 1.03
+PRODUCTS = 4  # of a block
 
 
 def mean(ratios):
@@ -166,7 +167,9 @@ def table_row(ops, made):
     major, minor = ops["device"]["capability"].split(".")
     chosen = [f"1 << ORIEL_PRODUCT_{name.upper()}"
               for name, row in made.items() if row["proposal"] == "cublaslt"]
-    return f"{{{major}{minor}, {' | '.join(chosen) or 'OWN'}}},"
+    every = len(chosen) == len(made) == PRODUCTS
+    wanted = "ORIEL_PRODUCTS_ALL" if every else " | ".join(chosen) or "OWN"
+    return f'{{{major}{minor}, {wanted}, "measured FILE"}},'
 
 
 def print_products(path):
@@ -182,7 +185,7 @@ def print_products(path):
                   + "".join(f"{p:5.2f}" for p in price))
         print(f"{name:8} {'all sizes':14} own / cublaslt {row['mean']:5.2f}"
               f"   {row['proposal']}")
-    print("host/cuda/product_table.c, once this run is under bench/results:")
+    print("host/cuda/product_table.c, FILE being this run under bench/results:")
     print("    " + table_row(ops, made))
 
 

@@ -40,7 +40,7 @@ class Products(unittest.TestCase):
         self.assertEqual(made["qkv"]["price_of_invariance"], [2, 1.25])
         self.assertEqual(made["down"]["proposal"], "own")
         self.assertEqual(report.table_row(ops, made),
-                         "{90, 1 << ORIEL_PRODUCT_QKV},")
+                         '{90, 1 << ORIEL_PRODUCT_QKV, "measured FILE"},')
 
     def test_nearly_equal_is_own(self):
         made = report.products(load([op("a", "linear qkv", 1.02, 1, 1)], "]}"))

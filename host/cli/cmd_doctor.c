@@ -4,12 +4,13 @@
 #include "base/processor.h"
 #include "base/version.h"
 #include "cli/command.h"
+#include "cli/doctor_verify.h"
 #include "cli/exits.h"
 #include "cli/limits.h"
-#include "cli/probe_model.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "files/json_text.h"
+#include "model/probe_model.h"
 #include "oriel.h"
 #include "oriel_image.h"
 
@@ -133,10 +134,10 @@ add_kernels(json_t *of, int32_t device, int32_t index)
     kernels_line line = {0};
     oriel_hooks hooks = ORIEL_HOOKS_INIT;
     oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
-    cli_probe_model probe;
+    oriel_probe_model probe;
     oriel_encoder *encoder = NULL;
     oriel_error err;
-    oriel_status status = cli_probe_model_open(&probe, &err);
+    oriel_status status = oriel_probe_model_open(&probe, &err);
 
     hooks.log = keep_kernels_line;
     hooks.user = &line;
@@ -146,7 +147,7 @@ add_kernels(json_t *of, int32_t device, int32_t index)
     if (!status)
         status = oriel_encoder_create(&encoder, probe.model, &options, &err);
     oriel_encoder_destroy(encoder);
-    cli_probe_model_close(&probe);
+    oriel_probe_model_close(&probe);
     if (status || line.text[0])
         json_object_set_new(of, "kernels",
                             json_string(status ? err.message : line.text));
@@ -163,8 +164,10 @@ devices_json(void)
         json_t *device = device_json("cuda", ORIEL_DEVICE_CUDA, i);
         bool present = json_is_true(json_object_get(device, "present"));
 
-        if (present)
+        if (present) {
             add_kernels(device, ORIEL_DEVICE_CUDA, i);
+            cli_doctor_occupancy(device, i);
+        }
         /* The first absent one tells why there is none. */
         if (present || i == 0)
             list = oriel_json_append(list, json_incref(device));
@@ -307,6 +310,7 @@ print_device(const json_t *d)
            cli_text_bytes((uint64_t)number_of(d, "memory_bytes")).text);
     if (json_object_get(d, "kernels"))
         printf("%-10s %s\n", "kernels", text_of(d, "kernels"));
+    cli_doctor_print_occupancy(d);
 }
 
 static void
@@ -347,28 +351,35 @@ static int
 run(const cli_options *options, int n_operands, char **operands)
 {
     json_t *document;
-    bool well;
+    int failed;
 
     (void)operands;
     if (n_operands > 0)
         return cli_report_error(CLI_USAGE, "doctor takes no argument");
+    if (options->device && !options->verify)
+        return cli_report_error(CLI_USAGE, "--device is for doctor --verify");
     document = examine();
     if (!document)
         return cli_report_memory("the examination");
-    well = is_present(json_array_get(json_object_get(document, "devices"), 0));
+    failed = is_present(json_array_get(json_object_get(document, "devices"), 0))
+                 ? CLI_DONE
+                 : CLI_DEVICE;
+    if (!options->json)
+        print_all(document);
+    if (options->verify)
+        failed = cli_doctor_verify(options, document);
     if (options->json) {
-        int failed = cli_report_document(document);
+        const int written = cli_report_document(document);
 
-        return failed ? failed : well ? CLI_DONE : CLI_DEVICE;
+        return written ? written : failed;
     }
-    print_all(document);
     json_decref(document);
-    return well ? CLI_DONE : CLI_DEVICE;
+    return failed;
 }
 
 const cli_command cli_cmd_doctor = {
     .name = "doctor",
-    .usage = "[--json]",
+    .usage = "[--verify] [--device cuda:N] [--json]",
     .summary = "what this machine offers: processor, devices, libraries",
     .text =
         "Shows which variant of the code runs here, how many threads and how "
@@ -379,11 +390,18 @@ const cli_command cli_cmd_doctor = {
         "which\n"
         "libraries are loaded from where. The last line says what is ready, or "
         "what to\n"
-        "do. Exit status 5 if not even the CPU can be used.\n",
+        "do. Exit status 5 if not even the CPU can be used.\n"
+        "With --verify, every instruction, kernel and library that Oriel uses "
+        "on a GPU\n"
+        "is held against known results there, which takes less than a minute; "
+        "exit\n"
+        "status 5 if a check fails.\n",
     .examples = "Why does it not take my GPU?\n"
                 "oriel doctor\n"
                 "For a bug report.\n"
-                "oriel doctor --json\n",
+                "oriel doctor --json\n"
+                "Does it compute what it should on my second GPU?\n"
+                "oriel doctor --verify --device cuda:1\n",
     .flag = CLI_DOCTOR,
     .run = run,
 };

@@ -72,7 +72,7 @@ typedef struct cli_options {
     bool exif, no_exif;
     bool frames, resume, retry_failed, dry_run, repack;
     bool list, hot, cold, once;
-    bool null_names, checks, force, json, quiet, digest, tensors, help;
+    bool null_names, checks, verify, force, json, quiet, digest, tensors, help;
 } cli_options;
 
 typedef enum cli_flag_kind {

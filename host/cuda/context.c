@@ -5,6 +5,7 @@
 #include "base/fail.h"
 #include "base/memory.h"
 #include "cuda/errors.h"
+#include "cuda/known_answer.h"
 #include "cuda/prepare.h"
 
 #include <math.h>
@@ -25,10 +26,27 @@ make_products(oriel_backend_context *c, const oriel_backend_config *config,
 
     if (status)
         return status;
-    return oriel_cuda_products_create(
-        &c->products, c->weights, config,
-        oriel_cuda_products_wanted(config->kernels, capability), &c->hooks,
-        err);
+    const oriel_cuda_products_spec spec = {
+        .weights = c->weights,
+        .config = config,
+        .hooks = &c->hooks,
+        .wanted = oriel_cuda_products_wanted(config->kernels, capability),
+        .reason = oriel_cuda_products_reason(config->kernels, capability)};
+
+    return oriel_cuda_products_create(&c->products, &spec, err);
+}
+
+/* The steps that nothing else can run must be right. */
+static oriel_status
+test_kernels(const oriel_backend_context *c, oriel_error *err)
+{
+    const oriel_cuda_tested tested = {.which = ORIEL_CUDA_KERNELS,
+                                      .device_index = c->device_index,
+                                      .head_dim = c->weights->shapes.head_dim,
+                                      .hooks = &c->hooks};
+    bool wrong;
+
+    return oriel_cuda_known_answer(&tested, &wrong, err);
 }
 
 static oriel_status
@@ -41,6 +59,8 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = oriel_cuda_prepare_logged(c->weights->shapes.head_dim,
                                            c->device_index, config->call, err);
+    if (!status)
+        status = test_kernels(c, err);
     if (!status)
         status = make_products(c, config, err);
     if (!status)

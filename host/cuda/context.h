@@ -39,7 +39,7 @@ struct oriel_backend_context {
     void *scratch;     /* host memory, kept from call to call */
     size_t scratch_bytes;
     float scale_log2; /* of attention scores: head_dim^-1/2 log2 e */
-    char description[192];
+    char description[256];
 
     oriel_cuda_scope scope;
     const oriel_backend_job *job;

@@ -4,11 +4,39 @@
 set(ORIEL_CUDA_HOST_NAMES
     blocks checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
     cuda current device driver errors float_frames frames graph host_pixels images job
-    load metadata pointers prepare process products profile reserve ring staging steps store tables
+    known_answer known_values load metadata pointers prepare process products profile
+    reserve ring staging steps store tables
     weights)
 list(TRANSFORM ORIEL_CUDA_HOST_NAMES
     REPLACE "(.+)" "${CMAKE_CURRENT_LIST_DIR}/\\1.c"
     OUTPUT_VARIABLE ORIEL_CUDA_HOST_FILES)
+# The checks of oriel_device_verify, beside them: cases, oracles and instructions are
+# those of the tests.  A module of its own would have kernels of its own, and prove
+# those.
+set(tests ${CMAKE_CURRENT_LIST_DIR}/../../tests)
+set(ORIEL_CUDA_VERIFY_FILES)
+foreach(name verify verify_exact verify_kernels verify_occupancy verify_support)
+    list(APPEND ORIEL_CUDA_VERIFY_FILES ${CMAKE_CURRENT_LIST_DIR}/${name}.c)
+endforeach()
+include(${tests}/ops/ops.cmake)
+list(APPEND ORIEL_CUDA_VERIFY_FILES ${ORIEL_OPS_FILES} ${tests}/ops/library.c
+    ${tests}/kernels/instructions_check.c)
+foreach(name bf16 random segments)
+    list(APPEND ORIEL_CUDA_VERIFY_FILES ${tests}/support/${name}.c)
+endforeach()
+foreach(name attention_row gelu linear patch_embed rms_norm rope swiglu)
+    list(APPEND ORIEL_CUDA_VERIFY_FILES ${tests}/oracle/${name}.c)
+endforeach()
+set(resources ${CMAKE_CURRENT_LIST_DIR}/../../kernels/resources.txt)
+set_source_files_properties(
+    ${CMAKE_CURRENT_LIST_DIR}/verify_occupancy.c PROPERTIES
+    COMPILE_DEFINITIONS "ORIEL_CUDA_RESOURCES=\"${resources}\""
+    OBJECT_DEPENDS ${resources})
+set(recorded ${tests}/kernels/instructions.bin)
+set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/verify.c PROPERTIES
+    COMPILE_DEFINITIONS "ORIEL_CUDA_RECORDED=\"${recorded}\""
+    OBJECT_DEPENDS ${recorded})
+
 # What images.c chooses from.
 list(JOIN ORIEL_CUDA_ARCHITECTURES " " images)
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/images.c PROPERTIES

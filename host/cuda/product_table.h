@@ -22,6 +22,8 @@ enum { ORIEL_PRODUCTS_ALL = (1 << ORIEL_PRODUCTS) - 1 };
    capability, 90 for 9.0. */
 oriel_cuda_product_set oriel_cuda_products_wanted(int32_t kernels,
                                                   int32_t capability);
+/* Why: "asked for", or the reason of the table's row. */
+const char *oriel_cuda_products_reason(int32_t kernels, int32_t capability);
 /* Whether gate and up may come apart on any device: then the workspace has room
    for them.  Needs no device. */
 bool oriel_cuda_products_need_gate_up(int32_t kernels);

@@ -21,20 +21,28 @@ typedef struct oriel_cuda_products {
     oriel_cuda_product_set of_cublaslt; /* those that cuBLASLt runs */
     oriel_lt lt;                        /* unless there are none */
     oriel_lt_product product[ORIEL_PRODUCTS];
-    char text[40]; /* "own products" */
+    char text[64]; /* "own products (calculated)" */
 } oriel_cuda_products;
 
+/* What products are made of. */
+typedef struct oriel_cuda_products_spec {
+    const oriel_backend_weights *weights;
+    const oriel_backend_config *config; /* 'call' is for the log */
+    const oriel_hooks *hooks;           /* outlive the products */
+    oriel_cuda_product_set wanted;      /* of cuBLASLt */
+    const char *reason;                 /* why; static */
+} oriel_cuda_products_spec;
+
 /*
- * Load the library and choose its algorithms, if any product is wanted, on the
- * current device; each choice is logged.  Where it cannot be loaded: with
- * ORIEL_KERNELS_AUTO our own run, which is logged as a warning; else that is
- * the error.  'hooks' outlive the products, 'call' is for the log.
+ * On the current device, whose kernels were made ready: load the library and
+ * choose its algorithms, if any product is wanted of it, which is logged; and put
+ * every implementation in use to its known-answer test.  With ORIEL_KERNELS_AUTO
+ * one that cannot be loaded, lacks an algorithm or is wrong makes room for the
+ * other, which is logged as a warning; ORIEL_ERR_FAULT where both are wrong.  One that was named
+ * is ORIEL_ERR_DEVICE where it cannot be loaded, _UNSUPPORTED where it is wrong.
  */
 oriel_status oriel_cuda_products_create(oriel_cuda_products *products,
-                                        const oriel_backend_weights *weights,
-                                        const oriel_backend_config *config,
-                                        oriel_cuda_product_set wanted,
-                                        const oriel_hooks *hooks,
+                                        const oriel_cuda_products_spec *spec,
                                         oriel_error *err);
 void oriel_cuda_products_destroy(oriel_cuda_products *products);
 

@@ -72,9 +72,16 @@ own_folder(char folder[PATH_MAX], oriel_error *err)
     return ORIEL_OK;
 }
 
+/* Those that were loaded, and their handles. */
+enum { DEVICES = sizeof(names) / sizeof(names[0]) };
+static const oriel_backend *loaded[DEVICES];
+static void *handles[DEVICES];
+
 static oriel_status
-load(const oriel_backend **out, const char *name, oriel_error *err)
+load(int32_t device, oriel_error *err)
 {
+    const char *name = names[device];
+    const oriel_backend *backend;
     char folder[PATH_MAX];
     char path[PATH_MAX + 32];
     oriel_backend_entry_fn *entry;
@@ -102,8 +109,8 @@ load(const oriel_backend **out, const char *name, oriel_error *err)
                           name, name, ORIEL_QUOTE(reason ? reason : "?"));
     }
     entry = (oriel_backend_entry_fn *)dlsym(handle, "oriel_backend_entry");
-    *out = entry ? entry(ORIEL_VERSION_STRING) : NULL;
-    if (!*out) {
+    backend = entry ? entry(ORIEL_VERSION_STRING) : NULL;
+    if (!backend) {
         dlclose(handle);
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                           "liboriel-%s.so beside liboriel.so is not of "
@@ -111,6 +118,8 @@ load(const oriel_backend **out, const char *name, oriel_error *err)
                           ": install both from one build",
                           name);
     }
+    loaded[device] = backend;
+    handles[device] = handle;
     return ORIEL_OK;
 }
 
@@ -118,13 +127,23 @@ oriel_status
 oriel_module_get(const oriel_backend **out, int32_t device, oriel_error *err)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static const oriel_backend *loaded[sizeof(names) / sizeof(names[0])];
     oriel_status status = ORIEL_OK;
 
     pthread_mutex_lock(&lock);
     if (!loaded[device])
-        status = load(&loaded[device], names[device], err);
+        status = load(device, err);
     *out = loaded[device];
     pthread_mutex_unlock(&lock);
+    return status;
+}
+
+oriel_status
+oriel_module_find(void **out, int32_t device, const char *name,
+                  oriel_error *err)
+{
+    const oriel_backend *backend;
+    oriel_status status = oriel_module_get(&backend, device, err);
+
+    *out = status ? NULL : dlsym(handles[device], name);
     return status;
 }

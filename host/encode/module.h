@@ -13,4 +13,8 @@
 oriel_status oriel_module_get(const oriel_backend **out, int32_t device,
                               oriel_error *err);
 
+/* Another symbol of that module; NULL: it has none of this name. */
+oriel_status oriel_module_find(void **out, int32_t device, const char *name,
+                               oriel_error *err);
+
 #endif /* ORIEL_ENCODE_MODULE_H */

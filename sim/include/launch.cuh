@@ -45,14 +45,19 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
 template <class... Parameters>
 static cudaError_t
 prepare(oriel_cuda_loaded *loaded, void (*kernel)(Parameters...),
-        size_t shared_bytes)
+        size_t shared_bytes, const char *name = nullptr)
 {
     cudaFuncAttributes attributes = {};
     cudaError_t error =
-        sim::prepare_kernel((const void *)kernel, shared_bytes, &attributes);
+        sim::prepare_kernel((const void *)kernel, loaded ? loaded->op : nullptr,
+                            shared_bytes, &attributes);
 
     if (error == cudaSuccess && loaded && loaded->n < ORIEL_CUDA_KERNELS_MOST)
-        loaded->kernel[loaded->n++] = {loaded->op, attributes.binaryVersion,
-                                       attributes.ptxVersion};
+        loaded->kernel[loaded->n++] = {
+            loaded->op, name ? name : loaded->op,
+            loaded->counts
+                ? sim::blocks_held(name ? name : loaded->op, shared_bytes)
+                : 0,
+            attributes.binaryVersion, attributes.ptxVersion};
     return error;
 }

@@ -2,6 +2,7 @@
 /* headers.c - a caller that only includes, for headers.sh; C and C++ */
 #include "oriel.h"
 #include "oriel_image.h"
+#include "oriel_verify.h"
 
 static int
 uses(void)
@@ -19,6 +20,8 @@ uses(void)
     oriel_output output = ORIEL_OUTPUT_INIT;
     oriel_image_options image_options = ORIEL_IMAGE_OPTIONS_INIT;
     oriel_image_info image_info = ORIEL_IMAGE_INFO_INIT;
+    oriel_verify_options verify_options = ORIEL_VERIFY_OPTIONS_INIT;
+    oriel_verify_info verify_info = ORIEL_VERIFY_INFO_INIT;
 
     return hooks.struct_size + model_options.struct_size +
                        model_info.struct_size + plan_options.struct_size +
@@ -26,7 +29,8 @@ uses(void)
                        device_info.struct_size + encoder_options.struct_size +
                        encoder_info.struct_size + input.struct_size +
                        output.struct_size + image_options.struct_size +
-                       image_info.struct_size >
+                       image_info.struct_size + verify_options.struct_size +
+                       verify_info.struct_size >
                    0
                ? ORIEL_OK
                : ORIEL_ERR_INTERNAL;

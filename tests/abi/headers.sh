@@ -36,7 +36,7 @@ all() { # compiler, language, standards
     fi
     for standard in $3; do
         compile "$1" "$2" "$standard" "$source/headers.c"
-        headers="oriel.h oriel_image.h"
+        headers="oriel.h oriel_image.h oriel_verify.h"
         case $standard in
         c++17 | c++20) headers="$headers oriel.hpp" ;;
         esac

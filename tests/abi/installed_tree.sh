@@ -52,7 +52,8 @@ for file in liboriel.so liboriel-image.so liboriel-image.so.0 liboriel-cpu.so \
     cmake/oriel/orielConfig.cmake cmake/oriel/orielConfigVersion.cmake; do
     [ -e "$lib/$file" ] || die "$file is not installed"
 done
-for file in include/oriel.h include/oriel_image.h include/oriel.hpp share/oriel/abi.json \
+for file in include/oriel.h include/oriel_image.h include/oriel_verify.h \
+    include/oriel.hpp share/oriel/abi.json \
     bin/oriel; do
     [ -e "$prefix/$file" ] || die "$file is not installed"
 done

@@ -8,6 +8,7 @@
  */
 #include "oriel.h"
 #include "oriel_image.h"
+#include "oriel_verify.h"
 #include "support/suite.h"
 
 #include <stddef.h>

@@ -36,7 +36,7 @@ for flag in "Input flags:--pipeline" "Size flags:--max-tokens" \
         inside && index($0, flag) == 1 { found = 1 }
         END { exit !found }' out || fail "${flag#*:} is not among ${flag%:*}"
 done
-run 0 doctor --help
+run 0 version --help
 prints "Flags:"
 # A flag's help says what it does: it begins with no genitive.
 for command in $commands; do

@@ -329,8 +329,10 @@ START_TEST(published_sizes_are_inside)
     static const char *const names[] = {"qwen2.5-vl-3b", "qwen2.5-vl-7b",
                                         "qwen2.5-vl-32b", "qwen2.5-vl-72b"};
     static const oriel_hooks hooks = ORIEL_HOOKS_INIT;
-    oriel_backend_config config = {
-        .precision = ORIEL_PRECISION_BF16, .hooks = &hooks, .call = &hooks};
+    oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
+                                   .kernels = ORIEL_KERNELS_OWN,
+                                   .hooks = &hooks,
+                                   .call = &hooks};
     oriel_item item = {1036, 1036, 1, 0, 0, 0};
     oriel_plan *plan;
     size_t bytes;

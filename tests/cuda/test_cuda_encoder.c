@@ -239,7 +239,7 @@ use_cublaslt(void)
 static void
 use_own(void)
 {
-    fixture_kernels = ORIEL_KERNELS_AUTO;
+    fixture_kernels = ORIEL_KERNELS_OWN;
 }
 
 /* The same with cuBLASLt's products where it has them.  It rounds gate and up,

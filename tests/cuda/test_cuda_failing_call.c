@@ -18,27 +18,29 @@
 #define ENCODE(code) \
     { \
         .name = "an encode: " #code, .before = "cee", .failing = "e", \
-        .after = "e", .error = code, .graphs = ORIEL_GRAPHS_OFF, \
-        .whole = true, .state = true, .kept = true, .told = 60 \
+        .after = "e", .error = code, .kernels = ORIEL_KERNELS_OWN, \
+        .graphs = ORIEL_GRAPHS_OFF, .whole = true, .state = true, \
+        .kept = true, .told = 60 \
     }
 #define CREATE(code) \
     { \
         .name = "a create: " #code, .failing = "c", .error = code, \
-        .whole = true, .told = 50 \
+        .kernels = ORIEL_KERNELS_OWN, .whole = true, .told = 50 \
     }
 #define CHECKED(n, code) \
     { \
         .name = "with checks: " #code, .before = "c", .failing = "e", \
-        .after = "e", .error = code, .input = INPUT_HOST_VALUES, \
-        .checks = ORIEL_CHECKS_ON, .kept = true, .first = n, .apart = 61, \
-        .told = 4 \
+        .after = "e", .error = code, .kernels = ORIEL_KERNELS_OWN, \
+        .input = INPUT_HOST_VALUES, .checks = ORIEL_CHECKS_ON, .kept = true, \
+        .first = n, .apart = 61, .told = 4 \
     }
 /* The second encode of a shape records its graph, the third replays it. */
 #define GRAPH(steps, code, n) \
     { \
         .name = "graphs after " steps ": " #code, .before = steps, \
         .failing = "e", .after = "e", .error = code, \
-        .input = INPUT_HOST_VALUES, .told = 1, .warnings = n \
+        .kernels = ORIEL_KERNELS_OWN, .input = INPUT_HOST_VALUES, .told = 1, \
+        .warnings = n \
     }
 
 /* Each call of cuBLASLt that matters.  Of a create: the handle; a product's
@@ -81,6 +83,7 @@ static const scenario scenarios[] = {
     {.name = "a create on another device",
      .failing = "c",
      .error = NO_MEMORY,
+     .kernels = ORIEL_KERNELS_OWN,
      .device = 1,
      .told = 40},
     ENCODE(NO_MEMORY),
@@ -120,12 +123,14 @@ static const scenario scenarios[] = {
      .failing = "ce",
      .after = "e",
      .calls = HOST_MEMORY,
+     .kernels = ORIEL_KERNELS_OWN,
      .whole = true,
      .state = true,
      .told = 3},
     {.name = "device memory that is lent",
      .failing = "c",
      .calls = DEVICE_MEMORY,
+     .kernels = ORIEL_KERNELS_OWN,
      .told = 3, /* two buffers of pixels on their way, the workspace */
      .words = "out of device memory: wanted"},
     /* Of four blocks, each with two of normalised and one of the others. */
@@ -134,6 +139,7 @@ static const scenario scenarios[] = {
      .failing = "e",
      .after = "e",
      .calls = DEVICE_MEMORY,
+     .kernels = ORIEL_KERNELS_OWN,
      .input = INPUT_HOST_VALUES,
      .checks = ORIEL_CHECKS_ON,
      .whole = true,

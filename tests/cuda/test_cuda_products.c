@@ -6,6 +6,7 @@
  * how the library is found, asked, used and given back.
  */
 #include "cuda/cuda_fixture.h"
+#include "cuda/prepare.h"
 #include "cuda/products.h"
 #include "sim/control.h"
 #include "sim/cublaslt.h"
@@ -56,7 +57,7 @@ use_cublaslt(void)
 static void
 use_whole_library(void)
 {
-    fixture_kernels = ORIEL_KERNELS_AUTO;
+    fixture_kernels = ORIEL_KERNELS_OWN;
     sim_lt_install(130100);
     sim_lt_without(NULL);
     sim_lt_no_algorithm(0);
@@ -141,16 +142,22 @@ END_TEST
 
 START_TEST(own_products_do_not_ask_the_library)
 {
-    static const int32_t kernels[] = {ORIEL_KERNELS_AUTO, ORIEL_KERNELS_OWN};
+    static const struct {
+        int32_t kernels, architecture;
+        const char *text;
+    } own[] = {{ORIEL_KERNELS_AUTO, 80, ", own products (calculated)"},
+               {ORIEL_KERNELS_OWN, 90, ", own products (asked for)"}};
     cuda_fixture r = cuda_fixture_make(&fixture_tiny);
     oriel_encoder *encoder;
 
     sim_lt_install(0);
-    fixture_kernels = kernels[_i];
+    sim_architecture(0, own[_i].architecture);
+    fixture_kernels = own[_i].kernels;
     sim_lt_fail_call(0, ORIEL_LT_SUCCESS);
     encoder = cuda_fixture_encoder(&r);
     ck_assert_uint_eq(sim_lt_calls(), 0);
-    ck_assert_ptr_nonnull(strstr(describe(encoder), ", own products"));
+    ck_assert_msg(strstr(describe(encoder), own[_i].text), "%s",
+                  describe(encoder));
     oriel_encoder_destroy(encoder);
     cuda_fixture_free(&r);
 }
@@ -207,11 +214,15 @@ make_products(oriel_cuda_products *products, const oriel_hooks *hooks,
     oriel_backend_config config = {
         .kernels = kernels, .hooks = hooks, .call = hooks};
     oriel_backend_weights weights = {.network = fixture_tiny};
+    const oriel_cuda_products_spec spec = {&weights, &config, hooks, wanted,
+                                           "because"};
+    oriel_cuda_loaded loaded = {0};
     oriel_error err;
 
     oriel_cuda_shapes_init(&weights.shapes, &fixture_tiny);
-    ck_assert_msg(oriel_cuda_products_create(products, &weights, &config,
-                                             wanted, hooks, &err) == expected,
+    ck_assert_int_eq(oriel_cuda_prepare(&loaded, weights.shapes.head_dim, &err),
+                     ORIEL_OK);
+    ck_assert_msg(oriel_cuda_products_create(products, &spec, &err) == expected,
                   "%s", err.message);
 }
 
@@ -226,7 +237,35 @@ START_TEST(the_table_is_overridden)
             oriel_cuda_products_wanted(ORIEL_KERNELS_CUBLASLT, capabilities[i]),
             ORIEL_PRODUCTS_ALL);
     }
+}
+END_TEST
+
+/* Each row gives its reason; what has no row runs our own. */
+START_TEST(the_table_has_reasons)
+{
+    static const struct {
+        int32_t capability;
+        oriel_cuda_product_set wanted;
+    } rows[] = {{80, 0},  {86, 0},
+                {89, 0},  {90, ORIEL_PRODUCTS_ALL},
+                {120, 0}, {100, ORIEL_PRODUCTS_ALL}};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *reason =
+            oriel_cuda_products_reason(ORIEL_KERNELS_AUTO, rows[i].capability);
+
+        ck_assert_uint_eq(
+            oriel_cuda_products_wanted(ORIEL_KERNELS_AUTO, rows[i].capability),
+            rows[i].wanted);
+        ck_assert_msg(strcmp(reason, "calculated") == 0 ||
+                          strncmp(reason, "measured ", 9) == 0,
+                      "%s", reason);
+    }
     ck_assert_uint_eq(oriel_cuda_products_wanted(ORIEL_KERNELS_AUTO, 75), 0);
+    ck_assert_str_eq(oriel_cuda_products_reason(ORIEL_KERNELS_AUTO, 75),
+                     "no row for this device");
+    ck_assert_str_eq(oriel_cuda_products_reason(ORIEL_KERNELS_OWN, 90),
+                     "asked for");
 }
 END_TEST
 
@@ -254,8 +293,8 @@ START_TEST(auto_does_without_the_library)
 }
 END_TEST
 
-/* But an algorithm that is missing is no reason to go on quietly. */
-START_TEST(auto_fails_without_an_algorithm)
+/* And where it has no algorithm that keeps a row's bytes in every batch. */
+START_TEST(auto_does_without_an_algorithm)
 {
     journal j = {.lines = 0};
     oriel_hooks hooks = journal_hooks(&j);
@@ -263,8 +302,13 @@ START_TEST(auto_fails_without_an_algorithm)
 
     sim_lt_no_algorithm(1);
     make_products(&products, &hooks, ORIEL_KERNELS_AUTO,
-                  1 << ORIEL_PRODUCT_DOWN, ORIEL_ERR_UNSUPPORTED);
+                  1 << ORIEL_PRODUCT_DOWN, ORIEL_OK);
+    ck_assert_uint_eq(products.of_cublaslt, 0);
+    ck_assert_str_eq(products.text, "own products (cuBLASLt has no algorithm)");
+    ck_assert_int_eq(j.warnings, 1);
     oriel_cuda_products_destroy(&products);
+    make_products(&products, &hooks, ORIEL_KERNELS_CUBLASLT, ORIEL_PRODUCTS_ALL,
+                  ORIEL_ERR_UNSUPPORTED);
     sim_lt_no_algorithm(0);
     make_products(&products, &hooks, ORIEL_KERNELS_AUTO,
                   1 << ORIEL_PRODUCT_DOWN, ORIEL_OK);
@@ -293,7 +337,7 @@ START_TEST(the_workspace_grows_with_gate_and_up)
                              r.plan, &config, &bytes[kernels], NULL),
                          ORIEL_OK);
     }
-    ck_assert_uint_eq(bytes[ORIEL_KERNELS_AUTO], bytes[ORIEL_KERNELS_OWN]);
+    ck_assert_uint_eq(bytes[ORIEL_KERNELS_AUTO], bytes[ORIEL_KERNELS_CUBLASLT]);
     ck_assert_uint_gt(bytes[ORIEL_KERNELS_CUBLASLT], bytes[ORIEL_KERNELS_OWN]);
     cuda_fixture_free(&r);
 }
@@ -369,8 +413,9 @@ main(void)
     tcase_add_loop_test(tc, own_products_do_not_ask_the_library, 0, 2);
     tcase_add_test(tc, what_is_missing_is_named);
     tcase_add_test(tc, the_table_is_overridden);
+    tcase_add_test(tc, the_table_has_reasons);
     tcase_add_test(tc, auto_does_without_the_library);
-    tcase_add_test(tc, auto_fails_without_an_algorithm);
+    tcase_add_test(tc, auto_does_without_an_algorithm);
     tcase_add_test(tc, the_workspace_grows_with_gate_and_up);
     tcase_add_loop_test(tc, encoders_on_streams_do_not_meet, 0, 3);
     tcase_add_test(tc, a_capture_replays);

@@ -152,7 +152,7 @@ START_TEST(encoders_on_threads_do_not_meet)
     pthread_t threads[THREADS];
     pthread_barrier_t gate;
 
-    fixture_kernels = _i % 2 ? ORIEL_KERNELS_CUBLASLT : ORIEL_KERNELS_AUTO;
+    fixture_kernels = _i % 2 ? ORIEL_KERNELS_CUBLASLT : ORIEL_KERNELS_OWN;
     sim_interleave((uint64_t)_i + 1);
     sim_devices(DEVICES, 13000);
     r = cuda_fixture_make(&fixture_tiny);

@@ -2,15 +2,15 @@
 /*
  * instructions.c - the simulated GPU's instructions against the hardware's
  *
- *     instructions record FILE             run each, write what went in and out
- *     instructions compare FILE [JSON]     run each on FILE's inputs, compare
+ *     instructions record FILE [CASES]     run each, write what came out
+ *     instructions compare FILE [JSON]     run each again, compare
  *     instructions self FILE               compare must see a changed word
  *
  * Linked twice: with the simulated GPU, which records, and with CUDA.  The file
- * is in this machine's byte order and belongs to this build.
+ * is in this machine's byte order and belongs to this build: of each instruction
+ * its name and its results, [cases, words].
  */
-#include "kernels/instructions.h"
-#include "base/half.h"
+#include "kernels/instructions_check.h"
 #include "support/device_case.h"
 
 #include <math.h>
@@ -18,28 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CASES = 32, NAME_BYTES = 64, MAX_BLOCKS = 3 };
-enum {
-    IN_WORDS = INSTRUCTION_THREADS * INSTRUCTION_IN,
-    OUT_WORDS = INSTRUCTION_THREADS * INSTRUCTION_OUT * MAX_BLOCKS
-};
-
-typedef struct recorded_case {
-    uint32_t in[IN_WORDS];
-    uint32_t out[OUT_WORDS];
-} recorded_case;
-
-typedef struct recorded {
-    char name[NAME_BYTES];
-    recorded_case cases[CASES];
-} recorded;
-
-/* How the outputs of one instruction compare. */
-typedef struct verdict {
-    int64_t words, wrong;
-    double worst; /* of what the bound bounds; 0 where bits must be equal */
-    char first[160];
-} verdict;
+enum { CASES = 32 };
 
 static float
 float_of(uint32_t bits)
@@ -50,86 +29,6 @@ float_of(uint32_t bits)
     return value;
 }
 
-static uint32_t
-bits_of(float value)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
-
-/* ---- Inputs -------------------------------------------------------------- */
-
-/* Every kind of float: by bits, of everyday size, and the special ones. */
-static uint32_t
-any_float(random_stream *random)
-{
-    static const uint32_t special[] = {
-        0,          0x80000000, 0x7f800000, 0xff800000, 0x7fc00000,
-        0x00000001, 0x807fffff, 0x00800000, 0x7f7fffff, 0xff7fffff,
-        0x3f800000, 0x3f808000, 0x3f818000, 0x477fe000, 0x477ff000,
-        0x33000000, 0x33000001, 0xc2fc0000, 0xc3160000, 0x43000000};
-    const uint64_t kind = random_u64(random) % 8;
-
-    if (kind == 0)
-        return special[random_u64(random) %
-                       (sizeof(special) / sizeof(special[0]))];
-    if (kind < 4)
-        return (uint32_t)random_u64(random);
-    return bits_of((float)(random_unit(random) * 40));
-}
-
-static uint32_t
-bf16_pair(random_stream *random, instruction_kind kind)
-{
-    uint32_t pair = 0;
-
-    for (int half = 0; half < 2; half++) {
-        const double value =
-            kind == INSTRUCTION_INTEGER
-                ? (double)random_between(random, -16, 16)
-                : random_unit(random) *
-                      exp2((double)random_between(random, -12, 12));
-
-        pair |= (uint32_t)oriel_f32_to_bf16((float)value) << (16 * half);
-    }
-    return pair;
-}
-
-static uint32_t
-input_word(random_stream *random, instruction_kind kind, int i)
-{
-    switch (kind) {
-    case INSTRUCTION_INTEGER:
-    case INSTRUCTION_PRODUCT:
-        if (i < 6)
-            return bf16_pair(random, kind);
-        return bits_of(kind == INSTRUCTION_INTEGER
-                           ? (float)random_between(random, -999, 999)
-                           : (float)(random_unit(random) * 64));
-    case INSTRUCTION_FLOATS:
-    case INSTRUCTION_APPROX:
-        return any_float(random);
-    default:
-        return (uint32_t)random_u64(random);
-    }
-}
-
-static void
-make_inputs(recorded *r, int which)
-{
-    random_stream random = {(uint64_t)which + 1};
-
-    snprintf(r->name, sizeof(r->name), "%s", instructions[which].name);
-    for (int c = 0; c < CASES; c++)
-        for (int i = 0; i < IN_WORDS; i++)
-            r->cases[c].in[i] = input_word(&random, instructions[which].kind,
-                                           i % INSTRUCTION_IN);
-}
-
-/* ---- Running ------------------------------------------------------------- */
-
 static int
 complain(const char *what, const char *why)
 {
@@ -137,132 +36,74 @@ complain(const char *what, const char *why)
     return -1;
 }
 
-/* The output of one case; words that the instruction leaves stay 0xFFFFFFFF. */
-static int
-run_case(const instruction *which, const uint32_t *in, uint32_t *out)
-{
-    void *d_in = NULL, *d_out = NULL;
-    const char *trouble = "";
-    cudaError_t error = cudaMalloc(&d_in, sizeof(uint32_t) * IN_WORDS);
+/* ---- The file ------------------------------------------------------------ */
 
-    if (!error)
-        error = cudaMalloc(&d_out, sizeof(uint32_t) * OUT_WORDS);
-    if (!error)
-        error = cudaMemcpy(d_in, in, sizeof(uint32_t) * IN_WORDS,
-                           cudaMemcpyHostToDevice);
-    if (!error)
-        error =
-            cudaMemsetAsync(d_out, 0xff, sizeof(uint32_t) * OUT_WORDS, NULL);
-    if (!error)
-        error = which->run(d_in, d_out);
-    trouble = device_finish();
-    if (!error && !trouble[0])
-        error = cudaMemcpy(out, d_out, sizeof(uint32_t) * OUT_WORDS,
-                           cudaMemcpyDeviceToHost);
-    cudaFree(d_in);
-    cudaFree(d_out);
-    if (trouble[0])
-        return complain(which->name, trouble);
-    return error ? complain(which->name, cudaGetErrorString(error)) : 0;
+typedef struct recorded {
+    instruction_record_head head;
+    uint32_t out[CASES][INSTRUCTION_OUT_WORDS];
+} recorded;
+
+static int
+run(int which, int number, uint32_t *in, uint32_t *out)
+{
+    const char *trouble;
+
+    instruction_input(which, number, in);
+    trouble = instruction_run(which, in, out);
+    return trouble[0] ? complain(instructions[which].name, trouble) : 0;
 }
 
 static int
-record(const char *path)
+record_one(FILE *file, int which, int cases)
+{
+    uint32_t in[INSTRUCTION_IN_WORDS], out[INSTRUCTION_OUT_WORDS];
+    const size_t words = (size_t)instruction_words(which);
+    instruction_record_head head = {{0}, cases, (int32_t)words};
+    int result;
+
+    snprintf(head.name, sizeof(head.name), "%s", instructions[which].name);
+    result = fwrite(&head, sizeof(head), 1, file) == 1 ? 0 : -1;
+    for (int c = 0; c < cases && !result; c++) {
+        result = run(which, c, in, out);
+        if (!result && fwrite(out, sizeof(*out), words, file) != words)
+            result = -1;
+    }
+    return result;
+}
+
+static int
+record(const char *path, int cases)
 {
     FILE *file = fopen(path, "wb");
-    recorded *r = malloc(sizeof(*r));
-    int result = file && r ? 0 : complain(path, "cannot be written");
+    int result = file ? 0 : -1;
 
-    for (int i = 0; i < n_instructions && !result; i++) {
-        make_inputs(r, i);
-        for (int c = 0; c < CASES && !result; c++)
-            result =
-                run_case(&instructions[i], r->cases[c].in, r->cases[c].out);
-        if (!result && fwrite(r, sizeof(*r), 1, file) != 1)
-            result = complain(path, "cannot be written");
-    }
-    if (file && fclose(file) && !result)
-        result = complain(path, "cannot be written");
-    free(r);
-    return result;
+    for (int i = 0; i < n_instructions && !result; i++)
+        result = record_one(file, i, cases);
+    if (file && fclose(file))
+        result = -1;
+    return result ? complain(path, "cannot be written") : 0;
+}
+
+/* The next instruction of the file, which is 'which' of this build. */
+static int
+next(FILE *file, int which, recorded *r)
+{
+    if (fread(&r->head, sizeof(r->head), 1, file) != 1 ||
+        strcmp(r->head.name, instructions[which].name) != 0 ||
+        r->head.words != instruction_words(which) || r->head.cases < 1 ||
+        r->head.cases > CASES)
+        return -1;
+    for (int c = 0; c < r->head.cases; c++)
+        if (fread(r->out[c], sizeof(uint32_t), (size_t)r->head.words, file) !=
+            (size_t)r->head.words)
+            return -1;
+    return 0;
 }
 
 /* ---- Comparing ----------------------------------------------------------- */
 
-/* Of the fragment that word i of lane 'lane' is in: sum |a b| + |d|, by the
-   layout at mma_m16n8k16_bf16. */
-static double
-product_size(const uint32_t *warp, int lane, int i)
-{
-    const int row = lane / 4 + 8 * (i / 2), column = 2 * (lane % 4) + i % 2;
-    double sum = fabs((double)float_of(warp[lane * INSTRUCTION_IN + 6 + i]));
-
-    for (int k = 0; k < 16; k++) {
-        const int a_lane = row % 8 * 4 + k % 8 / 2,
-                  a_word = row / 8 + k / 8 * 2;
-        const int b_lane = column * 4 + k % 8 / 2, b_word = 4 + k / 8;
-        const uint32_t a = warp[a_lane * INSTRUCTION_IN + a_word];
-        const uint32_t b = warp[b_lane * INSTRUCTION_IN + b_word];
-        const int shift = 16 * (k % 2);
-
-        sum += fabs((double)oriel_bf16_to_f32((uint16_t)(a >> shift)) *
-                    (double)oriel_bf16_to_f32((uint16_t)(b >> shift)));
-    }
-    return sum;
-}
-
-/* How far 'got' is from 'expected', in units of what the bound bounds; below 0:
-   they do not compare at all. */
-static double
-distance(const instruction *which, const recorded_case *c, int word,
-         uint32_t got)
-{
-    const float g = float_of(got), e = float_of(c->out[word]);
-    const int thread = word / INSTRUCTION_OUT;
-
-    if (which->kind == INSTRUCTION_BITS || which->kind == INSTRUCTION_FLOATS)
-        return got == c->out[word] ? 0 : -1;
-    if (isnan(g) || isnan(e))
-        return isnan(g) && isnan(e) ? 0 : -1;
-    if (got == c->out[word])
-        return 0;
-    if (which->kind == INSTRUCTION_PRODUCT)
-        return fabs((double)g - (double)e) /
-               product_size(c->in + thread / 32 * 32 * INSTRUCTION_IN,
-                            thread % 32, word % INSTRUCTION_OUT);
-    if (which->kind == INSTRUCTION_APPROX && isfinite(g) && isfinite(e)) {
-        /* About the least normal number one may flush and the other not. */
-        if (fabsf(g) <= 0x1.00001p-126f && fabsf(e) <= 0x1.00001p-126f)
-            return signbit(g) == signbit(e) ? 0 : -1;
-        return e == 0 ? -1 : fabs((double)g / (double)e - 1);
-    }
-    return -1;
-}
-
-static verdict
-compare_case(const instruction *which, const recorded_case *c,
-             const uint32_t *out, verdict v)
-{
-    const int words = which->blocks * INSTRUCTION_THREADS * INSTRUCTION_OUT;
-
-    for (int i = 0; i < words; i++) {
-        const double off = distance(which, c, i, out[i]);
-
-        v.words++;
-        v.worst = fmax(v.worst, off);
-        if (off >= 0 && off <= which->bound)
-            continue;
-        if (v.wrong++ == 0)
-            snprintf(v.first, sizeof(v.first),
-                     "thread %d word %d: 0x%08x, the simulator gives 0x%08x",
-                     i / INSTRUCTION_OUT, i % INSTRUCTION_OUT, (unsigned)out[i],
-                     (unsigned)c->out[i]);
-    }
-    return v;
-}
-
 static void
-show(FILE *json, const instruction *which, const verdict *v, int i)
+show(FILE *json, const instruction *which, const instruction_verdict *v, int i)
 {
     printf("%-42s %7lld words, %lld wrong", which->name, (long long)v->words,
            (long long)v->wrong);
@@ -278,27 +119,34 @@ show(FILE *json, const instruction *which, const verdict *v, int i)
             v->worst, which->bound, v->first);
 }
 
+static int
+compare_one(int which, const recorded *r, instruction_verdict *v)
+{
+    uint32_t in[INSTRUCTION_IN_WORDS], out[INSTRUCTION_OUT_WORDS];
+    int result = 0;
+
+    for (int c = 0; c < r->head.cases && !result; c++) {
+        result = run(which, c, in, out);
+        if (!result)
+            instruction_compare(which, in, r->out[c], out, v);
+    }
+    return result;
+}
+
 /* The number of instructions that differ, or -1. */
 static int
 compare(const char *path, FILE *json)
 {
     FILE *file = fopen(path, "rb");
     recorded *r = malloc(sizeof(*r));
-    uint32_t *out = malloc(sizeof(uint32_t) * OUT_WORDS);
-    int result = file && r && out ? 0 : complain(path, "cannot be read");
+    int result = file && r ? 0 : complain(path, "cannot be read");
     int differ = 0;
 
     for (int i = 0; i < n_instructions && !result; i++) {
-        verdict v = {0, 0, 0, ""};
+        instruction_verdict v = {0, 0, 0, ""};
 
-        if (fread(r, sizeof(*r), 1, file) != 1 ||
-            strcmp(r->name, instructions[i].name) != 0)
-            result = complain(path, "was recorded by another build");
-        for (int c = 0; c < CASES && !result; c++) {
-            result = run_case(&instructions[i], r->cases[c].in, out);
-            if (!result)
-                v = compare_case(&instructions[i], &r->cases[c], out, v);
-        }
+        result = next(file, i, r) ? complain(path, "is of another build")
+                                  : compare_one(i, r, &v);
         if (!result) {
             show(json, &instructions[i], &v, i);
             differ += v.wrong > 0;
@@ -307,17 +155,14 @@ compare(const char *path, FILE *json)
     if (file)
         fclose(file);
     free(r);
-    free(out);
     return result ? result : differ;
 }
 
 /* A word whose second-highest mantissa bit tells, in any kind of output. */
 static int
-telling_word(const instruction *which, const uint32_t *out)
+telling_word(int which, const uint32_t *out)
 {
-    const int words = which->blocks * INSTRUCTION_THREADS * INSTRUCTION_OUT;
-
-    for (int i = 0; i < words; i++) {
+    for (int i = 0; i < instruction_words(which); i++) {
         const float value = float_of(out[i]);
 
         if (isnormal(value) && fabsf(value) > 1e-30f && fabsf(value) < 1e30f)
@@ -328,17 +173,20 @@ telling_word(const instruction *which, const uint32_t *out)
 
 /* With one bit of a recorded output turned, every instruction differs. */
 static int
-self_check(const instruction *which, const recorded_case *c)
+self_check(int which, int number, const uint32_t *recorded_out)
 {
-    verdict none = {0, 0, 0, ""};
-    uint32_t out[OUT_WORDS];
+    instruction_verdict same = {0, 0, 0, ""}, turned = {0, 0, 0, ""};
+    uint32_t in[INSTRUCTION_IN_WORDS], out[INSTRUCTION_OUT_WORDS];
 
-    memcpy(out, c->out, sizeof(out));
-    if (compare_case(which, c, out, none).wrong)
-        return complain(which->name, "differs from itself");
+    instruction_input(which, number, in);
+    memcpy(out, recorded_out, sizeof(out));
+    instruction_compare(which, in, recorded_out, out, &same);
+    if (same.wrong)
+        return complain(instructions[which].name, "differs from itself");
     out[telling_word(which, out)] ^= 0x00200000;
-    if (!compare_case(which, c, out, none).wrong)
-        return complain(which->name, "a turned bit was not seen");
+    instruction_compare(which, in, recorded_out, out, &turned);
+    if (!turned.wrong)
+        return complain(instructions[which].name, "a turned bit was not seen");
     return 0;
 }
 
@@ -350,10 +198,10 @@ self(const char *path)
     int result = file && r ? 0 : complain(path, "cannot be read");
 
     for (int i = 0; i < n_instructions && !result; i++) {
-        if (fread(r, sizeof(*r), 1, file) != 1)
-            result = complain(path, "is too short");
-        for (int c = 0; c < CASES && !result; c++)
-            result = self_check(&instructions[i], &r->cases[c]);
+        if (next(file, i, r))
+            result = complain(path, "is too short or of another build");
+        for (int c = 0; !result && c < r->head.cases; c++)
+            result = self_check(i, c, r->out[c]);
     }
     if (file)
         fclose(file);
@@ -388,15 +236,16 @@ main(int argc, char **argv)
 {
     int result;
 
-    if (argc == 3 && strcmp(argv[1], "record") == 0)
-        result = record(argv[2]);
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], "record") == 0)
+        result = record(argv[2], argc == 4 ? atoi(argv[3]) : CASES);
     else if (argc == 3 && strcmp(argv[1], "self") == 0)
         result = self(argv[2]);
     else if ((argc == 3 || argc == 4) && strcmp(argv[1], "compare") == 0)
         result = compare_schedules(argv[2], argc == 4 ? argv[3] : NULL);
     else {
-        fprintf(stderr, "usage: instructions record|self FILE\n"
-                        "       instructions compare FILE [JSON]\n");
+        fprintf(stderr, "usage: instructions record FILE [CASES]\n"
+                        "       instructions compare FILE [JSON]\n"
+                        "       instructions self FILE\n");
         return 2;
     }
     return result ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -13,13 +13,6 @@
 enum { PERIOD = 1048573 };
 
 int
-op_complain(const char *what, const char *why)
-{
-    fprintf(stderr, "%s: %s\n", what, why);
-    return -1;
-}
-
-int
 op_must(cudaError_t error, const char *what)
 {
     return error ? op_complain(what, cudaGetErrorString(error)) : 0;

@@ -4,5 +4,7 @@
 set(ORIEL_OPS_FILES
     attention full_attention linear linear_gelu linear_rows linear_swiglu op
     patch_embed rms_norm rope swiglu window_attention)
+# For programs that may print.
+set(ORIEL_OPS_COMPLAIN ${CMAKE_CURRENT_LIST_DIR}/complain.c)
 list(TRANSFORM ORIEL_OPS_FILES
     REPLACE "(.+)" "${CMAKE_CURRENT_LIST_DIR}/\\1.c")

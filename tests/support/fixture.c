@@ -98,7 +98,7 @@ fixture_plan(const fixture_model *model, const int64_t (*grids)[3], size_t n)
     return plan;
 }
 
-int32_t fixture_kernels = ORIEL_KERNELS_AUTO;
+int32_t fixture_kernels = ORIEL_KERNELS_OWN;
 
 size_t
 fixture_workspace(const oriel_plan *plan, int32_t precision, int32_t threads)

@@ -22,7 +22,7 @@ typedef struct fixture_model {
 fixture_model fixture_model_make(const oriel_network *network, uint64_t seed);
 void fixture_model_free(fixture_model *model);
 
-/* ORIEL_KERNELS_* of what is made from now on; AUTO at first. */
+/* ORIEL_KERNELS_* of what is made from now on; OWN at first. */
 extern int32_t fixture_kernels;
 
 size_t fixture_workspace(const oriel_plan *plan, int32_t precision,

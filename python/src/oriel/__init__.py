@@ -17,6 +17,7 @@ from ._options import Preprocessing
 from ._pictures import Video
 from ._plan import Plan, plan
 from ._preprocess import Preprocessed, preprocess
+from ._verify import Check, Verification, verify
 from .errors import (
                      ArgumentError,
                      BusyError,
@@ -38,7 +39,8 @@ __version__ = _abi.text(_abi.core().oriel_version())
 
 __all__ = [
     "ArgumentError", "BusyError", "CancelledError", "CapacityError",
-    "DeviceError", "Encoder", "Error", "FaultError", "Features", "Info",
+    "Check", "DeviceError", "Encoder", "Error", "FaultError", "Features", "Info",
     "InputError", "InternalError", "ModelError", "NotFoundError",
     "OutOfMemoryError", "Plan", "Preprocessed", "Preprocessing", "ReadError",
-    "UnsupportedError", "Video", "concatenate", "plan", "preprocess"]
+    "UnsupportedError", "Verification", "Video", "concatenate", "plan",
+    "preprocess", "verify"]

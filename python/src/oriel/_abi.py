@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The C ABI in ctypes: structs, numbers, prototypes, and the libraries.
 
-``include/oriel.h`` is the manual of everything here.  A test holds each struct
-and each number against ``share/oriel/abi.json``.
+``include/oriel.h`` and ``oriel_verify.h`` are the manual of everything here.  A
+test holds each struct and each number against ``share/oriel/abi.json``.
 """
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ctypes import (
     byref,
     c_char,
     c_char_p,
+    c_double,
     c_float,
     c_int32,
     c_int64,
@@ -81,6 +82,15 @@ ORIEL_GRAPHS_AUTO = 0
 ORIEL_GRAPHS_OFF = 1
 ORIEL_CHECKS_OFF = 0
 ORIEL_CHECKS_ON = 1
+ORIEL_CHECK_INSTRUCTION = 1
+ORIEL_CHECK_KNOWN_ANSWER = 2
+ORIEL_CHECK_KERNEL = 4
+ORIEL_CHECK_INVARIANCE = 8
+ORIEL_CHECK_NETWORK = 16
+ORIEL_CHECK_OCCUPANCY = 32
+ORIEL_VERDICT_PASSED = 1
+ORIEL_VERDICT_FAILED = 2
+ORIEL_VERDICT_SKIPPED = 3
 ORIEL_IMAGE_PNG = 1
 ORIEL_IMAGE_JPEG = 2
 ORIEL_IMAGE_WEBP = 3
@@ -218,6 +228,27 @@ class oriel_encoder_info(Sized):
                 ("description", c_char_p)]
 
 
+class oriel_check(Sized):
+    _fields_ = [("struct_size", c_uint32), ("kind", c_int32),
+                ("verdict", c_int32), ("reserved", c_int32),
+                ("name", c_char_p), ("implementation", c_char_p),
+                ("error", c_double), ("bound", c_double),
+                ("message", c_char_p)]
+
+
+class oriel_verify_options(Sized):
+    _fields_ = [("struct_size", c_uint32), ("device", c_int32),
+                ("device_index", c_int32), ("only", c_int32),
+                ("user", c_void_p), ("report", c_void_p),
+                ("hooks", POINTER(oriel_hooks))]
+
+
+class oriel_verify_info(Sized):
+    _fields_ = [("struct_size", c_uint32), ("passed", c_int32),
+                ("failed", c_int32), ("skipped", c_int32),
+                ("choice", c_char * 256), ("card", c_char * 256)]
+
+
 class oriel_image_options(Sized):
     _fields_ = [("struct_size", c_uint32), ("alpha", c_int32),
                 ("ignore_orientation", c_int32), ("truncated", c_int32),
@@ -259,6 +290,8 @@ _CORE: dict[str, list[Any]] = {
                          _ERROR],
     "oriel_device_get_info": [c_int32, c_int32, POINTER(oriel_device_info),
                               _ERROR],
+    "oriel_device_verify": [POINTER(oriel_verify_options),
+                            POINTER(oriel_verify_info), _ERROR],
     "oriel_encoder_create": [_OUT, c_void_p, POINTER(oriel_encoder_options),
                              _ERROR],
     "oriel_encoder_get_info": [c_void_p, POINTER(oriel_encoder_info), _ERROR],

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* known_answer.c - running the known-answer test, and keeping what it found */
+#include "cuda/known_answer.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "cuda/device.h"
+#include "cuda/errors.h"
+#include "cuda/known_values.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    LEAST_HEAD_DIM = 8,
+    WIDEST = 3 * ORIEL_KNOWN_HEADS * 128
+}; /* of the arrays' rows */
+
+static const char *const names[] = {
+#define X(number, name) name,
+    ORIEL_CUDA_IMPLEMENTATIONS(X)
+#undef X
+};
+
+const char *
+oriel_cuda_implementation_name(oriel_cuda_implementation which)
+{
+    return names[which];
+}
+
+/* ---- Launches -------------------------------------------------------------- */
+
+/* One run of the test. */
+typedef struct run {
+    const oriel_cuda_tested *tested;
+    oriel_known_values values;
+    char *device; /* where values.memory is on the device */
+    cudaStream_t stream;
+} run;
+
+static void *
+of(const run *r, oriel_known_array array)
+{
+    return r->device + r->values.array[array].at;
+}
+
+static oriel_linear_args
+linear_args(const run *r, oriel_known_array out)
+{
+    const oriel_linear_args args = {
+        of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
+        of(r, ORIEL_KNOWN_BIAS),  of(r, out),
+        ORIEL_KNOWN_ROWS,         ORIEL_KNOWN_COLUMNS,
+        ORIEL_KNOWN_DEPTH};
+
+    return args;
+}
+
+static oriel_status
+run_linear(const run *r, oriel_error *err)
+{
+    const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_LINEAR);
+
+    return oriel_cuda_check(oriel_cuda_linear(&args, r->stream), "linear", err);
+}
+
+static oriel_status
+run_residual(const run *r, oriel_error *err)
+{
+    const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_RESIDUAL);
+
+    return oriel_cuda_check(oriel_cuda_linear_residual(&args, r->stream),
+                            "linear_residual", err);
+}
+
+static oriel_status
+run_swiglu(const run *r, oriel_error *err)
+{
+    const oriel_linear_args a = linear_args(r, ORIEL_KNOWN_SWIGLU);
+    const oriel_linear_swiglu_args args = {a.x,    a.weight,      a.bias, a.out,
+                                           a.rows, a.columns / 2, a.depth};
+
+    return oriel_cuda_check(oriel_cuda_linear_swiglu(&args, r->stream),
+                            "linear_swiglu", err);
+}
+
+static oriel_status
+run_gelu(const run *r, oriel_error *err)
+{
+    const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_GELU);
+
+    return oriel_cuda_check(oriel_cuda_linear_gelu(&args, r->stream),
+                            "linear_gelu", err);
+}
+
+static oriel_status
+run_rows(const run *r, oriel_error *err)
+{
+    const oriel_linear_args a = linear_args(r, ORIEL_KNOWN_STORED);
+    const oriel_linear_rows_args args = {.x = a.x,
+                                         .weight = a.weight,
+                                         .bias = a.bias,
+                                         .places = of(r, ORIEL_KNOWN_PLACES),
+                                         .out = a.out,
+                                         .row_bytes =
+                                             (int64_t)sizeof(float) * a.columns,
+                                         .out_rows = (int32_t)a.rows,
+                                         .rows = a.rows,
+                                         .columns = a.columns,
+                                         .depth = a.depth,
+                                         .dtype = ORIEL_CUDA_F32};
+
+    return oriel_cuda_check(oriel_cuda_linear_rows(&args, r->stream),
+                            "linear_rows", err);
+}
+
+static oriel_status
+run_norm(const run *r, oriel_error *err)
+{
+    const oriel_rms_norm_args args = {
+        of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
+        of(r, ORIEL_KNOWN_NORM), ORIEL_KNOWN_FEW, ORIEL_KNOWN_DEPTH};
+
+    return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
+                            err);
+}
+
+static oriel_status
+run_rope(const run *r, oriel_error *err)
+{
+    const oriel_rope_args args = {of(r, ORIEL_KNOWN_TURNED),
+                                  of(r, ORIEL_KNOWN_ANGLES),
+                                  of(r, ORIEL_KNOWN_POSITIONS),
+                                  ORIEL_KNOWN_FEW,
+                                  ORIEL_KNOWN_HEADS,
+                                  r->values.head_dim};
+
+    return oriel_cuda_check(oriel_cuda_rope(&args, r->stream), "rope", err);
+}
+
+static float
+scale_log2(const run *r)
+{
+    return (float)(1.4426950408889634 / sqrt(r->values.head_dim));
+}
+
+static oriel_status
+run_windows(const run *r, oriel_error *err)
+{
+    const oriel_window_attention_args args = {
+        of(r, ORIEL_KNOWN_QKV),       of(r, ORIEL_KNOWN_OF_WINDOWS),
+        of(r, ORIEL_KNOWN_CU_WINDOW), of(r, ORIEL_KNOWN_PACKS),
+        of(r, ORIEL_KNOWN_ANGLES),    of(r, ORIEL_KNOWN_POSITIONS),
+        ORIEL_KNOWN_N_PACKS,          ORIEL_KNOWN_HEADS,
+        r->values.head_dim,           scale_log2(r)};
+
+    return oriel_cuda_check(oriel_cuda_window_attention(&args, r->stream),
+                            "window_attention", err);
+}
+
+static oriel_status
+run_frame(const run *r, oriel_error *err)
+{
+    const oriel_full_attention_args args = {of(r, ORIEL_KNOWN_QKV),
+                                            of(r, ORIEL_KNOWN_OF_FRAME),
+                                            of(r, ORIEL_KNOWN_TILES),
+                                            1,
+                                            ORIEL_KNOWN_HEADS,
+                                            r->values.head_dim,
+                                            scale_log2(r)};
+
+    return oriel_cuda_check(oriel_cuda_full_attention(&args, r->stream),
+                            "full_attention", err);
+}
+
+/* By an algorithm that is chosen as an encoder's are. */
+static oriel_status
+run_library(const run *r, bool adds, oriel_known_array out, oriel_error *err)
+{
+    const oriel_lt *lt = r->tested->lt;
+    const oriel_linear_args args = linear_args(r, out);
+    oriel_lt_product product = {.op = "the known-answer test",
+                                .columns = args.columns,
+                                .depth = args.depth,
+                                .adds = adds};
+    oriel_status status = oriel_lt_choose(lt, &product, err);
+
+    if (status)
+        return status;
+    status = oriel_lt_run(lt, &product, &args, r->stream, err);
+    oriel_lt_forget(lt, &product);
+    return status;
+}
+
+static oriel_status
+run_library_linear(const run *r, oriel_error *err)
+{
+    return run_library(r, false, ORIEL_KNOWN_LINEAR, err);
+}
+
+static oriel_status
+run_library_residual(const run *r, oriel_error *err)
+{
+    return run_library(r, true, ORIEL_KNOWN_RESIDUAL, err);
+}
+
+/* Gate and up of the first product, which it left apart. */
+static oriel_status
+run_apart(const run *r, oriel_error *err)
+{
+    const oriel_swiglu_args args = {of(r, ORIEL_KNOWN_LINEAR),
+                                    of(r, ORIEL_KNOWN_APART), ORIEL_KNOWN_ROWS,
+                                    ORIEL_KNOWN_COLUMNS / 2};
+
+    return oriel_cuda_check(oriel_cuda_swiglu(&args, r->stream), "swiglu", err);
+}
+
+/* ---- What is run, and what it must give ------------------------------------- */
+
+static const struct {
+    const char *op;
+    oriel_status (*run)(const run *r, oriel_error *err);
+    oriel_known_row *exact;
+    oriel_cuda_implementation which;
+    oriel_known_array result;
+} steps[] = {
+    {"linear", run_linear, oriel_known_linear, ORIEL_CUDA_PRODUCTS,
+     ORIEL_KNOWN_LINEAR},
+    {"linear_residual", run_residual, oriel_known_residual, ORIEL_CUDA_PRODUCTS,
+     ORIEL_KNOWN_RESIDUAL},
+    {"linear_swiglu", run_swiglu, oriel_known_swiglu, ORIEL_CUDA_PRODUCTS,
+     ORIEL_KNOWN_SWIGLU},
+    {"product and bias", run_library_linear, oriel_known_linear,
+     ORIEL_CUDA_CUBLASLT, ORIEL_KNOWN_LINEAR},
+    {"swiglu", run_apart, oriel_known_apart, ORIEL_CUDA_CUBLASLT,
+     ORIEL_KNOWN_APART},
+    {"product, bias and residual", run_library_residual, oriel_known_residual,
+     ORIEL_CUDA_CUBLASLT, ORIEL_KNOWN_RESIDUAL},
+    {"linear_gelu", run_gelu, oriel_known_gelu, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_GELU},
+    {"linear_rows", run_rows, oriel_known_stored, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_STORED},
+    {"rms_norm", run_norm, oriel_known_norm, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_NORM},
+    {"rope", run_rope, oriel_known_turned, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_TURNED},
+    {"window_attention", run_windows, oriel_known_windows, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_OF_WINDOWS},
+    {"full_attention", run_frame, oriel_known_frame, ORIEL_CUDA_KERNELS,
+     ORIEL_KNOWN_OF_FRAME},
+};
+enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+
+/* ---- One run ---------------------------------------------------------------- */
+
+static oriel_status
+enqueue(run *r, oriel_error *err)
+{
+    const size_t results = r->values.array[ORIEL_KNOWN_LINEAR].at;
+    oriel_status status = oriel_cuda_check(
+        cudaMemcpyAsync(r->device, r->values.memory, r->values.bytes,
+                        cudaMemcpyHostToDevice, r->stream),
+        "cudaMemcpyAsync", err);
+
+    for (int i = 0; i < STEPS && !status; i++)
+        if (steps[i].which == r->tested->which)
+            status = steps[i].run(r, err);
+    if (!status)
+        status = oriel_cuda_check(
+            cudaMemcpyAsync(r->values.memory + results, r->device + results,
+                            r->values.bytes - results, cudaMemcpyDeviceToHost,
+                            r->stream),
+            "cudaMemcpyAsync", err);
+    return status;
+}
+
+/* In 'why' the first value that is off; a NaN is. */
+static bool
+is_right(const run *r, int step, char *why, size_t why_bytes)
+{
+    const oriel_known_array result = steps[step].result;
+    double exact[WIDEST], bound[WIDEST];
+
+    for (int32_t i = 0; i < r->values.array[result].rows; i++) {
+        steps[step].exact(&r->values, i, exact, bound);
+        for (int32_t j = 0; j < r->values.array[result].columns; j++) {
+            const double found = oriel_known_value(&r->values, result, i, j);
+
+            if (fabs(found - exact[j]) <= bound[j])
+                continue;
+            snprintf(why, why_bytes,
+                     "%s, row %d column %d is %.9g, expected %.9g within %.2g",
+                     steps[step].op, (int)i, (int)j, found, exact[j], bound[j]);
+            return false;
+        }
+    }
+    return true;
+}
+
+static oriel_status
+make_memory(run *r, oriel_error *err)
+{
+    const oriel_cuda_tested *t = r->tested;
+    void *device;
+    oriel_status status;
+
+    oriel_known_lay_out(&r->values, t->which == ORIEL_CUDA_KERNELS
+                                        ? t->head_dim
+                                        : LEAST_HEAD_DIM);
+    r->values.memory = oriel_alloc(t->hooks, r->values.bytes);
+    if (!r->values.memory)
+        return oriel_fail_memory(err, r->values.bytes, "the known-answer test");
+    oriel_known_fill(&r->values);
+    status = oriel_cuda_alloc(&device, r->values.bytes, t->hooks,
+                              t->device_index, "the known-answer test", err);
+    r->device = device;
+    if (status)
+        return status;
+    return oriel_cuda_check(
+        cudaStreamCreateWithFlags(&r->stream, cudaStreamNonBlocking),
+        "cudaStreamCreateWithFlags", err);
+}
+
+static oriel_status
+free_memory(run *r, oriel_status status, oriel_error *err)
+{
+    if (r->stream) {
+        const cudaError_t error = cudaStreamSynchronize(r->stream);
+
+        if (!status)
+            status = oriel_cuda_check(error, "the known-answer test", err);
+        (void)cudaStreamDestroy(r->stream);
+    }
+    oriel_cuda_free(r->device, r->tested->hooks, r->tested->device_index);
+    return status;
+}
+
+/* 'why' is empty where every answer is right. */
+static oriel_status
+test(const oriel_cuda_tested *tested, char *why, size_t why_bytes,
+     oriel_error *err)
+{
+    run r = {.tested = tested};
+    oriel_status status = make_memory(&r, err);
+
+    why[0] = '\0';
+    if (!status)
+        status = enqueue(&r, err);
+    status = free_memory(&r, status, err);
+    for (int i = 0; i < STEPS && !status && !why[0]; i++)
+        if (steps[i].which == tested->which)
+            (void)is_right(&r, i, why, why_bytes);
+    oriel_free(tested->hooks, r.values.memory);
+    return status;
+}
+
+/* ---- What was found ---------------------------------------------------------- */
+
+typedef struct verdict {
+    oriel_cuda_implementation which;
+    int32_t device_index, head_dim;
+    char why[160]; /* "": right */
+} verdict;
+
+/* More than one process meets; what does not fit is tested each time. */
+static verdict kept[64];
+static int n_kept;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static bool
+is_of(const verdict *v, const oriel_cuda_tested *t)
+{
+    return v->which == t->which && v->device_index == t->device_index &&
+           v->head_dim == t->head_dim;
+}
+
+/* With the lock held, so that of two who come at once one waits for the other. */
+static oriel_status
+find(verdict *out, const oriel_cuda_tested *t, oriel_error *err)
+{
+    oriel_status status;
+
+    for (int i = 0; i < n_kept; i++)
+        if (is_of(&kept[i], t)) {
+            *out = kept[i];
+            return ORIEL_OK;
+        }
+    *out = (verdict){t->which, t->device_index, t->head_dim, ""};
+    status = test(t, out->why, sizeof(out->why), err);
+    if (!status && n_kept < (int)(sizeof(kept) / sizeof(kept[0])))
+        kept[n_kept++] = *out;
+    return status;
+}
+
+oriel_status
+oriel_cuda_known_answer(const oriel_cuda_tested *tested, bool *wrong,
+                        oriel_error *err)
+{
+    verdict v;
+    oriel_status status;
+
+    *wrong = false;
+    pthread_mutex_lock(&lock);
+    status = find(&v, tested, err);
+    pthread_mutex_unlock(&lock);
+    if (status || v.why[0] == '\0')
+        return status;
+    *wrong = true;
+    return oriel_fail(
+        err, ORIEL_ERR_FAULT, "%s: a wrong answer on CUDA device %d: %s",
+        oriel_cuda_implementation_name(v.which), (int)v.device_index, v.why);
+}

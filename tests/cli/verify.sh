@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+# verify.sh - oriel doctor --verify on simulated GPUs, whole ones and broken ones
+#
+# The backend is the simulated GPU's module, in a folder of its own with the tool's
+# other libraries.  ORIEL_SIM_PLANT breaks it in one place (sim/plants.hpp); the
+# report must name a check that covers that place.
+. "$(dirname "$0")/lib.sh"
+# What is run: "whole", or "faults".
+module=$6 part=$7
+python=${ORIEL_PYTHON:-python3}
+
+mkdir libraries
+cp -a "$(dirname "$oriel")"/../lib/lib*.so* libraries/
+rm -f libraries/liboriel-cuda.so
+cp "$module" libraries/liboriel-cuda.so
+export LD_LIBRARY_PATH=$work/libraries ORIEL_SIM_DEVICES=90
+
+report()
+{
+    "$python" "$here/verify_report.py" "$@" <out ||
+        fail "$command_line: $* (ORIEL_SIM_PLANT ${ORIEL_SIM_PLANT:-none})"
+}
+
+# ---- A whole one --------------------------------------------------------------
+
+if [ "$part" = whole ]; then
+
+# Every check there is runs, but those of other hardware.
+run 0 doctor --verify --json
+report whole "$project"
+prints "cuBLASLt 13.1 products (calculated)"
+run 0 doctor --verify
+[ "$(grep -c '^passed ' out)" -gt 60 ] || fail "few checks passed"
+prints "checks passed, 0 failed, 0 skipped"
+if grep -q '^FAILED\|^skipped' out; then fail "not all of it passed"; fi
+tail -1 out | grep -q '^[0-9]* checks passed' || fail "the last line of verify"
+
+# How many blocks a multiprocessor holds: every kernel in JSON, no line for people.
+run 0 doctor --json
+report occupancy "$project"
+run 0 doctor
+if grep -q '^occupancy ' out; then fail "occupancy that is as planned is told"; fi
+ORIEL_SIM_PLANT=occupancy run 0 doctor
+prints "occupancy  linear, 1 block a multiprocessor, expected 2"
+
+# Another device, and another kind.
+export ORIEL_SIM_DEVICES=90,80
+run 0 doctor --verify --device cuda:1 --json
+prints "sm_80 by sm_80 machine code"
+prints "own products (calculated)"
+export ORIEL_SIM_DEVICES=90
+
+# ---- What cannot be verified ----------------------------------------------------
+
+run 5 doctor --verify --device cuda:1
+says "device_index is 1, but there is 1 device"
+run 3 doctor --verify --device cpu
+says "only GPUs are verified"
+run 2 doctor --device cuda:0
+says "--device is for doctor --verify"
+one_line
+# Without a CPU backend the network is not compared, which is said.
+mkdir bare
+cp -a libraries/* bare/
+rm bare/liboriel-cpu.so
+LD_LIBRARY_PATH=$work/bare run 0 doctor --verify --json
+report skips "the CPU backend"
+finish
+fi
+
+# ---- Broken ones ------------------------------------------------------------------
+
+# What is planted, and the kinds, implementations and names of checks of which the
+# report must have one that failed; "answer": the known-answer test is among them.
+plants()
+{
+    cat <<'PLANTS'
+mma-fragment                instruction:mma_m16n8k16_bf16    kernel:linear answer
+mma-operands                instruction:mma_m16n8k16_bf16    kernel:linear answer
+mma-depth                   instruction:mma_m16n8k16_bf16    kernel:linear answer
+mma-one-sm                  kernel:linear                    network:two answer
+ldmatrix-row                instruction:ldmatrix_x4          kernel:linear answer
+ldmatrix-trans              instruction:ldmatrix_x4_trans    kernel:full_attention answer
+shuffle                     instruction:shuffle              kernel:rms_norm answer
+reduce-or                   instruction:reduce_or
+copy-bytes                  instruction:copy_async_16        kernel:linear answer
+copy-zeros                  instruction:copy_async_16        kernel:linear answer
+ex2                         instruction:ex2_approx           kernel:full_attention answer
+rcp                         instruction:rcp_approx           kernel:swiglu answer
+rsqrt                       instruction:rsqrt_approx         kernel:rms_norm answer
+round-bf16                  instruction:pack_bf16            kernel:linear answer
+occupancy                   occupancy:linear_residual
+round-f16                   instruction:pack_f16             kernel:store_rows
+cublaslt-bias               kernel:linear                    network:two answer
+cublaslt-residual           kernel:linear_residual           network:two answer
+cublaslt-operands           kernel:linear                    network:two answer
+lost-block:expand_plan      kernel:expand_plan
+lost-block:resample         kernel:resample
+lost-block:patch_embed      kernel:patch_embed
+lost-block:store_rows       kernel:store_rows
+lost-block:store_bytes      kernel:store_bytes
+lost-block:swiglu           kernel:swiglu
+lost-block:linear_rows      kernel:linear_rows               answer
+lost-block:full_attention   kernel:full_attention            answer
+lost-block:window_attention kernel:window_attention          answer
+PLANTS
+}
+
+n=0
+while read -r plant expected; do
+    export ORIEL_SIM_PLANT=$plant
+    run 5 doctor --verify --json
+    # shellcheck disable=SC2086
+    report finds $expected
+    n=$((n + 1))
+done <<<"$(plants)"
+[ $n -ge 12 ] || fail "$n faults were planted, expected 12 or more"
+
+# People are told too.
+export ORIEL_SIM_PLANT=rsqrt
+run 5 doctor --verify
+grep -q '^FAILED   instruction  rsqrt_approx .*words differ' out ||
+    fail "rsqrt is not told"
+# An unknown one is no whole GPU.
+(ORIEL_SIM_PLANT=nothing "$oriel" doctor --verify) >out 2>err </dev/null &&
+    fail "an unknown fault was planted"
+says "ORIEL_SIM_PLANT: there is no nothing"
+finish

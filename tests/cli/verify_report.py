@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a report of oriel doctor --verify --json, on standard input, must say.
+
+    verify_report.py whole PROJECT      nothing failed, and nothing is left out
+    verify_report.py occupancy PROJECT  every kernel of resources.txt is as there
+    verify_report.py skips WORDS        that alone was skipped
+    verify_report.py finds KIND:NAME... [answer]
+                                        one check of each such kind and name failed;
+                                        with "answer" a known-answer test too
+"""
+import json
+import re
+import sys
+from pathlib import Path
+
+
+def names(checks, kind):
+    return [check["name"] for check in checks if check["kind"] == kind]
+
+
+def whole(verify, project):
+    """Each wrapper of ptx.cuh, each kernel of list.h, each implementation."""
+    checks = verify["checks"]
+    for check in checks:
+        assert check["verdict"] == "passed", check
+        assert check["error"] <= check["bound"], check
+        assert check["message"] == "", check
+    assert verify["failed"] == verify["skipped"] == 0
+    assert verify["passed"] == len(checks) > 60, len(checks)
+
+    said = " ".join(names(checks, "instruction"))
+    source = (Path(project) / "kernels/ptx.cuh").read_text()
+    # These are part of what every other instruction does.
+    parts = {"dynamic_shared", "shared_address", "copy_commit", "bits_to_float",
+             "float_to_bits"}
+    for wrapper in re.findall(r"^(\w+)\(", source, re.M):
+        assert wrapper in parts or wrapper in said, wrapper
+
+    said = " ".join(names(checks, "kernel"))
+    listed = re.findall(r"X\((\w+)\)",
+                        (Path(project) / "kernels/list.h").read_text())
+    for kernel in listed:
+        assert kernel == "name" or kernel in said, kernel
+    for kind, least in (("kernel", {"own kernels", "cuBLASLt"}),
+                        ("same bytes", {"own kernels", "cuBLASLt"}),
+                        ("network", {"own kernels", "cuBLASLt"}),
+                        ("known answer", {"own kernels", "own products",
+                                          "cuBLASLt"})):
+        found = {check["implementation"] for check in checks
+                 if check["kind"] == kind}
+        assert found == least, (kind, found)
+
+
+def occupancy(device, project):
+    """The blocks of sm_90a, as the table says."""
+    checks = device["occupancy"]
+    lines = [line.split() for line in
+             (Path(project) / "kernels/resources.txt").read_text().splitlines()
+             if not line.startswith("#")]
+    column = lines[0].index("sm_90a") - 3
+    planned = {line[0]: int(line[3 + 4 * column + 2]) for line in lines[1:]}
+    told = {name: int(rest.split()[0]) for name, _, rest in
+            (check["name"].partition(", ") for check in checks)}
+    assert told == planned, (told, planned)
+    assert {check["verdict"] for check in checks} == {"passed"}
+
+
+def skips(verify, words):
+    skipped = [check for check in verify["checks"]
+               if check["verdict"] == "skipped"]
+    assert verify["failed"] == 0
+    assert verify["skipped"] == len(skipped) == 1, skipped
+    assert skipped[0]["implementation"] == words, skipped
+    assert skipped[0]["message"], skipped
+
+
+def finds(verify, *expected):
+    failed = [check for check in verify["checks"]
+              if check["verdict"] == "failed"]
+    assert verify["failed"] == len(failed) > 0
+    for check in failed:
+        assert check["message"], check
+    for each in expected:
+        kind, _, name = each.partition(":")
+        if each == "answer":
+            kind, name = "known answer", "known-answer"
+        assert any(check["kind"] == kind and check["name"].startswith(name)
+                   for check in failed), (
+            each, [(check["kind"], check["name"]) for check in failed])
+
+
+def main():
+    document = json.load(sys.stdin)
+    if sys.argv[1] == "occupancy":
+        return occupancy(document["devices"][1], *sys.argv[2:])
+    {"whole": whole, "skips": skips, "finds": finds}[sys.argv[1]](
+        document["verify"], *sys.argv[2:])
+
+
+main()
