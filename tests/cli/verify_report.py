@@ -55,8 +55,8 @@ def whole(verify, project):
 def occupancy(device, project):
     """The blocks of sm_90a, as the table says."""
     checks = device["occupancy"]
-    lines = [line.split() for line in
-             (Path(project) / "kernels/resources.txt").read_text().splitlines()
+    table = (Path(project) / "kernels/resources.txt").read_text().split("\n\n")[0]
+    lines = [line.split() for line in table.splitlines()
              if not line.startswith("#")]
     column = lines[0].index("sm_90a") - 3
     planned = {line[0]: int(line[3 + 4 * column + 2]) for line in lines[1:]}
