@@ -554,8 +554,7 @@ struct oriel_encoder_options {
     int32_t kernels;        /* CUDA: ORIEL_KERNELS_*; the CPU ignores it */
     int32_t graphs;         /* CUDA: ORIEL_GRAPHS_*; the CPU ignores it */
     int32_t checks;         /* CUDA: ORIEL_CHECKS_*; the CPU ignores it */
-    size_t workspace_bytes; /* owned scratch, on CUDA beside 32 MiB of
-                               the encoder's own; 0: the caller brings it */
+    size_t workspace_bytes; /* owned scratch; 0: the caller's; CUDA: + 32 MiB */
     const oriel_hooks *hooks;
     int32_t grow;    /* 1: owned scratch grows with the plans.  The CPU alone:
                         on CUDA create is ORIEL_ERR_UNSUPPORTED */
