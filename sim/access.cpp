@@ -83,6 +83,11 @@ shared_access(Thread &thread, const void *address, size_t bytes, bool write,
                   "aligned to them, at %s",
                   write ? "writes" : "reads", bytes, offset,
                   source_line(where).c_str());
+    if (block.mbarriers.cover(static_cast<size_t>(offset), bytes))
+        violation("%s the bytes of an mbarrier at byte %td of shared memory, "
+                  "at %s",
+                  write ? "writes" : "reads", offset,
+                  source_line(where).c_str());
     if (write)
         block.shadow.write(block.clocks, thread.index,
                            static_cast<size_t>(offset), bytes, where);
@@ -96,9 +101,10 @@ shared_access(Thread &thread, const void *address, size_t bytes, bool write,
 static bool
 in_arguments(const Launch &launch, const char *p, size_t bytes)
 {
-    const char *begin = launch.call.data();
+    const char *begin = reinterpret_cast<const char *>(launch.call.data());
 
-    return p >= begin && p + bytes <= begin + launch.call.size();
+    return p >= begin &&
+           p + bytes <= begin + launch.call.size() * sizeof(Launch::Words);
 }
 
 static void

@@ -7,6 +7,8 @@
 #include "report.hpp"
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -16,8 +18,11 @@ namespace sim
 namespace
 {
 
-constexpr size_t SHARED_ALIGNMENT = 16; /* what a declaration promises */
 constexpr uint32_t RESIDENT_MOST = 3;
+/* What the two declarations of shared memory promise. */
+constexpr uint32_t SHARED_ALIGNMENT = 16, SHARED_ALIGNMENT_MORE = 1024;
+/* Shared addresses start here, so that a null or a global one stands out. */
+constexpr uint32_t WINDOW = 0x10000;
 
 Schedule schedule;
 std::vector<uint32_t> only_blocks;
@@ -98,6 +103,8 @@ step_block(Block &block)
 
         if (thread.done || thread.waiting)
             continue;
+        if (!block.tensor_copies.empty())
+            tensor_copy_lands_perhaps(block);
         running = &thread;
         block.paths.resume(i);
         turns_taken++;
@@ -192,14 +199,14 @@ Site::text() const
 
 Block::Block(Launch &l, uint32_t i)
     : launch(l), index(i), threads(l.threads), clocks(l.threads),
-      shadow(l.shared_bytes), paths(l.threads), warps(l.threads / 32)
+      shadow(l.shared_bytes, l.threads), paths(l.threads), warps(l.threads / 32)
 {
     /* At the least alignment that is promised, not a better one by luck. */
-    size_t bytes = l.shared_bytes + 2 * 1024;
-    char *raw =
-        static_cast<char *>(aligned_alloc(1024, (bytes + 1023) / 1024 * 1024));
-    shared = raw + SHARED_ALIGNMENT;
-    memset(shared, poison_byte(), l.shared_bytes);
+    size_t bytes = l.shared_bytes + 3 * SHARED_ALIGNMENT_MORE;
+    bytes -= bytes % SHARED_ALIGNMENT_MORE;
+    room = static_cast<char *>(aligned_alloc(SHARED_ALIGNMENT_MORE, bytes));
+    shared = room + SHARED_ALIGNMENT;
+    memset(room, poison_byte(), bytes);
     for (uint32_t t = 0; t < l.threads; t++) {
         threads[t].block = this;
         threads[t].index = t;
@@ -211,7 +218,43 @@ Block::~Block()
 {
     for (Thread &thread : threads)
         stack_give(thread.fiber.stack());
-    free(shared - SHARED_ALIGNMENT);
+    free(room);
+}
+
+uint32_t
+Block::window() const
+{
+    return WINDOW + (aligned ? 0 : SHARED_ALIGNMENT);
+}
+
+char *
+Block::begin(bool at_1024)
+{
+    if (asked && at_1024 != aligned)
+        violation("a kernel declares its shared memory in two ways");
+    if (at_1024)
+        shared = room + SHARED_ALIGNMENT_MORE;
+    asked = true;
+    aligned = at_1024;
+    return shared;
+}
+
+/* What is unfinished when all threads have ended. */
+static void
+check_end(const Block &block)
+{
+    std::string left = mbarriers_left(block);
+
+    for (uint32_t i = 0; i < 16; i++)
+        if (!block.barriers[i].passed.empty())
+            left = "block " + std::to_string(block.index) +
+                   " ends while barrier " + std::to_string(i) + " waits: " +
+                   std::to_string(block.barriers[i].passed.size()) + " of " +
+                   std::to_string(block.barriers[i].expected) +
+                   " threads have arrived at " +
+                   block.barriers[i].passed[0].site.text();
+    if (!left.empty())
+        launch_fault("%s", left.c_str());
 }
 
 /* How many blocks run, and the nth of them. */
@@ -257,12 +300,18 @@ run(Launch &launch)
             if (m.failed)
                 break;
         }
+        /* As late as can be: when nobody can go on without it. */
+        for (size_t i = 0; i < m.resident.size() && !progress; i++)
+            progress = tensor_copy_lands(*m.resident[i]);
         if (!progress && !m.failed) {
             judge_paths();
             report_deadlock();
         }
         auto ended = [&](const std::unique_ptr<Block> &block) {
-            return block->n_done == launch.threads;
+            if (block->n_done != launch.threads)
+                return false;
+            check_end(*block);
+            return true;
         };
         m.resident.erase(
             std::remove_if(m.resident.begin(), m.resident.end(), ended),
@@ -279,6 +328,19 @@ Thread *
 current()
 {
     return running;
+}
+
+void
+launch_fault(const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    host_violation("%s: %s", machine->launch.name, text);
+    machine->failed = true;
 }
 
 /* Called by violation(): the launch is over; this fiber never wakes. */

@@ -11,8 +11,10 @@
 
 #include "clocks.hpp"
 #include "fiber.hpp"
+#include "mbarrier.hpp"
 #include "paths.hpp"
 #include "shadow.hpp"
+#include "tensor_map.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -95,7 +97,13 @@ struct Thread {
 
 /* Threads that have arrived at a meeting, and what each brought. */
 struct Meeting {
-    std::vector<uint32_t> arrived; /* indices of threads */
+    std::vector<uint32_t> arrived; /* indices of threads, which wait */
+    struct Passer {                /* arrived too, but does not wait */
+        uint32_t thread;
+        Site site;
+    };
+    std::vector<Passer> passed;
+    Known released; /* by these */
     uint32_t expected = 0;
     Site site{};
 };
@@ -108,8 +116,13 @@ struct Block {
     uint32_t index;
     std::vector<Thread> threads;
     char *shared = nullptr;
+    char *room = nullptr; /* in which it lies */
+    bool asked = false;   /* for where it begins */
+    bool aligned = false; /* at a multiple of 1,024 */
     Clocks clocks;
     SharedShadow shadow;
+    Mbarriers mbarriers;
+    std::deque<TensorCopy> tensor_copies;
     Paths paths;
     struct Warp {
         Meeting meeting;
@@ -118,6 +131,11 @@ struct Block {
     std::vector<Warp> warps;
     Meeting barriers[16];
     uint32_t n_done = 0;
+
+    /* The address of its first byte in the shared window. */
+    uint32_t window() const;
+    /* Where it begins is what a kernel declares: the first to ask says it. */
+    char *begin(bool at_1024);
 };
 
 struct Launch {
@@ -125,7 +143,10 @@ struct Launch {
     const char *op = ""; /* the file of kernels, where it was told */
     int device = 0, context = 0;
     void (*make)(const void *) = nullptr; /* the kernel, called with ... */
-    std::vector<char> call;               /* ... these arguments */
+    struct alignas(128) Words {           /* as a tensor map is aligned */
+        char bytes[128];
+    };
+    std::vector<Words> call; /* ... these arguments */
     uint32_t blocks = 0;
     uint32_t threads = 0;
     uint32_t shared_bytes = 0;
@@ -152,6 +173,11 @@ void meet_warp(const Site &site, void *brought,
 /* bar.sync: wait until 'n_threads' threads, whole warps, have arrived. */
 void meet_block(const Site &site, uint32_t barrier, uint32_t n_threads,
                 bool same_site);
+/* bar.arrive: be counted there, and go on. */
+void pass_block(const Site &site, uint32_t barrier, uint32_t n_threads);
+/* A violation of which no thread that runs is guilty. */
+void launch_fault(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
 
 void copy_issue(size_t offset, const void *source, uint32_t bytes,
                 uint32_t valid_bytes, const void *where);

@@ -6,6 +6,7 @@
 #include "memory.hpp"
 #include "report.hpp"
 
+#include <cstring>
 #include <map>
 #include <optional>
 #include <random>
@@ -214,13 +215,14 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
                        "and was prepared for %zu",
                        shared_bytes, it->second);
     Launch launch;
-    const char *bytes = static_cast<const char *>(call);
     launch.name = "kernel";
     launch.op = op_of[kernel].c_str(); /* a node of the map stays */
     launch.device = current_device();
     launch.context = current_context()->number;
     launch.make = make;
-    launch.call.assign(bytes, bytes + call_bytes);
+    launch.call.resize((call_bytes + sizeof(Launch::Words) - 1) /
+                       sizeof(Launch::Words));
+    memcpy(launch.call.data(), call, call_bytes);
     launch.blocks = static_cast<uint32_t>(blocks);
     launch.threads = threads;
     launch.shared_bytes = static_cast<uint32_t>(shared_bytes);

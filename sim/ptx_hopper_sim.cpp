@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ptx_hopper_sim.hpp"
+
+#include "grid.hpp"
+#include "mbarrier.hpp"
+#include "report.hpp"
+#include "tensor_map.hpp"
+
+namespace ptx
+{
+namespace
+{
+
+/* The instruction that runs, on a GPU that has it. */
+sim::Site
+hopper(const char *kind, const char *file, int line)
+{
+    const int device = sim::current()->block->launch.device;
+    const int architecture = sim::device_limits(device).architecture;
+
+    if (architecture != 90)
+        sim::violation("%s on a GPU of sm_%d, expected sm_90", kind,
+                       architecture);
+    return {kind, file, line};
+}
+
+/* Where in shared memory an address of the window is. */
+size_t
+offset_of(uint32_t address, const sim::Site &site)
+{
+    const sim::Block &block = *sim::current()->block;
+
+    if (address < block.window() ||
+        address >= block.window() + block.launch.shared_bytes)
+        sim::violation("%s: address %u is not in shared memory",
+                       site.text().c_str(), address);
+    return address - block.window();
+}
+
+} // namespace
+
+/* ---- Shared memory ----------------------------------------------------- */
+
+char *
+dynamic_shared_1024()
+{
+    return sim::current()->block->begin(true);
+}
+
+void
+fence_async_shared()
+{
+    sim::Thread &thread = *sim::current();
+
+    hopper("fence_async_shared", nullptr, 0);
+    thread.block->shadow.proxy_fence(thread.block->clocks, thread.index);
+    sim::mbarrier_fence();
+}
+
+/* ---- Barriers ---------------------------------------------------------- */
+
+void
+named_arrive(uint32_t barrier, uint32_t threads, const char *file, int line)
+{
+    if (barrier == 0)
+        sim::violation("barrier 0 is sync_block's own");
+    sim::pass_block(hopper("named_arrive", file, line), barrier, threads);
+}
+
+void
+mbarrier_init(uint32_t barrier, uint32_t arrivals, const char *file, int line)
+{
+    const sim::Site site = hopper("mbarrier_init", file, line);
+
+    sim::mbarrier_init(offset_of(barrier, site), arrivals, site,
+                       __builtin_return_address(0));
+}
+
+void
+mbarrier_fence()
+{
+    hopper("mbarrier_fence", nullptr, 0);
+    sim::mbarrier_fence();
+}
+
+void
+mbarrier_arrive(uint32_t barrier, const char *file, int line)
+{
+    const sim::Site site = hopper("mbarrier_arrive", file, line);
+
+    sim::mbarrier_arrive(offset_of(barrier, site), 0, site);
+}
+
+void
+mbarrier_expect(uint32_t barrier, uint32_t bytes, const char *file, int line)
+{
+    const sim::Site site = hopper("mbarrier_expect", file, line);
+
+    sim::mbarrier_arrive(offset_of(barrier, site), bytes, site);
+}
+
+void
+mbarrier_wait(uint32_t barrier, uint32_t parity, const char *file, int line)
+{
+    const sim::Site site = hopper("mbarrier_wait", file, line);
+
+    sim::mbarrier_wait(offset_of(barrier, site), parity, site);
+}
+
+/* ---- Tensor copies ----------------------------------------------------- */
+
+void
+tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
+               int32_t row, uint32_t barrier, const char *file, int line)
+{
+    const sim::Site site = hopper("tensor_load_2d", file, line);
+
+    sim::tensor_copy_issue(offset_of(shared, site), map, column, row,
+                           offset_of(barrier, site), site,
+                           __builtin_return_address(0));
+}
+
+} // namespace ptx

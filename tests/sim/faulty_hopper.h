@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* faulty_hopper.h - as faulty.h, of what Hopper alone has */
+#ifndef TESTS_SIM_FAULTY_HOPPER_H
+#define TESTS_SIM_FAULTY_HOPPER_H
+
+#include <cuda.h>
+#include <cuda_runtime.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    HOPPER_ROWS = 64,    /* of a box of 64 columns, 128 bytes each */
+    HOPPER_COLUMNS = 64, /* of the tensor, and in a box of 128 bytes */
+    HOPPER_VALUES = HOPPER_ROWS * HOPPER_COLUMNS
+};
+
+typedef struct hopper_args {
+    const uint16_t *in; /* [HOPPER_VALUES] */
+    uint16_t *out;      /* [HOPPER_VALUES] */
+} hopper_args;
+
+enum {
+    /* Barriers. */
+    HOPPER_UNWAITED_PHASE,
+    HOPPER_WRONG_PARITY,
+    HOPPER_UNMET_INIT,
+    HOPPER_UNFENCED_INIT,
+    HOPPER_SECOND_INIT,
+    HOPPER_NO_INIT,
+    HOPPER_OVER_ARRIVAL,
+    HOPPER_LAPPED,
+    HOPPER_UNFINISHED_PHASE,
+    HOPPER_BARRIER_BYTES,
+    HOPPER_MISPLACED_BARRIER,
+    HOPPER_TOO_MANY_BYTES,
+    HOPPER_EARLY_ARRIVE,
+    HOPPER_SECOND_ARRIVE,
+    HOPPER_UNMET_ARRIVE,
+    /* Tensor copies. */
+    HOPPER_UNWAITED_COPY,
+    HOPPER_UNSEEN_COPY,
+    HOPPER_FEWER_BYTES,
+    HOPPER_MORE_BYTES,
+    HOPPER_EARLY_COPY,
+    HOPPER_UNALIGNED_COPY,
+    HOPPER_NO_MAP,
+    HOPPER_COPY_BEYOND,
+    HOPPER_COPY_ON_BARRIER,
+    HOPPER_UNFENCED_STORE,
+    HOPPER_TWO_DECLARATIONS,
+    HOPPER_KERNELS
+};
+
+/* Enqueue kernel 'which', with its mistake or without.  'map' is of in: boxes of
+   HOPPER_ROWS rows, swizzled in 128 bytes. */
+cudaError_t hopper_run(int which, int wrong, const hopper_args *args,
+                       const CUtensorMap *map);
+
+/* The map's box at (column, row) goes to shared memory, and its bytes to out as
+   they lie there. */
+cudaError_t hopper_load_box(const CUtensorMap *map, int column, int row,
+                            int bytes, void *out);
+/* A ring of two stages: out[c] = the sum over 16 boxes of column c of 64, of whole
+   numbers in bf16, as floats; box i at row 'rows' i. */
+cudaError_t hopper_ring(const CUtensorMap *map, int rows, float *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* TESTS_SIM_FAULTY_HOPPER_H */
