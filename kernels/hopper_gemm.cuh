@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hopper_gemm.cuh - the matrix product by wgmma and tensor copies, for sm_90a alone
+ *
+ *     c = a b^T          a [rows, depth], b [columns, depth], bf16; c in fp32
+ *
+ * The counterpart of gemm.cuh: c never reaches memory, an epilogue takes it in
+ * registers and rounds once when it stores.
+ *
+ * Limits   columns % 8 == 0, depth % 8 == 0, a and b 16-byte aligned, a bias 4-byte
+ *          aligned; rows up to 2^31 - 256.  Rows, columns and depth beyond those of
+ *          a map are zeros that tensor copies make.
+ *
+ * Launch   a block a multiprocessor, which takes tiles until there are none.  The
+ *          last warpgroup copies: one lane of it keeps a ring of stages full, each
+ *          64 of the depth of a tile's a and b.  Each of the others multiplies 64
+ *          rows.  Registers go from the one to the others.  Tiles are taken as
+ *          gemm.cuh takes them (tile_order.cuh).
+ *
+ * Barriers full[s]: one arrival and the bytes of a stage; who multiplies waits.
+ *          empty[s]: an arrival of each multiplying warp, when the products that
+ *          read the stage have ended: after those of the next stage were issued, so
+ *          that the tensor core never waits for a warp.  The number of stages so
+ *          far says which stage and which parity.
+ *
+ * Order    an element is one chain of wgmma over ascending depth into one fp32
+ *          accumulator, whatever the tile, the row or the batch.  The tensor core
+ *          may group a wgmma's products otherwise than an mma's: rows have other
+ *          bytes than gemm.cuh's, and the same in every batch.
+ *
+ * Banks    stages are swizzled over 128 bytes, as the copies write and wgmma reads
+ *          them.  A warp stores 16 rows through 2 KiB of its own with the same
+ *          swizzle: neither side has conflicts.
+ *
+ * Sectors  results are stored 128 bytes of a row at a time, whole sectors.
+ *
+ * Error    that of gemm.cuh, whose bound does not depend on the grouping.
+ */
+#pragma once
+
+#include "mma_desc.cuh"
+#include "tile.cuh"
+#include "tile_order.cuh"
+
+#include <ptx_hopper.cuh>
+
+namespace hopper_gemm
+{
+
+constexpr int DEPTH = 64; /* of a stage: rows of 128 bytes */
+constexpr int ROW_BYTES = 128;
+constexpr int STEPS = DEPTH / mma_desc::STEP_DEPTH;
+constexpr int GROUP_ROWS = 64; /* of a warpgroup's products */
+constexpr int GROUP_THREADS = 128, GROUP_WARPS = 4;
+constexpr int WARP_ROWS = 16;
+constexpr int BARRIER_BYTES = 8, BARRIERS_BYTES = 1024;
+/* Through which a warp stores: 16 rows of 64 columns. */
+constexpr int STORE_COLUMNS = 64, STORE_CHUNKS = STORE_COLUMNS / 8;
+constexpr int STORE_BYTES = WARP_ROWS * ROW_BYTES;
+constexpr mma_desc::Swizzle SWIZZLE = mma_desc::Swizzle::B128;
+
+template <int GROUPS_, int COLUMNS_, int STAGES_> struct Tile {
+    static constexpr int GROUPS = GROUPS_; /* warpgroups that multiply */
+    static constexpr int ROWS = GROUPS * GROUP_ROWS, COLUMNS = COLUMNS_;
+    static constexpr int STAGES = STAGES_;
+    static constexpr int THREADS = (GROUPS + 1) * GROUP_THREADS;
+    static constexpr int WARPS = GROUPS * GROUP_WARPS; /* that multiply */
+    static constexpr int A_BYTES = ROWS * ROW_BYTES;
+    static constexpr int STAGE_BYTES = A_BYTES + COLUMNS * ROW_BYTES;
+    static constexpr int STORES_AT = STAGES * STAGE_BYTES;
+    static constexpr int BARRIERS_AT = STORES_AT + WARPS * STORE_BYTES;
+    static constexpr int SHARED_BYTES = BARRIERS_AT + BARRIERS_BYTES;
+};
+/* For many rows. */
+using Wide = Tile<2, 256, 4>;
+
+struct Product {
+    int64_t rows;
+    int32_t columns, depth;
+};
+
+/* What a launcher checks beside the operands' maps. */
+inline bool
+within_limits(const Product &p, const void *out, const uint16_t *bias)
+{
+    return p.rows >= 0 && p.rows <= 0x7fffff00 && p.columns > 0 &&
+           p.depth > 0 && p.columns % 8 == 0 && p.depth % 8 == 0 &&
+           (uintptr_t)out % 16 == 0 && (uintptr_t)bias % 4 == 0;
+}
+
+/* Where a stage and its two barriers lie. */
+template <class T> struct Ring {
+    uint32_t base; /* of the block's shared memory */
+
+    __device__ __forceinline__ uint32_t a(uint32_t stage) const
+    {
+        return base + stage * T::STAGE_BYTES;
+    }
+    __device__ __forceinline__ uint32_t b(uint32_t stage) const
+    {
+        return a(stage) + T::A_BYTES;
+    }
+    __device__ __forceinline__ uint32_t full(uint32_t stage) const
+    {
+        return base + T::BARRIERS_AT + stage * BARRIER_BYTES;
+    }
+    __device__ __forceinline__ uint32_t empty(uint32_t stage) const
+    {
+        return full(stage) + T::STAGES * BARRIER_BYTES;
+    }
+
+    /* By one thread, before the block meets. */
+    __device__ __forceinline__ void init() const
+    {
+        for (uint32_t s = 0; s < T::STAGES; s++) {
+            ptx::mbarrier_init(full(s), 1);
+            ptx::mbarrier_init(empty(s), T::WARPS);
+        }
+        ptx::mbarrier_fence();
+    }
+};
+
+/* How often the ring was gone round: which stage is next, and the parity of its
+   phase. */
+template <int STAGES> struct Turn {
+    uint32_t stage = 0, parity = 0;
+
+    __device__ __forceinline__ void next()
+    {
+        if (++stage == STAGES) {
+            stage = 0;
+            parity ^= 1;
+        }
+    }
+};
+
+__device__ __forceinline__ int32_t
+stage_count(const Product &p)
+{
+    return (p.depth + DEPTH - 1) / DEPTH;
+}
+
+/* ---- Copying ------------------------------------------------------------- */
+
+template <class T>
+__device__ __forceinline__ void
+copy_tiles(const Ring<T> &ring, const CUtensorMap *a, const CUtensorMap *b,
+           const Product &p)
+{
+    const int64_t n_tiles =
+        tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
+    const int32_t n_stages = stage_count(p);
+    Turn<T::STAGES> turn;
+
+    for (int64_t i = ptx::block_index(); i < n_tiles; i += ptx::block_count()) {
+        const tile_order::Place at =
+            tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i);
+
+        for (int32_t k = 0; k < n_stages; k++, turn.next()) {
+            const uint32_t full = ring.full(turn.stage);
+
+            ptx::mbarrier_wait(ring.empty(turn.stage), turn.parity ^ 1);
+            ptx::mbarrier_expect(full, T::STAGE_BYTES);
+            ptx::tensor_load_2d(ring.a(turn.stage), a, k * DEPTH,
+                                (int32_t)at.row, full);
+            ptx::tensor_load_2d(ring.b(turn.stage), b, k * DEPTH, at.column,
+                                full);
+        }
+    }
+}
+
+/* ---- Multiplying --------------------------------------------------------- */
+
+template <class T>
+__device__ __forceinline__ void
+release(const Ring<T> &ring, uint32_t stage, uint32_t lane)
+{
+    if (lane == 0)
+        ptx::mbarrier_arrive(ring.empty(stage));
+}
+
+/* All of a tile's depth; d needs no zeros beforehand. */
+template <class T>
+__device__ __forceinline__ void
+multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring,
+         Turn<T::STAGES> &turn, int32_t n_stages, uint32_t group,
+         uint32_t lane)
+{
+    uint32_t before = 0;
+
+#pragma unroll 1
+    for (int32_t k = 0; k < n_stages; k++) {
+        const uint32_t stage = turn.stage;
+        const uint32_t a = ring.a(stage) + group * (GROUP_ROWS * ROW_BYTES);
+        const uint32_t b = ring.b(stage);
+
+        ptx::mbarrier_wait(ring.full(stage), turn.parity);
+        ptx::wgmma_hold(d);
+        ptx::wgmma_fence();
+#pragma unroll
+        for (uint32_t i = 0; i < STEPS; i++)
+            ptx::wgmma_ss<T::COLUMNS, false, false>(
+                d, mma_desc::k_major(a + i * mma_desc::k_major_step(), SWIZZLE),
+                mma_desc::k_major(b + i * mma_desc::k_major_step(), SWIZZLE),
+                (k | (int32_t)i) != 0);
+        ptx::wgmma_commit();
+        if (k > 0) {
+            ptx::wgmma_wait<1>();
+            release(ring, before, lane);
+        }
+        before = stage;
+        turn.next();
+    }
+    ptx::wgmma_wait<0>();
+    ptx::wgmma_hold(d);
+    release(ring, before, lane);
+}
+
+/* ---- Storing ------------------------------------------------------------- */
+
+/* Of a thread: which of the warp's rows and columns its accumulators are of. */
+struct Lane {
+    uint32_t lane;
+
+    __device__ __forceinline__ int row() const { return (int)lane / 4; }
+    __device__ __forceinline__ int column() const { return (int)lane % 4 * 2; }
+    /* Where its matrix of store_matrix_x4() begins: of two groups of 8 columns the
+       two halves of 16 rows. */
+    __device__ __forceinline__ int matrix_row() const
+    {
+        return (int)(lane & 7) + (int)(lane >> 3 & 1) * 8;
+    }
+    __device__ __forceinline__ int matrix_chunk() const
+    {
+        return (int)lane >> 4;
+    }
+};
+
+__device__ __forceinline__ uint32_t
+staged(int row, int chunk)
+{
+    return (uint32_t)(row * ROW_BYTES + (chunk ^ (row & 7)) * 16);
+}
+
+/*
+ * The warp's 16 rows from 'row' on.  Store tells how many accumulated columns are
+ * one of the result's (WIDTH, 1 or 2 groups of 8), what is added to columns (of),
+ * and what a pair of values becomes (pair).
+ */
+template <class T, class Store>
+__device__ __forceinline__ void
+store_rows(const float (&d)[T::COLUMNS / 2], const Store &store,
+           const Product &p, int64_t row, int32_t first_column, char *staging,
+           const Lane &lane)
+{
+    constexpr int WIDTH = Store::WIDTH, OUT = T::COLUMNS / WIDTH;
+    const uint32_t to = ptx::shared_address(staging);
+    const int32_t out_columns = p.columns / WIDTH;
+    const int32_t out_first = first_column / WIDTH;
+
+#pragma unroll
+    for (int c = 0; c < OUT; c += STORE_COLUMNS) {
+        constexpr int CHUNKS = OUT < STORE_COLUMNS ? OUT / 8 : STORE_CHUNKS;
+#pragma unroll
+        for (int k = 0; k < CHUNKS; k += 2) {
+            uint32_t pairs[4];
+#pragma unroll
+            for (int u = 0; u < 2; u++) {
+                const int group = (c / 8 + k + u) * WIDTH;
+                const auto added =
+                    store.of(first_column + group * 8 + lane.column(), p);
+
+                pairs[2 * u] = store.pair(added, &d[group * 4]);
+                pairs[2 * u + 1] = store.pair(added, &d[group * 4 + 2]);
+            }
+            ptx::store_matrix_x4(
+                to + staged(lane.matrix_row(), k + lane.matrix_chunk()), pairs);
+        }
+        ptx::sync_warp();
+#pragma unroll
+        for (int i = 0; i < WARP_ROWS / 4; i++) {
+            const int r = i * 4 + (int)lane.lane / 8;
+            const int chunk = (int)lane.lane % 8;
+            const int32_t column = out_first + c + chunk * 8;
+
+            if (chunk < CHUNKS && row + r < p.rows && column < out_columns)
+                store.put(row + r, column,
+                          *(const uint4 *)(staging + staged(r, chunk)));
+        }
+        ptx::sync_warp();
+    }
+}
+
+/* ---- A block ------------------------------------------------------------- */
+
+template <class T, class Store>
+__device__ __forceinline__ void
+multiply_tiles(const Ring<T> &ring, char *shared, const Product &p,
+               const Store &store)
+{
+    const uint32_t warp = ptx::thread_index() / 32;
+    const Lane lane = {ptx::thread_index() % 32};
+    const int64_t n_tiles =
+        tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
+    const int32_t n_stages = stage_count(p);
+    char *const staging = shared + T::STORES_AT + warp * STORE_BYTES;
+    Turn<T::STAGES> turn;
+
+    for (int64_t i = ptx::block_index(); i < n_tiles; i += ptx::block_count()) {
+        const tile_order::Place at =
+            tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i);
+        float d[T::COLUMNS / 2];
+
+        multiply(d, ring, turn, n_stages, warp / GROUP_WARPS, lane.lane);
+        store_rows<T>(d, store, p, at.row + warp * WARP_ROWS, at.column,
+                      staging, lane);
+    }
+}
+
+template <class T, class Store>
+__device__ __forceinline__ void
+run(const CUtensorMap *a, const CUtensorMap *b, const Product &p,
+    const Store &store)
+{
+    char *const shared = ptx::dynamic_shared_1024();
+    const Ring<T> ring = {ptx::shared_address(shared)};
+    const uint32_t thread = ptx::thread_index();
+
+    if (thread == 0)
+        ring.init();
+    ptx::sync_block();
+    if (thread >= T::WARPS * 32) {
+        ptx::registers_down<40>();
+        if (thread == T::WARPS * 32)
+            copy_tiles(ring, a, b, p);
+    } else {
+        ptx::registers_up<232>();
+        multiply_tiles(ring, shared, p, store);
+    }
+}
+
+} // namespace hopper_gemm
