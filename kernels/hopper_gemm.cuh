@@ -57,22 +57,41 @@ constexpr int BARRIER_BYTES = 8, BARRIERS_BYTES = 1024;
 /* Through which a warp stores: 16 rows of 64 columns. */
 constexpr int STORE_COLUMNS = 64, STORE_CHUNKS = STORE_COLUMNS / 8;
 constexpr int STORE_BYTES = WARP_ROWS * ROW_BYTES;
+/* Of a residual: rows of 80 columns without a swizzle, so that four rows of a
+   fragment fall into different banks. */
+constexpr int BOX_COLUMNS = 80, BOX_BYTES = BOX_COLUMNS * 2;
 constexpr mma_desc::Swizzle SWIZZLE = mma_desc::Swizzle::B128;
 
-template <int GROUPS_, int COLUMNS_, int STAGES_> struct Tile {
-    static constexpr int GROUPS = GROUPS_; /* warpgroups that multiply */
+/*
+ * GROUPS warpgroups multiply 64 rows each.  PLANES of a residual, 0 to 2, lie in
+ * shared memory while a tile is multiplied; without any, results are stored through
+ * what each warp has there instead.
+ */
+template <int GROUPS_, int COLUMNS_, int STAGES_, int PLANES_ = 0> struct Tile {
+    static constexpr int GROUPS = GROUPS_, PLANES = PLANES_;
     static constexpr int ROWS = GROUPS * GROUP_ROWS, COLUMNS = COLUMNS_;
     static constexpr int STAGES = STAGES_;
     static constexpr int THREADS = (GROUPS + 1) * GROUP_THREADS;
     static constexpr int WARPS = GROUPS * GROUP_WARPS; /* that multiply */
     static constexpr int A_BYTES = ROWS * ROW_BYTES;
     static constexpr int STAGE_BYTES = A_BYTES + COLUMNS * ROW_BYTES;
-    static constexpr int STORES_AT = STAGES * STAGE_BYTES;
-    static constexpr int BARRIERS_AT = STORES_AT + WARPS * STORE_BYTES;
+    static constexpr int PLANE_BYTES = ROWS * COLUMNS * 2;
+    static constexpr int RESULT_AT = STAGES * STAGE_BYTES;
+    static constexpr int BARRIERS_AT =
+        RESULT_AT + (PLANES ? PLANES * PLANE_BYTES : WARPS * STORE_BYTES);
     static constexpr int SHARED_BYTES = BARRIERS_AT + BARRIERS_BYTES;
+    static_assert(SHARED_BYTES <= 232448, "more than a block may have");
 };
-/* For many rows. */
-using Wide = Tile<2, 256, 4>;
+/* For many rows and for few; those of a residual. */
+using Large = Tile<2, 256, 4>;
+using Small = Tile<1, 128, 8>;
+using SmallMerger = Tile<1, 160, 6>;
+using LargeResidual = Tile<2, 160, 5, 1>;
+using SmallResidual = Tile<1, 160, 6, 1>;
+using LargeWideResidual = Tile<2, 160, 4, 2>;
+using SmallWideResidual = Tile<1, 160, 6, 2>;
+/* From so many rows on there is a large tile for most multiprocessors. */
+constexpr int64_t MANY_ROWS = 2049;
 
 struct Product {
     int64_t rows;
@@ -109,12 +128,32 @@ template <class T> struct Ring {
         return full(stage) + T::STAGES * BARRIER_BYTES;
     }
 
+    /* The residual came; its place is free again. */
+    __device__ __forceinline__ uint32_t residual_full() const
+    {
+        return full(2 * T::STAGES);
+    }
+    __device__ __forceinline__ uint32_t residual_empty() const
+    {
+        return full(2 * T::STAGES + 1);
+    }
+    /* Box 'box' of a plane of it. */
+    __device__ __forceinline__ uint32_t residual(int plane, int box) const
+    {
+        return base + T::RESULT_AT + plane * T::PLANE_BYTES +
+               box * (T::ROWS * BOX_BYTES);
+    }
+
     /* By one thread, before the block meets. */
     __device__ __forceinline__ void init() const
     {
         for (uint32_t s = 0; s < T::STAGES; s++) {
             ptx::mbarrier_init(full(s), 1);
             ptx::mbarrier_init(empty(s), T::WARPS);
+        }
+        if constexpr (T::PLANES > 0) {
+            ptx::mbarrier_init(residual_full(), 1);
+            ptx::mbarrier_init(residual_empty(), T::WARPS);
         }
         ptx::mbarrier_fence();
     }
@@ -140,13 +179,37 @@ stage_count(const Product &p)
     return (p.depth + DEPTH - 1) / DEPTH;
 }
 
+/* The tensor maps of a product: of a and b boxes of 64 of the depth and as many
+   rows as the tile's sides, of a residual's planes boxes of 80 columns. */
+struct Maps {
+    const CUtensorMap *a, *b, *residual[2];
+};
+
 /* ---- Copying ------------------------------------------------------------- */
 
 template <class T>
 __device__ __forceinline__ void
-copy_tiles(const Ring<T> &ring, const CUtensorMap *a, const CUtensorMap *b,
-           const Product &p)
+copy_residual(const Ring<T> &ring, const Maps &maps,
+              const tile_order::Place &at, uint32_t parity)
 {
+    const uint32_t full = ring.residual_full();
+
+    ptx::mbarrier_wait(ring.residual_empty(), parity ^ 1);
+    ptx::mbarrier_expect(full, T::PLANES * T::PLANE_BYTES);
+#pragma unroll
+    for (int plane = 0; plane < T::PLANES; plane++)
+#pragma unroll
+        for (int box = 0; box < T::COLUMNS / BOX_COLUMNS; box++)
+            ptx::tensor_load_2d(ring.residual(plane, box), maps.residual[plane],
+                                at.column + box * BOX_COLUMNS, (int32_t)at.row,
+                                full);
+}
+
+template <class T>
+__device__ __forceinline__ void
+copy_tiles(const Ring<T> &ring, const Maps &maps, const Product &p)
+{
+    uint32_t tiles = 0;
     const int64_t n_tiles =
         tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
     const int32_t n_stages = stage_count(p);
@@ -156,15 +219,17 @@ copy_tiles(const Ring<T> &ring, const CUtensorMap *a, const CUtensorMap *b,
         const tile_order::Place at =
             tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i);
 
+        if constexpr (T::PLANES > 0)
+            copy_residual(ring, maps, at, tiles++ & 1);
         for (int32_t k = 0; k < n_stages; k++, turn.next()) {
             const uint32_t full = ring.full(turn.stage);
 
             ptx::mbarrier_wait(ring.empty(turn.stage), turn.parity ^ 1);
             ptx::mbarrier_expect(full, T::STAGE_BYTES);
-            ptx::tensor_load_2d(ring.a(turn.stage), a, k * DEPTH,
+            ptx::tensor_load_2d(ring.a(turn.stage), maps.a, k * DEPTH,
                                 (int32_t)at.row, full);
-            ptx::tensor_load_2d(ring.b(turn.stage), b, k * DEPTH, at.column,
-                                full);
+            ptx::tensor_load_2d(ring.b(turn.stage), maps.b, k * DEPTH,
+                                at.column, full);
         }
     }
 }
@@ -182,9 +247,8 @@ release(const Ring<T> &ring, uint32_t stage, uint32_t lane)
 /* All of a tile's depth; d needs no zeros beforehand. */
 template <class T>
 __device__ __forceinline__ void
-multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring,
-         Turn<T::STAGES> &turn, int32_t n_stages, uint32_t group,
-         uint32_t lane)
+multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring, Turn<T::STAGES> &turn,
+         int32_t n_stages, uint32_t group, uint32_t lane)
 {
     uint32_t before = 0;
 
@@ -222,8 +286,14 @@ multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring,
 struct Lane {
     uint32_t lane;
 
-    __device__ __forceinline__ int row() const { return (int)lane / 4; }
-    __device__ __forceinline__ int column() const { return (int)lane % 4 * 2; }
+    __device__ __forceinline__ int row() const
+    {
+        return (int)lane / 4;
+    }
+    __device__ __forceinline__ int column() const
+    {
+        return (int)lane % 4 * 2;
+    }
     /* Where its matrix of store_matrix_x4() begins: of two groups of 8 columns the
        two halves of 16 rows. */
     __device__ __forceinline__ int matrix_row() const
@@ -243,9 +313,9 @@ staged(int row, int chunk)
 }
 
 /*
- * The warp's 16 rows from 'row' on.  Store tells how many accumulated columns are
- * one of the result's (WIDTH, 1 or 2 groups of 8), what is added to columns (of),
- * and what a pair of values becomes (pair).
+ * The warp's 16 rows from 'row' on, in bf16 or f16.  Store tells how many groups of
+ * 8 accumulated columns are one of the result's (WIDTH, 1 or 2), what is added to
+ * columns (of), what a pair of values becomes (pair), and where 8 of them go (put).
  */
 template <class T, class Store>
 __device__ __forceinline__ void
@@ -253,20 +323,21 @@ store_rows(const float (&d)[T::COLUMNS / 2], const Store &store,
            const Product &p, int64_t row, int32_t first_column, char *staging,
            const Lane &lane)
 {
-    constexpr int WIDTH = Store::WIDTH, OUT = T::COLUMNS / WIDTH;
+    constexpr int OUT = T::COLUMNS / Store::WIDTH;
     const uint32_t to = ptx::shared_address(staging);
-    const int32_t out_columns = p.columns / WIDTH;
-    const int32_t out_first = first_column / WIDTH;
+    const int32_t out_columns = p.columns / Store::WIDTH;
+    const int32_t out_first = first_column / Store::WIDTH;
 
 #pragma unroll
     for (int c = 0; c < OUT; c += STORE_COLUMNS) {
-        constexpr int CHUNKS = OUT < STORE_COLUMNS ? OUT / 8 : STORE_CHUNKS;
+        const int chunks =
+            OUT - c < STORE_COLUMNS ? (OUT - c) / 8 : STORE_CHUNKS;
 #pragma unroll
-        for (int k = 0; k < CHUNKS; k += 2) {
+        for (int k = 0; k < chunks; k += 2) {
             uint32_t pairs[4];
 #pragma unroll
             for (int u = 0; u < 2; u++) {
-                const int group = (c / 8 + k + u) * WIDTH;
+                const int group = (c / 8 + k + u) * Store::WIDTH;
                 const auto added =
                     store.of(first_column + group * 8 + lane.column(), p);
 
@@ -283,7 +354,7 @@ store_rows(const float (&d)[T::COLUMNS / 2], const Store &store,
             const int chunk = (int)lane.lane % 8;
             const int32_t column = out_first + c + chunk * 8;
 
-            if (chunk < CHUNKS && row + r < p.rows && column < out_columns)
+            if (chunk < chunks && row + r < p.rows && column < out_columns)
                 store.put(row + r, column,
                           *(const uint4 *)(staging + staged(r, chunk)));
         }
@@ -291,37 +362,131 @@ store_rows(const float (&d)[T::COLUMNS / 2], const Store &store,
     }
 }
 
+/* In fp32: what a quad stores of a row is a whole sector, so nothing is gained by
+   a detour. */
+template <class T, class Store>
+__device__ __forceinline__ void
+store_floats(const float (&d)[T::COLUMNS / 2], const Store &store,
+             const Product &p, int64_t row, int32_t first_column,
+             const Lane &lane)
+{
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+        const int64_t r = row + lane.row() + 8 * half;
+
+        if (r >= p.rows)
+            continue;
+#pragma unroll
+        for (int group = 0; group < T::COLUMNS / 8; group++) {
+            const int32_t column = first_column + group * 8 + lane.column();
+            const float2 added = store.of(column, p);
+
+            if (column < p.columns)
+                store.put(r, column,
+                          float2{d[group * 4 + 2 * half] + added.x,
+                                 d[group * 4 + 2 * half + 1] + added.y});
+        }
+    }
+}
+
+/* Added to the residual where it lies in shared memory, and then stored from there:
+   16 bytes a lane. */
+template <class T, class Store>
+__device__ __forceinline__ void
+add_rows(const float (&d)[T::COLUMNS / 2], const Store &store, const Product &p,
+         int64_t row, int32_t first_column, char *residual, const Lane &lane)
+{
+    constexpr int CHUNKS = BOX_COLUMNS / 8;
+    constexpr int BOX = T::ROWS * BOX_BYTES;
+
+#pragma unroll
+    for (int group = 0; group < T::COLUMNS / 8; group++) {
+        const float2 added =
+            store.of(first_column + group * 8 + lane.column(), p);
+        char *const at = residual + group / CHUNKS * BOX +
+                         lane.row() * BOX_BYTES + group % CHUNKS * 16 +
+                         lane.column() * 2;
+#pragma unroll
+        for (int half = 0; half < 2; half++)
+            store.add((uint32_t *)(at + 8 * half * BOX_BYTES),
+                      T::PLANE_BYTES / 4, d[group * 4 + 2 * half] + added.x,
+                      d[group * 4 + 2 * half + 1] + added.y);
+    }
+    ptx::sync_warp();
+    for (int plane = 0; plane < T::PLANES; plane++)
+#pragma unroll 2
+        for (int i = (int)lane.lane; i < WARP_ROWS * (T::COLUMNS / 8);
+             i += 32) {
+            const int r = i / (T::COLUMNS / 8), chunk = i % (T::COLUMNS / 8);
+            const int32_t column = first_column + chunk * 8;
+
+            if (row + r < p.rows && column < p.columns)
+                store.put(plane, row + r, column,
+                          *(const uint4 *)(residual + plane * T::PLANE_BYTES +
+                                           chunk / CHUNKS * BOX +
+                                           r * BOX_BYTES +
+                                           chunk % CHUNKS * 16));
+        }
+    /* The next tile's copy may overwrite what was stored here. */
+    ptx::fence_async_shared();
+    ptx::sync_warp();
+}
+
 /* ---- A block ------------------------------------------------------------- */
+
+template <class T, class Store>
+__device__ __forceinline__ void
+finish(const float (&d)[T::COLUMNS / 2], const Ring<T> &ring, char *shared,
+       const Product &p, const Store &store, const tile_order::Place &at,
+       uint32_t tiles)
+{
+    const uint32_t warp = ptx::thread_index() / 32;
+    const Lane lane = {ptx::thread_index() % 32};
+    const int64_t row = at.row + warp * WARP_ROWS;
+    char *const result = shared + T::RESULT_AT;
+
+    if constexpr (T::PLANES > 0) {
+        ptx::mbarrier_wait(ring.residual_full(), tiles & 1);
+        add_rows<T>(d, store, p, row, at.column,
+                    result + warp * (WARP_ROWS * BOX_BYTES), lane);
+        if (lane.lane == 0)
+            ptx::mbarrier_arrive(ring.residual_empty());
+    } else if constexpr (Store::FLOATS) {
+        store_floats<T>(d, store, p, row, at.column, lane);
+    } else {
+        store_rows<T>(d, store, p, row, at.column, result + warp * STORE_BYTES,
+                      lane);
+    }
+}
 
 template <class T, class Store>
 __device__ __forceinline__ void
 multiply_tiles(const Ring<T> &ring, char *shared, const Product &p,
                const Store &store)
 {
-    const uint32_t warp = ptx::thread_index() / 32;
-    const Lane lane = {ptx::thread_index() % 32};
+    const uint32_t thread = ptx::thread_index();
     const int64_t n_tiles =
         tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
     const int32_t n_stages = stage_count(p);
-    char *const staging = shared + T::STORES_AT + warp * STORE_BYTES;
     Turn<T::STAGES> turn;
+    uint32_t tiles = 0;
 
-    for (int64_t i = ptx::block_index(); i < n_tiles; i += ptx::block_count()) {
-        const tile_order::Place at =
-            tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i);
+    for (int64_t i = ptx::block_index(); i < n_tiles;
+         i += ptx::block_count(), tiles++) {
         float d[T::COLUMNS / 2];
 
-        multiply(d, ring, turn, n_stages, warp / GROUP_WARPS, lane.lane);
-        store_rows<T>(d, store, p, at.row + warp * WARP_ROWS, at.column,
-                      staging, lane);
+        multiply(d, ring, turn, n_stages, thread / GROUP_THREADS, thread % 32);
+        finish(d, ring, shared, p, store,
+               tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i),
+               tiles);
     }
 }
 
 template <class T, class Store>
 __device__ __forceinline__ void
-run(const CUtensorMap *a, const CUtensorMap *b, const Product &p,
-    const Store &store)
+run(const Maps &maps, const Product &p, const Store &store)
 {
+    constexpr bool GIVES = T::GROUPS > 1; /* else there are enough registers */
     char *const shared = ptx::dynamic_shared_1024();
     const Ring<T> ring = {ptx::shared_address(shared)};
     const uint32_t thread = ptx::thread_index();
@@ -330,11 +495,13 @@ run(const CUtensorMap *a, const CUtensorMap *b, const Product &p,
         ring.init();
     ptx::sync_block();
     if (thread >= T::WARPS * 32) {
-        ptx::registers_down<40>();
+        if constexpr (GIVES)
+            ptx::registers_down<40>();
         if (thread == T::WARPS * 32)
-            copy_tiles(ring, a, b, p);
+            copy_tiles(ring, maps, p);
     } else {
-        ptx::registers_up<232>();
+        if constexpr (GIVES)
+            ptx::registers_up<232>();
         multiply_tiles(ring, shared, p, store);
     }
 }
