@@ -32,3 +32,15 @@ LD_LIBRARY_PATH=$STAGE "$PYTHON" "$ROOT/bench/parity_hf.py" \
     --tool "$TREE/bin/oriel" --device cuda --precisions bf16 \
     --residual "$RESIDUAL" \
     --photo "$PHOTO" --max-pixels 25088 --json "$RESULT"
+
+# No worse than transformers' own bf16; a wide residual has little more than half.
+"$PYTHON" - "$RESULT" "$RESIDUAL" <<'EOF'
+import json, sys
+errors = {case["what"]: case["relative_l2"]
+          for case in json.load(open(sys.argv[1]))["cases"]
+          if case["against"] == "float64"}
+quotient = errors["oriel bf16"] / errors["transformers bf16"]
+most = {"bf16": 1, "wide": 0.55}[sys.argv[2]]
+print(f"{quotient:.2f} of transformers' own bf16, at most {most}")
+sys.exit(quotient > most)
+EOF
