@@ -11,6 +11,7 @@ namespace epilogue
 
 /* An epilogue that reads nothing of what it stores to. */
 struct Plain {
+    static constexpr int BATCHES = 2;
     struct Fetched {
     };
 
@@ -38,6 +39,20 @@ struct Biased {
                 tile::low_half(second), tile::high_half(second)};
     }
 };
+
+/* Two values as they are stored where a residual is wide: hi is the nearest bf16
+   of each, lo the nearest of what is left.  hi + lo is exact in fp32. */
+struct HiLo {
+    uint32_t hi, lo; /* pairs */
+};
+
+__device__ __forceinline__ HiLo
+split(float low, float high)
+{
+    const uint32_t hi = ptx::pack_bf16(low, high);
+    return {hi, ptx::pack_bf16(low - tile::low_half(hi),
+                               high - tile::high_half(hi))};
+}
 
 /* x / (1 + e^-x).  An exponential that overflows gives -0, as it should. */
 __device__ __forceinline__ float

@@ -58,7 +58,8 @@ op_library_run(const bench_case *b, int64_t first, int64_t rows, void *out)
                                     apart ? l->gate_up : out,
                                     rows,
                                     l->product.columns,
-                                    c->depth};
+                                    c->depth,
+                                    NULL};
     const oriel_swiglu_args swiglu = {l->gate_up, out, rows, c->columns};
 
     if (oriel_lt_run(&l->lt, &l->product, &args, NULL, NULL))

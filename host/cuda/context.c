@@ -15,22 +15,28 @@
 /* A call waits when it has sent more than this and the device has not taken it. */
 enum { SLOTS = 8, SLOT_BYTES = 1 << 20 };
 
-/* By the table or as asked for: context.h's products. */
+/* By the table or as asked for: context.h's products.  No library adds to a
+   residual of two planes. */
 static oriel_status
 make_products(oriel_backend_context *c, const oriel_backend_config *config,
               oriel_error *err)
 {
     int32_t capability = 0;
+    oriel_cuda_product_set wanted;
     oriel_status status =
         oriel_cuda_capability(c->device_index, &capability, err);
 
     if (status)
         return status;
+    wanted = oriel_cuda_products_wanted(config->kernels, capability);
+    if (config->residual == ORIEL_RESIDUAL_WIDE)
+        wanted &= ~(UINT32_C(1) << ORIEL_PRODUCT_PROJ |
+                    UINT32_C(1) << ORIEL_PRODUCT_DOWN);
     const oriel_cuda_products_spec spec = {
         .weights = c->weights,
         .config = config,
         .hooks = &c->hooks,
-        .wanted = oriel_cuda_products_wanted(config->kernels, capability),
+        .wanted = wanted,
         .reason = oriel_cuda_products_reason(config->kernels, capability)};
 
     return oriel_cuda_products_create(&c->products, &spec, err);
@@ -82,8 +88,9 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = oriel_cuda_event_create(&c->done, err);
     c->has_done = !status;
-    snprintf(c->description, sizeof(c->description), "%s, %s%s",
+    snprintf(c->description, sizeof(c->description), "%s, %s%s%s",
              info.description, c->products.text,
+             config->residual == ORIEL_RESIDUAL_WIDE ? ", wide residual" : "",
              c->checks.on ? ", checks on" : "");
     return status;
 }
@@ -103,7 +110,7 @@ oriel_cuda_create_context(oriel_backend_context **out,
     c->hooks = *config->hooks;
     c->weights = weights;
     c->device_index = config->device_index;
-    c->kernels = config->kernels;
+    c->choices = oriel_cuda_choices_of(config);
     c->scale_log2 =
         (float)(1.0 / sqrt(weights->shapes.head_dim) * 1.4426950408889634);
     status = oriel_cuda_enter(&scope, c->device_index, err);

@@ -53,7 +53,7 @@ linear_args(const run *r, oriel_known_array out)
         of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
         of(r, ORIEL_KNOWN_BIAS),  of(r, out),
         ORIEL_KNOWN_ROWS,         ORIEL_KNOWN_COLUMNS,
-        ORIEL_KNOWN_DEPTH};
+        ORIEL_KNOWN_DEPTH,        NULL};
 
     return args;
 }
@@ -121,7 +121,8 @@ run_norm(const run *r, oriel_error *err)
 {
     const oriel_rms_norm_args args = {
         of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
-        of(r, ORIEL_KNOWN_NORM), ORIEL_KNOWN_FEW, ORIEL_KNOWN_DEPTH};
+        of(r, ORIEL_KNOWN_NORM),  ORIEL_KNOWN_FEW,
+        ORIEL_KNOWN_DEPTH,        NULL};
 
     return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
                             err);

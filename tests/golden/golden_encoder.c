@@ -13,10 +13,11 @@
 #include <string.h>
 
 const golden_encoder_kind golden_encoder_kinds[] = {
-    {"oracle fp64", ORIEL_DEVICE_AUTO, 0},
-    {"cpu fp32", ORIEL_DEVICE_CPU, ORIEL_PRECISION_FP32},
-    {"cpu bf16", ORIEL_DEVICE_CPU, ORIEL_PRECISION_BF16},
-    {"cuda bf16", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16},
+    {"oracle fp64", ORIEL_DEVICE_AUTO, 0, ORIEL_RESIDUAL_BF16},
+    {"cpu fp32", ORIEL_DEVICE_CPU, ORIEL_PRECISION_FP32, ORIEL_RESIDUAL_BF16},
+    {"cpu bf16", ORIEL_DEVICE_CPU, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16},
+    {"cuda bf16", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16},
+    {"cuda wide", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_WIDE},
 };
 const int32_t n_golden_encoder_kinds =
     (int32_t)(sizeof(golden_encoder_kinds) / sizeof(golden_encoder_kinds[0]));
@@ -91,6 +92,7 @@ encoder_options(const golden_encoder *s)
 
     options.device = s->kind->device;
     options.precision = s->kind->precision;
+    options.residual = s->kind->residual;
     return options;
 }
 
