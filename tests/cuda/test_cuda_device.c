@@ -6,6 +6,7 @@
  * kernels and limits of its own.
  */
 #include "cuda/cuda_fixture.h"
+#include "cuda/staging.h"
 #include "sim/control.h"
 #include "support/suite.h"
 
@@ -160,7 +161,8 @@ START_TEST(encoders_on_devices_do_not_meet)
                      ORIEL_OK);
     ck_assert_int_eq(info.device_index, 1);
     ck_assert_ptr_nonnull(strstr(info.description, "sm_86"));
-    rest = SITES * (fixture_workspace(r.plan, ORIEL_PRECISION_BF16, 1) +
+    rest = SITES * (ORIEL_CUDA_STAGES * (size_t)ORIEL_CUDA_STAGE_BYTES +
+                    fixture_workspace(r.plan, ORIEL_PRECISION_BF16, 1) +
                     r.pixels_bytes + r.embeddings_bytes);
     ck_assert_uint_ge(sim_device_bytes() - before,
                       2 * info.weight_bytes + rest);
