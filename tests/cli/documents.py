@@ -196,6 +196,8 @@ TABLE = (
     (r"README\.md", r"hf download .*", download),
     (r"README\.md|docs/extract\.md", r"oriel .*",
      functools.partial(by_test, "tool_extract_docs")),
+    (r"docs/verify\.md", r"oriel doctor --verify.*",
+     functools.partial(by_test, "tool_verify")),
     (r"README\.md|docs/python\.md", r"pip wheel .* && pip install .*",
      functools.partial(by_test, "python_wheel")),
     (r"CONTRIBUTING\.md", r"\.ci/run( format tidy)?",
