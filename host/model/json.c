@@ -159,6 +159,7 @@ parse(json_t **out, const char *text, size_t bytes, size_t flags,
 {
     const survey s = look_over(text, bytes);
     feed f = {text, bytes, choose_pad(s.longest), 0};
+    const char *zero;
     json_error_t why;
     json_t *wrapped;
 
@@ -172,6 +173,12 @@ parse(json_t **out, const char *text, size_t bytes, size_t flags,
         return oriel_fail(err, ORIEL_ERR_MODEL,
                           "%s: JSON of more values than the %d expected",
                           ORIEL_QUOTE(file), ORIEL_JSON_MAX_VALUES);
+    /* jansson drops one after a number, and counts positions wrong from there. */
+    zero = memchr(text, '\0', bytes);
+    if (zero)
+        return oriel_fail(err, ORIEL_ERR_MODEL,
+                          "%s: malformed JSON: byte %zu is zero, expected text",
+                          ORIEL_QUOTE(file), (size_t)(zero - text));
     if (!has_room(f.pad))
         return oriel_fail_memory(err, 8 * f.pad, "JSON values");
     wrapped = json_load_callback(feed_some, &f, flags, &why);

@@ -62,6 +62,26 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+/* Nor is a zero byte, of which jansson drops the one after a number. */
+START_TEST(a_zero_byte_is_malformed)
+{
+    static const char text[] =
+        "{\"_\":{\"\":[2\0],\"e\":[2\0],\"s\":[0,8]},\"\":\"\",";
+    static const char accepted[] = "{\"a\":[2\0]}";
+    json_t *root = NULL;
+    oriel_error err;
+
+    ck_assert_int_eq(
+        oriel_json_parse(&root, text, sizeof(text) - 1, "x.json", &err),
+        ORIEL_ERR_MODEL);
+    ck_assert_ptr_nonnull(strstr(err.message, "byte 11 is zero"));
+    ck_assert_int_eq(
+        oriel_json_parse(&root, accepted, sizeof(accepted) - 1, "x.json", &err),
+        ORIEL_ERR_MODEL);
+    ck_assert_ptr_null(root);
+}
+END_TEST
+
 START_TEST(a_malformed_text_is_not_memory)
 {
     static const char *const texts[] = {"",
@@ -194,6 +214,7 @@ main(void)
 
     tcase_add_loop_test(tc, every_allocation_may_fail, 0, 140);
     tcase_add_loop_test(tc, a_malformed_text_is_not_memory, 0, 13);
+    tcase_add_test(tc, a_zero_byte_is_malformed);
     tcase_add_loop_test(tc, values_are_those_of_python, 0, COUNT(python));
     tcase_add_test(tc, every_cut_is_malformed);
     suite_add_tcase(s, tc);
