@@ -133,7 +133,7 @@ END_TEST
 /* In one library, or in one file of kernels, of which a block is lost. */
 static const struct {
     const char *fault;
-    bool library;
+    bool of_cublaslt;
     const char *op;
 } products[] = {
     {"cublaslt-bias", true, "product and bias"},
@@ -147,7 +147,7 @@ static const struct {
    verdict stays when the fault has gone: nothing is asked twice. */
 START_TEST(the_next_implementation_takes_over)
 {
-    const bool library = products[_i].library;
+    const bool library = products[_i].of_cublaslt;
     const int32_t broken = library ? ORIEL_KERNELS_CUBLASLT : ORIEL_KERNELS_OWN;
     const int32_t whole = library ? ORIEL_KERNELS_OWN : ORIEL_KERNELS_CUBLASLT;
     fixture_model m = fixture_model_make(cuda_fixture_shallow(), 31);
