@@ -6,10 +6,11 @@
 static const oriel_hooks no_hooks = ORIEL_HOOKS_INIT;
 
 bool
-op_library_has(const op *which)
+op_library_has(const op_case *c)
 {
-    return which == &op_linear || which == &op_linear_residual ||
-           which == &op_linear_swiglu;
+    return (c->op == &op_linear || c->op == &op_linear_residual ||
+            c->op == &op_linear_swiglu) &&
+           !c->shape.wide;
 }
 
 int
