@@ -58,9 +58,15 @@ close_own(op_library *library)
     (void)library;
 }
 
+static bool
+cublaslt_has(const op_case *c)
+{
+    return op_library_has(c->op) && !c->shape.wide;
+}
+
 static const implementation implementations[] = {
     {"own kernels", has_every_case, open_own, run_own, close_own, NULL},
-    {"cuBLASLt", op_library_has, op_library_open, op_library_run,
+    {"cuBLASLt", cublaslt_has, op_library_open, op_library_run,
      op_library_close, op_library_loosen},
 };
 enum { IMPLEMENTATIONS = sizeof(implementations) / sizeof(implementations[0]) };

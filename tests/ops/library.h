@@ -13,9 +13,8 @@ typedef struct op_library {
     uint16_t *gate_up; /* of all rows, where the gate is a kernel of its own */
 } op_library;
 
-/* Whether it is a block's product that cuBLASLt can run: it adds to no residual of
-   two planes. */
-bool op_library_has(const op_case *c);
+/* Whether it is a block's product; but it adds to no residual of two planes. */
+bool op_library_has(const op *which);
 /* With the one algorithm that an encoder would have.  0, or -1 with a complaint;
    close it in both cases. */
 int op_library_open(const op_case *c, op_library *library);
