@@ -54,6 +54,10 @@ def up(n, unit):
 
 # ---- One op -------------------------------------------------------------------
 
+# Of the kernels that have a wide residual too, the one without.
+PLAIN = {"patch_embed": "patch_embed<Pixels,false>",
+         "linear_residual": "linear_residual<false>"}
+
 
 class Model:
     def __init__(self, card, table):
@@ -89,7 +93,7 @@ class Model:
             clocks = self.attention(op, row["heads"], row["head_dim"],
                                     row["segments"])
         elif row["depth"]:
-            kernel = {"patch_embed": "patch_embed<FromPixels>"}.get(op, op)
+            kernel = PLAIN.get(op, op)
             clocks = self.product(kernel, row["rows"], row["columns"],
                                   row["depth"])
         return max(clocks / self.card.hz,

@@ -53,6 +53,8 @@ def arguments():
     parser.add_argument("--max-pixels", default="25088",
                         help="of a photograph; default %(default)s")
     parser.add_argument("--precisions", nargs="+", default=["fp32", "bf16"])
+    parser.add_argument("--residual", default="bf16", choices=["bf16", "wide"],
+                        help="of a GPU's bf16; default %(default)s")
     parser.add_argument("--no-exact", action="store_true",
                         help="leave float64 out")
     parser.add_argument("--torch-device", default="cpu",
@@ -151,8 +153,8 @@ def by_tool(args, model, precision, inputs, folder, seconds):
         out = os.path.join(folder, "out.safetensors")
         start, used = time.monotonic(), children_seconds()
         run_tool(args, "encode", path, "--model", model, "--device",
-                 args.device, "--precision", precision, "--dtype", "f32",
-                 "--force", "-o", out)
+                 args.device, "--precision", precision, "--residual",
+                 args.residual, "--dtype", "f32", "--force", "-o", out)
         seconds.append({"wall": round(time.monotonic() - start, 1),
                         "cpu": round(children_seconds() - used, 1)})
         made.append(torch.from_numpy(load_file(out)["embeddings"]).double())
@@ -235,6 +237,7 @@ def report(args, config, results):
         "model": os.path.basename(args.model) if args.model
         else "oriel synth --config 7b --seed 1",
         "device": args.device, "on": device_name(args),
+        "residual": args.residual,
         "processor": processor_name(),
         "oriel": run_tool(args, "version").splitlines()[0],
         "commit": args.commit,

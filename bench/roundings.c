@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEED = 1, MAX_RUNS = 128, N_PLANS = 5 };
+enum { SEED = 1, MAX_RUNS = 128, N_PLANS = 7 };
 
 static const struct {
     const char *name;
@@ -32,6 +32,9 @@ static const struct {
     {"cuda", ROUNDED_CUDA, true},
     {"cuda, cuBLASLt", ROUNDED_CUDA_CUBLASLT, false},
     {"cuda, fp32 residual", ROUNDED_CUDA_F32_RESIDUAL, false},
+    {"cuda, wide residual", ROUNDED_CUDA_WIDE, false},
+    {"cuda, wide residual, norm of hi alone",
+     ROUNDED_CUDA_WIDE | ROUNDED_HI_NORM, false},
     {"cpu bf16", ROUNDED_CPU_BF16, true},
     {"transformers bf16", ROUNDED_REFERENCE, true},
 };

@@ -115,10 +115,9 @@ typedef struct oriel_error {
  * Open a Hugging Face folder or one .safetensors file (docs/inputs.md lists all
  * that may stand for them): check configuration and tensor table (milliseconds)
  * and keep the files open.  They must not change: a later read of one that did is
- * ORIEL_ERR_IO.  Of the tensors only the vision's are ever read.  Limits, mean and
- * std come from the processor's files, taken in transformers' order; without any,
- * from the published checkpoints.  What is passed over goes to the log hook.
- * Threads: any.
+ * ORIEL_ERR_IO.  Of the tensors only the vision's are read.  Limits, mean and std
+ * come from the processor's files, in transformers' order; without any, from the
+ * published checkpoints.  The log hook hears what is passed over.  Threads: any.
  * ORIEL_ERR_NOT_FOUND, _IO, _MODEL, _UNSUPPORTED (quantised), _MEMORY,
  * _ARGUMENT (config_path and config_preset both, or no such preset)
  */
@@ -166,8 +165,8 @@ ORIEL_API oriel_status oriel_encode(oriel_encoder *encoder,
     const oriel_plan *plan, const oriel_input *input,
     const oriel_output *output, struct CUstream_st *stream, oriel_error *err);
 
-/* Destroy in any order: an encoder keeps its model alive.  NULL is fine.  The
-   encoder's waits for its own work on the device. */
+/* Destroy in any order: an encoder keeps its model.  NULL is fine.  The encoder's
+   waits for its own work on the device. */
 ORIEL_API void oriel_encoder_destroy(oriel_encoder *encoder);
 ORIEL_API void oriel_plan_destroy(oriel_plan *plan);
 ORIEL_API void oriel_model_destroy(oriel_model *model);
@@ -198,8 +197,8 @@ ORIEL_API void oriel_model_destroy(oriel_model *model);
  *   OpenMP, which the CPU backend uses, do read the environment; nothing that
  *   oneDNN finds there changes a result, prints or leaves a file.
  * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
- *   thread count, direct or replayed: for one library version, model,
- *   precision, and processor or GPU kind (oriel_encoder_info.description).
+ *   thread count, direct or replayed: for one library version, model, precision,
+ *   kernels, residual, processor or GPU kind (oriel_encoder_info.description).
  */
 
 /* ==== What the calls take ================================================= */
@@ -249,9 +248,8 @@ enum {
                                       embedding, k: after k blocks */
     ORIEL_RESULT_DEEPSTACK = 3     /* kept for towers that have them; refused */
 };
-
-/* One matrix that an encode fills.  Results may interleave in one matrix of the
-   caller's (another 'data', the same row_bytes), but no byte belongs to two. */
+/* A matrix that an encode fills.  Results may interleave in one of the caller's
+   (another 'data', the same row_bytes), but no byte belongs to two. */
 typedef struct oriel_result { /* never to grow */
     int32_t kind, index;      /* index: of hidden states; else 0 */
     int32_t dtype, reserved;  /* F32 by default, BF16, F16 */
@@ -324,13 +322,13 @@ ORIEL_API const char *oriel_version(void);
 /* Tell its ABI; refuse to run when it is not ORIEL_ABI_VERSION.  Threads: any. */
 ORIEL_API int32_t oriel_abi_version(void);
 /* Describe that library for bug reports: one line of JSON with oriel, abi, commit
-   (or "unknown"), compiler, target, jansson, cuda_toolkit (or null),
-   backends, cuda_architectures, formats.  Keys are only added.  Threads: any. */
+   (or "unknown"), compiler, target, jansson, cuda_toolkit (or null), backends,
+   cuda_architectures, formats.  Keys are only added.  Threads: any. */
 ORIEL_API const char *oriel_build_info(void);
 
-/* Hooks are what the caller may lend.  They are copied, but 'user' must outlive the
-   handle.  An alloc comes with its free; both serve Oriel's own allocations, not
-   the libraries'.  All run on the thread inside the call. */
+/* What the caller may lend: copied, but 'user' must outlive the handle.  An alloc
+   comes with its free; both serve Oriel's own allocations, not the libraries'.  All
+   run on the thread inside the call. */
 typedef struct oriel_hooks {
     uint32_t struct_size, reserved;
     void *user;
@@ -370,8 +368,7 @@ ORIEL_API oriel_status oriel_model_open_memory(oriel_model **out,
     size_t weights_bytes, const oriel_model_options *options, oriel_error *err);
 
 /* Get a published model without weights, to plan with: "qwen2.5-vl-3b", "-7b",
-   "-32b" or "-72b" (each with the same beginning).  Static: it is never
-   destroyed.  NULL for an unknown name.  Threads: any. */
+   "-32b" or "-72b" (with that beginning).  Static.  NULL: none.  Threads: any. */
 ORIEL_API const oriel_model *oriel_model_preset(const char *name);
 
 enum { ORIEL_TOWER_QWEN2_5_VL = 1 }; /* the kinds of vision encoder */
@@ -397,12 +394,12 @@ typedef struct oriel_model_info {
 ORIEL_API oriel_status oriel_model_get_info(
     const oriel_model *model, oriel_model_info *info, oriel_error *err);
 
-/* Compute the network's identity for cache keys: 32 hexadecimal digits.  It is the
-   XXH3-128 of the tower's number, of its geometry and of every tensor's values,
-   in canonical order and layout.  Sharding, prefix and stored dtype do not change
-   it (the same values stored wider are the same model); limits, mean and std are
-   not in it.  It is not cryptographic.  The first call reads all weights.
-   Threads: shared.  ORIEL_ERR_ARGUMENT (a preset), _IO, _MEMORY, _CANCELLED */
+/* Compute the network's identity for cache keys: 32 hexadecimal digits, XXH3-128 of
+   the tower's number, its geometry and every tensor's values in canonical order and
+   layout.  Sharding, prefix and stored dtype do not change it (the same values
+   stored wider are the same model); limits, mean and std are not in it.  It is not
+   cryptographic.  The first call reads all weights.  Threads: shared.
+   ORIEL_ERR_ARGUMENT (a preset), _IO, _MEMORY, _CANCELLED */
 ORIEL_API oriel_status oriel_model_digest(
     const oriel_model *model, char digest[33], oriel_error *err);
 
@@ -493,10 +490,9 @@ typedef struct oriel_plan_info {
 ORIEL_API oriel_status oriel_plan_get_info(
     const oriel_plan *plan, oriel_plan_info *info, oriel_error *err);
 
-/* Only resize, normalise and cut: what a Hugging Face processor returns, bit for
-   bit, into [patches, patch_columns] fp32 on the host.  It works on the calling
-   thread.  'input' holds frames on the host.  Threads: any.
-   ORIEL_ERR_ARGUMENT, _MEMORY */
+/* Only resize, normalise and cut frames on the host: what a Hugging Face processor
+   returns, bit for bit, into [patches, patch_columns] fp32 on the host, on the
+   calling thread.  Threads: any.  ORIEL_ERR_ARGUMENT, _MEMORY */
 ORIEL_API oriel_status oriel_preprocess(const oriel_plan *plan,
     const oriel_input *input, float *pixel_values, size_t pixel_values_bytes,
     oriel_error *err);
@@ -512,13 +508,16 @@ enum {
 
 /* Whose matrix products a CUDA encoder runs; their bytes differ.  CUBLASLT is
    ORIEL_ERR_DEVICE without libcublasLt.so.13.  What is named is _UNSUPPORTED where
-   its known-answer test fails, or where cuBLASLt cannot keep an image's bytes the
-   same in every batch; AUTO takes the other and logs a warning. */
+   its known-answer test fails, or cuBLASLt cannot keep an image's bytes in every
+   batch; AUTO takes the other and logs a warning. */
 enum {
     ORIEL_KERNELS_AUTO = 0,    /* by a table of devices, which a build holds */
     ORIEL_KERNELS_OWN = 1,     /* Oriel's, with fused epilogues */
     ORIEL_KERNELS_CUBLASLT = 2 /* cuBLASLt's where it can run the product */
 };
+/* A CUDA encoder's residual stream; the CPU's is fp32.  WIDE: a sum of two bf16, with
+   about half the error and other bytes; what adds to it is then Oriel's own. */
+enum { ORIEL_RESIDUAL_BF16 = 0, ORIEL_RESIDUAL_WIDE = 1 };
 /* AUTO: a shape's second call makes a graph of its blocks, later ones launch it,
    and 8 are kept.  OFF: every call launches its kernels one by one. */
 enum { ORIEL_GRAPHS_AUTO = 0, ORIEL_GRAPHS_OFF = 1 };
@@ -560,6 +559,7 @@ struct oriel_encoder_options {
                         on CUDA create is ORIEL_ERR_UNSUPPORTED */
     int32_t profile; /* 1: milliseconds by step in a debug line of the log; on
                         CUDA without graphs, and every call waits */
+    int32_t residual, reserved; /* CUDA: ORIEL_RESIDUAL_*; the CPU ignores it */
 };
 #define ORIEL_ENCODER_OPTIONS_INIT ORIEL_INIT_(oriel_encoder_options)
 

@@ -211,7 +211,7 @@ multiply_stage(Accumulators &c, uint32_t shared, int row, int column, int lane)
  *
  * A batch is fetched whole before any of it is stored: the compiler cannot know
  * that a store changes nothing that a later fetch reads, and would wait for memory
- * once a value.
+ * once a value.  An epilogue says in how many BATCHES.
  */
 template <class Epilogue>
 __device__ __forceinline__ void
@@ -219,7 +219,8 @@ finish(const Accumulators &c, const Operands &op, const Epilogue &epilogue,
        int64_t row, int32_t column, int lane)
 {
     constexpr int ALL_ROWS = 2 * ROW_GROUPS; /* of a thread */
-    constexpr int BATCH = COLUMN_GROUPS / 2; /* groups of 8 columns */
+    /* Groups of 8 columns. */
+    constexpr int BATCH = COLUMN_GROUPS / Epilogue::BATCHES;
     constexpr int PAIRS = BATCH / 2;
     const int64_t first_row = row + lane / 4;
 #pragma unroll

@@ -8,12 +8,17 @@
  * Shapes   x [rows, depth], weight [columns, depth], bias [columns],
  *          out, residual [rows, columns], all bf16; bias may be NULL
  *
+ * A wide residual is the sum of two planes of that shape, hi and lo: hi is the
+ * bf16 nearest to the new sum, lo the bf16 nearest to what is left of it.
+ *
  * Limits, launch, order and bound: gemm.cuh.
  *
  * Budget   tensor cores on sm_80 and sm_90a (resources.txt).
  *
  * Error    |out - exact| <= 2^-8 |exact| + d, d of gemm.cuh; the residual's
- *          addition adds 2^-23 |exact|.
+ *          addition adds 2^-23 |exact|.  Of a wide one |hi + lo - exact| <=
+ *          2^-17 |exact| + 2^-133 + d: hi leaves at most 2^-8 of the sum, and lo
+ *          less than 2^-9 of that.
  *
  * Roundings: docs/numerics.md.  In plain C: tests/oracle/linear.c.
  */
@@ -42,37 +47,57 @@ struct StoreBias : epilogue::Biased, epilogue::Plain {
     }
 };
 
-struct AddResidual : epilogue::Biased {
-    uint16_t *residual;
+template <bool WIDE> struct AddResidual : epilogue::Biased {
+    /* What is fetched stays in registers: two planes take twice as many. */
+    static constexpr int BATCHES = WIDE ? 4 : 2;
+    uint16_t *residual, *lo; /* lo: where it is wide */
     int32_t pitch;
 
     struct Fetched {
         uint32_t first, second; /* pairs */
+        uint32_t first_lo, second_lo;
     };
 
     __device__ __forceinline__ Fetched fetch(int64_t row, int32_t column,
                                              bool both) const
     {
         const uint16_t *from = residual + row * pitch + column;
-        return {*(const uint32_t *)from,
-                both ? *(const uint32_t *)(from + 8) : 0};
+        Fetched old;
+        old.first = *(const uint32_t *)from;
+        old.second = both ? *(const uint32_t *)(from + 8) : 0;
+        if constexpr (WIDE) {
+            from = lo + row * pitch + column;
+            old.first_lo = *(const uint32_t *)from;
+            old.second_lo = both ? *(const uint32_t *)(from + 8) : 0;
+        }
+        return old;
     }
 
-    static __device__ __forceinline__ uint32_t add(uint32_t old, float low,
-                                                   float high)
+    /* Two values at 'at' of each plane. */
+    __device__ __forceinline__ void add(int64_t at, uint32_t old,
+                                        uint32_t old_lo, float low,
+                                        float high) const
     {
-        return ptx::pack_bf16(tile::low_half(old) + low,
-                              tile::high_half(old) + high);
+        if constexpr (WIDE) {
+            const epilogue::HiLo sum = epilogue::split(
+                tile::low_half(old) + tile::low_half(old_lo) + low,
+                tile::high_half(old) + tile::high_half(old_lo) + high);
+            *(uint32_t *)(residual + at) = sum.hi;
+            *(uint32_t *)(lo + at) = sum.lo;
+        } else {
+            *(uint32_t *)(residual + at) = ptx::pack_bf16(
+                tile::low_half(old) + low, tile::high_half(old) + high);
+        }
     }
 
     __device__ __forceinline__ void store(int64_t row, int32_t column,
                                           const float4 &b, const Fetched &old,
                                           const float (&v)[4], bool both) const
     {
-        uint16_t *to = residual + row * pitch + column;
-        *(uint32_t *)to = add(old.first, v[0] + b.x, v[1] + b.y);
+        const int64_t at = row * pitch + column;
+        add(at, old.first, old.first_lo, v[0] + b.x, v[1] + b.y);
         if (both)
-            *(uint32_t *)(to + 8) = add(old.second, v[2] + b.z, v[3] + b.w);
+            add(at + 8, old.second, old.second_lo, v[2] + b.z, v[3] + b.w);
     }
 };
 
@@ -82,8 +107,9 @@ __global__ void __launch_bounds__(gemm::THREADS, 2)
     gemm::run(op, store);
 }
 
+template <bool WIDE>
 __global__ void __launch_bounds__(gemm::THREADS, 2)
-    linear_residual(gemm::Operands op, AddResidual store)
+    linear_residual(gemm::Operands op, AddResidual<WIDE> store)
 {
     gemm::run(op, store);
 }
@@ -94,6 +120,16 @@ operands(const oriel_linear_args *args)
     return {args->x, args->weight, args->rows, args->columns, args->depth};
 }
 
+template <bool WIDE>
+cudaError_t
+add_to_residual(const oriel_linear_args *args, cudaStream_t stream)
+{
+    return launch(
+        linear_residual<WIDE>, gemm::tile_count(args->rows, args->columns),
+        gemm::THREADS, gemm::SHARED_BYTES, stream, operands(args),
+        AddResidual<WIDE>{{args->bias}, args->out, args->lo, args->columns});
+}
+
 } // namespace
 
 extern "C" cudaError_t
@@ -101,10 +137,13 @@ oriel_cuda_linear_prepare(oriel_cuda_loaded *loaded)
 {
     cudaError_t error = prepare(loaded, linear, gemm::SHARED_BYTES);
 
+    if (error == cudaSuccess)
+        error = prepare(loaded, linear_residual<false>, gemm::SHARED_BYTES,
+                        "linear_residual<false>");
     return error != cudaSuccess
                ? error
-               : prepare(loaded, linear_residual, gemm::SHARED_BYTES,
-                         "linear_residual");
+               : prepare(loaded, linear_residual<true>, gemm::SHARED_BYTES,
+                         "linear_residual<true>");
 }
 
 extern "C" cudaError_t
@@ -120,9 +159,9 @@ oriel_cuda_linear(const oriel_linear_args *args, cudaStream_t stream)
 extern "C" cudaError_t
 oriel_cuda_linear_residual(const oriel_linear_args *args, cudaStream_t stream)
 {
-    if (!gemm::within_limits(operands(args), args->out, args->bias))
+    if (!gemm::within_limits(operands(args), args->out, args->bias) ||
+        (uintptr_t)args->lo % 16)
         return cudaErrorInvalidValue;
-    return launch(linear_residual, gemm::tile_count(args->rows, args->columns),
-                  gemm::THREADS, gemm::SHARED_BYTES, stream, operands(args),
-                  AddResidual{{args->bias}, args->out, args->columns});
+    return args->lo ? add_to_residual<true>(args, stream)
+                    : add_to_residual<false>(args, stream);
 }

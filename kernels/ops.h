@@ -65,7 +65,8 @@ typedef struct oriel_rms_norm_args {
     const uint16_t *weight; /* bf16 [columns] */
     uint16_t *out;          /* bf16 [rows, columns] */
     int64_t rows;
-    int32_t columns; /* a multiple of 8, at most 8192 */
+    int32_t columns;    /* a multiple of 8, at most 8192 */
+    const uint16_t *lo; /* bf16 [rows, columns], added to x; NULL: nothing */
 } oriel_rms_norm_args;
 cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
@@ -119,6 +120,7 @@ cudaError_t oriel_cuda_resample(const oriel_resample_args *args,
 typedef struct oriel_patch_embed_args {
     const uint16_t *weight; /* bf16 [hidden, depth], order below, zero-padded */
     uint16_t *out;          /* bf16 [rows, hidden], window order */
+    uint16_t *lo;           /* likewise, the rest of a wide result; or NULL */
     int64_t rows;
     int32_t hidden;     /* a multiple of 8 */
     int32_t patch_size; /* at most 32 */
@@ -147,6 +149,8 @@ typedef struct oriel_linear_args {
     int64_t rows;
     int32_t columns; /* a multiple of 8 */
     int32_t depth;   /* a multiple of 8 */
+    uint16_t *lo;    /* bf16 [rows, columns]: the residual is out + lo; NULL: it
+                        is out.  linear_residual alone reads it */
 } oriel_linear_args;
 cudaError_t oriel_cuda_linear(const oriel_linear_args *args,
                               cudaStream_t stream);
@@ -245,6 +249,7 @@ typedef struct oriel_store_rows_args {
     int32_t columns;       /* a multiple of 8 */
     int32_t merge2;        /* patches a token */
     int32_t dtype;         /* ORIEL_CUDA_* */
+    const uint16_t *lo;    /* bf16 [rows, columns], added to x; NULL: nothing */
 } oriel_store_rows_args;
 cudaError_t oriel_cuda_store_rows(const oriel_store_rows_args *args,
                                   cudaStream_t stream);

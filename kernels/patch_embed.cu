@@ -13,7 +13,8 @@
  *          row of pixels, padded to a multiple of 16 with columns whose weights
  *          are zero.  14 x 2 x 48 = 1,344 when published.
  *
- * Shapes   ops.h; rows are in window order, pixel_values in image order.
+ * Shapes   ops.h; rows are in window order, pixel_values in image order.  With a
+ *          plane lo the result is out + lo, as linear.cu has a wide residual.
  *
  * Launch, order and bound: gemm.cuh; rows come by plain loads and stores instead
  *          of asynchronous copies.  What a stage is made of is loaded into
@@ -30,7 +31,7 @@
  * Budget   issue on sm_80 and sm_90a (resources.txt).
  *
  * Error    |out - exact| <= 2^-8 |exact| + d, d of gemm.cuh, pixels rounded to
- *          bf16 being exact.
+ *          bf16 being exact; |out + lo - exact| <= 2^-17 |exact| + 2^-133 + d.
  *
  * Roundings: docs/numerics.md.
  * In plain C: tests/oracle/patch_embed.c, host/pixels/normalise.c.
@@ -113,7 +114,7 @@ template <class Source> struct MadeRows {
     }
 };
 
-struct FromPixels {
+struct Pixels {
     Geometry geometry;
     const uint8_t *pixels, *is_still;
     const uint16_t *table;
@@ -150,14 +151,14 @@ struct FromPixels {
                 pair(bytes.y, 0, x + 4), pair(bytes.y, 2, x + 4)};
     }
 
-    __device__ __forceinline__ MadeRows<FromPixels> rows(
-        const gemm::Operands &op, int64_t first_row) const
+    __device__ __forceinline__ MadeRows<Pixels> rows(const gemm::Operands &op,
+                                                     int64_t first_row) const
     {
         return {*this, op, first_row};
     }
 };
 
-struct FromPixelValues {
+struct Values {
     Geometry geometry;
     const void *values;
     const uint16_t *table;
@@ -218,15 +219,15 @@ struct FromPixelValues {
         return {pairs[0], pairs[1], pairs[2], pairs[3]};
     }
 
-    __device__ __forceinline__ MadeRows<FromPixelValues> rows(
-        const gemm::Operands &op, int64_t first_row) const
+    __device__ __forceinline__ MadeRows<Values> rows(const gemm::Operands &op,
+                                                     int64_t first_row) const
     {
         return {*this, op, first_row};
     }
 };
 
-struct Store : epilogue::Plain {
-    uint16_t *out;
+template <bool WIDE> struct Store : epilogue::Plain {
+    uint16_t *out, *lo; /* lo: where it is wide */
     int32_t pitch;
 
     struct Columns {
@@ -237,22 +238,65 @@ struct Store : epilogue::Plain {
         return {};
     }
 
+    __device__ __forceinline__ void put(int64_t at, float low, float high) const
+    {
+        if constexpr (WIDE) {
+            const epilogue::HiLo pair = epilogue::split(low, high);
+            *(uint32_t *)(out + at) = pair.hi;
+            *(uint32_t *)(lo + at) = pair.lo;
+        } else {
+            *(uint32_t *)(out + at) = ptx::pack_bf16(low, high);
+        }
+    }
+
     __device__ __forceinline__ void store(int64_t row, int32_t column, Columns,
                                           Fetched, const float (&v)[4],
                                           bool both) const
     {
-        uint16_t *to = out + row * pitch + column;
-        *(uint32_t *)to = ptx::pack_bf16(v[0], v[1]);
+        const int64_t at = row * pitch + column;
+        put(at, v[0], v[1]);
         if (both)
-            *(uint32_t *)(to + 8) = ptx::pack_bf16(v[2], v[3]);
+            put(at + 8, v[2], v[3]);
     }
 };
 
-template <class Loader>
+template <class Loader, bool WIDE>
 __global__ void __launch_bounds__(gemm::THREADS, 2)
-    patch_embed(gemm::Operands op, Loader loader, Store store)
+    patch_embed(gemm::Operands op, Loader loader, Store<WIDE> store)
 {
     gemm::run(op, loader, store);
+}
+
+template <class Loader, bool WIDE>
+cudaError_t
+embed(const gemm::Operands &op, const Loader &loader,
+      const oriel_patch_embed_args *args, cudaStream_t stream)
+{
+    return launch(patch_embed<Loader, WIDE>,
+                  gemm::tile_count(op.rows, op.columns), gemm::THREADS,
+                  gemm::SHARED_BYTES, stream, op, loader,
+                  Store<WIDE>{{}, args->out, args->lo, args->hidden});
+}
+
+template <class Loader>
+cudaError_t
+embed(const gemm::Operands &op, const Loader &loader,
+      const oriel_patch_embed_args *args, cudaStream_t stream)
+{
+    return args->lo ? embed<Loader, true>(op, loader, args, stream)
+                    : embed<Loader, false>(op, loader, args, stream);
+}
+
+template <class Loader>
+cudaError_t
+prepare_both(oriel_cuda_loaded *loaded, const char *plain, const char *wide)
+{
+    cudaError_t error =
+        prepare(loaded, patch_embed<Loader, false>, gemm::SHARED_BYTES, plain);
+
+    return error != cudaSuccess ? error
+                                : prepare(loaded, patch_embed<Loader, true>,
+                                          gemm::SHARED_BYTES, wide);
 }
 
 uintptr_t
@@ -269,7 +313,7 @@ within_limits(const oriel_patch_embed_args *args)
            !args->pixels != !args->pixel_values &&
            (uintptr_t)args->pixels % 8 == 0 &&
            (uintptr_t)args->table % 2 == 0 &&
-           (uintptr_t)args->tokens % 4 == 0 &&
+           (uintptr_t)args->tokens % 4 == 0 && (uintptr_t)args->lo % 16 == 0 &&
            (args->pixels ||
             (args->merge2 > 0 && args->dtype >= ORIEL_CUDA_F32 &&
              args->dtype <= ORIEL_CUDA_U8 &&
@@ -282,13 +326,13 @@ within_limits(const oriel_patch_embed_args *args)
 extern "C" cudaError_t
 oriel_cuda_patch_embed_prepare(oriel_cuda_loaded *loaded)
 {
-    cudaError_t error = prepare(loaded, patch_embed<FromPixels>,
-                                gemm::SHARED_BYTES, "patch_embed<FromPixels>");
+    cudaError_t error = prepare_both<Pixels>(
+        loaded, "patch_embed<Pixels,false>", "patch_embed<Pixels,true>");
 
     return error != cudaSuccess
                ? error
-               : prepare(loaded, patch_embed<FromPixelValues>,
-                         gemm::SHARED_BYTES, "patch_embed<FromPixelValues>");
+               : prepare_both<Values>(loaded, "patch_embed<Values,false>",
+                                      "patch_embed<Values,true>");
 }
 
 extern "C" cudaError_t
@@ -299,20 +343,15 @@ oriel_cuda_patch_embed(const oriel_patch_embed_args *args, cudaStream_t stream)
     const gemm::Operands op = {
         nullptr, args->weight, args->rows, args->hidden,
         oriel_cuda_patch_depth(args->patch_size, args->slices)};
-    const Store store = {{}, args->out, args->hidden};
 
     if (!within_limits(args) || !gemm::within_limits(op, args->out, nullptr))
         return cudaErrorInvalidValue;
     if (args->pixels)
-        return launch(
-            patch_embed<FromPixels>, gemm::tile_count(op.rows, op.columns),
-            gemm::THREADS, gemm::SHARED_BYTES, stream, op,
-            FromPixels{geometry, args->pixels, args->is_still, args->table},
-            store);
-    return launch(patch_embed<FromPixelValues>,
-                  gemm::tile_count(op.rows, op.columns), gemm::THREADS,
-                  gemm::SHARED_BYTES, stream, op,
-                  FromPixelValues{geometry, args->pixel_values, args->table,
-                                  args->tokens, args->merge2, args->dtype},
-                  store);
+        return embed(
+            op, Pixels{geometry, args->pixels, args->is_still, args->table},
+            args, stream);
+    return embed(op,
+                 Values{geometry, args->pixel_values, args->table, args->tokens,
+                        args->merge2, args->dtype},
+                 args, stream);
 }

@@ -136,7 +136,8 @@ def short_names(mangled):
         name = re.sub(r"^void ", "",
                       name.replace("(anonymous namespace)::", ""))
         name = re.sub(r"<\(int\)(\d+)>", r"<\1>", name)
-        short[symbol] = name[:name.rindex("(")]
+        # No space: a reader of the table splits it at them.
+        short[symbol] = name[:name.rindex("(")].replace(", ", ",")
     return short
 
 
@@ -237,7 +238,8 @@ def read_code(nvdisasm, name, folder):
 
 # The instance that speaks for a kernel of several: what published models run.
 SPEAKS = {"full_attention": "full_attention<80>", "patch_embed":
-          "patch_embed<FromPixels>", "resample": "resample_first",
+          "patch_embed<Pixels,false>", "resample": "resample_first",
+          "rms_norm": "rms_norm<false>", "store_rows": "store_rows<false>",
           "rope": "turn_rows",
           "window_attention": "window_attention<80>"}
 

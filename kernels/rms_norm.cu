@@ -5,6 +5,7 @@
  *     out = x * rsqrt(mean(x^2) + 1e-6) * weight
  *
  * Shapes   x, out   bf16 [rows, columns], 16-byte aligned, columns % 8 == 0
+ *          lo       likewise, or NULL; x is x + lo, which is exact in fp32
  *          weight   bf16 [columns]
  *
  * Launch   one warp a row, 4 rows a block of 128 threads; a lane takes 8
@@ -17,7 +18,7 @@
  *          in pairs at distance 16, 8, 4, 2, 1: the same for every row, so a
  *          row's bytes do not depend on its place or on the batch.
  *
- * Bound    x moves once and out once: 4 bytes a value.
+ * Bound    x moves once and out once: 4 bytes a value, 6 with lo.
  *
  * Budget   memory binds: there is no product.
  *
@@ -41,25 +42,56 @@ constexpr int WARPS = 4;
 constexpr int VALUES = 8; /* of one 16-byte access */
 constexpr float EPSILON = 1e-6f;
 
-__device__ __forceinline__ float
-sum_of_squares(uint4 v, float sum)
+/* Eight neighbours of a row. */
+struct Eight {
+    float of[VALUES];
+};
+
+__device__ __forceinline__ Eight
+eight(uint4 v)
 {
-    const uint32_t pairs[4] = {v.x, v.y, v.z, v.w};
+    return {{tile::low_half(v.x), tile::high_half(v.x), tile::low_half(v.y),
+             tile::high_half(v.y), tile::low_half(v.z), tile::high_half(v.z),
+             tile::low_half(v.w), tile::high_half(v.w)}};
+}
+
+template <bool WIDE> struct Row {
+    const uint4 *x, *lo; /* lo: where it is wide */
+
+    __device__ __forceinline__ Eight at(int i) const
+    {
+        Eight v = eight(x[i]);
+        if constexpr (WIDE) {
+            const Eight rest = eight(lo[i]);
 #pragma unroll
-    for (int i = 0; i < 4; i++) {
-        sum = fmaf(tile::low_half(pairs[i]), tile::low_half(pairs[i]), sum);
-        sum = fmaf(tile::high_half(pairs[i]), tile::high_half(pairs[i]), sum);
+            for (int k = 0; k < VALUES; k++)
+                v.of[k] += rest.of[k];
+        }
+        return v;
     }
+};
+
+__device__ __forceinline__ float
+sum_of_squares(const Eight &v, float sum)
+{
+#pragma unroll
+    for (int k = 0; k < VALUES; k++)
+        sum = fmaf(v.of[k], v.of[k], sum);
     return sum;
 }
 
-__device__ __forceinline__ uint32_t
-scaled(uint32_t x, uint32_t weight, float scale)
+__device__ __forceinline__ uint4
+scaled(const Eight &v, const Eight &weight, float scale)
 {
-    return ptx::pack_bf16(tile::low_half(x) * scale * tile::low_half(weight),
-                          tile::high_half(x) * scale * tile::high_half(weight));
+    uint32_t pairs[VALUES / 2];
+#pragma unroll
+    for (int k = 0; k < VALUES; k += 2)
+        pairs[k / 2] = ptx::pack_bf16(v.of[k] * scale * weight.of[k],
+                                      v.of[k + 1] * scale * weight.of[k + 1]);
+    return {pairs[0], pairs[1], pairs[2], pairs[3]};
 }
 
+template <bool WIDE>
 __global__ void __launch_bounds__(WARPS * 32, 8)
     rms_norm(oriel_rms_norm_args args)
 {
@@ -69,23 +101,30 @@ __global__ void __launch_bounds__(WARPS * 32, 8)
     if (row >= args.rows)
         return;
     const int n = args.columns / VALUES;
-    const uint4 *x = (const uint4 *)(args.x + row * args.columns);
+    const int64_t first = row * args.columns;
+    const Row<WIDE> x = {(const uint4 *)(args.x + first),
+                         WIDE ? (const uint4 *)(args.lo + first) : nullptr};
     const uint4 *weight = (const uint4 *)args.weight;
-    uint4 *out = (uint4 *)(args.out + row * args.columns);
+    uint4 *out = (uint4 *)(args.out + first);
 
     float sum = 0.0f;
     for (int i = (int)lane; i < n; i += 32)
-        sum = sum_of_squares(x[i], sum);
+        sum = sum_of_squares(x.at(i), sum);
 #pragma unroll
     for (uint32_t distance = 16; distance > 0; distance /= 2)
         sum += ptx::shuffle_xor(sum, distance);
     const float scale = ptx::rsqrt_approx(sum / (float)args.columns + EPSILON);
 
-    for (int i = (int)lane; i < n; i += 32) {
-        const uint4 v = x[i], w = weight[i];
-        out[i] = uint4{scaled(v.x, w.x, scale), scaled(v.y, w.y, scale),
-                       scaled(v.z, w.z, scale), scaled(v.w, w.w, scale)};
-    }
+    for (int i = (int)lane; i < n; i += 32)
+        out[i] = scaled(x.at(i), eight(weight[i]), scale);
+}
+
+template <bool WIDE>
+cudaError_t
+norm(const oriel_rms_norm_args *args, cudaStream_t stream)
+{
+    return launch(rms_norm<WIDE>, (args->rows + WARPS - 1) / WARPS, WARPS * 32,
+                  0, stream, *args);
 }
 
 } // namespace
@@ -93,7 +132,11 @@ __global__ void __launch_bounds__(WARPS * 32, 8)
 extern "C" cudaError_t
 oriel_cuda_rms_norm_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(loaded, rms_norm, 0);
+    cudaError_t error = prepare(loaded, rms_norm<false>, 0, "rms_norm<false>");
+
+    return error != cudaSuccess
+               ? error
+               : prepare(loaded, rms_norm<true>, 0, "rms_norm<true>");
 }
 
 extern "C" cudaError_t
@@ -101,9 +144,9 @@ oriel_cuda_rms_norm(const oriel_rms_norm_args *args, cudaStream_t stream)
 {
     if (args->columns <= 0 || args->columns % VALUES || args->columns > 8192 ||
         args->rows < 0 ||
-        ((uintptr_t)args->x | (uintptr_t)args->weight | (uintptr_t)args->out) %
+        ((uintptr_t)args->x | (uintptr_t)args->weight | (uintptr_t)args->out |
+         (uintptr_t)args->lo) %
             16)
         return cudaErrorInvalidValue;
-    return launch(rms_norm, (args->rows + WARPS - 1) / WARPS, WARPS * 32, 0,
-                  stream, *args);
+    return args->lo ? norm<true>(args, stream) : norm<false>(args, stream);
 }

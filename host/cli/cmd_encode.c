@@ -141,6 +141,7 @@ write_output(cli_encode_job *job)
             {"precision", cli_precision_name(job->engine.options.precision)},
             {"kernels",
              cli_choice_name("kernels", job->engine.options.kernels)},
+            {"residual", cli_engine_residual(&job->engine)},
             {"preprocessing", !other ? described
                               : job->pixels.preprocessing
                                   ? job->pixels.preprocessing

@@ -24,6 +24,14 @@ cli_precision_name(int32_t precision)
     return precision == ORIEL_PRECISION_BF16 ? "bf16" : "fp32";
 }
 
+const char *
+cli_engine_residual(const cli_engine *engine)
+{
+    return engine->options.device == ORIEL_DEVICE_CPU
+               ? "fp32"
+               : cli_choice_name("residual", engine->options.residual);
+}
+
 int
 cli_engine_choose(cli_engine *engine, const oriel_model *model,
                   const cli_options *options, cli_device device)
@@ -45,6 +53,7 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
     chosen.threads = options->threads ? (int32_t)options->threads
                                       : cli_limits_read().threads;
     chosen.kernels = (int32_t)options->kernels;
+    chosen.residual = (int32_t)options->residual;
     chosen.graphs = (int32_t)options->graphs;
     chosen.checks = options->checks ? ORIEL_CHECKS_ON : ORIEL_CHECKS_OFF;
     chosen.grow = chosen.device == ORIEL_DEVICE_CPU;

@@ -69,6 +69,9 @@ void cli_engine_report(const oriel_plan_info *info, double seconds);
 
 void cli_engine_free(cli_engine *engine);
 
+/* How the device keeps the residual stream: "bf16", "wide", or "fp32" on the CPU. */
+const char *cli_engine_residual(const cli_engine *engine);
+
 /* "bf16" */
 const char *cli_precision_name(int32_t precision);
 

@@ -19,6 +19,12 @@ const cli_choice cli_kernels[] = {
     {NULL, 0},
 };
 
+const cli_choice cli_residuals[] = {
+    {"bf16", ORIEL_RESIDUAL_BF16},
+    {"wide", ORIEL_RESIDUAL_WIDE},
+    {NULL, 0},
+};
+
 const cli_choice cli_graphs[] = {
     {"auto", ORIEL_GRAPHS_AUTO},
     {"off", ORIEL_GRAPHS_OFF},

@@ -139,6 +139,15 @@ const cli_flag cli_flags[] = {
      .offset = FIELD(kernels),
      .help = "multiply matrices with Oriel's own kernels or cuBLASLt's, whose "
              "bytes differ; auto goes by a table of devices"},
+    {.name = "residual",
+     .group = CLI_GROUP_GPU,
+     .kind = CLI_CHOICE,
+     .choices = cli_residuals,
+     .commands = COMPUTES | CLI_PLAN,
+     .offset = FIELD(residual),
+     .help =
+         "keep the residual stream in bf16, or wide, in two bf16, with about "
+         "half the error; the CPU's is always fp32"},
     {.name = "graphs",
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,

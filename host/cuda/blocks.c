@@ -67,6 +67,7 @@ key_of(const oriel_backend_context *c, int32_t first, int32_t end)
         .frame_tiles = m->frame_tiles,
         .rope = m->rope,
         .residual = s->residual,
+        .lo = s->lo,
         .normalised = s->normalised,
         .attended = s->attended,
         .qkv = s->qkv,

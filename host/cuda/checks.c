@@ -231,7 +231,7 @@ oriel_cuda_begin_checks(oriel_backend_context *c, oriel_error *err)
     return status ? status
                   : oriel_cuda_list_parts(c->checks.parts, &c->space.metadata,
                                           c->job->plan, &c->weights->shapes,
-                                          c->kernels, err);
+                                          &c->choices, err);
 }
 
 oriel_status
@@ -251,7 +251,8 @@ oriel_cuda_begin_step(oriel_backend_context *c, oriel_step step, int32_t block,
     of = c->job->input->frames ? ORIEL_OF_FRAMES : ORIEL_OF_VALUES;
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
         const oriel_cuda_part *part = &checks->parts[i];
-        bool wanted = oriel_cuda_part_is_in(part, step) && (part->of & of);
+        bool wanted =
+            part->bytes && oriel_cuda_part_is_in(part, step) && (part->of & of);
 
         ends[i] = checks->memory[i] && !wanted;
         begins[i] = !checks->memory[i] && wanted;

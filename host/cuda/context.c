@@ -15,38 +15,59 @@
 /* A call waits when it has sent more than this and the device has not taken it. */
 enum { SLOTS = 8, SLOT_BYTES = 1 << 20 };
 
-/* By the table or as asked for: context.h's products. */
+/* By the table or as asked for: context.h's products.  No library adds to a
+   residual of two planes. */
 static oriel_status
 make_products(oriel_backend_context *c, const oriel_backend_config *config,
               oriel_error *err)
 {
     int32_t capability = 0;
+    oriel_cuda_product_set wanted;
     oriel_status status =
         oriel_cuda_capability(c->device_index, &capability, err);
 
     if (status)
         return status;
+    wanted = oriel_cuda_products_wanted(config->kernels, capability);
+    if (config->residual == ORIEL_RESIDUAL_WIDE)
+        wanted &= ~(UINT32_C(1) << ORIEL_PRODUCT_PROJ |
+                    UINT32_C(1) << ORIEL_PRODUCT_DOWN);
     const oriel_cuda_products_spec spec = {
         .weights = c->weights,
         .config = config,
         .hooks = &c->hooks,
-        .wanted = oriel_cuda_products_wanted(config->kernels, capability),
+        .wanted = wanted,
         .reason = oriel_cuda_products_reason(config->kernels, capability)};
 
     return oriel_cuda_products_create(&c->products, &spec, err);
 }
 
-/* The steps that nothing else can run must be right. */
+/* The steps that nothing else can run must be right; a wide residual was asked for
+   by name. */
 static oriel_status
-test_kernels(const oriel_backend_context *c, oriel_error *err)
+test_kernels(const oriel_backend_context *c, const oriel_backend_config *config,
+             oriel_error *err)
 {
-    const oriel_cuda_tested tested = {.which = ORIEL_CUDA_KERNELS,
-                                      .device_index = c->device_index,
-                                      .head_dim = c->weights->shapes.head_dim,
-                                      .hooks = &c->hooks};
+    oriel_cuda_tested tested = {.which = ORIEL_CUDA_KERNELS,
+                                .device_index = c->device_index,
+                                .head_dim = c->weights->shapes.head_dim,
+                                .hooks = &c->hooks};
+    oriel_error why;
     bool wrong;
+    oriel_status status = oriel_cuda_known_answer(&tested, &wrong, err);
 
-    return oriel_cuda_known_answer(&tested, &wrong, err);
+    if (status || config->residual != ORIEL_RESIDUAL_WIDE)
+        return status;
+    tested.which = ORIEL_CUDA_WIDE;
+    tested.head_dim = 0;
+    status = oriel_cuda_known_answer(&tested, &wrong, &why);
+    if (!wrong) {
+        if (status && err)
+            *err = why;
+        return status;
+    }
+    return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                      "%s; expected residual ORIEL_RESIDUAL_BF16", why.message);
 }
 
 static oriel_status
@@ -60,7 +81,7 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
         status = oriel_cuda_prepare_logged(c->weights->shapes.head_dim,
                                            c->device_index, config->call, err);
     if (!status)
-        status = test_kernels(c, err);
+        status = test_kernels(c, config, err);
     if (!status)
         status = make_products(c, config, err);
     if (!status)
@@ -82,8 +103,9 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = oriel_cuda_event_create(&c->done, err);
     c->has_done = !status;
-    snprintf(c->description, sizeof(c->description), "%s, %s%s",
+    snprintf(c->description, sizeof(c->description), "%s, %s%s%s",
              info.description, c->products.text,
+             config->residual == ORIEL_RESIDUAL_WIDE ? ", wide residual" : "",
              c->checks.on ? ", checks on" : "");
     return status;
 }
@@ -103,7 +125,7 @@ oriel_cuda_create_context(oriel_backend_context **out,
     c->hooks = *config->hooks;
     c->weights = weights;
     c->device_index = config->device_index;
-    c->kernels = config->kernels;
+    c->choices = oriel_cuda_choices_of(config);
     c->scale_log2 =
         (float)(1.0 / sqrt(weights->shapes.head_dim) * 1.4426950408889634);
     status = oriel_cuda_enter(&scope, c->device_index, err);

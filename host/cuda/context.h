@@ -25,7 +25,7 @@ struct oriel_backend_context {
     oriel_hooks hooks;
     const oriel_backend_weights *weights;
     int32_t device_index;
-    int32_t kernels; /* ORIEL_KERNELS_* as asked for */
+    oriel_cuda_choices choices;
     oriel_cuda_products products;
     oriel_cuda_ring ring;
     oriel_cuda_staging staging;
@@ -39,7 +39,7 @@ struct oriel_backend_context {
     void *scratch;     /* host memory, kept from call to call */
     size_t scratch_bytes;
     float scale_log2; /* of attention scores: head_dim^-1/2 log2 e */
-    char description[256];
+    char description[288];
 
     oriel_cuda_scope scope;
     const oriel_backend_job *job;

@@ -89,7 +89,8 @@ oriel_lt_warm(const oriel_lt *lt, const oriel_lt_product *p, oriel_error *err)
                                         (uint16_t *)(s.memory + s.out),
                                         few_and_many[i],
                                         p->columns,
-                                        p->depth};
+                                        p->depth,
+                                        NULL};
 
         status = oriel_lt_run(lt, p, &args, s.stream, err);
     }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(oriel_cuda_graph_key) ==
-                   12 * sizeof(void *) + sizeof(int64_t) + 6 * sizeof(int32_t),
+                   13 * sizeof(void *) + sizeof(int64_t) + 6 * sizeof(int32_t),
                "a key has padding");
 
 /* ---- Keeping them --------------------------------------------------------- */

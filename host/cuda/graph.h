@@ -32,7 +32,8 @@ enum {
 /* Everything that the launches of blocks depend on, compared byte by byte. */
 typedef struct oriel_cuda_graph_key {
     const void *positions, *cu_window, *packs, *window_tiles, *frame_tiles;
-    const void *rope, *residual, *normalised, *attended, *qkv, *inner, *gate_up;
+    const void *rope, *residual, *lo, *normalised, *attended, *qkv, *inner;
+    const void *gate_up;
     int64_t rows;
     int32_t n_packs, n_window_tiles, n_frame_tiles;
     int32_t first, end; /* blocks */

@@ -316,7 +316,7 @@ make_room(oriel_backend_context *c, oriel_error *err)
     if (c->checks.on)
         return oriel_cuda_begin_checks(c, err);
     return oriel_cuda_lay_out(&c->space, c->job->workspace, c->job->plan,
-                              &c->weights->shapes, c->kernels, err);
+                              &c->weights->shapes, &c->choices, err);
 }
 
 static oriel_status

@@ -53,7 +53,7 @@ linear_args(const run *r, oriel_known_array out)
         of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
         of(r, ORIEL_KNOWN_BIAS),  of(r, out),
         ORIEL_KNOWN_ROWS,         ORIEL_KNOWN_COLUMNS,
-        ORIEL_KNOWN_DEPTH};
+        ORIEL_KNOWN_DEPTH,        NULL};
 
     return args;
 }
@@ -71,6 +71,16 @@ run_residual(const run *r, oriel_error *err)
 {
     const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_RESIDUAL);
 
+    return oriel_cuda_check(oriel_cuda_linear_residual(&args, r->stream),
+                            "linear_residual", err);
+}
+
+static oriel_status
+run_wide_residual(const run *r, oriel_error *err)
+{
+    oriel_linear_args args = linear_args(r, ORIEL_KNOWN_HI);
+
+    args.lo = of(r, ORIEL_KNOWN_LO);
     return oriel_cuda_check(oriel_cuda_linear_residual(&args, r->stream),
                             "linear_residual", err);
 }
@@ -121,7 +131,23 @@ run_norm(const run *r, oriel_error *err)
 {
     const oriel_rms_norm_args args = {
         of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
-        of(r, ORIEL_KNOWN_NORM), ORIEL_KNOWN_FEW, ORIEL_KNOWN_DEPTH};
+        of(r, ORIEL_KNOWN_NORM),  ORIEL_KNOWN_FEW,
+        ORIEL_KNOWN_DEPTH,        NULL};
+
+    return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
+                            err);
+}
+
+/* Of the sum of two arrays. */
+static oriel_status
+run_wide_norm(const run *r, oriel_error *err)
+{
+    const oriel_rms_norm_args args = {of(r, ORIEL_KNOWN_INPUT),
+                                      of(r, ORIEL_KNOWN_WEIGHT),
+                                      of(r, ORIEL_KNOWN_WIDE_NORM),
+                                      ORIEL_KNOWN_FEW,
+                                      ORIEL_KNOWN_DEPTH,
+                                      of(r, ORIEL_KNOWN_WEIGHT)};
 
     return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
                             err);
@@ -221,6 +247,7 @@ run_apart(const run *r, oriel_error *err)
 
 static const struct {
     const char *op;
+    /* NULL: the result is of the step before too */
     oriel_status (*run)(const run *r, oriel_error *err);
     oriel_known_row *exact;
     oriel_cuda_implementation which;
@@ -250,6 +277,12 @@ static const struct {
      ORIEL_KNOWN_OF_WINDOWS},
     {"full_attention", run_frame, oriel_known_frame, ORIEL_CUDA_KERNELS,
      ORIEL_KNOWN_OF_FRAME},
+    {"linear_residual, hi", run_wide_residual, oriel_known_hi, ORIEL_CUDA_WIDE,
+     ORIEL_KNOWN_HI},
+    {"linear_residual, lo", NULL, oriel_known_lo, ORIEL_CUDA_WIDE,
+     ORIEL_KNOWN_LO},
+    {"rms_norm", run_wide_norm, oriel_known_wide_norm, ORIEL_CUDA_WIDE,
+     ORIEL_KNOWN_WIDE_NORM},
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -265,7 +298,7 @@ enqueue(run *r, oriel_error *err)
         "cudaMemcpyAsync", err);
 
     for (int i = 0; i < STEPS && !status; i++)
-        if (steps[i].which == r->tested->which)
+        if (steps[i].run && steps[i].which == r->tested->which)
             status = steps[i].run(r, err);
     if (!status)
         status = oriel_cuda_check(

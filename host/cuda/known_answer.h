@@ -16,7 +16,8 @@
 #define ORIEL_CUDA_IMPLEMENTATIONS(X) \
     X(KERNELS, "own kernels")   /* the steps that nothing else can run */ \
     X(PRODUCTS, "own products") /* a block's four */ \
-    X(CUBLASLT, "cuBLASLt")     /* the same four */
+    X(CUBLASLT, "cuBLASLt")     /* the same four */ \
+    X(WIDE, "own kernels of a wide residual") /* which no library has */
 
 typedef enum oriel_cuda_implementation {
 #define X(number, name) ORIEL_CUDA_##number,

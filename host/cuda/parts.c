@@ -67,6 +67,8 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
       m->n_positions, oriel_cuda_rope_row(s->head_dim)) \
     P(residual,              BOTH,   FROM_TO(EMBED, MERGE), \
       rows, half * s->hidden) \
+    P(lo,                    BOTH,   FROM_TO(EMBED, MERGE), \
+      wide ? rows : 0, half * s->hidden) \
     /* In each block, between blocks, and at the end. */ \
     P(normalised,            BOTH,   IN(ATTN_IN) | IN(MLP_IN) | IN(MERGE), \
       rows, half * s->hidden) \
@@ -110,12 +112,14 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
 
 static void
 fill(oriel_cuda_part parts[ORIEL_CUDA_PARTS], const oriel_cuda_metadata *m,
-     const oriel_plan *plan, const oriel_cuda_shapes *s, int32_t kernels)
+     const oriel_plan *plan, const oriel_cuda_shapes *s,
+     const oriel_cuda_choices *choices)
 {
     int64_t rows = plan->info.patches, tokens = plan->info.tokens;
     int64_t word = sizeof(int32_t), half = sizeof(uint16_t);
     int64_t full = sizeof(float);
-    bool apart = oriel_cuda_products_need_gate_up(kernels);
+    bool apart = oriel_cuda_products_need_gate_up(choices->kernels);
+    bool wide = choices->residual == ORIEL_RESIDUAL_WIDE;
     bool resampled = oriel_cuda_resamples(plan);
     oriel_cuda_frame_bytes f = oriel_cuda_measure_frames(plan);
     const oriel_cuda_part all[] = {PARTS(PART)};
@@ -136,14 +140,14 @@ oriel_cuda_point(oriel_cuda_workspace *space, const oriel_cuda_part *part,
 oriel_status
 oriel_cuda_list_parts(oriel_cuda_part parts[ORIEL_CUDA_PARTS],
                       oriel_cuda_metadata *metadata, const oriel_plan *plan,
-                      const oriel_cuda_shapes *shapes, int32_t kernels,
-                      oriel_error *err)
+                      const oriel_cuda_shapes *shapes,
+                      const oriel_cuda_choices *choices, oriel_error *err)
 {
     if (!count_work(metadata, plan, shapes))
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "%lld patches are too many for one call on a GPU",
                           (long long)plan->info.patches);
-    fill(parts, metadata, plan, shapes, kernels);
+    fill(parts, metadata, plan, shapes, choices);
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++)
         if (parts[i].bytes > SIZE_MAX / 2)
             return oriel_fail(err, ORIEL_ERR_CAPACITY,

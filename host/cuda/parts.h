@@ -18,6 +18,7 @@
 #include "cuda/frames.h"
 #include "cuda/records.h"
 #include "cuda/shapes.h"
+#include "encode/backend.h"
 
 /* ---- Pointers to them ---------------------------------------------------- */
 
@@ -45,6 +46,7 @@ typedef struct oriel_cuda_metadata {
 typedef struct oriel_cuda_workspace {
     oriel_cuda_metadata metadata;
     uint16_t *residual;   /* [rows, hidden] */
+    uint16_t *lo;         /* likewise; a wide residual is residual + lo */
     uint16_t *normalised; /* [rows, hidden] */
     uint16_t *qkv;        /* [rows, 3 hidden] */
     uint16_t *attended;   /* [rows, hidden] */
@@ -61,13 +63,25 @@ typedef struct oriel_cuda_workspace {
 
 /* ---- The table ----------------------------------------------------------- */
 
+/* What an encoder was asked for, as far as its scratch depends on it. */
+typedef struct oriel_cuda_choices {
+    int32_t kernels;  /* ORIEL_KERNELS_* */
+    int32_t residual; /* ORIEL_RESIDUAL_* */
+} oriel_cuda_choices;
+
+static inline oriel_cuda_choices
+oriel_cuda_choices_of(const oriel_backend_config *config)
+{
+    return (oriel_cuda_choices){config->kernels, config->residual};
+}
+
 enum {
     /* Pixels come one way or the other. */
     ORIEL_OF_FRAMES = 1,
     ORIEL_OF_VALUES = 2,
     ORIEL_OF_BOTH = 3,
 
-    ORIEL_CUDA_PARTS = 26
+    ORIEL_CUDA_PARTS = 27
 };
 
 typedef struct oriel_cuda_part {
@@ -97,13 +111,14 @@ void oriel_cuda_point(oriel_cuda_workspace *space, const oriel_cuda_part *part,
 
 /*
  * The parts of a plan, and the counts of 'metadata'.  A pure function of the plan
- * and of 'kernels' (ORIEL_KERNELS_*).  ORIEL_ERR_CAPACITY when a size overflows,
- * or when the grids of kernels would.
+ * and of the choices.  ORIEL_ERR_CAPACITY when a size overflows, or when the grids
+ * of kernels would.
  */
 oriel_status oriel_cuda_list_parts(oriel_cuda_part parts[ORIEL_CUDA_PARTS],
                                    oriel_cuda_metadata *metadata,
                                    const oriel_plan *plan,
                                    const oriel_cuda_shapes *shapes,
-                                   int32_t kernels, oriel_error *err);
+                                   const oriel_cuda_choices *choices,
+                                   oriel_error *err);
 
 #endif /* ORIEL_CUDA_PARTS_H */

@@ -59,7 +59,7 @@ prepare_graph(oriel_backend_context *c, oriel_error *err)
 {
     oriel_status status =
         oriel_cuda_lay_out(&c->space, c->job->workspace, c->job->plan,
-                           &c->weights->shapes, c->kernels, err);
+                           &c->weights->shapes, &c->choices, err);
 
     if (status)
         return status;

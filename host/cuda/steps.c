@@ -51,6 +51,7 @@ embed_patches(oriel_backend_context *c, oriel_error *err)
         .weight =
             oriel_cuda_get_layer(c->weights, ORIEL_LAYER_PATCH, 0)->weight,
         .out = c->space.residual,
+        .lo = c->space.lo,
         .rows = c->rows,
         .hidden = s->hidden,
         .patch_size = c->weights->network.patch_size,
@@ -96,6 +97,7 @@ oriel_cuda_normalise(oriel_backend_context *c, oriel_layer norm, int32_t block,
         .out = c->space.normalised,
         .rows = c->rows,
         .columns = c->weights->shapes.hidden,
+        .lo = c->space.lo,
     };
 
     return LAUNCH(oriel_cuda_rms_norm, args);
@@ -115,6 +117,7 @@ oriel_cuda_make_linear(const oriel_backend_context *c, oriel_layer layer,
         .rows = c->rows,
         .columns = (int32_t)shape.rows,
         .depth = (int32_t)shape.columns,
+        .lo = oriel_layer_adds(layer) ? c->space.lo : NULL,
     };
 
     return args;

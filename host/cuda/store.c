@@ -148,6 +148,7 @@ store_hidden_state(oriel_backend_context *c, const oriel_result *to,
         .columns = s->hidden,
         .merge2 = s->merge2,
         .dtype = to->dtype,
+        .lo = c->space.lo,
     };
     oriel_status status = LAUNCH(oriel_cuda_store_rows, args);
 

@@ -13,12 +13,13 @@
 
 /*
  * Lay out from 'base' on, which is aligned to 256; with base NULL only counts
- * and 'bytes' are right.  Pure, and fails, as oriel_cuda_list_parts.
+ * and 'bytes' are right.  What has no bytes is NULL.  Pure, and fails, as oriel_cuda_list_parts.
  */
 oriel_status oriel_cuda_lay_out(oriel_cuda_workspace *space, void *base,
                                 const oriel_plan *plan,
                                 const oriel_cuda_shapes *shapes,
-                                int32_t kernels, oriel_error *err);
+                                const oriel_cuda_choices *choices,
+                                oriel_error *err);
 
 /* The table's functions; context.c. */
 oriel_status oriel_cuda_alloc_workspace(void **out, size_t bytes,

@@ -68,6 +68,15 @@ check_choices(const oriel_encoder_options *opt, oriel_error *err)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "checks is %d, expected ORIEL_CHECKS_OFF or _ON",
                           opt->checks);
+    if (opt->residual < ORIEL_RESIDUAL_BF16 ||
+        opt->residual > ORIEL_RESIDUAL_WIDE)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "residual is %d, expected ORIEL_RESIDUAL_BF16 or "
+                          "_WIDE",
+                          opt->residual);
+    if (oriel_reserved_check(opt->reserved, "oriel_encoder_options.reserved",
+                             err))
+        return ORIEL_ERR_UNSUPPORTED;
     if (opt->grow != 0 && opt->grow != 1)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "grow is %d, expected 0 or 1", opt->grow);
@@ -110,6 +119,7 @@ choose(choice *out, const oriel_encoder_options *options,
     out->config.graphs = opt->graphs;
     out->config.checks = opt->checks;
     out->config.grow = opt->grow;
+    out->config.residual = opt->residual;
     out->config.profile = opt->profile;
     return ORIEL_OK;
 }

@@ -217,7 +217,8 @@ class Inputs(unittest.TestCase):
             with self.assertRaises(oriel.ArgumentError):
                 encoder.encode(self.picture, **options)
         for options in ({"device": "tpu"}, {"device": "cpu:1"},
-                        {"precision": "int8"}, {"alpha": "black"}):
+                        {"precision": "int8"}, {"residual": "fp32"},
+                        {"alpha": "black"}):
             with self.assertRaises(oriel.ArgumentError):
                 Encoder.from_pretrained(support.tiny(), **options)
 

@@ -45,6 +45,11 @@ done
 encode b.ppm -o fp32.safetensors --precision fp32 --dtype f32
 encode b.ppm -o bf16.safetensors --precision bf16 --dtype f32
 ! cmp -s fp32.safetensors bf16.safetensors || fail "--precision changes nothing"
+
+# The CPU's residual is fp32, whatever is asked for.
+encode b.ppm -o wide.safetensors --precision bf16 --residual wide --dtype f32
+check cmp wide.safetensors bf16.safetensors
+json metadata wide.safetensors residual fp32
 encode b.ppm -o pillow.safetensors --resample pillow
 ! cmp -s b.safetensors pillow.safetensors || fail "--resample changes nothing"
 encode b.ppm -o small.safetensors --max-pixels 12544

@@ -58,6 +58,22 @@ extract 90 large --device cuda --batch-patches 64
 check cmp one/part-00000.safetensors large/part-00000.safetensors
 check cmp one/manifest.jsonl large/manifest.jsonl
 
+# A residual of two planes: other bytes, which run.json and the shards name; a run
+# keeps to it.
+extract 90 wide --device cuda --residual wide --batch-patches 64
+grep -q '"residual": "wide"' wide/run.json || fail "run.json has no residual"
+grep -q '"residual": "bf16"' one/run.json || fail "run.json has no residual"
+cmp -s one/part-00000.safetensors wide/part-00000.safetensors &&
+    fail "--residual wide changes nothing"
+check "$python" "$here/packed.py" metadata wide/part-00000.safetensors \
+    residual wide
+status=2 extract 90 wide --device cuda --resume
+says "made with another residual"
+extract 90 wide --device cuda --residual wide --resume
+run 0 encode pictures/*.ppm --model model --device cuda --residual wide \
+    -o wide.safetensors
+check "$python" "$here/packed.py" metadata wide.safetensors residual wide
+
 # ---- Several GPUs -----------------------------------------------------------
 
 extract 90,90 two --device cuda:0,cuda:1 --batch-patches 1

@@ -72,6 +72,7 @@ try_encoder(const cuda_fixture *r, int32_t device_index, int32_t graphs,
                                    .precision = ORIEL_PRECISION_BF16,
                                    .threads = 1,
                                    .kernels = fixture_kernels,
+                                   .residual = fixture_residual,
                                    .graphs = graphs};
     oriel_encoder *encoder = NULL;
     size_t bytes = fixture_workspace(r->plan, ORIEL_PRECISION_BF16, 1);

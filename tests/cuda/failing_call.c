@@ -113,6 +113,7 @@ make_lifetime(lifetime *l, const scenario *s)
     *l = (lifetime){.s = s, .hooks = none};
     sim_devices(s->device + 1, 13000);
     fixture_kernels = s->kernels;
+    fixture_residual = s->residual;
     l->hooks.user = l;
     if (s->warnings)
         l->hooks.log = count_warnings;

@@ -25,7 +25,7 @@ typedef struct scenario {
     calls calls;
     cudaError_t error; /* of RUNTIME */
     input_kind input;
-    int32_t resample, kernels, graphs, checks, results; /* ORIEL_* */
+    int32_t resample, kernels, residual, graphs, checks, results; /* ORIEL_* */
     bool whole; /* the tiny network with all of its blocks */
     bool state; /* a hidden state too */
     bool kept;  /* one encoder for all n, until it is lost */

@@ -41,6 +41,7 @@ checked_encoder(const cuda_fixture *r, const oriel_hooks *hooks)
     oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
                                    .threads = 1,
                                    .kernels = fixture_kernels,
+                                   .residual = fixture_residual,
                                    .checks = ORIEL_CHECKS_ON};
     oriel_encoder *encoder;
     oriel_error err;

@@ -234,17 +234,20 @@ static const struct {
     input_kind kind;
     const char *part;
     bool indexed;
+    int32_t residual;
 } others[] = {
     {three_blocks, NULL, ORIEL_KERNELS_CUBLASLT, INPUT_HOST_VALUES, "gate_up",
-     false},
+     false, 0},
     {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, "pixel_values",
-     false},
+     false, 0},
     {broad_windows, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_FRAMES,
-     "metadata.window_tiles", false},
+     "metadata.window_tiles", false, 0},
     {tiny_windows, long_grid, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES,
-     "metadata.own_rope", false},
+     "metadata.own_rope", false, 0},
     {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_FRAMES,
-     "metadata.row_index", true},
+     "metadata.row_index", true, 0},
+    {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, "lo", false,
+     ORIEL_RESIDUAL_WIDE},
 };
 
 static int
@@ -266,6 +269,7 @@ START_TEST(no_step_of_a_lifetime_can_be_missed)
     oriel_error err;
 
     fixture_kernels = which < 0 ? ORIEL_KERNELS_OWN : others[which].kernels;
+    fixture_residual = which < 0 ? ORIEL_RESIDUAL_BF16 : others[which].residual;
     s = which < 0 ? scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL, false)
                   : scene_make(others[which].network(), others[which].kind,
                                others[which].grid, others[which].indexed);

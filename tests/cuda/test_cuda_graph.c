@@ -81,7 +81,8 @@ compare_pair(const pair *p, int64_t tokens, size_t row, size_t pitch)
 }
 
 /* Every kind of input, dtype and place of results, gaps between rows or none:
-   one and the same graph; with our own products and with cuBLASLt's. */
+   one and the same graph; with our own products and with cuBLASLt's, and of a
+   residual of one plane and of two. */
 START_TEST(replays_give_the_same_bytes)
 {
     static const oriel_network *const networks[] = {&fixture_tiny,
@@ -93,6 +94,7 @@ START_TEST(replays_give_the_same_bytes)
     pair p;
 
     fixture_kernels = _i < 2 ? ORIEL_KERNELS_OWN : ORIEL_KERNELS_CUBLASLT;
+    fixture_residual = _i % 2 ? ORIEL_RESIDUAL_WIDE : ORIEL_RESIDUAL_BF16;
     p = make_pair(&random_frames.r);
 
     for (int i = 0; i < calls; i++) {

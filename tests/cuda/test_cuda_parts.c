@@ -54,8 +54,10 @@ typedef struct placed {
 } placed;
 
 static size_t
-lay_out(placed out[ORIEL_CUDA_PARTS], const oriel_plan *plan, int32_t kernels)
+lay_out(placed out[ORIEL_CUDA_PARTS], const oriel_plan *plan, int32_t kernels,
+        int32_t residual)
 {
+    const oriel_cuda_choices choices = {kernels, residual};
     static _Alignas(ALIGNMENT) char base[ALIGNMENT]; /* nothing is touched */
     oriel_cuda_workspace space = {0};
     oriel_cuda_part parts[ORIEL_CUDA_PARTS];
@@ -64,17 +66,19 @@ lay_out(placed out[ORIEL_CUDA_PARTS], const oriel_plan *plan, int32_t kernels)
 
     oriel_cuda_shapes_init(&shapes, &plan->network);
     ck_assert_int_eq(
-        oriel_cuda_lay_out(&space, base, plan, &shapes, kernels, &err),
+        oriel_cuda_lay_out(&space, base, plan, &shapes, &choices, &err),
         ORIEL_OK);
     ck_assert_int_eq(oriel_cuda_list_parts(parts, &space.metadata, plan,
-                                           &shapes, kernels, &err),
+                                           &shapes, &choices, &err),
                      ORIEL_OK);
     for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
         void *pointer;
 
         memcpy(&pointer, (char *)&space + parts[i].pointer, sizeof(pointer));
-        out[i] =
-            (placed){parts[i], (size_t)((uintptr_t)pointer - (uintptr_t)base)};
+        ck_assert_int_eq(pointer != NULL, parts[i].bytes != 0);
+        out[i] = (placed){
+            parts[i],
+            pointer ? (size_t)((uintptr_t)pointer - (uintptr_t)base) : 0};
     }
     return space.bytes;
 }
@@ -132,7 +136,7 @@ START_TEST(what_is_needed_at_once_lies_apart)
     for (int32_t turn = 0; turn < PLANS; turn++) {
         oriel_plan *plan = random_plan(&random, turn % 4);
         placed parts[ORIEL_CUDA_PARTS];
-        size_t bytes = lay_out(parts, plan, turn % 3), least = 0;
+        size_t bytes = lay_out(parts, plan, turn % 3, turn / 3 % 2), least = 0;
 
         for (int i = 0; i < ORIEL_CUDA_PARTS; i++) {
             ck_assert_uint_eq(parts[i].start % ALIGNMENT, 0);
@@ -161,7 +165,7 @@ START_TEST(each_part_has_its_pointer)
     oriel_plan *plan = random_plan(&random, 1);
     placed parts[ORIEL_CUDA_PARTS];
 
-    lay_out(parts, plan, ORIEL_KERNELS_CUBLASLT);
+    lay_out(parts, plan, ORIEL_KERNELS_CUBLASLT, ORIEL_RESIDUAL_WIDE);
     for (int a = 0; a < ORIEL_CUDA_PARTS; a++) {
         ck_assert_uint_ne(parts[a].part.steps, 0);
         ck_assert_uint_lt(parts[a].part.steps, UINT32_C(1) << ORIEL_STEPS);

@@ -164,7 +164,7 @@ START_TEST(an_encoder_logs_what_it_loaded)
     oriel_encoder_destroy(cuda_fixture_try_encoder(&r, &hooks, &err));
     ck_assert_int_eq(last.level, ORIEL_LOG_INFO);
     ck_assert_str_eq(strchr(last.line, ' '), " kernels: sm_90a machine code");
-    sim_image(2, 80, 80);
+    sim_image(3, 80, 80);
     oriel_encoder_destroy(cuda_fixture_try_encoder(&r, &hooks, &err));
     ck_assert_int_eq(last.level, ORIEL_LOG_WARNING);
     ck_assert_ptr_nonnull(
@@ -182,8 +182,13 @@ START_TEST(a_product_is_loaded_before_a_capture)
     enum { ROWS = 20, COLUMNS = 48, DEPTH = 136, VALUES = 1 << 14 };
     device_buffer zeros = device_output(2 * VALUES);
     device_buffer out = device_output(2 * ROWS * COLUMNS);
-    oriel_linear_args args = {zeros.data, zeros.data, zeros.data, out.data,
-                              ROWS,       COLUMNS,    DEPTH};
+    oriel_linear_args args = {.x = zeros.data,
+                              .weight = zeros.data,
+                              .bias = zeros.data,
+                              .out = out.data,
+                              .rows = ROWS,
+                              .columns = COLUMNS,
+                              .depth = DEPTH};
     oriel_lt_product product = {
         .op = "test", .columns = COLUMNS, .depth = DEPTH, .adds = _i};
     cudaStream_t stream = cuda_fixture_stream();

@@ -121,6 +121,31 @@ START_TEST(algorithms_are_chosen_once)
 }
 END_TEST
 
+/* No library adds to a residual of two planes: those two are our own, and that is
+   told. */
+START_TEST(a_wide_residual_is_ours_to_add_to)
+{
+    cuda_fixture r = cuda_fixture_make(&fixture_tiny);
+    journal j = {.lines = 0};
+    oriel_hooks hooks = journal_hooks(&j);
+    oriel_encoder *encoder;
+    oriel_error err;
+
+    fixture_residual = ORIEL_RESIDUAL_WIDE;
+    encoder = cuda_fixture_try_encoder(&r, &hooks, &err);
+    ck_assert_msg(encoder, "%s", err.message);
+    ck_assert_int_eq(j.lines, 2);
+    ck_assert_ptr_nonnull(strstr(j.text, "qkv 96 x 32"));
+    ck_assert_ptr_nonnull(strstr(j.text, "gate_up 128 x 32"));
+    ck_assert_msg(
+        strstr(describe(encoder), "13.1 products (asked for), wide residual"),
+        "%s", describe(encoder));
+    oriel_encoder_destroy(encoder);
+    fixture_residual = ORIEL_RESIDUAL_BF16;
+    cuda_fixture_free(&r);
+}
+END_TEST
+
 /* Without clusters there is nothing to pin. */
 START_TEST(a_device_without_clusters_keeps_none)
 {
@@ -409,6 +434,7 @@ main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_checked_fixture(tc, use_cublaslt, use_whole_library);
     tcase_add_test(tc, algorithms_are_chosen_once);
+    tcase_add_test(tc, a_wide_residual_is_ours_to_add_to);
     tcase_add_test(tc, a_device_without_clusters_keeps_none);
     tcase_add_loop_test(tc, own_products_do_not_ask_the_library, 0, 2);
     tcase_add_test(tc, what_is_missing_is_named);

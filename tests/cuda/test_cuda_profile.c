@@ -33,6 +33,7 @@ make_scene(scene *s, const oriel_network *network, int32_t profile)
     oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
                                    .threads = 1,
                                    .kernels = fixture_kernels,
+                                   .residual = fixture_residual,
                                    .profile = profile};
     oriel_hooks hooks = hook_log_hooks(&s->log);
     oriel_error err;

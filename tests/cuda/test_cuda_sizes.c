@@ -74,17 +74,48 @@ END_TEST
 /* ---- Workspace --------------------------------------------------------------- */
 
 static size_t
-workspace(const oriel_plan *plan, int32_t kernels)
+workspace_of(const oriel_plan *plan, int32_t kernels, int32_t residual)
 {
     oriel_encoder_options options = options_of(ORIEL_PRECISION_AUTO);
     oriel_error err;
     size_t bytes;
 
     options.kernels = kernels;
+    options.residual = residual;
     ck_assert_msg(!oriel_plan_workspace_bytes(plan, &options, &bytes, &err),
                   "%s", err.message);
     return bytes;
 }
+
+static size_t
+workspace(const oriel_plan *plan, int32_t kernels)
+{
+    return workspace_of(plan, kernels, ORIEL_RESIDUAL_BF16);
+}
+
+/* A second plane, wherever it falls: of 32 columns. */
+START_TEST(a_wide_residual_takes_a_plane_more)
+{
+    static const int64_t grids[][3] = {{1, 8, 12}, {3, 4, 6}};
+    const size_t plane = (8 * 12 + 3 * 4 * 6) * 32 * 2;
+    fixture_model m = fixture_model_make(&fixture_tiny, 3);
+    oriel_plan *plan = fixture_plan(&m, grids, COUNT(grids));
+
+    for (int32_t kernels = ORIEL_KERNELS_AUTO;
+         kernels <= ORIEL_KERNELS_CUBLASLT; kernels++) {
+        size_t wide = workspace_of(plan, kernels, ORIEL_RESIDUAL_WIDE);
+
+        ck_assert_uint_eq(wide, workspace(plan, kernels) + plane);
+        fixture_kernels = kernels;
+        fixture_residual = ORIEL_RESIDUAL_WIDE;
+        ck_assert_uint_eq(
+            wide, fixture_workspace(plan, ORIEL_PRECISION_BF16, 1) + 256);
+        fixture_residual = ORIEL_RESIDUAL_BF16;
+    }
+    oriel_plan_destroy(plan);
+    fixture_model_free(&m);
+}
+END_TEST
 
 /* As a backend says that is asked for one choice of kernels after the other, with
    what aligns a caller's memory. */
@@ -133,6 +164,7 @@ main(void)
     tcase_add_loop_test(tc, weights_take_what_was_told, 0, SIZES_NETWORKS);
     tcase_add_test(tc, fp32_is_refused);
     tcase_add_test(tc, workspace_is_what_the_backend_takes);
+    tcase_add_test(tc, a_wide_residual_takes_a_plane_more);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

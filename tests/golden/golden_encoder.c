@@ -13,10 +13,20 @@
 #include <string.h>
 
 const golden_encoder_kind golden_encoder_kinds[] = {
-    {"oracle fp64", ORIEL_DEVICE_AUTO, 0},
-    {"cpu fp32", ORIEL_DEVICE_CPU, ORIEL_PRECISION_FP32},
-    {"cpu bf16", ORIEL_DEVICE_CPU, ORIEL_PRECISION_BF16},
-    {"cuda bf16", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16},
+#define KIND(name_, device_, precision_, residual_, kernels_) \
+    { \
+        .name = (name_), .device = ORIEL_DEVICE_##device_, \
+        .precision = ORIEL_PRECISION_##precision_, \
+        .residual = ORIEL_RESIDUAL_##residual_, \
+        .kernels = ORIEL_KERNELS_##kernels_ \
+    }
+    KIND("oracle fp64", AUTO, AUTO, BF16, AUTO),
+    KIND("cpu fp32", CPU, FP32, BF16, AUTO),
+    KIND("cpu bf16", CPU, BF16, BF16, AUTO),
+    KIND("cuda bf16", CUDA, BF16, BF16, AUTO),
+    KIND("cuda own", CUDA, BF16, BF16, OWN),
+    KIND("cuda wide", CUDA, BF16, WIDE, OWN),
+#undef KIND
 };
 const int32_t n_golden_encoder_kinds =
     (int32_t)(sizeof(golden_encoder_kinds) / sizeof(golden_encoder_kinds[0]));
@@ -91,6 +101,8 @@ encoder_options(const golden_encoder *s)
 
     options.device = s->kind->device;
     options.precision = s->kind->precision;
+    options.residual = s->kind->residual;
+    options.kernels = s->kind->kernels;
     return options;
 }
 

@@ -12,6 +12,8 @@ typedef struct golden_encoder_kind {
     const char *name; /* "cpu fp32" */
     int32_t device;   /* ORIEL_DEVICE_*; AUTO: the oracle in doubles */
     int32_t precision;
+    int32_t residual; /* ORIEL_RESIDUAL_*, on CUDA */
+    int32_t kernels;  /* ORIEL_KERNELS_*, on CUDA */
 } golden_encoder_kind;
 
 /* Every kind there is; a device that is absent is told from one that fails. */

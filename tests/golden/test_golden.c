@@ -132,21 +132,27 @@ pour(pool *p, const golden_state *s, golden_error error, bool is_out)
 /*
  * What the quotient of the errors is expected to be.  The patch embedding of the
  * GPU rounds just what the reference rounds, pixels and result; elsewhere we
- * leave roundings out, and docs/numerics.md says what that is worth.
+ * leave roundings out, and docs/numerics.md says what that is worth.  A wide
+ * residual leaves the patch embedding one rounding of two, sqrt(1 / 2), and towers
+ * as shallow as these 0.67 (test_roundings).
  */
 static double
 expected_quotient(const golden_encoder_kind *kind, int32_t state)
 {
-    if (kind->device != ORIEL_DEVICE_CUDA)
+    if (kind->device != ORIEL_DEVICE_CUDA ||
+        kind->residual == ORIEL_RESIDUAL_WIDE)
         return 0.70;
     return state == 0 ? 1.0 : 0.90;
 }
 
-/* Not worse than the reference; with few samples, not by more than chance. */
+/* Not worse than the reference; with few samples, not by more than chance.  A wide
+   residual was asked for to be better: it may not be worse than expected. */
 static double
-pool_limit(double expected, double n)
+pool_limit(const golden_encoder_kind *kind, double expected, double n)
 {
-    return fmax(1.0, expected * allowance(n));
+    const double limit = expected * allowance(n);
+
+    return kind->residual == ORIEL_RESIDUAL_WIDE ? limit : fmax(1.0, limit);
 }
 
 static void
@@ -165,8 +171,8 @@ judge_pools(const golden_file *file, const golden_encoder_kind *kind,
         printf("%-5s all cases, %-27s %-11s %.3f of the reference's bf16 "
                "(%.3f with outliers)\n",
                file->config, name, kind->name, calm, every);
-        if (!(calm <= pool_limit(expected, p->n.calm) &&
-              every <= pool_limit(expected, p->n.every)))
+        if (!(calm <= pool_limit(kind, expected, p->n.calm) &&
+              every <= pool_limit(kind, expected, p->n.every)))
             snprintf(wrong + used, room - used,
                      "\n%s, all cases on %s: %s has %.4f (calm channels) and "
                      "%.4f (all) times the error of the reference's bf16",

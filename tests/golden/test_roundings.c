@@ -2,7 +2,7 @@
 /*
  * test_roundings.c - values are rounded where docs/numerics.md says
  *
- *     test_roundings cpu|cuda|cublaslt
+ *     test_roundings cpu|cuda|wide|cublaslt
  *
  * The table's sets of roundings, applied to the tower in double precision
  * (oracle/rounded.h), must give what the device gives, and the error that
@@ -40,13 +40,17 @@ enum { MOST_RUNS = 3, COLUMNS = 96, SEEDS = 128 };
    on purpose, so its values are not the emulation's. */
 static const struct subject {
     const char *name;
-    int32_t device, kernels;
+    int32_t device, kernels, residual;
     int sites;
     bool faithful;
 } subjects[] = {
-    {"cpu", ORIEL_DEVICE_CPU, ORIEL_KERNELS_AUTO, ROUNDED_CPU_BF16, true},
-    {"cuda", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ROUNDED_CUDA, true},
-    {"cublaslt", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_CUBLASLT,
+    {"cpu", ORIEL_DEVICE_CPU, ORIEL_KERNELS_AUTO, ORIEL_RESIDUAL_BF16,
+     ROUNDED_CPU_BF16, true},
+    {"cuda", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ORIEL_RESIDUAL_BF16,
+     ROUNDED_CUDA, true},
+    {"wide", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ORIEL_RESIDUAL_WIDE,
+     ROUNDED_CUDA_WIDE, true},
+    {"cublaslt", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_CUBLASLT, ORIEL_RESIDUAL_BF16,
      ROUNDED_CUDA_CUBLASLT, false},
 };
 static const struct subject *subject;
@@ -203,6 +207,7 @@ encode(scene *s, const char *checkpoint, int run)
              err);
     options.device = subject->device;
     options.kernels = subject->kernels;
+    options.residual = subject->residual;
     options.precision = ORIEL_PRECISION_BF16;
     options.threads = 1;
     CHECK_OK(oriel_plan_workspace_bytes(plan, &options,
@@ -376,9 +381,13 @@ START_TEST(the_device_rounds_where_the_table_says)
 }
 END_TEST
 
-/* The test above sees each of them, in its smallest case. */
+/* The test above sees each of them, in its smallest case; but not the one to two
+   bf16, which test_linear holds, nor hi alone where there is no more. */
 START_TEST(a_misplaced_rounding_would_show)
 {
+    if (1 << _i == ROUNDED_WIDE ||
+        (1 << _i == ROUNDED_HI_NORM && subject->sites & ROUNDED_MLP_RESIDUAL))
+        return;
     const int sites[] = {0, subject->sites, subject->sites ^ 1 << _i};
     golden_file *file = golden_load("tiny");
     const golden_case *c = &file->cases[0];
@@ -462,7 +471,7 @@ main(int argc, char **argv)
         if (strcmp(argv[1], subjects[i].name) == 0)
             subject = &subjects[i];
     if (!subject) {
-        fprintf(stderr, "usage: test_roundings cpu|cuda|cublaslt\n");
+        fprintf(stderr, "usage: test_roundings cpu|cuda|wide|cublaslt\n");
         return 2;
     }
     tcase_set_timeout(tc, 0); /* ctest has one */

@@ -33,6 +33,13 @@ static const struct {
     {"swiglu", &op_swiglu, 2 * GATED_COLUMNS, GATED_COLUMNS, 0, 2, 32},
     {"rope", &op_rope, 3 * HEADS *HEAD_DIM, 3 * HEADS *HEAD_DIM, 0, 2, 1},
     {"store_rows", NULL, STORE_COLUMNS, STORE_COLUMNS, 0, 4, 1},
+    {"linear_residual of two planes", &op_linear_residual, DEPTH, COLUMNS,
+     DEPTH, 2, TILE_ROWS},
+    {"patch_embed to two planes", &op_patch_embed, PATCH *SLICES * 16, COLUMNS,
+     PATCH_DEPTH, 2, TILE_ROWS},
+    {"rms_norm of two planes", &op_rms_norm, NORM_COLUMNS, NORM_COLUMNS, 0, 2,
+     4},
+    {"store_rows of two planes", NULL, STORE_COLUMNS, STORE_COLUMNS, 0, 4, 1},
 };
 
 const char *
@@ -67,7 +74,8 @@ upload_rope(random_stream *random)
 static device_buffer
 make_index(const row_case *c)
 {
-    const bool tokens = c->which == ROW_VALUES || c->which == ROW_STORE;
+    const bool tokens = c->which == ROW_VALUES || c->which == ROW_STORE ||
+                        c->which == ROW_STORE_WIDE;
     const bool pairs = c->which == ROW_ROPE;
     const int64_t n = tokens ? c->rows / MERGE2 : pairs ? 2 * c->rows : c->rows;
     const int64_t first = n > INDEXED ? n - INDEXED : 0;
@@ -102,8 +110,14 @@ case_of(const row_case *c)
                          .patch_size = PATCH,
                          .slices = SLICES,
                          .merge2 = MERGE2};
+    k.shape.wide = c->lo.bytes != 0;
+    k.lo.device = c->lo;
     switch (c->which) {
+    case ROW_NORM_WIDE:
+        k.lo.device = c->in;
+        break;
     case ROW_PIXELS:
+    case ROW_PIXELS_WIDE:
         k.index[OP_TABLE].device = c->table;
         k.index[OP_STILL].device = c->index;
         break;
@@ -145,11 +159,14 @@ row_case_make(enum row_op which, int64_t rows)
                   .out_bytes =
                       (size_t)(shapes[which].out * shapes[which].out_size),
                   .rows_per_block = shapes[which].rows_per_block,
-                  .in_place = which == ROW_RESIDUAL || which == ROW_ROPE};
+                  .in_place = which == ROW_RESIDUAL ||
+                              which == ROW_RESIDUAL_WIDE || which == ROW_ROPE};
 
     /* rope works in place: its input is the output beforehand. */
     c.in = device_sparse(which == ROW_ROPE ? 0 : (size_t)rows * c.in_bytes);
-    if (which == ROW_NORM)
+    if (which == ROW_RESIDUAL_WIDE || which == ROW_PIXELS_WIDE)
+        c.lo = device_sparse((size_t)rows * c.out_bytes);
+    if (which == ROW_NORM || which == ROW_NORM_WIDE)
         c.weight = upload_bf16(&random, NORM_COLUMNS, 1);
     else if (depth)
         c.weight = upload_bf16(&random, COLUMNS * depth, 0.1);
@@ -158,7 +175,7 @@ row_case_make(enum row_op which, int64_t rows)
         c.table = upload_rope(&random);
     else
         c.table = upload_bf16(&random, 3 * 256, 2);
-    if (which == ROW_PIXELS)
+    if (which == ROW_PIXELS || which == ROW_PIXELS_WIDE)
         c.index = device_sparse((size_t)rows); /* nothing is still */
     else
         c.index = make_index(&c);
@@ -174,6 +191,18 @@ row_case_free(row_case *c)
     device_release(c->bias);
     device_release(c->table);
     device_release(c->index);
+    if (c->lo.bytes)
+        device_release(c->lo);
+}
+
+void
+row_case_clear(row_case *c)
+{
+    void *zeros = calloc(1, c->lo.bytes + 1);
+
+    if (c->lo.bytes)
+        device_put(c->lo, 0, zeros, c->lo.bytes);
+    free(zeros);
 }
 
 unsigned char *
@@ -182,7 +211,7 @@ row_case_input(const row_case *c, int64_t n, uint64_t seed)
     random_stream random = {seed};
     size_t values = (size_t)n * c->in_bytes / 2;
 
-    if (c->which != ROW_PIXELS)
+    if (c->which != ROW_PIXELS && c->which != ROW_PIXELS_WIDE)
         return (unsigned char *)random_bf16(&random, values, 2, 0);
     uint16_t *levels = malloc(values * 2);
     for (size_t i = 0; i < values; i++)
@@ -218,6 +247,7 @@ row_case_run(void *context, void *out)
         .columns = STORE_COLUMNS,
         .merge2 = MERGE2,
         .dtype = ORIEL_CUDA_F32,
+        .lo = c->which == ROW_STORE_WIDE ? c->in.data : NULL,
     };
 
     return k.op ? k.op->run(&k, 0, c->rows, out)

@@ -23,6 +23,12 @@ enum row_op {
     ROW_GATED, /* swiglu, of products in memory */
     ROW_ROPE,
     ROW_STORE,
+    /* Of two planes, of which lo is the row case's own: the results of the first
+       two are hi; the others read lo where x is. */
+    ROW_RESIDUAL_WIDE,
+    ROW_PIXELS_WIDE,
+    ROW_NORM_WIDE,
+    ROW_STORE_WIDE,
     ROW_OPS
 };
 
@@ -32,13 +38,15 @@ typedef struct row_case {
     size_t in_bytes, out_bytes; /* of a row */
     int64_t rows_per_block;
     bool in_place; /* the output holds something beforehand */
-    device_buffer in, weight, bias, table, index;
+    device_buffer in, weight, bias, table, index, lo;
 } row_case;
 
 /* 'rows', a multiple of 4, of zeros; the same weights for any number of rows.
    The last 65,536 at least go where they stand, others to row 0. */
 row_case row_case_make(enum row_op which, int64_t rows);
 void row_case_free(row_case *c);
+/* Let lo be zeros again, which a run changes. */
+void row_case_clear(row_case *c);
 const char *row_op_name(enum row_op which);
 
 /* Random input for n rows; caller frees. */

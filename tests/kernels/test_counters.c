@@ -66,20 +66,23 @@ enum { TILE = 128 };
 static oriel_linear_args
 linear_args(void)
 {
-    return (oriel_linear_args){zeros(TILE * TILE * 2),
-                               zeros(TILE * TILE * 2),
-                               zeros(TILE * 2),
-                               zeros(TILE * TILE * 2),
-                               TILE,
-                               TILE,
-                               TILE};
+    return (oriel_linear_args){.x = zeros(TILE * TILE * 2),
+                               .weight = zeros(TILE * TILE * 2),
+                               .bias = zeros(TILE * 2),
+                               .out = zeros(TILE * TILE * 2),
+                               .rows = TILE,
+                               .columns = TILE,
+                               .depth = TILE};
 }
 
+/* 'adds' 1: to the residual, 2: to one of two planes. */
 static cudaError_t
 linear(int32_t adds)
 {
     oriel_linear_args args = linear_args();
 
+    if (adds == 2)
+        args.lo = zeros(TILE * TILE * 2);
     ck_assert_int_eq(oriel_cuda_linear_prepare(NULL), cudaSuccess);
     return adds ? oriel_cuda_linear_residual(&args, NULL)
                 : oriel_cuda_linear(&args, NULL);
@@ -140,7 +143,8 @@ linear_rows(int32_t dtype)
     return oriel_cuda_linear_rows(&args, NULL);
 }
 
-/* 'dtype' 0: from pixels of patches of 14 x 14, half of them stills. */
+/* 'dtype' 0 and -1: from pixels of patches of 14 x 14; -1: to two planes. */
+enum { WIDE = -1 };
 static cudaError_t
 patch_embed(int32_t dtype)
 {
@@ -155,7 +159,9 @@ patch_embed(int32_t dtype)
                                    .merge2 = 4,
                                    .dtype = dtype};
 
-    if (dtype) {
+    if (dtype == WIDE)
+        args.lo = zeros(TILE * TILE * 2);
+    if (dtype > 0) {
         args.pixel_values = zeros((size_t)TILE * VALUES * 4);
         args.tokens = places(TILE / 4);
     } else {
@@ -173,10 +179,14 @@ enum { ROWS = 4, COLUMNS = 1280, HEADS = 16 };
 static cudaError_t
 rms_norm(int32_t variant)
 {
-    oriel_rms_norm_args args = {zeros(ROWS * COLUMNS * 2), zeros(COLUMNS * 2),
-                                zeros(ROWS * COLUMNS * 2), ROWS, COLUMNS};
+    oriel_rms_norm_args args = {.x = zeros(ROWS * COLUMNS * 2),
+                                .weight = zeros(COLUMNS * 2),
+                                .out = zeros(ROWS * COLUMNS * 2),
+                                .rows = ROWS,
+                                .columns = COLUMNS};
 
-    (void)variant;
+    if (variant == WIDE)
+        args.lo = zeros(ROWS * COLUMNS * 2);
     ck_assert_int_eq(oriel_cuda_rms_norm_prepare(NULL), cudaSuccess);
     return oriel_cuda_rms_norm(&args, NULL);
 }
@@ -196,8 +206,9 @@ rope(int32_t head_dim)
 }
 
 static cudaError_t
-store_rows(int32_t dtype)
+store_rows(int32_t variant)
 {
+    const int32_t dtype = variant == WIDE ? ORIEL_CUDA_F32 : variant;
     oriel_store_rows_args args = {
         .x = zeros(ROWS * COLUMNS * 2),
         .tokens = places(1),
@@ -208,6 +219,8 @@ store_rows(int32_t dtype)
         .merge2 = 4,
         .dtype = dtype};
 
+    if (variant == WIDE)
+        args.lo = zeros(ROWS * COLUMNS * 2);
     ck_assert_int_eq(oriel_cuda_store_rows_prepare(NULL), cudaSuccess);
     return oriel_cuda_store_rows(&args, NULL);
 }
@@ -368,6 +381,9 @@ static const struct {
     ROW(linear, 1, .matrices = {1024, 1024, 1024}, .arrivals = {128, 512, 512},
         .copies = {128, 2048, 2048}, .loads = {288, 2080, 1056},
         .stores = {256, 2048, 1024}),
+    ROW(linear, 2, .matrices = {1024, 1024, 1024}, .arrivals = {128, 512, 512},
+        .copies = {128, 2048, 2048}, .loads = {544, 4128, 2080},
+        .stores = {512, 4096, 2048}),
     ROW(linear_gelu, 0, .matrices = {1024, 1024, 1024},
         .arrivals = {128, 512, 512}, .copies = {128, 2048, 2048},
         .loads = {32, 32, 32}, .stores = {256, 2048, 1024}),
@@ -385,6 +401,10 @@ static const struct {
         .arrivals = {672, 2688, 2688}, .shared_stores = {672, 2688, 2688},
         .copies = {672, 10752, 10752}, .loads = {6720, 25760, 11424},
         .stores = {256, 2048, 1024}),
+    ROW(patch_embed, WIDE, .matrices = {10752, 10752, 10752},
+        .arrivals = {672, 2688, 2688}, .shared_stores = {672, 2688, 2688},
+        .copies = {672, 10752, 10752}, .loads = {6720, 25760, 11424},
+        .stores = {512, 4096, 2048}),
     ROW(patch_embed, ORIEL_CUDA_F32, .matrices = {10752, 10752, 10752},
         .arrivals = {672, 2688, 2688}, .shared_stores = {672, 2688, 2688},
         .copies = {672, 10752, 10752}, .loads = {6048, 151200, 19488},
@@ -394,11 +414,13 @@ static const struct {
         .copies = {672, 10752, 10752}, .loads = {6048, 150656, 10080},
         .stores = {256, 2048, 1024}),
     ROW(rms_norm, 0, .loads = {60, 960, 960}, .stores = {20, 320, 320}),
+    ROW(rms_norm, WIDE, .loads = {100, 1600, 1600}, .stores = {20, 320, 320}),
     ROW(rope, 80, .loads = {304, 1296, 1104}, .stores = {160, 832, 640}),
     ROW(store_rows, ORIEL_CUDA_F32, .loads = {56, 336, 336},
         .stores = {40, 640, 640}),
     ROW(store_rows, ORIEL_CUDA_BF16, .loads = {56, 336, 336},
         .stores = {40, 320, 320}),
+    ROW(store_rows, WIDE, .loads = {96, 656, 656}, .stores = {40, 640, 640}),
     ROW(store_bytes, 0, .stores = {8, 124, 124}),
     ROW(expand_plan, 0, .loads = {104, 104, 104}, .stores = {97, 693, 409}),
     ROW(window_attention, 16, .matrices = {288, 288, 288},

@@ -84,6 +84,7 @@ check_rows(row_case *c, enum neighbours kind, const unsigned char *ours,
         size_t at = (size_t)place_of(c->rows, which) * c->out_bytes;
         device_buffer out = device_sparse((size_t)c->rows * c->out_bytes);
 
+        row_case_clear(c);
         /* What is there beforehand is a row's own, too. */
         if (c->which == ROW_ROPE)
             device_put(out, 0, all, (size_t)c->rows * c->in_bytes);

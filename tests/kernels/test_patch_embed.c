@@ -17,7 +17,7 @@ enum { MERGE2 = 4, TOKENS_MOST = 36, RANDOM_SHAPES = 3 };
 
 /* The same pictures whatever the dtype; 0: pixels. */
 static op_case
-make_case(const int *numbers, int32_t dtype)
+make_wide_case(const int *numbers, int32_t dtype, bool wide)
 {
     random_stream random = {(uint64_t)numbers[0] + 1};
     int32_t tokens[TOKENS_MOST];
@@ -27,6 +27,7 @@ make_case(const int *numbers, int32_t dtype)
                             .slices = numbers[1],
                             .merge2 = MERGE2,
                             .places = tokens,
+                            .wide = wide,
                             .dtype = dtype};
 
     for (int32_t t = 0; t < numbers[3]; t++) {
@@ -36,6 +37,12 @@ make_case(const int *numbers, int32_t dtype)
         tokens[other] = t;
     }
     return op_check_make(&op_patch_embed, &shape, (uint64_t)numbers[0]);
+}
+
+static op_case
+make_case(const int *numbers, int32_t dtype)
+{
+    return make_wide_case(numbers, dtype, false);
 }
 
 /* In fp16 values below 2^-14 are not exact. */
@@ -86,6 +93,30 @@ START_TEST(both_entries_give_the_same_bytes)
 }
 END_TEST
 
+/* hi of a wide result is the result in bf16, and both entries give the same lo. */
+START_TEST(a_wide_result_has_two_planes)
+{
+    op_case c = make_case(shapes[_i], 0);
+    const size_t bytes = op_case_out_bytes(&c);
+    uint16_t *narrow = op_check_run(&c), *planes, *other;
+
+    op_case_free(&c);
+    c = make_wide_case(shapes[_i], 0, true);
+    ck_assert_uint_eq(op_case_out_bytes(&c), 2 * bytes);
+    planes = op_check_run(&c);
+    op_check_rows(&c, planes, 0, c.rows);
+    ck_assert_mem_eq(planes, narrow, bytes);
+    op_case_free(&c);
+    c = make_wide_case(shapes[_i], ORIEL_CUDA_F32, true);
+    other = op_check_run(&c);
+    ck_assert_mem_eq(planes, other, 2 * bytes);
+    op_case_free(&c);
+    free(narrow);
+    free(planes);
+    free(other);
+}
+END_TEST
+
 /* pixel_values that are bytes; _i: one frame a patch, or two. */
 START_TEST(bytes_are_levels)
 {
@@ -133,6 +164,7 @@ main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, both_entries_give_the_same_bytes, 0,
                         COUNT(shapes) + RANDOM_SHAPES);
+    tcase_add_loop_test(tcase, a_wide_result_has_two_planes, 0, COUNT(shapes));
     tcase_add_loop_test(tcase, bytes_are_levels, 0, 2);
     tcase_add_test(tcase, neighbours_do_not_reach);
     suite_add_tcase(suite, tcase);

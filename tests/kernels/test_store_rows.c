@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows to image order and any dtype on the GPU, against the permutation. */
+#include "base/half.h"
 #include "support/device_case.h"
 #include "support/suite.h"
 
@@ -31,7 +32,7 @@ shape_at(int i)
 }
 
 struct store_case {
-    device_buffer x, tokens;
+    device_buffer x, lo, tokens; /* lo: 0 bytes where there is one plane */
     int64_t rows;
     int64_t row_bytes;
     int32_t columns, merge2, dtype;
@@ -50,6 +51,7 @@ run(void *context, void *out)
         .columns = c->columns,
         .merge2 = c->merge2,
         .dtype = c->dtype,
+        .lo = c->lo.bytes ? c->lo.data : NULL,
     };
 
     return oriel_cuda_store_rows(&args, NULL);
@@ -104,9 +106,21 @@ make_rows(size_t n, uint64_t seed)
     return x;
 }
 
+static uint16_t *
+make_rest(const uint16_t *x, size_t n)
+{
+    random_stream random = {n};
+    uint16_t *lo = malloc(n * sizeof(*lo));
+
+    for (size_t i = 0; i < n; i++)
+        lo[i] = random_rest(&random, x[i], 0x1p-9);
+    return lo;
+}
+
+/* _i / 2 odd: of two planes. */
 START_TEST(every_row_finds_its_place)
 {
-    const store_shape shape = shape_at(_i / 3);
+    const store_shape shape = shape_at(_i / 12);
     const int32_t dtype = ORIEL_CUDA_F32 + _i % 3;
     const int tokens = shape.tokens, merge2 = shape.merge2;
     const size_t columns = (size_t)shape.columns;
@@ -114,7 +128,8 @@ START_TEST(every_row_finds_its_place)
     const size_t width = columns * (dtype == ORIEL_CUDA_F32 ? 4 : 2);
     const size_t pitch = (width + 15) / 16 * 16 + (size_t)(_i % 2) * 32;
     const size_t bytes = rows * pitch;
-    uint16_t *x = make_rows(n, (uint64_t)_i);
+    const bool wide = _i % 4 > 1;
+    uint16_t *x = make_rows(n, (uint64_t)_i), *lo = make_rest(x, n);
     int32_t *places = malloc((size_t)tokens * sizeof(*places));
     char *out = malloc(bytes), *initial = malloc(bytes);
 
@@ -123,6 +138,7 @@ START_TEST(every_row_finds_its_place)
         places[i] = (i + 1) % tokens;
     struct store_case c = {
         device_upload(x, n * 2),
+        wide ? device_upload(lo, n * 2) : (device_buffer){NULL, 0},
         device_upload(places, (size_t)tokens * sizeof(*places)),
         (int64_t)rows,
         (int64_t)pitch,
@@ -140,8 +156,12 @@ START_TEST(every_row_finds_its_place)
             double exact = bf16_value(x[r * columns + i]);
             double value = stored_value(out + to * pitch, i, dtype);
 
+            if (wide)
+                exact += bf16_value(lo[r * columns + i]);
             if (dtype == ORIEL_CUDA_F16)
                 exact = nearest_f16(exact);
+            if (dtype == ORIEL_CUDA_BF16)
+                exact = bf16_value(oriel_f32_to_bf16((float)exact));
             ck_assert_msg(value == exact && !signbit(value) == !signbit(exact),
                           "row %zu column %zu: %g, not %g", r, i, value, exact);
         }
@@ -150,8 +170,11 @@ START_TEST(every_row_finds_its_place)
     }
     free(initial);
     device_release(c.x);
+    if (wide)
+        device_release(c.lo);
     device_release(c.tokens);
     free(x);
+    free(lo);
     free(places);
     free(out);
 }
@@ -165,7 +188,7 @@ main(void)
 
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, every_row_finds_its_place, 0,
-                        3 * (COUNT(shapes) + RANDOM_SHAPES));
+                        12 * (COUNT(shapes) + RANDOM_SHAPES));
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -58,7 +58,8 @@ op_library_run(const op_case *c, const op_library *l, int64_t first,
                                     l->gate_up ? l->gate_up : out,
                                     rows,
                                     l->product.columns,
-                                    c->depth};
+                                    c->depth,
+                                    NULL};
     const oriel_swiglu_args swiglu = {l->gate_up, out, rows, c->columns};
 
     if (oriel_lt_run(&l->lt, &l->product, &args, NULL, NULL))

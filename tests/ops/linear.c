@@ -35,7 +35,8 @@ op_product_args(const op_case *c, int64_t first, int64_t rows, void *out)
                                out,
                                rows,
                                c->columns,
-                               c->depth};
+                               c->depth,
+                               op_case_lo(c, out, rows)};
 }
 
 double
@@ -115,11 +116,29 @@ make(op_case *c, random_stream *random)
 }
 
 static int
+make_wide_residual(op_case *c, random_stream *random)
+{
+    const size_t n = (size_t)(c->rows * c->columns);
+    uint16_t *hi, *lo;
+
+    if (op_array_random(&c->initial, random, 2 * n, 4, 0))
+        return -1;
+    hi = c->initial.host;
+    lo = hi + n;
+    for (size_t i = 0; i < n; i++)
+        lo[i] = random_rest(random, hi[i], 0x1p-9);
+    return op_array_send(&c->initial);
+}
+
+static int
 make_residual(op_case *c, random_stream *random)
 {
-    return make(c, random) ||
-           op_array_random(&c->initial, random, (size_t)(c->rows * c->columns),
-                           4, 0);
+    if (make(c, random))
+        return -1;
+    return c->shape.wide
+               ? make_wide_residual(c, random)
+               : op_array_random(&c->initial, random,
+                                 (size_t)(c->rows * c->columns), 4, 0);
 }
 
 static cudaError_t
@@ -161,11 +180,14 @@ exact_residual(const op_case *c, int64_t first, int64_t rows, double *exact,
 {
     const uint16_t *residual =
         (const uint16_t *)c->initial.host + first * c->columns;
+    const double rounding = c->shape.wide ? 0x1p-17 : 0x1p-8;
 
     op_product_exact(c, first, rows, exact, bound);
     for (int64_t i = 0; i < rows * c->columns; i++) {
         exact[i] += bf16_value(residual[i]);
-        bound[i] += fabs(exact[i]) * (0x1p-8 + 0x1p-23);
+        if (c->shape.wide)
+            exact[i] += bf16_value(residual[c->rows * c->columns + i]);
+        bound[i] += fabs(exact[i]) * (rounding + 0x1p-23) + 0x1p-133;
     }
 }
 

@@ -124,6 +124,7 @@ op_case_free(op_case *c)
     array_free(&c->weight);
     array_free(&c->bias);
     array_free(&c->initial);
+    array_free(&c->lo);
     for (int i = 0; i < OP_INDEXES; i++)
         array_free(&c->index[i]);
     free(c->levels);
@@ -131,10 +132,32 @@ op_case_free(op_case *c)
     *c = (op_case){0};
 }
 
+/* rms_norm has it in x. */
+static bool
+has_wide_result(const op_case *c)
+{
+    return c->shape.wide && c->op != &op_rms_norm;
+}
+
+int
+op_case_planes(const op_case *c)
+{
+    return has_wide_result(c) ? 2 : 1;
+}
+
 size_t
 op_case_out_bytes(const op_case *c)
 {
-    return (size_t)(c->out_rows * c->row_bytes);
+    return (size_t)(c->out_rows * c->row_bytes * op_case_planes(c));
+}
+
+uint16_t *
+op_case_lo(const op_case *c, void *out, int64_t rows)
+{
+    if (!has_wide_result(c))
+        return NULL;
+    return c->lo.device.data ? c->lo.device.data
+                             : (uint16_t *)out + rows * c->columns;
 }
 
 int64_t
@@ -159,6 +182,10 @@ op_case_value(const op_case *c, const void *row, int32_t column)
         return (double)((const float *)row)[column];
     uint16_t half = ((const uint16_t *)row)[column];
 
+    if (has_wide_result(c))
+        return bf16_value(half) +
+               bf16_value(
+                   ((const uint16_t *)row)[c->rows * c->columns + column]);
     return c->dtype == ORIEL_CUDA_BF16 ? bf16_value(half)
                                        : (double)oriel_f16_to_f32(half);
 }
@@ -173,7 +200,8 @@ op_bytes_once(const op_case *c)
 
     return (double)(c->x.device.bytes + c->weight.device.bytes +
                     c->bias.device.bytes) +
-           out + (c->initial.host ? out : 0);
+           (double)c->lo.device.bytes +
+           (c->initial.host ? 2 : 1) * op_case_planes(c) * out;
 }
 
 double

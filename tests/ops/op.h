@@ -39,6 +39,9 @@ typedef struct op_shape {
     const int32_t *places, *row_index;
     int32_t out_rows;  /* 0: as many as x has */
     int64_t row_bytes; /* from row to row of the result; 0: tight */
+    /* linear_residual and patch_embed store a wide result, rms_norm reads a wide x:
+       two planes, hi and lo. */
+    bool wide;
     /* Of linear_rows's result, 0: fp32; of patch_embed's pixel_values, 0: it
        reads pixels. */
     int32_t dtype;
@@ -78,6 +81,8 @@ typedef struct op_case {
     op_array x, weight, bias;
     op_array index[OP_INDEXES];
     op_array initial;   /* what the result holds beforehand; or not used */
+    op_array lo;        /* of a wide x; of a wide result only where it does not
+                           follow hi in one piece */
     int32_t n_work;     /* of index[OP_WORK] */
     uint8_t *levels;    /* of patch_embed, image order */
     uint16_t *official; /* of patch_embed: the checkpoint's weight */
@@ -111,7 +116,9 @@ int op_case_make(op_case *c, const op *which, const op_shape *shape,
                  uint64_t seed);
 void op_case_free(op_case *c);
 
-size_t op_case_out_bytes(const op_case *c);
+/* 2 where the result is wide: hi of all rows and then lo of all; else 1. */
+int op_case_planes(const op_case *c);
+size_t op_case_out_bytes(const op_case *c); /* of all planes */
 /* Where row 'row' of x is in the result; -1: nowhere. */
 int64_t op_case_place(const op_case *c, int64_t row);
 /* Value 'column' of a row of the result. */
@@ -125,6 +132,8 @@ int op_complain(const char *what, const char *why); /* -1 */
 int op_must(cudaError_t error, const char *what);   /* 0, or -1 and a line */
 /* Zeros on the host, nothing yet on the device. */
 int op_array_make(op_array *a, size_t bytes);
+/* Where the lo of 'rows' rows goes whose hi is 'out'; NULL: it is not wide. */
+uint16_t *op_case_lo(const op_case *c, void *out, int64_t rows);
 int op_array_copy(op_array *a, const void *from, size_t bytes);
 /* bf16 in [-scale, scale) + offset, sent. */
 int op_array_random(op_array *a, random_stream *random, size_t n, double scale,

@@ -238,6 +238,7 @@ run(const op_case *c, int64_t first, int64_t rows, void *out)
 {
     oriel_patch_embed_args args = {.weight = c->weight.device.data,
                                    .out = out,
+                                   .lo = op_case_lo(c, out, rows),
                                    .rows = rows,
                                    .hidden = c->columns,
                                    .patch_size = c->shape.patch_size,
@@ -257,7 +258,8 @@ run(const op_case *c, int64_t first, int64_t rows, void *out)
     return oriel_cuda_patch_embed(&args, NULL);
 }
 
-/* One rounding, and the sum in the kernel's order of columns. */
+/* One rounding, of a wide result to hi and lo, and the sum in the kernel's order of
+   columns. */
 static void
 exact(const op_case *c, int64_t first, int64_t rows, double *exact,
       double *bound)
@@ -265,6 +267,7 @@ exact(const op_case *c, int64_t first, int64_t rows, double *exact,
     const int64_t columns = official_columns(&c->shape);
     double *values = malloc((size_t)(rows * columns) * sizeof(*values));
     double *w = bf16_values(c->official, (size_t)(c->columns * columns));
+    const double rounding = c->shape.wide ? 0x1p-17 : 0x1p-8;
     double *pixels, *weight;
 
     for (int64_t r = 0; r < rows; r++) {
@@ -282,7 +285,7 @@ exact(const op_case *c, int64_t first, int64_t rows, double *exact,
         for (int32_t h = 0; h < c->columns; h++) {
             const int64_t i = r * c->columns + h;
 
-            bound[i] = fabs(exact[i]) * 0x1p-8 +
+            bound[i] = fabs(exact[i]) * rounding + 0x1p-133 +
                        op_sum_slack(pixels + r * c->depth,
                                     weight + (int64_t)h * c->depth, c->depth);
         }

@@ -34,6 +34,23 @@ rounded_maybe(double *x, int64_t n, int sites, int site)
         x[i] = rounded_to_bf16(x[i]);
 }
 
+/* hi is the nearest bf16, lo the nearest of what is left. */
+static double
+rounded_to_two(double x)
+{
+    const double value = (double)(float)x, hi = rounded_to_bf16(value);
+
+    return hi + rounded_to_bf16(value - hi);
+}
+
+void
+rounded_residual(double *x, int64_t n, int sites, int site)
+{
+    rounded_maybe(x, n, sites, site);
+    for (int64_t i = 0; i < n && sites & ROUNDED_WIDE; i++)
+        x[i] = rounded_to_two(x[i]);
+}
+
 /* Scores of a query to numerators; the sum that they are divided by. */
 static double
 exponentiate(double *p, int64_t n, double scale, int sites)

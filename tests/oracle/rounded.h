@@ -36,7 +36,9 @@
     X(MLP_RESIDUAL, "residual after the MLP") \
     X(FC1, "merger's fc1, before GELU") \
     X(GELU, "GELU") \
-    X(OUT, "embeddings")
+    X(OUT, "embeddings") \
+    X(WIDE, "residual, to two bf16: hi + lo") \
+    X(HI_NORM, "norm of hi alone")
 
 typedef enum rounded_site {
 #define X(id, words) ROUNDED_AT_##id,
@@ -50,7 +52,8 @@ enum {
 #define X(id, words) ROUNDED_##id = 1 << ROUNDED_AT_##id,
     ROUNDED_SITES(X)
 #undef X
-        ROUNDED_ALL = (1 << N_ROUNDED_SITES) - 1
+    /* A residual in two parts is nobody's but cuda's. */
+    ROUNDED_ALL = ROUNDED_WIDE - 1
 };
 
 /* The implementations that docs/numerics.md tells apart. */
@@ -62,6 +65,8 @@ enum {
     ROUNDED_CUDA_F32_RESIDUAL = ROUNDED_CPU_BF16 | ROUNDED_QK,
     ROUNDED_CUDA = ROUNDED_CUDA_F32_RESIDUAL | ROUNDED_EMBED |
                    ROUNDED_ATTENTION_RESIDUAL | ROUNDED_MLP_RESIDUAL,
+    /* with ORIEL_RESIDUAL_WIDE */
+    ROUNDED_CUDA_WIDE = ROUNDED_CUDA_F32_RESIDUAL | ROUNDED_WIDE,
     /* its gate and up by cuBLASLt; the other products round alike */
     ROUNDED_CUDA_CUBLASLT = ROUNDED_CUDA | ROUNDED_GATE_UP,
     /* transformers in bf16, with sdpa */
@@ -95,6 +100,9 @@ void rounded_encode(const rounded_job *job);
 double rounded_to_bf16(double x);
 /* x rounded when 'sites' has 'site'. */
 void rounded_maybe(double *x, int64_t n, int sites, int site);
+/* The residual as it is stored: in bf16 when 'sites' has 'site', in two bf16 when
+   it has ROUNDED_WIDE. */
+void rounded_residual(double *x, int64_t n, int sites, int site);
 
 /* As oracle_linear, but fast; sums in another order. */
 void rounded_linear(double *y, const double *x, const double *w,

@@ -42,11 +42,13 @@ norm(const tower *t, double *y, const double *x, oriel_tensor weight, int sites)
     for (int64_t r = 0; r < t->rows; r++, x += width, y += width) {
         double sum = 0, scale;
 
+        memcpy(y, x, (size_t)width * sizeof(*y));
+        rounded_maybe(y, width, sites, ROUNDED_HI_NORM);
         for (int64_t i = 0; i < width; i++)
-            sum += x[i] * x[i];
+            sum += y[i] * y[i];
         scale = 1.0 / sqrt(sum / (double)width + ORIEL_RMS_NORM_EPS);
         for (int64_t i = 0; i < width; i++)
-            y[i] = x[i] * scale;
+            y[i] *= scale;
         rounded_maybe(y, width, sites, ROUNDED_NORM_INNER);
         for (int64_t i = 0; i < width; i++)
             y[i] *= w[i];
@@ -120,7 +122,7 @@ add(double *x, double *y, int64_t n, int sites, int before, int after)
     rounded_maybe(y, n, sites, before);
     for (int64_t i = 0; i < n; i++)
         x[i] += y[i];
-    rounded_maybe(x, n, sites, after);
+    rounded_residual(x, n, sites, after);
 }
 
 static void
@@ -153,7 +155,7 @@ embed_task(void *context, int64_t run, int32_t thread)
     rounded_linear(t->streams[run], pixels,
                    t->tensors[ORIEL_TENSOR_PATCH_EMBED], NULL, t->rows, hidden,
                    columns);
-    rounded_maybe(t->streams[run], t->rows * hidden, sites, ROUNDED_EMBED);
+    rounded_residual(t->streams[run], t->rows * hidden, sites, ROUNDED_EMBED);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "base/half.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 uint16_t *
@@ -14,6 +15,15 @@ random_bf16(random_stream *random, size_t n, double scale, double offset)
         values[i] =
             oriel_f32_to_bf16((float)(random_unit(random) * scale + offset));
     return values;
+}
+
+uint16_t
+random_rest(random_stream *random, uint16_t hi, double part)
+{
+    const float value = oriel_bf16_to_f32(hi);
+    const float sum = value * (float)(1 + random_unit(random) * part);
+
+    return isfinite(value) ? oriel_f32_to_bf16(sum - value) : 0;
 }
 
 double

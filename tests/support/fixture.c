@@ -99,6 +99,7 @@ fixture_plan(const fixture_model *model, const int64_t (*grids)[3], size_t n)
 }
 
 int32_t fixture_kernels = ORIEL_KERNELS_OWN;
+int32_t fixture_residual = ORIEL_RESIDUAL_BF16;
 
 size_t
 fixture_workspace(const oriel_plan *plan, int32_t precision, int32_t threads)
@@ -107,6 +108,7 @@ fixture_workspace(const oriel_plan *plan, int32_t precision, int32_t threads)
     oriel_backend_config config = {.precision = precision,
                                    .threads = threads,
                                    .kernels = fixture_kernels,
+                                   .residual = fixture_residual,
                                    .hooks = &hooks,
                                    .call = &hooks};
     oriel_error err;
@@ -126,6 +128,7 @@ fixture_encoder(const fixture_model *model, const oriel_plan *plan,
     oriel_backend_config config = {.precision = precision,
                                    .threads = threads,
                                    .kernels = fixture_kernels,
+                                   .residual = fixture_residual,
                                    .hooks = &hooks,
                                    .call = &hooks};
     const oriel_backend *backend = fixture_backend();

@@ -22,8 +22,9 @@ typedef struct fixture_model {
 fixture_model fixture_model_make(const oriel_network *network, uint64_t seed);
 void fixture_model_free(fixture_model *model);
 
-/* ORIEL_KERNELS_* of what is made from now on; OWN at first. */
-extern int32_t fixture_kernels;
+/* ORIEL_KERNELS_* and ORIEL_RESIDUAL_* of what is made from now on; OWN and BF16 at
+   first. */
+extern int32_t fixture_kernels, fixture_residual;
 
 size_t fixture_workspace(const oriel_plan *plan, int32_t precision,
                          int32_t threads);

@@ -78,6 +78,8 @@ ORIEL_PRECISION_FP32 = 2
 ORIEL_KERNELS_AUTO = 0
 ORIEL_KERNELS_OWN = 1
 ORIEL_KERNELS_CUBLASLT = 2
+ORIEL_RESIDUAL_BF16 = 0
+ORIEL_RESIDUAL_WIDE = 1
 ORIEL_GRAPHS_AUTO = 0
 ORIEL_GRAPHS_OFF = 1
 ORIEL_CHECKS_OFF = 0
@@ -155,7 +157,8 @@ class oriel_encoder_options(Sized):
                 ("threads", c_int32), ("kernels", c_int32), ("graphs", c_int32),
                 ("checks", c_int32), ("workspace_bytes", c_size_t),
                 ("hooks", POINTER(oriel_hooks)), ("grow", c_int32),
-                ("profile", c_int32)]
+                ("profile", c_int32), ("residual", c_int32),
+                ("reserved", c_int32)]
 
 
 class oriel_input(Sized):

@@ -46,15 +46,17 @@ class Encoder:
 
     def __init__(self, path: str | os.PathLike[str], *, device: str = "auto",
                  precision: str = "auto", threads: int = 0,
+                 residual: str = "bf16",
                  preprocessing: Preprocessing = Preprocessing()) -> None:
         """See :meth:`from_pretrained`; here the path is no name, and the
         checkpoint is opened at the first use."""
         _options.device(device)
         _options.number(_options.PRECISION, "precision", precision)
+        _options.number(_options.RESIDUAL, "residual", residual)
         self.path = os.fspath(path)
         self.preprocessing = preprocessing
         self._device, self._precision = device, precision
-        self._threads = int(threads)
+        self._threads, self._residual = int(threads), residual
         self._seat = _calls.Seat(log_hook)
         self._worker = _calls.Worker()
         self._opening = threading.Lock()
@@ -69,7 +71,8 @@ class Encoder:
     @classmethod
     def from_pretrained(cls, path_or_name: str | os.PathLike[str], *,
                         device: str = "auto", precision: str = "auto",
-                        threads: int = 0, revision: str | None = None,
+                        threads: int = 0, residual: str = "bf16",
+                        revision: str | None = None,
                         **options: Any) -> Encoder:
         """Open a checkpoint and put it on a device.
 
@@ -83,6 +86,8 @@ class Encoder:
             precision: "auto" (bf16 where the device is fast at it), "bf16" or
                 "fp32".
             threads: of the CPU backend; 0 is every core.
+            residual: of a GPU's residual stream: "bf16", or "wide" (two bf16,
+                about half the error); the CPU's is always fp32.
             revision: a branch, tag or commit of a name in the cache.
             options: fields of :class:`Preprocessing`, such as max_pixels.
 
@@ -93,6 +98,7 @@ class Encoder:
         """
         encoder = cls(_hub.locate(path_or_name, revision), device=device,
                       precision=precision, threads=threads,
+                      residual=residual,
                       preprocessing=Preprocessing(**options))
         call = encoder._begin()
         encoder._worker.run(lambda: encoder._open(call), call.cancel)
@@ -123,11 +129,12 @@ class Encoder:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.path, self._device, self._precision,
-                          self._threads, self.preprocessing)
+                          self._threads, self._residual, self.preprocessing)
 
     def __repr__(self) -> str:
         return (f"oriel.Encoder({self.path!r}, device={self._device!r}, "
-                f"precision={self._precision!r}, threads={self._threads})")
+                f"precision={self._precision!r}, threads={self._threads}, "
+                f"residual={self._residual!r})")
 
     def _check(self) -> None:
         _calls.check_process(self._pid, "this encoder")
@@ -166,6 +173,7 @@ class Encoder:
         options = _abi.oriel_encoder_options(
             device=device.device, device_index=device.device_index,
             precision=_options.PRECISION[self._precision], threads=self._threads,
+            residual=_options.RESIDUAL[self._residual],
             hooks=ctypes.pointer(self._seat.flag.hooks),
             grow=device.device == _abi.ORIEL_DEVICE_CPU)
         self._encoder = Handle(library.oriel_encoder_destroy,
@@ -519,6 +527,6 @@ def _stop_all() -> None:
 
 
 def _restore(path: str, device: str, precision: str, threads: int,
-             preprocessing: Preprocessing) -> Encoder:
+             residual: str, preprocessing: Preprocessing) -> Encoder:
     return Encoder(path, device=device, precision=precision, threads=threads,
-                   preprocessing=preprocessing)
+                   residual=residual, preprocessing=preprocessing)

@@ -21,6 +21,8 @@ DEVICE = {"auto": _abi.ORIEL_DEVICE_AUTO, "cpu": _abi.ORIEL_DEVICE_CPU,
 PRECISION = {"auto": _abi.ORIEL_PRECISION_AUTO,
              "bf16": _abi.ORIEL_PRECISION_BF16,
              "fp32": _abi.ORIEL_PRECISION_FP32}
+RESIDUAL = {"bf16": _abi.ORIEL_RESIDUAL_BF16,
+            "wide": _abi.ORIEL_RESIDUAL_WIDE}
 DTYPE = {"float32": _abi.ORIEL_DTYPE_F32, "bfloat16": _abi.ORIEL_DTYPE_BF16,
          "float16": _abi.ORIEL_DTYPE_F16}
 

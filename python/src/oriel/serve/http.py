@@ -292,6 +292,7 @@ def _encoder(options: Options) -> Encoder:
     def make(preprocessing: Preprocessing) -> Encoder:
         return Encoder(_hub.locate(options.model, None), device=options.device,
                        precision=options.precision, threads=options.threads,
+                       residual=options.residual,
                        preprocessing=preprocessing)
 
     made = make(options.preprocessing)
