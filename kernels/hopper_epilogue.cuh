@@ -91,9 +91,8 @@ template <bool WIDE> struct AddResidual : Biased {
         high += tile::high_half(*old);
         if constexpr (WIDE) {
             uint32_t *const rest = old + apart;
-            const epilogue::HiLo sum =
-                epilogue::split(low + tile::low_half(*rest),
-                                high + tile::high_half(*rest));
+            const epilogue::HiLo sum = epilogue::split(
+                low + tile::low_half(*rest), high + tile::high_half(*rest));
             *old = sum.hi;
             *rest = sum.lo;
         } else {

@@ -38,10 +38,13 @@
  */
 #pragma once
 
+#include "hopper_ops.h"
+
 #include "mma_desc.cuh"
 #include "tile.cuh"
 #include "tile_order.cuh"
 
+#include <launch.cuh>
 #include <ptx_hopper.cuh>
 
 namespace hopper_gemm
@@ -90,21 +93,21 @@ using LargeResidual = Tile<2, 160, 5, 1>;
 using SmallResidual = Tile<1, 160, 6, 1>;
 using LargeWideResidual = Tile<2, 160, 4, 2>;
 using SmallWideResidual = Tile<1, 160, 6, 2>;
-/* From so many rows on there is a large tile for most multiprocessors. */
-constexpr int64_t MANY_ROWS = 2049;
 
 struct Product {
     int64_t rows;
     int32_t columns, depth;
 };
 
-/* What a launcher checks beside the operands' maps. */
+/* What a launcher checks; 'out' is where it stores, 'bias' what it adds or null. */
 inline bool
-within_limits(const Product &p, const void *out, const uint16_t *bias)
+within_limits(const Product &p, const oriel_hopper_product *by, const void *out,
+              const uint16_t *bias)
 {
     return p.rows >= 0 && p.rows <= 0x7fffff00 && p.columns > 0 &&
            p.depth > 0 && p.columns % 8 == 0 && p.depth % 8 == 0 &&
-           (uintptr_t)out % 16 == 0 && (uintptr_t)bias % 4 == 0;
+           by->blocks > 0 && by->x && by->weight && (uintptr_t)out % 16 == 0 &&
+           (uintptr_t)bias % 4 == 0;
 }
 
 /* Where a stage and its two barriers lie. */
@@ -504,6 +507,30 @@ run(const Maps &maps, const Product &p, const Store &store)
             ptx::registers_up<232>();
         multiply_tiles(ring, shared, p, store);
     }
+}
+
+/* ---- Launching ----------------------------------------------------------- */
+
+template <class T>
+inline int64_t
+block_count(const Product &p, const oriel_hopper_product *by)
+{
+    const int64_t n_tiles =
+        tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
+
+    return n_tiles < by->blocks ? n_tiles : by->blocks;
+}
+
+/* Of a kernel that takes the maps of its operands, the product and what stores. */
+template <class T, class Store>
+cudaError_t
+launch_tiles(void (*kernel)(CUtensorMap, CUtensorMap, Product, Store),
+             const Product &p, const oriel_hopper_product *by,
+             const Store &store, cudaStream_t stream)
+{
+    return launch(kernel, block_count<T>(p, by), (uint32_t)T::THREADS,
+                  (size_t)T::SHARED_BYTES, stream, *by->x, *by->weight, p,
+                  store);
 }
 
 } // namespace hopper_gemm
