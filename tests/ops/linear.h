@@ -11,6 +11,11 @@ const uint16_t *op_product_x(const op_case *c, int64_t first);
 oriel_linear_args op_product_args(const op_case *c, int64_t first, int64_t rows,
                                   void *out);
 
+oriel_linear_swiglu_args op_swiglu_args(const op_case *c, int64_t first,
+                                        int64_t rows, void *out);
+oriel_linear_rows_args op_rows_args(const op_case *c, int64_t first,
+                                    int64_t rows, void *out);
+
 /* How far a sum of products may be off: the bound of gemm.cuh. */
 double op_sum_slack(const double *a, const double *b, int64_t depth);
 /* Of these rows x weight^T + bias, [rows, weights], and how far it may be off

@@ -33,10 +33,10 @@ prepare(const op_case *c)
 }
 
 /* Rows that are run alone go where the first rows go. */
-static cudaError_t
-run(const op_case *c, int64_t first, int64_t rows, void *out)
+oriel_linear_rows_args
+op_rows_args(const op_case *c, int64_t first, int64_t rows, void *out)
 {
-    const oriel_linear_rows_args args = {
+    return (oriel_linear_rows_args){
         .x = op_product_x(c, first),
         .weight = c->weight.device.data,
         .bias = c->bias.device.data,
@@ -50,6 +50,12 @@ run(const op_case *c, int64_t first, int64_t rows, void *out)
         .depth = c->depth,
         .dtype = c->dtype,
     };
+}
+
+static cudaError_t
+run(const op_case *c, int64_t first, int64_t rows, void *out)
+{
+    const oriel_linear_rows_args args = op_rows_args(c, first, rows, out);
 
     return oriel_cuda_linear_rows(&args, NULL);
 }

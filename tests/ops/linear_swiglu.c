@@ -19,16 +19,22 @@ prepare(const op_case *c)
     return oriel_cuda_linear_swiglu_prepare(NULL);
 }
 
+oriel_linear_swiglu_args
+op_swiglu_args(const op_case *c, int64_t first, int64_t rows, void *out)
+{
+    return (oriel_linear_swiglu_args){op_product_x(c, first),
+                                      c->weight.device.data,
+                                      c->bias.device.data,
+                                      out,
+                                      rows,
+                                      c->columns,
+                                      c->depth};
+}
+
 static cudaError_t
 run(const op_case *c, int64_t first, int64_t rows, void *out)
 {
-    const oriel_linear_swiglu_args args = {op_product_x(c, first),
-                                           c->weight.device.data,
-                                           c->bias.device.data,
-                                           out,
-                                           rows,
-                                           c->columns,
-                                           c->depth};
+    const oriel_linear_swiglu_args args = op_swiglu_args(c, first, rows, out);
 
     return oriel_cuda_linear_swiglu(&args, NULL);
 }
