@@ -11,6 +11,7 @@
 #include "grid.hpp"
 #include "memory.hpp"
 #include "report.hpp"
+#include "wgmma.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -125,8 +126,11 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     if (!thread)
         return; /* a kernel's helper, called by the host */
     Stack stack = thread->fiber.stack();
-    if (p >= stack.base && p < stack.base + stack.bytes)
+    if (p >= stack.base && p < stack.base + stack.bytes) {
+        if (!thread->block->warpgroups.empty())
+            check_registers(*thread, address, bytes, where);
         return; /* the thread's own registers */
+    }
     /* Before shared memory, whose guards reach into the heap around it. */
     if (!write && in_arguments(thread->block->launch, p, bytes))
         return;

@@ -1,6 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """What check_ptx.py expects of the wrappers of kernels/ptx_hopper.cuh."""
 
+def accumulators(columns):
+    """The registers of argument 0, and what the kernel stores of them."""
+    names = ["0" + (f"+{4 * i}" if i else "") for i in range(columns // 2)]
+    stored = [name.replace("0", "out", 1) + " = " + name for name in names]
+    return ", ".join(names), stored
+
+
+def wgmma(columns, a, b, major):
+    """One product: it replaces or adds as a predicate says, with no operand
+    negated (1, 1)."""
+    d, stored = accumulators(columns)
+    return ["{", ".reg .pred add", "setp.ne.b32 add, 1, 0",
+            f"wgmma.mma_async.sync.aligned.m64n{columns}k16.f32.bf16.bf16 "
+            f"{{{d}}}, {a}, {b}, add, 1, 1, {major}", "}"] + stored
+
+
+def wgmma_ss(columns, a_mn, b_mn):
+    return (f"Of<float, {columns // 2}> d, uint64_t a, uint64_t b, "
+            f"Of<float, {columns // 2}> *out",
+            f"ptx::wgmma_ss<{columns}, {a_mn}, {b_mn}>(d.v, a, b, true); *out = d;",
+            wgmma(columns, "1", "2", f"{a_mn}, {b_mn}"))
+
+
+def wgmma_rs(columns, b_mn):
+    return (f"Of<float, {columns // 2}> d, Of<uint32_t, 8> a, uint64_t b, "
+            f"Of<float, {columns // 2}> *out",
+            f"ptx::wgmma_rs<{columns}, {b_mn}>(d.v, a.v, 2, b, true); *out = d;",
+            wgmma(columns, "{1+8, 1+12, 1+16, 1+20}", "2", b_mn))
+
+
 # name: (parameters of a kernel, its body, what must come out)
 EXPECTED = {
     "dynamic_shared_1024": (
@@ -31,4 +61,24 @@ EXPECTED = {
         "ptx::tensor_load_2d(a, b, c, d, e);",
         ["cp.async.bulk.tensor.2d.shared::cluster.global.tile"
          ".mbarrier::complete_tx::bytes [0], [1, {2, 3}], [4]"]),
+    "wgmma_fence": ("", "ptx::wgmma_fence();", ["wgmma.fence.sync.aligned"]),
+    "wgmma_commit": ("", "ptx::wgmma_commit();",
+                     ["wgmma.commit_group.sync.aligned"]),
+    "wgmma_wait": ("", "ptx::wgmma_wait<3>();",
+                   ["wgmma.wait_group.sync.aligned 3"]),
+    # Nothing but a place that uses of the registers do not pass.
+    "wgmma_hold": ("Of<float, 2> a, Of<float, 2> *out",
+                   "ptx::wgmma_hold(a.v); *out = a;", ["out = 0", "out+4 = 0+4"]),
+    "wgmma_hold words": ("Of<uint32_t, 2> a, Of<uint32_t, 2> *out",
+                         "ptx::wgmma_hold(a.v); *out = a;",
+                         ["out = 0", "out+4 = 0+4"]),
+    "wgmma_ss 64": wgmma_ss(64, 0, 0),
+    "wgmma_ss 64 mn": wgmma_ss(64, 1, 0),
+    "wgmma_ss 80": wgmma_ss(80, 0, 1),
+    "wgmma_ss 128": wgmma_ss(128, 0, 0),
+    "wgmma_ss 160": wgmma_ss(160, 0, 0),
+    "wgmma_ss 256": wgmma_ss(256, 0, 0),
+    "wgmma_rs 64": wgmma_rs(64, 0),
+    "wgmma_rs 80": wgmma_rs(80, 1),
+    "wgmma_rs 128": wgmma_rs(128, 0),
 }

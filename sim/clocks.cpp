@@ -69,15 +69,15 @@ Clocks::acquire(uint32_t thread, const Known &from)
 
     if (!from || known == from)
         return;
-    if (known != before_ || from != from_) {
-        auto all = std::make_shared<Knowledge>(*known);
-
-        merge(*all, *from);
-        before_ = known;
-        from_ = from;
-        after_ = all;
-    }
-    known = after_;
+    for (const Merged &m : merged_)
+        if (m.before == known && m.from == from) {
+            known = m.after;
+            return;
+        }
+    auto all = std::make_shared<Knowledge>(*known);
+    merge(*all, *from);
+    merged_[next_merged_++ % merged_.size()] = {known, from, all};
+    known = all;
 }
 
 void

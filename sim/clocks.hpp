@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -64,7 +66,12 @@ class Clocks
     std::vector<Time> now_;
     std::vector<Known> known_;
     uint32_t n_agents_ = 0;
-    Known before_, from_, after_; /* the last acquire() that made something */
+    struct Merged {
+        Known before, from, after;
+    };
+    std::array<Merged, 16>
+        merged_; /* by the last acquire()s, the oldest next */
+    size_t next_merged_ = 0;
 };
 
 } // namespace sim

@@ -5,6 +5,7 @@
 #include "memory.hpp"
 #include "plants.hpp"
 #include "report.hpp"
+#include "wgmma.hpp"
 
 #include <algorithm>
 #include <cstdarg>
@@ -22,7 +23,7 @@ constexpr uint32_t RESIDENT_MOST = 3;
 /* What the two declarations of shared memory promise. */
 constexpr uint32_t SHARED_ALIGNMENT = 16, SHARED_ALIGNMENT_MORE = 1024;
 /* Shared addresses start here, so that a null or a global one stands out. */
-constexpr uint32_t WINDOW = 0x10000;
+constexpr uint32_t WINDOW = 0x400;
 
 Schedule schedule;
 std::vector<uint32_t> only_blocks;
@@ -105,6 +106,8 @@ step_block(Block &block)
             continue;
         if (!block.tensor_copies.empty())
             tensor_copy_lands_perhaps(block);
+        if (!block.warpgroups.empty())
+            products_done_perhaps(block);
         running = &thread;
         block.paths.resume(i);
         turns_taken++;
@@ -245,6 +248,8 @@ check_end(const Block &block)
 {
     std::string left = mbarriers_left(block);
 
+    if (left.empty())
+        left = products_left(block);
     for (uint32_t i = 0; i < 16; i++)
         if (!block.barriers[i].passed.empty())
             left = "block " + std::to_string(block.index) +
@@ -288,6 +293,7 @@ run(Launch &launch)
     if (!within_limits(launch))
         return false;
     launch.number = ++launches;
+    launch.architecture = device_limits(launch.device).architecture;
     machine = &m;
     uint32_t most = 1 + static_cast<uint32_t>(m.random() % RESIDENT_MOST);
     while (!m.failed && (next < n_blocks || !m.resident.empty())) {

@@ -108,6 +108,8 @@ struct Meeting {
     Site site{};
 };
 
+struct Warpgroup; /* wgmma.hpp */
+
 struct Block {
     Block(Launch &launch, uint32_t index);
     ~Block();
@@ -123,6 +125,7 @@ struct Block {
     SharedShadow shadow;
     Mbarriers mbarriers;
     std::deque<TensorCopy> tensor_copies;
+    std::vector<std::unique_ptr<Warpgroup>> warpgroups;
     Paths paths;
     struct Warp {
         Meeting meeting;
@@ -150,7 +153,8 @@ struct Launch {
     uint32_t blocks = 0;
     uint32_t threads = 0;
     uint32_t shared_bytes = 0;
-    uint32_t number = 0; /* no two launches have the same */
+    uint32_t number = 0;  /* no two launches have the same */
+    int architecture = 0; /* of the device, while it runs */
 };
 
 /* How often a thread took its turn since the program began. */

@@ -5,6 +5,7 @@
 #include "mbarrier.hpp"
 #include "report.hpp"
 #include "tensor_map.hpp"
+#include "wgmma.hpp"
 
 namespace ptx
 {
@@ -15,8 +16,7 @@ namespace
 sim::Site
 hopper(const char *kind, const char *file, int line)
 {
-    const int device = sim::current()->block->launch.device;
-    const int architecture = sim::device_limits(device).architecture;
+    const int architecture = sim::current()->block->launch.architecture;
 
     if (architecture != 90)
         sim::violation("%s on a GPU of sm_%d, expected sm_90", kind,
@@ -118,6 +118,43 @@ tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
     sim::tensor_copy_issue(offset_of(shared, site), map, column, row,
                            offset_of(barrier, site), site,
                            __builtin_return_address(0));
+}
+
+/* ---- Products of a warpgroup --------------------------------------------- */
+
+void
+wgmma_fence(const char *file, int line)
+{
+    sim::wgmma_fence(hopper("wgmma_fence", file, line));
+}
+
+void
+wgmma_commit(const char *file, int line)
+{
+    sim::wgmma_commit(hopper("wgmma_commit", file, line));
+}
+
+void
+wgmma_wait_groups(uint32_t groups_left, const char *file, int line)
+{
+    sim::wgmma_wait(hopper("wgmma_wait", file, line), groups_left);
+}
+
+void
+wgmma_touch(const void *registers, size_t bytes)
+{
+    sim::check_registers(*sim::current(), registers, bytes,
+                         __builtin_return_address(0));
+}
+
+void
+wgmma_issue(const char *kind, const Wgmma &said, float *d, const char *file,
+            int line)
+{
+    sim::wgmma_issue({hopper(kind, file, line), said.columns, said.a, said.b,
+                      said.registers != nullptr, said.a_mn_major,
+                      said.b_mn_major, said.add, __builtin_return_address(0)},
+                     d, said.registers);
 }
 
 } // namespace ptx

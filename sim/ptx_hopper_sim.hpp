@@ -33,4 +33,61 @@ void mbarrier_wait(uint32_t barrier, uint32_t parity, ORIEL_SIM_HERE);
 void tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
                     int32_t row, uint32_t barrier, ORIEL_SIM_HERE);
 
+/* ---- Products of a warpgroup --------------------------------------------- */
+
+void wgmma_fence(ORIEL_SIM_HERE);
+void wgmma_commit(ORIEL_SIM_HERE);
+void wgmma_wait_groups(uint32_t groups_left, const char *file, int line);
+template <int GROUPS_LEFT>
+inline void
+wgmma_wait(ORIEL_SIM_HERE)
+{
+    wgmma_wait_groups(GROUPS_LEFT, file, line);
+}
+
+/* A use of registers like any other. */
+void wgmma_touch(const void *registers, size_t bytes);
+template <int REGISTERS>
+inline void
+wgmma_hold(float (&d)[REGISTERS])
+{
+    wgmma_touch(d, sizeof(d));
+}
+template <int REGISTERS>
+inline void
+wgmma_hold(uint32_t (&a)[REGISTERS])
+{
+    wgmma_touch(a, sizeof(a));
+}
+
+/* An instruction; its operand a is in shared memory, or from 'registers' on. */
+struct Wgmma {
+    int columns;
+    bool a_mn_major, b_mn_major;
+    uint64_t a, b;
+    uint32_t *registers;
+    bool add;
+};
+void wgmma_issue(const char *kind, const Wgmma &said, float *d,
+                 const char *file, int line);
+
+template <int COLUMNS, bool A_MN_MAJOR, bool B_MN_MAJOR>
+inline void
+wgmma_ss(float (&d)[COLUMNS / 2], uint64_t a, uint64_t b, bool add,
+         ORIEL_SIM_HERE)
+{
+    wgmma_issue("wgmma_ss",
+                {COLUMNS, A_MN_MAJOR, B_MN_MAJOR, a, b, nullptr, add}, d, file,
+                line);
+}
+
+template <int COLUMNS, bool B_MN_MAJOR, int REGISTERS>
+inline void
+wgmma_rs(float (&d)[COLUMNS / 2], uint32_t (&a)[REGISTERS], int first,
+         uint64_t b, bool add, ORIEL_SIM_HERE)
+{
+    wgmma_issue("wgmma_rs", {COLUMNS, false, B_MN_MAJOR, 0, b, a + first, add},
+                d, file, line);
+}
+
 } // namespace ptx

@@ -194,11 +194,107 @@ SharedShadow::tensor_copy(const Clocks &clocks, uint32_t thread, uint32_t agent,
     for (size_t i = offset / GRANULE_BYTES;
          i < (offset + bytes) / GRANULE_BYTES; i++) {
         check_arrival(i, clocks, thread, where, "sends a tensor copy to");
+        check_readers(i, clocks, thread, where);
         if (granules_[i].touched)
             check_overwrite(i, clocks, thread, where);
         granules_[i] = {number, false};
     }
     arrivals_.push_back({agent, time, thread, where});
+}
+
+/* ---- Products ------------------------------------------------------------ */
+
+void
+SharedShadow::product_begins(uint32_t group,
+                             const std::array<uint32_t, 4> &agents, Time number,
+                             const void *where)
+{
+    if (readers_.size() <= group)
+        readers_.resize(group + 1);
+    Reader &reader = readers_[group];
+    reader.agents = agents;
+    reader.places.resize(number + 1);
+    reader.places[number] = where;
+    reader.last.resize(granules_.size());
+}
+
+void
+SharedShadow::product_read(const std::vector<Known> &known, uint32_t group,
+                           Time number, size_t offset, const void *where)
+{
+    Reader &reader = readers_[group];
+    const size_t i = offset / GRANULE_BYTES;
+    const Granule &granule = granules_[i];
+    const Arrival &arrival = arrivals_[granule.arrival];
+
+    reader.last[i] = number;
+    if (granule.arrival &&
+        (granule.arrival != reader.checked || number != reader.by)) {
+        for (const Known &k : known)
+            if (!is_known(*k, arrival.agent, arrival.time))
+                violation("a wgmma at %s reads byte %zu of shared memory, but "
+                          "the tensor copy that thread %u sent there from %s "
+                          "was not waited for",
+                          source_line(where).c_str(), offset, arrival.thread,
+                          source_line(arrival.where).c_str());
+        reader.checked = granule.arrival;
+        reader.by = number;
+    }
+    if (granule.touched)
+        check_touched(known, i, where);
+}
+
+/* What threads stored there is known, and is for the asynchronous proxy. */
+void
+SharedShadow::check_touched(const std::vector<Known> &known, size_t granule,
+                            const void *where) const
+{
+    constexpr size_t CELLS = GRANULE_BYTES / CELL_BYTES;
+
+    for (size_t i = granule * CELLS; i < (granule + 1) * CELLS; i++) {
+        const Cell &cell = cells_[i];
+        const Touch &writer = cell.writer;
+        const std::vector<Time> &fences = fences_[writer.thread];
+        const char *why = nullptr;
+
+        if (!writer.time)
+            continue;
+        for (const Known &k : known)
+            if (cell.in_flight)
+                why = "copied asynchronously and did not wait";
+            else if (!is_known(*k, writer.thread, writer.time))
+                why = "stored, and no barrier orders them";
+            else if (cell.fences >= fences.size() ||
+                     !is_known(*k, writer.thread, fences[cell.fences]))
+                why = "stored with no fence_async_shared between";
+        if (why)
+            violation("a wgmma at %s reads byte %zu of shared memory, where "
+                      "thread %u at %s %s",
+                      source_line(where).c_str(), i * CELL_BYTES, writer.thread,
+                      source_line(writer.where).c_str(), why);
+    }
+}
+
+/* A thread is to overwrite a granule: all products that read it were waited for, by
+   each of the four warps. */
+void
+SharedShadow::check_readers(size_t granule, const Clocks &clocks,
+                            uint32_t thread, const void *where)
+{
+    for (Reader &reader : readers_) {
+        const Time number = reader.last.empty() ? 0 : reader.last[granule];
+
+        for (uint32_t agent : reader.agents)
+            if (number && !clocks.knows(thread, agent, number))
+                violation("thread %u overwrites byte %zu of shared memory at "
+                          "%s, where a wgmma at %s reads, and not all four of "
+                          "its warps are known to have waited for it",
+                          thread, granule * GRANULE_BYTES,
+                          source_line(where).c_str(),
+                          source_line(reader.places[number]).c_str());
+        if (number)
+            reader.last[granule] = 0;
+    }
 }
 
 } // namespace sim

@@ -15,6 +15,7 @@
 
 #include "clocks.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -53,6 +54,14 @@ class SharedShadow
     void tensor_copy(const Clocks &clocks, uint32_t thread, uint32_t agent,
                      Time time, size_t offset, size_t bytes, const void *where);
 
+    /* Product 'number' of a warpgroup reads what product_read() says, until each of
+       its warps, which are these agents, is known at that time ... */
+    void product_begins(uint32_t group, const std::array<uint32_t, 4> &agents,
+                        Time number, const void *where);
+    /* ... a granule, which everyone who issued the product, and knew this, may. */
+    void product_read(const std::vector<Known> &known, uint32_t group,
+                      Time number, size_t offset, const void *where);
+
   private:
     struct Cell {
         Touch writer;
@@ -70,6 +79,18 @@ class SharedShadow
         uint32_t arrival = 0; /* of arrivals_; 0: no tensor copy's */
         bool touched = false; /* by a thread, since then */
     };
+    struct Reader { /* a warpgroup */
+        std::array<uint32_t, 4> agents;
+        std::vector<const void *> places; /* of its products, by their number */
+        std::vector<Time> last;           /* product, of each granule */
+        uint32_t checked =
+            0;       /* the last arrival whose reading was right, ... */
+        Time by = 0; /* ... by this product */
+    };
+    void check_readers(size_t granule, const Clocks &clocks, uint32_t thread,
+                       const void *where);
+    void check_touched(const std::vector<Known> &known, size_t granule,
+                       const void *where) const;
     void check_write(Cell &cell, const Clocks &clocks, uint32_t thread,
                      size_t offset, const void *where);
     void check_arrival(size_t granule, const Clocks &clocks, uint32_t thread,
@@ -83,6 +104,7 @@ class SharedShadow
     std::vector<Cell> cells_;
     std::vector<Granule> granules_;
     std::vector<Arrival> arrivals_;
+    std::vector<Reader> readers_;
     std::vector<std::vector<Time>> fences_; /* when, of each thread */
 };
 

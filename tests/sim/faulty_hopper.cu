@@ -3,6 +3,7 @@
 #include "faulty_hopper.h"
 
 #include <launch.cuh>
+#include <mma_desc.cuh>
 #include <ptx_hopper.cuh>
 
 namespace
@@ -274,6 +275,156 @@ declare(hopper_args args, bool otherwise)
     args.out[t] = shared[t];
 }
 
+/* ---- Products ------------------------------------------------------------ */
+
+/* What may go wrong with products of a box with itself. */
+struct mistakes {
+    bool copy_wait = true, fence = true, fence_again = true, commit = true,
+         wait = true;
+    bool write = false, read = false, hold = false; /* before the wait */
+    uint32_t warps = 4;                             /* that issue them */
+    uint32_t a_of_warp_3 = 0, a_of_lane_5 = 0, a_of_all = 0; /* bytes further */
+    uint64_t bits = 0; /* of a's descriptor */
+};
+
+__device__ __forceinline__ uint64_t
+box_operand(uint32_t shift)
+{
+    return mma_desc::k_major(ptx::shared_address(box(0)) + shift,
+                             mma_desc::Swizzle::B128);
+}
+
+/* Thread 0 loads box 0, and all wait for it. */
+__device__ __forceinline__ void
+load_operand(const CUtensorMap *map, bool wait)
+{
+    const uint32_t barrier = make_barrier(1);
+
+    if (ptx::thread_index() == 0) {
+        ptx::mbarrier_expect(barrier, BOX_BYTES);
+        ptx::tensor_load_2d(ptx::shared_address(box(0)), map, 0, 0, barrier);
+    }
+    if (wait)
+        ptx::mbarrier_wait(barrier, 0);
+}
+
+__global__ void
+multiply(hopper_args args, const __grid_constant__ CUtensorMap map,
+         mistakes how)
+{
+    const uint32_t t = ptx::thread_index(), warp = t / 32;
+    const uint64_t a =
+        box_operand(how.a_of_all + (warp == 3 ? how.a_of_warp_3 : 0) +
+                    (t % 32 == 5 ? how.a_of_lane_5 : 0)) |
+        how.bits;
+    float d[32];
+
+    load_operand(&map, how.copy_wait);
+    if (warp < how.warps)
+        for (uint32_t i = 0; i < 2; i++) {
+            if (how.fence && (i == 0 || how.fence_again))
+                ptx::wgmma_fence();
+            ptx::wgmma_ss<64, false, false>(d, a, box_operand(0), i > 0);
+            if (how.commit)
+                ptx::wgmma_commit();
+            if (how.write)
+                d[3] = 1;
+            if (how.read)
+                args.out[t] = (uint16_t)ptx::float_to_bits(d[args.in[1] % 32]);
+            if (how.hold)
+                ptx::wgmma_hold(d);
+            if (how.wait)
+                ptx::wgmma_wait<0>();
+        }
+    ptx::sync_block();
+    if (how.wait && how.commit)
+        args.out[t] = (uint16_t)ptx::float_to_bits(d[0]);
+}
+
+/* The same with a in registers, which are written again before the wait. */
+__global__ void
+multiply_registers(hopper_args args, const __grid_constant__ CUtensorMap map,
+                   bool wait_first)
+{
+    const uint32_t t = ptx::thread_index();
+    uint32_t a[8];
+    float d[32];
+
+    for (uint32_t i = 0; i < 8; i++)
+        a[i] = args.in[8 * t + i];
+    load_operand(&map, true);
+    ptx::wgmma_fence();
+    ptx::wgmma_rs<64, false>(d, a, 0, box_operand(0), false);
+    ptx::wgmma_rs<64, false>(d, a, 4, box_operand(32), true);
+    ptx::wgmma_commit();
+    if (wait_first)
+        ptx::wgmma_wait<0>();
+    a[6] = t;
+    ptx::wgmma_wait<0>();
+    args.out[t] = (uint16_t)(ptx::float_to_bits(d[0]) + a[6]);
+}
+
+/* Operands that threads stored. */
+__global__ void
+multiply_stored(hopper_args args, bool fence, bool meet)
+{
+    const uint32_t t = ptx::thread_index();
+    float d[32];
+
+    for (uint32_t i = t; i < HOPPER_VALUES; i += 128)
+        box(0)[i] = args.in[i];
+    if (fence)
+        ptx::fence_async_shared();
+    if (meet)
+        ptx::sync_block();
+    else
+        ptx::sync_warp();
+    ptx::wgmma_fence();
+    ptx::wgmma_ss<64, false, false>(d, box_operand(0), box_operand(0), false);
+    ptx::wgmma_commit();
+    ptx::wgmma_wait<0>();
+    args.out[t] = (uint16_t)ptx::float_to_bits(d[0]);
+}
+
+/* A second box goes to where the products read: the stage is released by each warp
+   after its wait, before it, or by the first warp alone. */
+__global__ void
+release(hopper_args args, const __grid_constant__ CUtensorMap map, bool after,
+        bool each)
+{
+    const uint32_t t = ptx::thread_index();
+    const uint32_t full = barrier_address(0), empty = barrier_address(1);
+    float d[32];
+
+    if (t == 0) {
+        ptx::mbarrier_init(full, 1);
+        ptx::mbarrier_init(empty, each ? 4 : 1);
+        ptx::mbarrier_fence();
+    }
+    ptx::sync_block();
+    for (uint32_t i = 0; i < 2; i++) {
+        if (t == 128) {
+            ptx::mbarrier_wait(empty, i ^ 1);
+            ptx::mbarrier_expect(full, BOX_BYTES);
+            ptx::tensor_load_2d(ptx::shared_address(box(0)), &map, 0, 0, full);
+        }
+        if (t >= 128)
+            continue;
+        ptx::mbarrier_wait(full, i);
+        ptx::wgmma_fence();
+        ptx::wgmma_ss<64, false, false>(d, box_operand(0), box_operand(0),
+                                        i > 0);
+        ptx::wgmma_commit();
+        if (after)
+            ptx::wgmma_wait<0>();
+        if (each ? t % 32 == 0 : t == 0)
+            ptx::mbarrier_arrive(empty);
+        ptx::wgmma_wait<0>();
+    }
+    if (t < 128)
+        args.out[t] = (uint16_t)ptx::float_to_bits(d[0]);
+}
+
 /* ---- Right ones ---------------------------------------------------------- */
 
 __global__ void
@@ -334,6 +485,157 @@ ring(const __grid_constant__ CUtensorMap map, int rows, float *out)
         out[t] = sum;
 }
 
+/* An operand of a product in shared memory: boxes side by side. */
+struct tiles {
+    uint32_t address, rows; /* of a box */
+    mma_desc::Swizzle swizzle;
+    bool mn_major;
+
+    __device__ uint32_t row_bytes() const
+    {
+        return mma_desc::row_bytes(swizzle);
+    }
+    /* Of step 'i' of 16 of the depth. */
+    __device__ uint64_t operand(uint32_t i) const
+    {
+        const uint32_t in_row = row_bytes() / 32; /* steps */
+
+        if (swizzle == mma_desc::Swizzle::NONE)
+            return mn_major ? mma_desc::operand(address + i * 256, 128,
+                                                rows * 16, swizzle)
+                            : mma_desc::operand(address + i * rows * 32,
+                                                rows * 16, 128, swizzle);
+        if (mn_major)
+            return mma_desc::mn_major(
+                address + i * mma_desc::mn_major_step(swizzle), swizzle, rows);
+        return mma_desc::k_major(address + i / in_row * rows * row_bytes() +
+                                     i % in_row * mma_desc::k_major_step(),
+                                 swizzle);
+    }
+    /* By one thread: the boxes of so many values from row to row. */
+    __device__ void load(const CUtensorMap *map, int width,
+                         uint32_t barrier) const
+    {
+        const int values = (int)row_bytes() / 2;
+
+        for (int i = 0; i * values < width; i++)
+            ptx::tensor_load_2d(address + (uint32_t)i * rows * row_bytes(), map,
+                                i * values, 0, barrier);
+    }
+};
+
+constexpr uint32_t PRODUCT_A = 64 * 64 * 2, PRODUCT_B = 256 * 64 * 2;
+constexpr int PRODUCT_SHARED = PRODUCT_A + PRODUCT_B + 1024;
+
+template <int COLUMNS, bool A_MN, bool B_MN, bool RS>
+__global__ void
+product(const __grid_constant__ CUtensorMap map_a,
+        const __grid_constant__ CUtensorMap map_b, int swizzle, float *out)
+{
+    constexpr int ROWS = HOPPER_PRODUCT_ROWS, DEPTH = HOPPER_PRODUCT_DEPTH;
+    const uint32_t t = ptx::thread_index(), lane = t % 32;
+    const uint32_t base = ptx::shared_address(ptx::dynamic_shared_1024());
+    const uint32_t barrier = base + PRODUCT_A + PRODUCT_B;
+    const auto how = (mma_desc::Swizzle)swizzle;
+    const tiles a = {base, A_MN ? DEPTH : ROWS, how, A_MN};
+    const tiles b = {base + PRODUCT_A, B_MN ? DEPTH : COLUMNS, how, B_MN};
+    const int a_width = A_MN ? ROWS : DEPTH, b_width = B_MN ? COLUMNS : DEPTH;
+    const int row = (int)mma_desc::row_bytes(how) / 2; /* values */
+    const int a_boxes = (a_width + row - 1) / row;
+    const int b_boxes = (b_width + row - 1) / row;
+    float d[COLUMNS / 2];
+
+    if (t == 0) {
+        ptx::mbarrier_init(barrier, 1);
+        ptx::mbarrier_fence();
+    }
+    ptx::sync_block();
+    if (t == 0) {
+        ptx::mbarrier_expect(barrier,
+                             (uint32_t)(a_boxes * row * 2) * a.rows +
+                                 (uint32_t)(b_boxes * row * 2) * b.rows);
+        a.load(&map_a, a_width, barrier);
+        b.load(&map_b, b_width, barrier);
+    }
+    ptx::mbarrier_wait(barrier, 0);
+    if constexpr (RS) { /* a is K-major, in rows of 128 bytes */
+        const uint32_t r = t / 32 * 16 + lane % 16;
+        uint32_t registers[16];
+
+        for (uint32_t i = 0; i < 4; i++) {
+            uint32_t part[4];
+            ptx::ldmatrix_x4(part, base + r * 128 +
+                                       ((2 * i + lane / 16) ^ (r & 7)) * 16);
+            for (uint32_t j = 0; j < 4; j++)
+                registers[4 * i + j] = part[j];
+        }
+        ptx::wgmma_fence();
+        for (int i = 0; i < 4; i++)
+            ptx::wgmma_rs<COLUMNS, B_MN>(d, registers, 4 * i,
+                                         b.operand((uint32_t)i), i > 0);
+    } else {
+        ptx::wgmma_fence();
+        for (uint32_t i = 0; i < 4; i++)
+            ptx::wgmma_ss<COLUMNS, A_MN, B_MN>(d, a.operand(i), b.operand(i),
+                                               i > 0);
+    }
+    ptx::wgmma_commit();
+    ptx::wgmma_wait<0>();
+    ptx::wgmma_hold(d);
+    for (uint32_t i = 0; i < COLUMNS / 2; i++)
+        out[(t / 32 * 16 + lane / 4 + (i >> 1 & 1) * 8) * COLUMNS + i / 4 * 8 +
+            2 * (lane % 4) + (i & 1)] = d[i];
+}
+
+/* The sum of 16 values, in each element of d. */
+__global__ void
+sum_16(const uint16_t *in, bool by_warpgroup, float *out)
+{
+    const uint32_t t = ptx::thread_index(), k = t % 4 * 2;
+    const uint32_t ones = 0x3f803f80u, b[2] = {ones, ones};
+    uint16_t *shared = (uint16_t *)ptx::dynamic_shared_1024();
+    uint32_t a[4];
+    float d[4] = {}, wide[32];
+
+    for (uint32_t i = 0; i < 4; i++)
+        a[i] = in[i / 2 * 8 + k] | (uint32_t)in[i / 2 * 8 + k + 1] << 16;
+    for (uint32_t i = t; i < 64 * 16; i += 128)
+        shared[i] = 0x3f80;
+    ptx::fence_async_shared();
+    ptx::sync_block();
+    if (by_warpgroup) {
+        const uint64_t b_shared = mma_desc::k_major(ptx::shared_address(shared),
+                                                    mma_desc::Swizzle::B32);
+
+        ptx::wgmma_fence();
+        ptx::wgmma_rs<64, false>(wide, a, 0, b_shared, false);
+        ptx::wgmma_commit();
+        ptx::wgmma_wait<0>();
+        out[t] = wide[0];
+    } else {
+        ptx::mma_m16n8k16_bf16(d, a, b);
+        out[t] = d[0];
+    }
+}
+
+__global__ void
+read_product(const __grid_constant__ CUtensorMap map, bool early, float *out)
+{
+    const uint32_t t = ptx::thread_index();
+    float d[32], first = 0;
+
+    load_operand(&map, true);
+    ptx::wgmma_fence();
+    ptx::wgmma_ss<64, false, false>(d, box_operand(0), box_operand(0), false);
+    ptx::wgmma_commit();
+    if (early)
+        first = d[0];
+    ptx::wgmma_wait<0>();
+    if (!early)
+        first = d[0];
+    out[t] = first;
+}
+
 } // namespace
 
 extern "C" cudaError_t
@@ -342,12 +644,19 @@ hopper_run(int which, int wrong, const hopper_args *args,
 {
     const bool right = !wrong;
     one_copy copy = {true, true, BOX_BYTES, 0, 0, true};
+    mistakes how;
     CUtensorMap none = {};
-    auto go = [&](auto kernel, auto... more) {
+    auto start = [&](auto kernel, uint32_t threads, auto... more) {
         cudaError_t error = prepare(nullptr, kernel, SHARED);
         if (error != cudaSuccess)
             return error;
-        return launch(kernel, 1, 64, SHARED, nullptr, *args, more...);
+        return launch(kernel, 1, threads, SHARED, nullptr, *args, more...);
+    };
+    auto go = [&](auto kernel, auto... more) {
+        return start(kernel, 64, more...);
+    };
+    auto go_128 = [&](auto kernel, auto... more) {
+        return start(kernel, 128, more...);
     };
 
     switch (which) {
@@ -412,9 +721,64 @@ hopper_run(int which, int wrong, const hopper_args *args,
         return go(load, *map, copy);
     case HOPPER_UNFENCED_STORE:
         return go(load_after_store, *map, right);
-    default:
+    case HOPPER_TWO_DECLARATIONS:
         return go(declare, (bool)wrong);
+    case HOPPER_UNFENCED_PRODUCT:
+        how.fence = right;
+        break;
+    case HOPPER_FENCED_BEFORE:
+        how.fence_again = right;
+        break;
+    case HOPPER_UNWAITED_PRODUCT:
+        how.wait = right;
+        break;
+    case HOPPER_UNCOMMITTED_PRODUCT:
+        how.commit = right;
+        break;
+    case HOPPER_EARLY_WRITE:
+        how.write = wrong;
+        break;
+    case HOPPER_EARLY_READ:
+        how.read = wrong;
+        break;
+    case HOPPER_EARLY_HOLD:
+        how.hold = wrong;
+        break;
+    case HOPPER_EARLY_OPERAND:
+        return go_128(multiply_registers, *map, right);
+    case HOPPER_EARLY_PRODUCT:
+        how.copy_wait = right;
+        break;
+    case HOPPER_UNFENCED_OPERAND:
+        return go_128(multiply_stored, right, true);
+    case HOPPER_UNMET_OPERAND:
+        return go_128(multiply_stored, true, right);
+    case HOPPER_EARLY_RELEASE:
+        return start(release, 160, *map, right, true);
+    case HOPPER_ONE_RELEASE:
+        return start(release, 160, *map, true, right);
+    case HOPPER_PART_OF_GROUP:
+        how.warps = wrong ? 3 : 4;
+        break;
+    case HOPPER_NO_GROUP:
+        return start(multiply, wrong ? 96 : 128, *map, how);
+    case HOPPER_OTHER_PRODUCT:
+        how.a_of_warp_3 = wrong ? 32 : 0;
+        break;
+    case HOPPER_OTHER_LANE:
+        how.a_of_lane_5 = wrong ? 32 : 0;
+        break;
+    case HOPPER_OFF_SWIZZLE:
+        how.a_of_all = wrong ? 128 : 32;
+        break;
+    case HOPPER_OPERAND_BEYOND:
+        how.a_of_all = wrong ? 3 * BOX_BYTES : 0;
+        break;
+    default:
+        how.bits = wrong ? uint64_t{1} << 49 : 0;
+        break;
     }
+    return go_128(multiply, *map, how);
 }
 
 extern "C" cudaError_t
@@ -437,4 +801,72 @@ hopper_ring(const CUtensorMap *map, int rows, float *out)
     return error != cudaSuccess
                ? error
                : launch(ring, 1, 96, SHARED, nullptr, *map, rows, out);
+}
+
+/* The instances: by columns, how a and b lie, and whether a is in registers. */
+#define PRODUCTS(X) \
+    X(64, false, false, false) \
+    X(80, false, false, false) \
+    X(128, false, false, false) \
+    X(160, false, false, false) \
+    X(256, false, false, false) \
+    X(64, true, false, false) \
+    X(64, false, true, false) \
+    X(80, true, true, false) \
+    X(128, false, true, false) \
+    X(64, false, false, true) \
+    X(128, false, false, true) \
+    X(80, false, true, true)
+
+extern "C" int
+hopper_has_product(const hopper_product *p)
+{
+#define IS(columns_, a_mn, b_mn, rs) \
+    if (p->columns == columns_ && (bool)p->a_mn_major == a_mn && \
+        (bool)p->b_mn_major == b_mn && (bool)p->a_in_registers == rs) \
+        return !rs || p->swizzle == 1;
+    PRODUCTS(IS)
+#undef IS
+    return 0;
+}
+
+extern "C" cudaError_t
+hopper_multiply(const hopper_product *p, const CUtensorMap *a,
+                const CUtensorMap *b, float *out)
+{
+    auto go = [&](auto kernel) {
+        cudaError_t error = prepare(nullptr, kernel, PRODUCT_SHARED);
+
+        return error != cudaSuccess ? error
+                                    : launch(kernel, 1, 128, PRODUCT_SHARED,
+                                             nullptr, *a, *b, p->swizzle, out);
+    };
+
+#define RUN(columns_, a_mn, b_mn, rs) \
+    if (p->columns == columns_ && (bool)p->a_mn_major == a_mn && \
+        (bool)p->b_mn_major == b_mn && (bool)p->a_in_registers == rs) \
+        return go(product<columns_, a_mn, b_mn, rs>);
+    PRODUCTS(RUN)
+#undef RUN
+    return cudaErrorInvalidValue;
+}
+
+extern "C" cudaError_t
+hopper_sum(const uint16_t *in, int by_warpgroup, float *out)
+{
+    cudaError_t error = prepare(nullptr, sum_16, SHARED);
+
+    return error != cudaSuccess ? error
+                                : launch(sum_16, 1, 128, SHARED, nullptr, in,
+                                         (bool)by_warpgroup, out);
+}
+
+extern "C" cudaError_t
+hopper_read(const CUtensorMap *map, int early, float *out)
+{
+    cudaError_t error = prepare(nullptr, read_product, SHARED);
+
+    return error != cudaSuccess ? error
+                                : launch(read_product, 1, 128, SHARED, nullptr,
+                                         *map, (bool)early, out);
 }

@@ -50,6 +50,27 @@ enum {
     HOPPER_COPY_ON_BARRIER,
     HOPPER_UNFENCED_STORE,
     HOPPER_TWO_DECLARATIONS,
+    /* Products of a warpgroup. */
+    HOPPER_UNFENCED_PRODUCT,
+    HOPPER_FENCED_BEFORE,
+    HOPPER_UNWAITED_PRODUCT,
+    HOPPER_UNCOMMITTED_PRODUCT,
+    HOPPER_EARLY_WRITE,
+    HOPPER_EARLY_READ,
+    HOPPER_EARLY_HOLD,
+    HOPPER_EARLY_OPERAND,
+    HOPPER_EARLY_PRODUCT,
+    HOPPER_UNFENCED_OPERAND,
+    HOPPER_UNMET_OPERAND,
+    HOPPER_EARLY_RELEASE,
+    HOPPER_ONE_RELEASE,
+    HOPPER_PART_OF_GROUP,
+    HOPPER_NO_GROUP,
+    HOPPER_OTHER_PRODUCT,
+    HOPPER_OTHER_LANE,
+    HOPPER_OFF_SWIZZLE,
+    HOPPER_OPERAND_BEYOND,
+    HOPPER_NO_DESCRIPTOR,
     HOPPER_KERNELS
 };
 
@@ -65,6 +86,31 @@ cudaError_t hopper_load_box(const CUtensorMap *map, int column, int row,
 /* A ring of two stages: out[c] = the sum over 16 boxes of column c of 64, of whole
    numbers in bf16, as floats; box i at row 'rows' i. */
 cudaError_t hopper_ring(const CUtensorMap *map, int rows, float *out);
+
+/* ---- Products ------------------------------------------------------------ */
+
+/* How a and b are given: swizzles are the numbers of a descriptor. */
+typedef struct hopper_product {
+    int columns;
+    int a_mn_major, b_mn_major, a_in_registers;
+    int swizzle;
+} hopper_product;
+
+enum { HOPPER_PRODUCT_ROWS = 64, HOPPER_PRODUCT_DEPTH = 64 };
+
+/* Whether there is an instance of the kernel for it. */
+int hopper_has_product(const hopper_product *product);
+/* out [64, columns] = a b^T by four wgmma.  Each map is of an operand as it lies in
+   global memory: [rows or columns, depth] where K-major, [depth, rows or columns]
+   where MN-major; boxes as wide as the swizzle, or 8 values without one, of all
+   rows. */
+cudaError_t hopper_multiply(const hopper_product *product, const CUtensorMap *a,
+                            const CUtensorMap *b, float *out);
+/* The sum of in[0 .. 15], bf16, on a tensor core: by a warpgroup's instruction or by
+   a warp's. */
+cudaError_t hopper_sum(const uint16_t *in, int by_warpgroup, float *out);
+/* d of a product, of which the first was read before the wait, or after. */
+cudaError_t hopper_read(const CUtensorMap *map, int early, float *out);
 
 #ifdef __cplusplus
 }

@@ -44,6 +44,27 @@ static const struct {
     {HOPPER_COPY_ON_BARRIER, "overwrites an mbarrier"},
     {HOPPER_UNFENCED_STORE, "with no fence_async_shared between"},
     {HOPPER_TWO_DECLARATIONS, "declares its shared memory in two ways"},
+    {HOPPER_UNFENCED_PRODUCT, "with no wgmma_fence since the kernel began"},
+    {HOPPER_FENCED_BEFORE, "with no wgmma_fence since the last wgmma_wait"},
+    {HOPPER_UNWAITED_PRODUCT, "ends with wgmma that it never waited for"},
+    {HOPPER_UNCOMMITTED_PRODUCT, "ends with wgmma that it never waited for"},
+    {HOPPER_EARLY_WRITE, "wrote to registers with accumulators of a wgmma"},
+    {HOPPER_EARLY_READ, "the registers of a wgmma that it has not waited for"},
+    {HOPPER_EARLY_HOLD, "the registers of a wgmma that it has not waited for"},
+    {HOPPER_EARLY_OPERAND, "wrote to registers with an operand of a wgmma"},
+    {HOPPER_EARLY_PRODUCT, "the tensor copy that thread 0 sent there from"},
+    {HOPPER_UNFENCED_OPERAND, "stored with no fence_async_shared between"},
+    {HOPPER_UNMET_OPERAND, "stored, and no barrier orders them"},
+    {HOPPER_EARLY_RELEASE,
+     "not all four of its warps are known to have waited"},
+    {HOPPER_ONE_RELEASE, "not all four of its warps are known to have waited"},
+    {HOPPER_PART_OF_GROUP, "deadlock"},
+    {HOPPER_NO_GROUP, "is of no warpgroup: the block has 3 warps"},
+    {HOPPER_OTHER_PRODUCT, "the warps of a warpgroup issue different products"},
+    {HOPPER_OTHER_LANE, "give it other operands"},
+    {HOPPER_OFF_SWIZZLE, "not in the first of a swizzle's 8 rows of 128 bytes"},
+    {HOPPER_OPERAND_BEYOND, "reaches beyond 17408 bytes of shared memory"},
+    {HOPPER_NO_DESCRIPTOR, "has bits outside of its fields"},
 };
 
 static uint16_t input[HOPPER_VALUES];
@@ -310,6 +331,166 @@ START_TEST(a_ring_adds_up_right)
 }
 END_TEST
 
+/* ---- Products ---------------------------------------------------------------- */
+
+enum { PRODUCT_COLUMNS_MOST = 256, PRODUCT_SWIZZLES = 4 };
+
+static const int product_columns[] = {64, 80, 128, 160, 256};
+
+static float
+small(int i)
+{
+    return (float)(i * 37 % 17 - 8);
+}
+
+static uint16_t
+bf16_of(float value)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    return (uint16_t)(bits >> 16);
+}
+
+/* An operand of 'n' rows or columns on the device, and its map. */
+static void *
+make_operand(CUtensorMap *map, int n, int mn_major, int swizzle, int seed)
+{
+    enum { DEPTH = HOPPER_PRODUCT_DEPTH };
+    static uint16_t values[PRODUCT_COLUMNS_MOST * DEPTH];
+    static const int row_values[] = {8, 64, 32, 16};
+    static const CUtensorMapSwizzle names[] = {
+        CU_TENSOR_MAP_SWIZZLE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+        CU_TENSOR_MAP_SWIZZLE_64B, CU_TENSOR_MAP_SWIZZLE_32B};
+    void *data;
+
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < DEPTH; k++)
+            values[mn_major ? k * n + i : i * DEPTH + k] =
+                bf16_of(small(i * DEPTH + k + seed));
+    ck_assert_int_eq(cudaMalloc(&data, (size_t)(n * DEPTH) * 2), cudaSuccess);
+    ck_assert_int_eq(cudaMemcpy(data, values, (size_t)(n * DEPTH) * 2,
+                                cudaMemcpyHostToDevice),
+                     cudaSuccess);
+    const map_facts facts = {
+        .base = (uintptr_t)data,
+        .columns = (cuuint64_t)(mn_major ? n : DEPTH),
+        .rows = (cuuint64_t)(mn_major ? DEPTH : n),
+        .pitch = (cuuint64_t)(mn_major ? n : DEPTH) * 2,
+        .box_columns = (cuuint32_t)row_values[swizzle],
+        .box_rows = (cuuint32_t)(mn_major ? DEPTH : n),
+        .swizzle = names[swizzle],
+    };
+    ck_assert_int_eq(encode(map, &facts), CUDA_SUCCESS);
+    return data;
+}
+
+/* Whole numbers that no order of sums rounds. */
+static float
+exact_element(int row, int column)
+{
+    float sum = 0;
+
+    for (int k = 0; k < HOPPER_PRODUCT_DEPTH; k++)
+        sum += small(row * HOPPER_PRODUCT_DEPTH + k) *
+               small(column * HOPPER_PRODUCT_DEPTH + k + 5);
+    return sum;
+}
+
+/* Every instance of the kernel that there is for these numbers. */
+START_TEST(products_are_right_however_operands_lie)
+{
+    static float got[HOPPER_PRODUCT_ROWS * PRODUCT_COLUMNS_MOST];
+    const int which = _i / (2 * 2 * 2);
+    const hopper_product p = {
+        product_columns[which % (int)COUNT(product_columns)], _i & 1,
+        _i >> 1 & 1, _i >> 2 & 1, which / (int)COUNT(product_columns)};
+    const size_t bytes =
+        sizeof(float) * HOPPER_PRODUCT_ROWS * (size_t)p.columns;
+    CUtensorMap a, b;
+    void *a_data, *b_data, *out;
+
+    if (!hopper_has_product(&p))
+        return;
+    a_data = make_operand(&a, HOPPER_PRODUCT_ROWS, p.a_mn_major, p.swizzle, 0);
+    b_data = make_operand(&b, p.columns, p.b_mn_major, p.swizzle, 5);
+    ck_assert_int_eq(cudaMalloc(&out, bytes), cudaSuccess);
+    for (int i = 0; i < device_schedules(); i++) {
+        device_set_schedule(i);
+        device_set_adversarial(i % 4 == 1);
+        ck_assert_int_eq(hopper_multiply(&p, &a, &b, out), cudaSuccess);
+        ck_assert_str_eq(device_finish(), "");
+        ck_assert_int_eq(cudaMemcpy(got, out, bytes, cudaMemcpyDeviceToHost),
+                         cudaSuccess);
+        for (int e = 0; e < HOPPER_PRODUCT_ROWS * p.columns; e++)
+            ck_assert_msg(got[e] == exact_element(e / p.columns, e % p.columns),
+                          "row %d column %d: %g", e / p.columns, e % p.columns,
+                          (double)got[e]);
+    }
+    cudaFree(a_data);
+    cudaFree(b_data);
+    cudaFree(out);
+}
+END_TEST
+
+/* Small numbers, then the one in the second half of the depth: the two instructions
+   of an adversarial core differ, and those of a plain one do not. */
+START_TEST(adversarial_cores_tell_warps_from_warpgroups)
+{
+    uint16_t values[16] = {0};
+    void *in, *out;
+    float sums[2][2];
+
+    for (int k = 0; k < 8; k++)
+        values[k] = bf16_of(0x1p-25f);
+    values[8] = bf16_of(1);
+    ck_assert_int_eq(cudaMalloc(&in, sizeof(values)), cudaSuccess);
+    ck_assert_int_eq(cudaMalloc(&out, 128 * sizeof(float)), cudaSuccess);
+    ck_assert_int_eq(
+        cudaMemcpy(in, values, sizeof(values), cudaMemcpyHostToDevice),
+        cudaSuccess);
+    for (int i = 0; i < 4; i++) {
+        device_set_adversarial(i / 2);
+        ck_assert_int_eq(hopper_sum(in, i % 2, out), cudaSuccess);
+        ck_assert_str_eq(device_finish(), "");
+        ck_assert_int_eq(cudaMemcpy(&sums[i / 2][i % 2], out, sizeof(float),
+                                    cudaMemcpyDeviceToHost),
+                         cudaSuccess);
+    }
+    ck_assert(sums[0][0] == sums[0][1] && sums[0][0] > 1);
+    ck_assert(sums[1][0] > 1);
+    ck_assert(sums[1][1] == 1);
+}
+END_TEST
+
+/* The simulator sees no read of a register by a constant index: what it reads is
+   poison. */
+START_TEST(an_early_read_is_poison)
+{
+    CUtensorMap map;
+    hopper_args args = make_arguments(&map);
+    uint16_t ones[HOPPER_VALUES];
+    float got[2];
+
+    for (int i = 0; i < HOPPER_VALUES; i++)
+        ones[i] = 0x3f80;
+    ck_assert_int_eq(cudaMemcpy((void *)(uintptr_t)args.in, ones, sizeof(ones),
+                                cudaMemcpyHostToDevice),
+                     cudaSuccess);
+    device_set_schedule(_i);
+    for (int early = 0; early < 2; early++) {
+        ck_assert_int_eq(hopper_read(&map, early, (float *)args.out),
+                         cudaSuccess);
+        ck_assert_str_eq(device_finish(), "");
+        ck_assert_int_eq(cudaMemcpy(&got[early], args.out, sizeof(float),
+                                    cudaMemcpyDeviceToHost),
+                         cudaSuccess);
+    }
+    ck_assert(got[0] == 16);
+    ck_assert(!(got[1] >= 0 && got[1] < 0x1p100f));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -323,6 +504,12 @@ main(void)
     tcase_add_loop_test(kernels, other_gpus_have_none, 0, 5);
     tcase_add_loop_test(kernels, boxes_lie_as_documented, 0, COUNT(boxes));
     tcase_add_test(kernels, a_ring_adds_up_right);
+    tcase_add_loop_test(kernels, products_are_right_however_operands_lie, 0,
+                        2 * 2 * 2 * (int)COUNT(product_columns) *
+                            PRODUCT_SWIZZLES);
+    tcase_add_test(kernels, adversarial_cores_tell_warps_from_warpgroups);
+    tcase_add_loop_test(kernels, an_early_read_is_poison, 0,
+                        device_schedules());
     suite_add_tcase(suite, kernels);
     return run_suite(suite);
 }
