@@ -218,7 +218,7 @@ copy_tiles(const Ring<T> &ring, const Maps &maps, const Product &p)
     const int32_t n_stages = stage_count(p);
     Turn<T::STAGES> turn;
 
-    for (int64_t i = ptx::block_index(); i < n_tiles; i += ptx::block_count()) {
+    for (int64_t i = ptx::block_index(); i < n_tiles; i += ptx::grid_blocks()) {
         const tile_order::Place at =
             tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i);
 
@@ -475,7 +475,7 @@ multiply_tiles(const Ring<T> &ring, char *shared, const Product &p,
     uint32_t tiles = 0;
 
     for (int64_t i = ptx::block_index(); i < n_tiles;
-         i += ptx::block_count(), tiles++) {
+         i += ptx::grid_blocks(), tiles++) {
         float d[T::COLUMNS / 2];
 
         multiply(d, ring, turn, n_stages, thread / GROUP_THREADS, thread % 32);
