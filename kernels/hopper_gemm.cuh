@@ -255,6 +255,7 @@ multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring, Turn<T::STAGES> &turn,
 {
     uint32_t before = 0;
 
+    ptx::wgmma_hold(d);
 #pragma unroll 1
     for (int32_t k = 0; k < n_stages; k++) {
         const uint32_t stage = turn.stage;
@@ -262,7 +263,6 @@ multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring, Turn<T::STAGES> &turn,
         const uint32_t b = ring.b(stage);
 
         ptx::mbarrier_wait(ring.full(stage), turn.parity);
-        ptx::wgmma_hold(d);
         ptx::wgmma_fence();
 #pragma unroll
         for (uint32_t i = 0; i < STEPS; i++)

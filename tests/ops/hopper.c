@@ -64,7 +64,7 @@ make_maps(maps *m, const op_case *c, int64_t first, int64_t rows, void *out)
     cudaError_t error;
 
     if (!encode)
-        return cudaErrorNotSupported;
+        return cudaErrorInvalidValue;
     error = oriel_cuda_hopper_map_x(&m->x, encode, op_product_x(c, first),
                                     c->rows - first, c->depth, h->small);
     if (!error)
