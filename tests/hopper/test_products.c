@@ -16,8 +16,6 @@ static const product_shape shapes[] = {
 };
 enum { RANDOM_SHAPES = 2, SHAPES = COUNT(shapes) + RANDOM_SHAPES };
 
-static const int32_t places[] = {6, 0, 5, 1, 4, 2, 3, 8, 7};
-
 /* Fewer blocks than tiles, so that some take several. */
 enum { BLOCKS = 2 };
 
@@ -70,16 +68,178 @@ START_TEST(products_are_exact)
 }
 END_TEST
 
+/* ---- Rows ------------------------------------------------------------------------ */
+
+/* Several tiles of either size. */
+static const op_shape some_rows = {.rows = 150, .columns = 264, .depth = 200};
+
+static void *
+run_once(const op_case *c, int64_t first, int64_t rows)
+{
+    const size_t planes = (size_t)op_case_planes(c);
+    const size_t bytes = (size_t)(rows * c->row_bytes);
+    device_buffer out = device_output(planes * bytes);
+    unsigned char *got = malloc(planes * bytes);
+    const char *report;
+
+    for (size_t p = 0; c->initial.host && p < planes; p++)
+        device_put(out, p * bytes,
+                   (const char *)c->initial.host +
+                       ((size_t)c->rows * p + (size_t)first) *
+                           (size_t)c->row_bytes,
+                   bytes);
+    ck_assert_int_eq(c->op->run(c, first, rows, out.data), cudaSuccess);
+    report = device_finish();
+    ck_assert_msg(report[0] == '\0', "%s: %s", c->op->name, report);
+    device_download(got, out);
+    device_release(out);
+    return got;
+}
+
+static void
+expect_row(const op_case *c, int64_t row, const char *got, int64_t at,
+           int64_t rows, const char *expected, const char *what)
+{
+    const int64_t width = c->row_bytes;
+
+    for (int64_t p = 0; p < op_case_planes(c); p++)
+        ck_assert_msg(
+            memcmp(got + (p * rows + at) * width,
+                   expected + (p * c->rows + row) * width, (size_t)width) == 0,
+            "%s: row %d has other bytes %s", c->op->name, (int)row, what);
+}
+
+static const struct {
+    int32_t small, blocks;
+} others[] = {{0, 1}, {0, 3}, {0, 132}, {1, 1}, {1, 5}, {1, 132}};
+
+/* Whatever the tile, the number of blocks, the place and the neighbours; on tensor
+   cores that group and truncate. */
+START_TEST(rows_are_their_own)
+{
+    const op_hopper h = op_hopper_make(kinds[_i].of, kinds[_i].small, BLOCKS);
+    op_shape shape = some_rows;
+    op_case c;
+    char *expected, *got;
+    uint16_t *x;
+
+    device_set_adversarial(true);
+    shape.wide = kinds[_i].wide;
+    shape.dtype = kinds[_i].dtype;
+    c = op_check_make(&h.op, &shape, 11);
+    expected = run_once(&c, 0, c.rows);
+    for (size_t i = 0; i < COUNT(others); i++) {
+        const op_hopper other =
+            op_hopper_make(kinds[_i].of, others[i].small, others[i].blocks);
+
+        if (others[i].small && h.which == ORIEL_HOPPER_SWIGLU)
+            continue; /* it has one size of tiles */
+        c.op = &other.op;
+        got = run_once(&c, 0, c.rows);
+        ck_assert_mem_eq(got, expected, op_case_out_bytes(&c));
+        free(got);
+    }
+    c.op = &h.op;
+    for (int64_t r = 3; r < c.rows; r += 61) {
+        got = run_once(&c, r, 1);
+        expect_row(&c, r, got, 0, 1, expected, "alone");
+        free(got);
+    }
+    x = c.x.host;
+    for (int64_t r = 0; r < c.rows; r++)
+        for (int32_t k = 0; r % 61 != 3 && k < c.depth; k++)
+            x[r * c.depth + k] = k % 3 ? 0x7f80 : 0x7fc0;
+    op_check_send(&c.x);
+    got = run_once(&c, 0, c.rows);
+    for (int64_t r = 3; r < c.rows; r += 61)
+        expect_row(&c, r, got, r, c.rows, expected, "beside NaN and infinity");
+    free(got);
+    free(expected);
+    op_case_free(&c);
+    device_set_adversarial(false);
+}
+END_TEST
+
+/* ---- Refusals ---------------------------------------------------------------------- */
+
+START_TEST(what_is_out_of_limits_is_refused)
+{
+    static CUtensorMap map;
+    static uint16_t memory[64] __attribute__((aligned(16)));
+    const oriel_hopper_product good = {&map, &map, &map, &map, 0, 1};
+    const oriel_linear_args fits = {memory, memory, memory, memory,
+                                    1,      8,      8,      NULL};
+    const oriel_linear_swiglu_args gate = {memory, memory, memory, memory,
+                                           1,      8,      8};
+
+    for (int i = 0; i < 8; i++) {
+        oriel_hopper_product by = good;
+        oriel_linear_args args = fits;
+
+        switch (i) {
+        case 0:
+            args.columns = 12;
+            break;
+        case 1:
+            args.depth = 4;
+            break;
+        case 2:
+            args.out++;
+            break;
+        case 3:
+            args.bias = (const uint16_t *)((const char *)memory + 1);
+            break;
+        case 4:
+            args.rows = INT64_C(0x7fffff01);
+            break;
+        case 5:
+            by.blocks = 0;
+            break;
+        case 6:
+            by.x = NULL;
+            break;
+        default:
+            by.weight = NULL;
+        }
+        ck_assert_int_eq(oriel_cuda_hopper_linear(&args, &by, NULL),
+                         cudaErrorInvalidValue);
+        ck_assert_int_eq(oriel_cuda_hopper_linear_gelu(&args, &by, NULL),
+                         cudaErrorInvalidValue);
+        ck_assert_int_eq(oriel_cuda_hopper_linear_residual(&args, &by, NULL),
+                         cudaErrorInvalidValue);
+    }
+    oriel_hopper_product by = good;
+    oriel_linear_args args = fits;
+
+    by.hi = NULL;
+    ck_assert_int_eq(oriel_cuda_hopper_linear_residual(&args, &by, NULL),
+                     cudaErrorInvalidValue);
+    by = good;
+    by.lo = NULL;
+    args.lo = memory;
+    ck_assert_int_eq(oriel_cuda_hopper_linear_residual(&args, &by, NULL),
+                     cudaErrorInvalidValue);
+    by = good;
+    by.small = 1;
+    ck_assert_int_eq(oriel_cuda_hopper_linear_swiglu(&gate, &by, NULL),
+                     cudaErrorInvalidValue);
+    args = fits;
+    args.rows = 0; /* nothing to do is no fault */
+    ck_assert_int_eq(oriel_cuda_hopper_linear(&args, &good, NULL), cudaSuccess);
+}
+END_TEST
+
 int
 main(void)
 {
     Suite *suite = suite_create("hopper_products");
     TCase *tc = tcase_create("products");
 
-    (void)places;
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, products_are_exact, 0,
                         (int)(SHAPES * COUNT(kinds)));
+    tcase_add_loop_test(tc, rows_are_their_own, 0, COUNT(kinds));
+    tcase_add_test(tc, what_is_out_of_limits_is_refused);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }
