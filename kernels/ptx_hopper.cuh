@@ -116,6 +116,43 @@ tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
         : "memory");
 }
 
+/* ---- Fragments and registers -------------------------------------------- */
+
+/* The inverse of ldmatrix_x4: lanes 8i to 8i + 7 give the addresses of the rows of
+   matrix i, 16 bytes each, and register i of a lane is of row lane / 4, columns 2
+   (lane % 4) and one more. */
+__device__ __forceinline__ void
+store_matrix_x4(uint32_t address, const uint32_t (&r)[4])
+{
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], "
+                 "{%1, %2, %3, %4};" ::"r"(address),
+                 "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])
+                 : "memory");
+}
+
+/* Each thread of a warpgroup has so many registers from now on: it waits until they
+   are there.  All four warps do it, before anything else of their part. */
+template <int REGISTERS>
+__device__ __forceinline__ void
+registers_up()
+{
+    static_assert(REGISTERS % 8 == 0 && REGISTERS >= 24 && REGISTERS <= 256,
+                  "a multiple of 8, of 24 to 256");
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(REGISTERS)
+                 : "memory");
+}
+
+/* Gives the others back. */
+template <int REGISTERS>
+__device__ __forceinline__ void
+registers_down()
+{
+    static_assert(REGISTERS % 8 == 0 && REGISTERS >= 24 && REGISTERS <= 256,
+                  "a multiple of 8, of 24 to 256");
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(REGISTERS)
+                 : "memory");
+}
+
 /* ---- Products of a warpgroup -------------------------------------------- */
 
 /*

@@ -425,6 +425,64 @@ release(hopper_args args, const __grid_constant__ CUtensorMap map, bool after,
         args.out[t] = (uint16_t)ptx::float_to_bits(d[0]);
 }
 
+/* ---- Fragments and registers --------------------------------------------- */
+
+/* Rows of 16 bytes that a warp stores together: the other reads them after a barrier,
+   or at once; they may lie in between. */
+__global__ void
+fragment(hopper_args args, bool meet, uint32_t shift)
+{
+    const uint32_t t = ptx::thread_index();
+    const uint32_t r[4] = {t, t + 1, t + 2, t + 3};
+
+    if (t < 32)
+        ptx::store_matrix_x4(ptx::shared_address(box(0)) + 16 * t + shift, r);
+    if (meet)
+        ptx::sync_block();
+    if (t >= 32)
+        args.out[t] = box(0)[t];
+}
+
+/* A warpgroup gives registers back, the other takes them: as many, or more. */
+template <int UP>
+__global__ void
+exchange(hopper_args args)
+{
+    const uint32_t t = ptx::thread_index();
+
+    if (t < 128)
+        ptx::registers_down<40>();
+    else
+        ptx::registers_up<UP>();
+    args.out[t] = args.in[t];
+}
+
+/* To more than there were, and then to fewer, each by the wrong instruction. */
+__global__ void
+change(hopper_args args, bool grow, bool shrink)
+{
+    if (grow)
+        ptx::registers_down<256>();
+    ptx::registers_down<64>();
+    if (shrink)
+        ptx::registers_up<40>();
+    ptx::registers_up<72>();
+    args.out[ptx::thread_index()] = args.in[ptx::thread_index()];
+}
+
+/* All four warps by one instruction, or the first by its own. */
+__global__ void
+part(hopper_args args, bool all, bool apart)
+{
+    const uint32_t t = ptx::thread_index();
+
+    if (apart && t < 32)
+        ptx::registers_down<48>();
+    else if (all || t >= 32)
+        ptx::registers_down<40>();
+    args.out[t] = args.in[t];
+}
+
 /* ---- Right ones ---------------------------------------------------------- */
 
 __global__ void
@@ -619,6 +677,27 @@ sum_16(const uint16_t *in, bool by_warpgroup, float *out)
 }
 
 __global__ void
+round_trip(const uint16_t *in, bool swizzled, uint16_t *out)
+{
+    const uint32_t t = ptx::thread_index(), g = t / 4, c = 2 * (t % 4);
+    const uint32_t r = t % 16, chunk = t / 16;
+    char *shared = ptx::dynamic_shared_1024();
+    auto at = [&](uint32_t row, uint32_t column) {
+        return in[row * 16 + column] | (uint32_t)in[row * 16 + column + 1]
+                                           << 16;
+    };
+    const uint32_t values[4] = {at(g, c), at(g + 8, c), at(g, c + 8),
+                                at(g + 8, c + 8)};
+    char *row = shared + r * 128 + (swizzled ? chunk ^ (r & 7) : chunk) * 16;
+
+    /* Lanes 0 to 15 name the rows of the left half, the others of the right. */
+    ptx::store_matrix_x4(ptx::shared_address(row), values);
+    ptx::sync_warp();
+    for (uint32_t i = 0; i < 8; i++)
+        out[r * 16 + chunk * 8 + i] = ((const uint16_t *)row)[i];
+}
+
+__global__ void
 read_product(const __grid_constant__ CUtensorMap map, bool early, float *out)
 {
     const uint32_t t = ptx::thread_index();
@@ -774,6 +853,20 @@ hopper_run(int which, int wrong, const hopper_args *args,
     case HOPPER_OPERAND_BEYOND:
         how.a_of_all = wrong ? 3 * BOX_BYTES : 0;
         break;
+    case HOPPER_UNMET_FRAGMENT:
+        return go(fragment, right, 0u);
+    case HOPPER_UNALIGNED_FRAGMENT:
+        return go(fragment, true, wrong ? 8u : 0u);
+    case HOPPER_TOO_MANY_REGISTERS: /* 256 threads of 255 at first */
+        return wrong ? start(exchange<256>, 384) : start(exchange<232>, 384);
+    case HOPPER_FEWER_REGISTERS:
+        return go_128(change, false, (bool)wrong);
+    case HOPPER_MORE_REGISTERS:
+        return go_128(change, (bool)wrong, false);
+    case HOPPER_PART_OF_REGISTERS:
+        return go_128(part, right, false);
+    case HOPPER_OTHER_REGISTERS:
+        return go_128(part, true, (bool)wrong);
     default:
         how.bits = wrong ? uint64_t{1} << 49 : 0;
         break;
@@ -869,4 +962,14 @@ hopper_read(const CUtensorMap *map, int early, float *out)
     return error != cudaSuccess ? error
                                 : launch(read_product, 1, 128, SHARED, nullptr,
                                          *map, (bool)early, out);
+}
+
+extern "C" cudaError_t
+hopper_fragment(const uint16_t *in, int swizzled, uint16_t *out)
+{
+    cudaError_t error = prepare(nullptr, round_trip, SHARED);
+
+    return error != cudaSuccess ? error
+                                : launch(round_trip, 1, 32, SHARED, nullptr, in,
+                                         (bool)swizzled, out);
 }

@@ -71,6 +71,14 @@ enum {
     HOPPER_OFF_SWIZZLE,
     HOPPER_OPERAND_BEYOND,
     HOPPER_NO_DESCRIPTOR,
+    /* Fragments and registers. */
+    HOPPER_UNMET_FRAGMENT,
+    HOPPER_UNALIGNED_FRAGMENT,
+    HOPPER_TOO_MANY_REGISTERS,
+    HOPPER_FEWER_REGISTERS,
+    HOPPER_MORE_REGISTERS,
+    HOPPER_PART_OF_REGISTERS,
+    HOPPER_OTHER_REGISTERS,
     HOPPER_KERNELS
 };
 
@@ -109,6 +117,9 @@ cudaError_t hopper_multiply(const hopper_product *product, const CUtensorMap *a,
 /* The sum of in[0 .. 15], bf16, on a tensor core: by a warpgroup's instruction or by
    a warp's. */
 cudaError_t hopper_sum(const uint16_t *in, int by_warpgroup, float *out);
+/* One warp stores a fragment of in [16, 16], swizzled or not, reads the rows and
+   copies them to out. */
+cudaError_t hopper_fragment(const uint16_t *in, int swizzled, uint16_t *out);
 /* d of a product, of which the first was read before the wait, or after. */
 cudaError_t hopper_read(const CUtensorMap *map, int early, float *out);
 

@@ -5,6 +5,7 @@
  * driver refuses them, and boxes lie where gpu.md's table of swizzles says.
  */
 #include "sim/control.h"
+#include "sim/counters.h"
 #include "sim/faulty_hopper.h"
 #include "support/device_case.h"
 #include "support/driver.h"
@@ -65,6 +66,14 @@ static const struct {
     {HOPPER_OFF_SWIZZLE, "not in the first of a swizzle's 8 rows of 128 bytes"},
     {HOPPER_OPERAND_BEYOND, "reaches beyond 17408 bytes of shared memory"},
     {HOPPER_NO_DESCRIPTOR, "has bits outside of its fields"},
+    {HOPPER_UNMET_FRAGMENT, "race in shared memory"},
+    {HOPPER_UNALIGNED_FRAGMENT, "which is not aligned to them"},
+    {HOPPER_TOO_MANY_REGISTERS, "waits at registers_up (faulty_hopper.cu:"},
+    {HOPPER_FEWER_REGISTERS,
+     "has 64 registers a thread, and is to have more, 40"},
+    {HOPPER_MORE_REGISTERS, "is to have fewer, 256"},
+    {HOPPER_PART_OF_REGISTERS, "less often than its warpgroup"},
+    {HOPPER_OTHER_REGISTERS, "another of its warpgroup to"},
 };
 
 static uint16_t input[HOPPER_VALUES];
@@ -463,6 +472,30 @@ START_TEST(adversarial_cores_tell_warps_from_warpgroups)
 }
 END_TEST
 
+/* What a warp stores as matrices is in rows; eight rows of 128 bytes are in the same
+   banks unless they are swizzled. */
+START_TEST(fragments_are_stored_by_rows)
+{
+    uint16_t values[256], got[256];
+    CUtensorMap map;
+    hopper_args args = make_arguments(&map);
+    sim_counters c;
+
+    memcpy(values, input, sizeof(values));
+    sim_start_counters();
+    ck_assert_int_eq(hopper_fragment(args.in, _i, args.out), cudaSuccess);
+    ck_assert_str_eq(device_finish(), "");
+    c = sim_take_counters();
+    ck_assert_int_eq(
+        cudaMemcpy(got, args.out, sizeof(got), cudaMemcpyDeviceToHost),
+        cudaSuccess);
+    ck_assert_mem_eq(got, values, sizeof(got));
+    ck_assert_uint_eq(c.stored_matrices.requests, 4);
+    ck_assert_uint_eq(c.stored_matrices.phases, _i ? 4 : 32);
+    ck_assert_uint_eq(c.matrices.requests, 0);
+}
+END_TEST
+
 /* The simulator sees no read of a register by a constant index: what it reads is
    poison. */
 START_TEST(an_early_read_is_poison)
@@ -508,6 +541,7 @@ main(void)
                         2 * 2 * 2 * (int)COUNT(product_columns) *
                             PRODUCT_SWIZZLES);
     tcase_add_test(kernels, adversarial_cores_tell_warps_from_warpgroups);
+    tcase_add_loop_test(kernels, fragments_are_stored_by_rows, 0, 2);
     tcase_add_loop_test(kernels, an_early_read_is_poison, 0,
                         device_schedules());
     suite_add_tcase(suite, kernels);
