@@ -92,7 +92,7 @@ typedef struct map_facts {
 static CUresult
 encode(CUtensorMap *map, const map_facts *f)
 {
-    static PFN_cuTensorMapEncodeTiled_v12000 function;
+    static __typeof__(cuTensorMapEncodeTiled) *function;
     const cuuint64_t dims[2] = {f->columns, f->rows};
     const cuuint32_t box[2] = {f->box_columns, f->box_rows}, steps[2] = {1, 1};
     enum cudaDriverEntryPointQueryResult found;
