@@ -40,12 +40,11 @@
 
 #include "hopper_ops.h"
 
-#include "mma_desc.cuh"
+#include "hopper_ring.cuh"
 #include "tile.cuh"
 #include "tile_order.cuh"
 
 #include <launch.cuh>
-#include <ptx_hopper.cuh>
 
 namespace hopper_gemm
 {
@@ -53,10 +52,7 @@ namespace hopper_gemm
 constexpr int DEPTH = 64; /* of a stage: rows of 128 bytes */
 constexpr int ROW_BYTES = 128;
 constexpr int STEPS = DEPTH / mma_desc::STEP_DEPTH;
-constexpr int GROUP_ROWS = 64; /* of a warpgroup's products */
-constexpr int GROUP_THREADS = 128, GROUP_WARPS = 4;
-constexpr int WARP_ROWS = 16;
-constexpr int BARRIER_BYTES = 8, BARRIERS_BYTES = 1024;
+using namespace hopper_ring;
 /* Through which a warp stores: 16 rows of 64 columns. */
 constexpr int STORE_COLUMNS = 64, STORE_CHUNKS = STORE_COLUMNS / 8;
 constexpr int STORE_BYTES = WARP_ROWS * ROW_BYTES;
@@ -83,7 +79,7 @@ template <int GROUPS_, int COLUMNS_, int STAGES_, int PLANES_ = 0> struct Tile {
     static constexpr int BARRIERS_AT =
         RESULT_AT + (PLANES ? PLANES * PLANE_BYTES : WARPS * STORE_BYTES);
     static constexpr int SHARED_BYTES = BARRIERS_AT + BARRIERS_BYTES;
-    static_assert(SHARED_BYTES <= 232448, "more than a block may have");
+    static_assert(SHARED_BYTES <= SHARED_MOST, "more than a block has");
 };
 /* For many rows and for few; those of a residual. */
 using Large = Tile<2, 256, 4>;
@@ -162,20 +158,6 @@ template <class T> struct Ring {
     }
 };
 
-/* How often the ring was gone round: which stage is next, and the parity of its
-   phase. */
-template <int STAGES> struct Turn {
-    uint32_t stage = 0, parity = 0;
-
-    __device__ __forceinline__ void next()
-    {
-        if (++stage == STAGES) {
-            stage = 0;
-            parity ^= 1;
-        }
-    }
-};
-
 __device__ __forceinline__ int32_t
 stage_count(const Product &p)
 {
@@ -239,14 +221,6 @@ copy_tiles(const Ring<T> &ring, const Maps &maps, const Product &p)
 
 /* ---- Multiplying --------------------------------------------------------- */
 
-template <class T>
-__device__ __forceinline__ void
-release(const Ring<T> &ring, uint32_t stage, uint32_t lane)
-{
-    if (lane == 0)
-        ptx::mbarrier_arrive(ring.empty(stage));
-}
-
 /* All of a tile's depth; d needs no zeros beforehand. */
 template <class T>
 __device__ __forceinline__ void
@@ -273,14 +247,14 @@ multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring, Turn<T::STAGES> &turn,
         ptx::wgmma_commit();
         if (k > 0) {
             ptx::wgmma_wait<1>();
-            release(ring, before, lane);
+            release(ring.empty(before));
         }
         before = stage;
         turn.next();
     }
     ptx::wgmma_wait<0>();
     ptx::wgmma_hold(d);
-    release(ring, before, lane);
+    release(ring.empty(before));
 }
 
 /* ---- Storing ------------------------------------------------------------- */
@@ -452,8 +426,7 @@ finish(const float (&d)[T::COLUMNS / 2], const Ring<T> &ring, char *shared,
         ptx::mbarrier_wait(ring.residual_full(), tiles & 1);
         add_rows<T>(d, store, p, row, at.column,
                     result + warp * (WARP_ROWS * BOX_BYTES), lane);
-        if (lane.lane == 0)
-            ptx::mbarrier_arrive(ring.residual_empty());
+        release(ring.residual_empty());
     } else if constexpr (Store::FLOATS) {
         store_floats<T>(d, store, p, row, at.column, lane);
     } else {
@@ -478,7 +451,7 @@ multiply_tiles(const Ring<T> &ring, char *shared, const Product &p,
          i += ptx::grid_blocks(), tiles++) {
         float d[T::COLUMNS / 2];
 
-        multiply(d, ring, turn, n_stages, thread / GROUP_THREADS, thread % 32);
+        multiply(d, ring, turn, n_stages, ptx::thread_index() / GROUP_THREADS);
         finish(d, ring, shared, p, store,
                tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i),
                tiles);
@@ -499,12 +472,12 @@ run(const Maps &maps, const Product &p, const Store &store)
     ptx::sync_block();
     if (thread >= T::WARPS * 32) {
         if constexpr (GIVES)
-            ptx::registers_down<40>();
+            ptx::registers_down<COPY_REGISTERS>();
         if (thread == T::WARPS * 32)
             copy_tiles(ring, maps, p);
     } else {
         if constexpr (GIVES)
-            ptx::registers_up<232>();
+            ptx::registers_up<MULTIPLY_REGISTERS>();
         multiply_tiles(ring, shared, p, store);
     }
 }

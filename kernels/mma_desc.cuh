@@ -29,6 +29,14 @@ row_bytes(Swizzle swizzle)
     return swizzle == Swizzle::NONE ? 16u : 256u >> (int)swizzle;
 }
 
+/* Where a byte of a tile is that would lie 'offset' after the tile's beginning, were
+   no chunks to change places. */
+__host__ __device__ constexpr uint32_t
+swizzled(uint32_t offset, Swizzle swizzle)
+{
+    return offset ^ (offset >> 7 & (row_bytes(swizzle) / 16 - 1)) << 4;
+}
+
 /* ---- Operands of wgmma in shared memory -------------------------------- */
 
 /*

@@ -61,6 +61,15 @@ EXPECTED = {
         "ptx::tensor_load_2d(a, b, c, d, e);",
         ["cp.async.bulk.tensor.2d.shared::cluster.global.tile"
          ".mbarrier::complete_tx::bytes [0], [1, {2, 3}], [4]"]),
+    # Register i is of the matrix whose rows lanes 8i to 8i + 7 name.
+    "store_matrix_x4": ("uint32_t a, Of<uint32_t, 4> b",
+                        "ptx::store_matrix_x4(a, b.v);",
+                        ["stmatrix.sync.aligned.m8n8.x4.shared.b16 [0], "
+                         "{1, 1+4, 1+8, 1+12}"]),
+    "registers_up": ("", "ptx::registers_up<232>();",
+                     ["setmaxnreg.inc.sync.aligned.u32 232"]),
+    "registers_down": ("", "ptx::registers_down<40>();",
+                       ["setmaxnreg.dec.sync.aligned.u32 40"]),
     "wgmma_fence": ("", "ptx::wgmma_fence();", ["wgmma.fence.sync.aligned"]),
     "wgmma_commit": ("", "ptx::wgmma_commit();",
                      ["wgmma.commit_group.sync.aligned"]),

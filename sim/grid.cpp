@@ -250,6 +250,8 @@ check_end(const Block &block)
 
     if (left.empty())
         left = products_left(block);
+    if (left.empty())
+        left = registers_left(block);
     for (uint32_t i = 0; i < 16; i++)
         if (!block.barriers[i].passed.empty())
             left = "block " + std::to_string(block.index) +

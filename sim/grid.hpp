@@ -13,6 +13,7 @@
 #include "fiber.hpp"
 #include "mbarrier.hpp"
 #include "paths.hpp"
+#include "registers.hpp"
 #include "shadow.hpp"
 #include "tensor_map.hpp"
 
@@ -126,6 +127,7 @@ struct Block {
     Mbarriers mbarriers;
     std::deque<TensorCopy> tensor_copies;
     std::vector<std::unique_ptr<Warpgroup>> warpgroups;
+    Registers registers;
     Paths paths;
     struct Warp {
         Meeting meeting;
@@ -182,6 +184,10 @@ void pass_block(const Site &site, uint32_t barrier, uint32_t n_threads);
 /* A violation of which no thread that runs is guilty. */
 void launch_fault(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+
+/* A thread's access, checked; false: the address is not of shared memory. */
+bool shared_access(Thread &thread, const void *address, size_t bytes,
+                   bool write, const void *where);
 
 void copy_issue(size_t offset, const void *source, uint32_t bytes,
                 uint32_t valid_bytes, const void *where);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ptx_hopper_sim.hpp"
 
+#include "counters.h"
 #include "grid.hpp"
 #include "mbarrier.hpp"
+#include "registers.hpp"
 #include "report.hpp"
 #include "tensor_map.hpp"
 #include "wgmma.hpp"
+
+#include <cstring>
 
 namespace ptx
 {
@@ -118,6 +122,62 @@ tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
     sim::tensor_copy_issue(offset_of(shared, site), map, column, row,
                            offset_of(barrier, site), site,
                            __builtin_return_address(0));
+}
+
+/* ---- Fragments and registers --------------------------------------------- */
+
+namespace
+{
+
+/* What one lane brings to a store of matrices. */
+struct Stored {
+    size_t offset;
+    const uint32_t *registers;
+    const void *where;
+};
+
+void
+store_matrices(sim::Block &block, uint32_t warp, void **brought)
+{
+    for (uint32_t m = 0; m < 4; m++) {
+        size_t offsets[8];
+
+        for (uint32_t i = 0; i < 8; i++) {
+            const uint32_t l = m * 8 + i;
+            const Stored &lane = *static_cast<Stored *>(brought[l]);
+            uint32_t row[4];
+
+            for (uint32_t t = 0; t < 4; t++)
+                row[t] =
+                    static_cast<Stored *>(brought[4 * i + t])->registers[m];
+            sim::shared_access(block.threads[warp * 32 + l],
+                               block.shared + lane.offset, sizeof(row), true,
+                               lane.where);
+            memcpy(block.shared + lane.offset, row, sizeof(row));
+            offsets[i] = lane.offset;
+        }
+        if (sim::counting)
+            sim::count_matrix(offsets, true);
+    }
+}
+
+} // namespace
+
+void
+store_matrix_x4(uint32_t address, const uint32_t (&r)[4], const char *file,
+                int line)
+{
+    const sim::Site site = hopper("store_matrix_x4", file, line);
+    Stored mine = {offset_of(address, site), r, __builtin_return_address(0)};
+
+    sim::meet_warp(site, &mine, store_matrices);
+}
+
+void
+registers_change(const char *kind, uint32_t registers, bool more,
+                 const char *file, int line)
+{
+    sim::registers_change(hopper(kind, file, line), registers, more);
 }
 
 /* ---- Products of a warpgroup --------------------------------------------- */

@@ -33,6 +33,28 @@ void mbarrier_wait(uint32_t barrier, uint32_t parity, ORIEL_SIM_HERE);
 void tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
                     int32_t row, uint32_t barrier, ORIEL_SIM_HERE);
 
+/* ---- Fragments and registers --------------------------------------------- */
+
+void store_matrix_x4(uint32_t address, const uint32_t (&r)[4], ORIEL_SIM_HERE);
+void registers_change(const char *kind, uint32_t registers, bool more,
+                      const char *file, int line);
+template <int REGISTERS>
+inline void
+registers_up(ORIEL_SIM_HERE)
+{
+    static_assert(REGISTERS % 8 == 0 && REGISTERS >= 24 && REGISTERS <= 256,
+                  "a multiple of 8, of 24 to 256");
+    registers_change("registers_up", REGISTERS, true, file, line);
+}
+template <int REGISTERS>
+inline void
+registers_down(ORIEL_SIM_HERE)
+{
+    static_assert(REGISTERS % 8 == 0 && REGISTERS >= 24 && REGISTERS <= 256,
+                  "a multiple of 8, of 24 to 256");
+    registers_change("registers_down", REGISTERS, false, file, line);
+}
+
 /* ---- Products of a warpgroup --------------------------------------------- */
 
 void wgmma_fence(ORIEL_SIM_HERE);

@@ -10,12 +10,6 @@
 
 #include <utility>
 
-namespace sim
-{
-bool shared_access(Thread &thread, const void *address, size_t bytes,
-                   bool write, const void *where);
-}
-
 namespace ptx
 {
 namespace
@@ -197,7 +191,7 @@ load_matrices(sim::Block &block, uint32_t warp, void **brought)
         if (sim::planted == sim::Plant::LDMATRIX_ROW)
             rows[7] = rows[6];
         if (sim::counting)
-            sim::count_matrix(offsets);
+            sim::count_matrix(offsets, false);
         for (uint32_t l = 0; l < 32; l++) {
             uint16_t low, high;
             uint32_t g = l / 4, t = l % 4;

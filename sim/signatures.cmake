@@ -5,7 +5,7 @@
 #
 # What the simulator's templates are made of has no instruction of its own.
 set(ORIEL_PTX_SIMULATED_ONLY
-    copy_wait_groups wgmma_issue wgmma_touch wgmma_wait_groups)
+    copy_wait_groups registers_change wgmma_issue wgmma_touch wgmma_wait_groups)
 
 # The names of the functions of one file, repeated as often as they are declared.
 function(oriel_ptx_names file out)

@@ -52,12 +52,18 @@ typedef enum CUtensorMapFloatOOBfill_enum {
     CU_TENSOR_MAP_FLOAT_OOB_FILL_NAN_REQUEST_ZERO_FMA = 1
 } CUtensorMapFloatOOBfill;
 
-/* By cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", ...). */
-typedef CUresult (*PFN_cuTensorMapEncodeTiled_v12000)(
-    CUtensorMap *map, CUtensorMapDataType type, cuuint32_t rank, void *base,
-    const cuuint64_t *dims, const cuuint64_t *strides, const cuuint32_t *box,
-    const cuuint32_t *element_strides, CUtensorMapInterleave interleave,
-    CUtensorMapSwizzle swizzle, CUtensorMapL2promotion promotion,
-    CUtensorMapFloatOOBfill fill);
+#ifdef __cplusplus
+extern "C"
+#endif
+    /* Declared for its type: it is found by cudaGetDriverEntryPointByVersion(). */
+    CUresult
+    cuTensorMapEncodeTiled(CUtensorMap *map, CUtensorMapDataType type,
+                           cuuint32_t rank, void *base, const cuuint64_t *dims,
+                           const cuuint64_t *strides, const cuuint32_t *box,
+                           const cuuint32_t *element_strides,
+                           CUtensorMapInterleave interleave,
+                           CUtensorMapSwizzle swizzle,
+                           CUtensorMapL2promotion promotion,
+                           CUtensorMapFloatOOBfill fill);
 
 #endif /* SIM_INCLUDE_CUDA_H */

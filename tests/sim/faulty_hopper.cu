@@ -683,8 +683,13 @@ round_trip(const uint16_t *in, bool swizzled, uint16_t *out)
     const uint32_t r = t % 16, chunk = t / 16;
     char *shared = ptx::dynamic_shared_1024();
     auto at = [&](uint32_t row, uint32_t column) {
+<<<<<<< HEAD
         return in[row * 16 + column] |
                (uint32_t)in[row * 16 + column + 1] << 16;
+=======
+        return in[row * 16 + column] | (uint32_t)in[row * 16 + column + 1]
+                                           << 16;
+>>>>>>> s-hopper
     };
     const uint32_t values[4] = {at(g, c), at(g + 8, c), at(g, c + 8),
                                 at(g + 8, c + 8)};

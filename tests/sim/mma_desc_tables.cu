@@ -40,6 +40,13 @@ static_assert(row_bytes(Swizzle::B128) == 128 &&
                   row_bytes(Swizzle::B32) == 32,
               "");
 
+/* Bits 4 to 6 by bits 7 to 9, or 4 and 5 by 7 and 8, or 4 by 7. */
+static_assert(swizzled(0x3b2, Swizzle::B128) == 0x3c2 &&
+                  swizzled(0x3b2, Swizzle::B64) == 0x382 &&
+                  swizzled(0x3b2, Swizzle::B32) == 0x3a2 &&
+                  swizzled(0x3b2, Swizzle::NONE) == 0x3b2,
+              "");
+
 /* 5,476 rows of 1,280 values in boxes of 128 rows. */
 constexpr Map A = map_2d(5476, 1280, 1280, 128, Swizzle::B128);
 static_assert(A.dims[0] == 1280 && A.dims[1] == 5476 && A.pitch == 2560, "");

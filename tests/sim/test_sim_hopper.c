@@ -69,7 +69,8 @@ static const struct {
     {HOPPER_UNMET_FRAGMENT, "race in shared memory"},
     {HOPPER_UNALIGNED_FRAGMENT, "which is not aligned to them"},
     {HOPPER_TOO_MANY_REGISTERS, "waits at registers_up (faulty_hopper.cu:"},
-    {HOPPER_FEWER_REGISTERS, "has 64 registers a thread, and is to have more, 40"},
+    {HOPPER_FEWER_REGISTERS,
+     "has 64 registers a thread, and is to have more, 40"},
     {HOPPER_MORE_REGISTERS, "is to have fewer, 256"},
     {HOPPER_PART_OF_REGISTERS, "less often than its warpgroup"},
     {HOPPER_OTHER_REGISTERS, "another of its warpgroup to"},
@@ -91,7 +92,7 @@ typedef struct map_facts {
 static CUresult
 encode(CUtensorMap *map, const map_facts *f)
 {
-    static PFN_cuTensorMapEncodeTiled_v12000 function;
+    static __typeof__(cuTensorMapEncodeTiled) *function;
     const cuuint64_t dims[2] = {f->columns, f->rows};
     const cuuint32_t box[2] = {f->box_columns, f->box_rows}, steps[2] = {1, 1};
     enum cudaDriverEntryPointQueryResult found;
