@@ -225,7 +225,7 @@ copy_tiles(const Ring<T> &ring, const Maps &maps, const Product &p)
 template <class T>
 __device__ __forceinline__ void
 multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring, Turn<T::STAGES> &turn,
-         int32_t n_stages, uint32_t group, uint32_t lane)
+         int32_t n_stages, uint32_t group)
 {
     uint32_t before = 0;
 
@@ -440,7 +440,7 @@ __device__ __forceinline__ void
 multiply_tiles(const Ring<T> &ring, char *shared, const Product &p,
                const Store &store)
 {
-    const uint32_t thread = ptx::thread_index();
+    const uint32_t group = ptx::thread_index() / GROUP_THREADS;
     const int64_t n_tiles =
         tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
     const int32_t n_stages = stage_count(p);
@@ -451,7 +451,7 @@ multiply_tiles(const Ring<T> &ring, char *shared, const Product &p,
          i += ptx::grid_blocks(), tiles++) {
         float d[T::COLUMNS / 2];
 
-        multiply(d, ring, turn, n_stages, ptx::thread_index() / GROUP_THREADS);
+        multiply(d, ring, turn, n_stages, group);
         finish(d, ring, shared, p, store,
                tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i),
                tiles);

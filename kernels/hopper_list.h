@@ -7,6 +7,7 @@
     X(hopper_linear) \
     X(hopper_linear_swiglu) \
     X(hopper_linear_gelu) \
-    X(hopper_linear_rows)
+    X(hopper_linear_rows) \
+    X(hopper_full_attention)
 
 #endif /* ORIEL_KERNELS_HOPPER_LIST_H */

@@ -77,3 +77,20 @@ oriel_cuda_hopper_map_residual(CUtensorMap *map, oriel_hopper_encode encode,
                       mma_desc::map_2d(rows, columns, columns, rows_of(small),
                                        mma_desc::Swizzle::NONE, BOX_COLUMNS));
 }
+
+extern "C" cudaError_t
+oriel_cuda_hopper_map_qkv(CUtensorMap *box, CUtensorMap *rest,
+                          oriel_hopper_encode encode, const uint16_t *qkv,
+                          int64_t rows, int32_t heads)
+{
+    const int64_t columns = int64_t{3} * heads * 80;
+    cudaError_t error = encode_map(
+        box, encode, qkv,
+        mma_desc::map_2d(rows, columns, columns, 128, mma_desc::Swizzle::B128));
+
+    return error != cudaSuccess
+               ? error
+               : encode_map(rest, encode, qkv,
+                            mma_desc::map_2d(rows, columns, columns, 128,
+                                             mma_desc::Swizzle::B32));
+}

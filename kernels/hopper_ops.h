@@ -54,6 +54,16 @@ cudaError_t oriel_cuda_hopper_linear_rows(const oriel_linear_rows_args *args,
                                           const oriel_hopper_product *by,
                                           cudaStream_t stream);
 
+/* How full attention is run, of heads of 80 alone. */
+typedef struct oriel_hopper_attention {
+    const CUtensorMap *box, *rest; /* by _map_qkv */
+    int32_t blocks;                /* at most so many: of multiprocessors */
+} oriel_hopper_attention;
+
+cudaError_t oriel_cuda_hopper_full_attention(
+    const oriel_full_attention_args *args, const oriel_hopper_attention *by,
+    cudaStream_t stream);
+
 /* ---- Maps ------------------------------------------------------------------- */
 
 /* The driver's cuTensorMapEncodeTiled. */
@@ -87,6 +97,12 @@ cudaError_t oriel_cuda_hopper_map_residual(CUtensorMap *map,
                                            oriel_hopper_encode encode,
                                            const uint16_t *plane, int64_t rows,
                                            int32_t columns, int32_t small);
+
+/* qkv [rows, 3 heads 80], in boxes of 128 rows: of 64 columns and of 16. */
+cudaError_t oriel_cuda_hopper_map_qkv(CUtensorMap *box, CUtensorMap *rest,
+                                      oriel_hopper_encode encode,
+                                      const uint16_t *qkv, int64_t rows,
+                                      int32_t heads);
 
 #ifdef __cplusplus
 }

@@ -22,4 +22,6 @@ void op_attention_exact(const op_case *c, int64_t first, int64_t rows,
 double op_attention_bytes(const op_case *c);
 double op_attention_flops(const op_case *c);
 
+oriel_full_attention_args op_full_attention_args(const op_case *c, void *out);
+
 #endif /* TESTS_OPS_ATTENTION_H */

@@ -14,16 +14,22 @@ prepare(const op_case *c)
     return oriel_cuda_full_attention_prepare(c->shape.head_dim, NULL);
 }
 
+oriel_full_attention_args
+op_full_attention_args(const op_case *c, void *out)
+{
+    return (oriel_full_attention_args){c->x.device.data,
+                                       out,
+                                       c->index[OP_WORK].device.data,
+                                       c->n_work,
+                                       c->shape.heads,
+                                       c->shape.head_dim,
+                                       op_scale_log2(c)};
+}
+
 static cudaError_t
 run(const op_case *c, int64_t first, int64_t rows, void *out)
 {
-    const oriel_full_attention_args args = {c->x.device.data,
-                                            out,
-                                            c->index[OP_WORK].device.data,
-                                            c->n_work,
-                                            c->shape.heads,
-                                            c->shape.head_dim,
-                                            op_scale_log2(c)};
+    const oriel_full_attention_args args = op_full_attention_args(c, out);
 
     (void)first;
     (void)rows;

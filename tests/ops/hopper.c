@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/hopper.h"
 
+#include "ops/attention.h"
 #include "ops/linear.h"
 
 #include <string.h>
@@ -111,11 +112,41 @@ run(const op_case *c, int64_t first, int64_t rows, void *out)
                : oriel_cuda_hopper_linear_residual(&args, &by, NULL);
 }
 
+static cudaError_t
+prepare_attention(const op_case *c)
+{
+    (void)c;
+    return oriel_cuda_hopper_full_attention_prepare(NULL);
+}
+
+static cudaError_t
+run_attention(const op_case *c, int64_t first, int64_t rows, void *out)
+{
+    const oriel_full_attention_args args = op_full_attention_args(c, out);
+    const oriel_hopper_encode encode = find_encode();
+    CUtensorMap box, rest;
+    const oriel_hopper_attention by = {&box, &rest, of(c)->blocks};
+    const cudaError_t error =
+        encode ? oriel_cuda_hopper_map_qkv(&box, &rest, encode, args.qkv,
+                                           c->rows, args.heads)
+               : cudaErrorInvalidValue;
+
+    (void)first;
+    (void)rows;
+    return error ? error : oriel_cuda_hopper_full_attention(&args, &by, NULL);
+}
+
 op_hopper
 op_hopper_make(const op *of_, int32_t small, int32_t blocks)
 {
     op_hopper h = {.op = *of_, .small = small, .blocks = blocks};
 
+    if (of_ == &op_full_attention) {
+        h.op.name = "hopper_full_attention";
+        h.op.prepare = prepare_attention;
+        h.op.run = run_attention;
+        return h;
+    }
     for (int i = 0; i < OPS; i++)
         if (ops[i].of == of_)
             h.which = (oriel_hopper_op)i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* hopper.h - the products of tests/ops by wgmma: same operands, oracles and bounds */
+/* hopper.h - ops of tests/ops by wgmma: same operands, oracles and bounds */
 #ifndef TESTS_OPS_HOPPER_H
 #define TESTS_OPS_HOPPER_H
 
@@ -8,14 +8,14 @@
 #include "hopper_ops.h"
 
 typedef struct op_hopper {
-    op op; /* first: an op_case points at it */
-    oriel_hopper_op which;
-    int32_t small;  /* tiles for few rows */
-    int32_t blocks; /* that take the tiles in turns */
+    op op;                 /* first: an op_case points at it */
+    oriel_hopper_op which; /* of a product */
+    int32_t small;         /* tiles for few rows */
+    int32_t blocks;        /* that take the tiles in turns */
 } op_hopper;
 
-/* Of op_linear, op_linear_residual, op_linear_swiglu, op_linear_gelu or
-   op_linear_rows; it must outlive its cases. */
+/* Of op_linear, op_linear_residual, op_linear_swiglu, op_linear_gelu,
+   op_linear_rows or op_full_attention; it must outlive its cases. */
 op_hopper op_hopper_make(const op *of, int32_t small, int32_t blocks);
 
 #endif /* TESTS_OPS_HOPPER_H */
