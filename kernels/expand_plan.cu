@@ -16,11 +16,14 @@
  *          ops.h, positions and packs 16-byte aligned, is_still 4-byte aligned
  *
  * Limits   tokens of four patches, 2^24 patches in all: no index exceeds 2^25,
- *          so all are of 32 bits.  Packs: side <= 4, windows of 64 patches.
+ *          so all are of 32 bits, but for offsets of values.  Packs: side <= 4,
+ *          windows of 64 patches.  Lists of frames: 256 of them, which the caller
+ *          counts.
  *
  * Launch   a thread a token, in image order; blocks of 256.  The first token of
  *          a window writes its prefix sum and its place in a pack, the first of
- *          every 32 of a segment, 128 patches, a tile.
+ *          every 32 of a segment, 128 patches, a tile.  Where frames are listed,
+ *          one block more, of another kernel, with a thread a sequence.
  *
  * Sectors  of 16 windows of 4 x 4 tokens: stores 693 where 409 would do, as the
  *          places of neighbours lie in turn in rows of 4 and the two stores of a
@@ -293,12 +296,48 @@ __global__ void __launch_bounds__(THREADS, 4)
         args.cu_window[args.n_windows] = args.tokens * PATCHES;
 }
 
+__device__ __forceinline__ void
+write_offsets(const oriel_expand_plan_args &args, int32_t sequence,
+              int32_t token)
+{
+    const int64_t value = (int64_t)token * PATCHES * args.hidden;
+
+    args.qkv_offsets[sequence] = 3 * value;
+    args.out_offsets[sequence] = value;
+}
+
+/* Items have a frame at least, so that there are as few as sequences. */
+__global__ void __launch_bounds__(ORIEL_CUDA_SEQUENCES, 1)
+    list_frames(oriel_expand_plan_args args)
+{
+    const int32_t sequence = ptx::thread_index();
+    int32_t item = 0, before = 0;
+    int32_t start = args.tokens, tokens = 0;
+
+    while (item < args.n_records &&
+           before + args.records[item].frames <= sequence)
+        before += args.records[item++].frames;
+    if (item < args.n_records) {
+        const oriel_plan_record &r = args.records[item];
+
+        tokens = r.rows * r.columns;
+        start = r.first_token + (sequence - before) * tokens;
+    }
+    args.lengths[sequence] = tokens * PATCHES;
+    write_offsets(args, sequence, start);
+    if (sequence == ORIEL_CUDA_SEQUENCES - 1)
+        write_offsets(args, ORIEL_CUDA_SEQUENCES, args.tokens);
+}
+
 } // namespace
 
 extern "C" cudaError_t
 oriel_cuda_expand_plan_prepare(oriel_cuda_loaded *loaded)
 {
-    return prepare(loaded, expand_plan, 0);
+    const cudaError_t error = prepare(loaded, expand_plan, 0);
+
+    return error == cudaSuccess ? prepare(loaded, list_frames, 0, "list_frames")
+                                : error;
 }
 
 extern "C" cudaError_t
@@ -308,8 +347,14 @@ oriel_cuda_expand_plan(const oriel_expand_plan_args *args, cudaStream_t stream)
         (args->tokens > 0 && args->n_records == 0) || args->side <= 0 ||
         (args->packs && args->side > SIDE_MOST) ||
         ((uintptr_t)args->positions | (uintptr_t)args->packs) % 16 ||
-        (uintptr_t)args->is_still % 4)
+        (uintptr_t)args->is_still % 4 ||
+        (args->lengths &&
+         (args->hidden <= 0 || !args->qkv_offsets || !args->out_offsets)))
         return cudaErrorInvalidValue;
-    return launch(expand_plan, ((int64_t)args->tokens + THREADS - 1) / THREADS,
-                  THREADS, 0, stream, *args);
+    const cudaError_t error =
+        launch(expand_plan, ((int64_t)args->tokens + THREADS - 1) / THREADS,
+               THREADS, 0, stream, *args);
+    return error == cudaSuccess && args->lengths && args->tokens > 0
+               ? launch(list_frames, 1, ORIEL_CUDA_SEQUENCES, 0, stream, *args)
+               : error;
 }

@@ -14,6 +14,7 @@
 /* expand_plan.cu */
 enum { ORIEL_CUDA_WINDOW_CLASSES = 4 };
 enum { ORIEL_PACK_COLUMNS = 4, ORIEL_TILE_COLUMNS = 3 };
+enum { ORIEL_CUDA_SEQUENCES = 256 }; /* frames that are listed, at most */
 /* One item of a plan.  Classes are windows of 1 to 4 times 16 patches. */
 typedef struct oriel_plan_record {
     int32_t frames, rows, columns; /* in tokens */

@@ -87,6 +87,13 @@ typedef struct oriel_expand_plan_args {
     int32_t *window_tiles; /* [, 3]: segment's row, patches, first query */
     int32_t *frame_tiles;  /* [, 3] likewise */
     uint8_t *is_still;     /* [4 tokens] */
+
+    /* All frames, at most ORIEL_CUDA_SEQUENCES, as sequences that cuDNN attends
+       to: their patches, and where each begins among values of qkv and of out, with
+       the end after the last.  Sequences that no frame fills are empty, at the end. */
+    int32_t *lengths;                   /* [ORIEL_CUDA_SEQUENCES]; NULL: none */
+    int64_t *qkv_offsets, *out_offsets; /* [ORIEL_CUDA_SEQUENCES + 1] */
+    int32_t hidden; /* values of a row of out; 3 times qkv */
 } oriel_expand_plan_args;
 cudaError_t oriel_cuda_expand_plan(const oriel_expand_plan_args *args,
                                    cudaStream_t stream);

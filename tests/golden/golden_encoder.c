@@ -26,6 +26,11 @@ const golden_encoder_kind golden_encoder_kinds[] = {
     KIND("cuda bf16", CUDA, BF16, BF16, AUTO),
     KIND("cuda own", CUDA, BF16, BF16, OWN),
     KIND("cuda wide", CUDA, BF16, WIDE, OWN),
+    {.name = "cuda cudnn",
+     .device = ORIEL_DEVICE_CUDA,
+     .precision = ORIEL_PRECISION_BF16,
+     .kernels = ORIEL_KERNELS_OWN,
+     .attention = ORIEL_ATTENTION_CUDNN},
 #undef KIND
 };
 const int32_t n_golden_encoder_kinds =
@@ -38,7 +43,7 @@ struct golden_encoder {
     oriel_model *model;
     oriel_encoder *encoder;  /* or */
     oracle_weights *weights; /* of the oracle */
-    char description[160];
+    char description[256];
 };
 
 #define CHECK_OK(call, err) \
@@ -102,6 +107,7 @@ encoder_options(const golden_encoder *s)
     options.device = s->kind->device;
     options.precision = s->kind->precision;
     options.residual = s->kind->residual;
+    options.attention = s->kind->attention;
     options.kernels = s->kind->kernels;
     return options;
 }
@@ -281,6 +287,7 @@ run_encoder(golden_encoder *s, const golden_case *c, const oriel_plan *plan,
         results[k] = k < last ? hidden_state_result(k, result->states[k], bytes)
                               : embeddings_result(result->states[k], bytes);
     }
+    CHECK_OK(oriel_encoder_prepare(s->encoder, plan, &err), err);
     CHECK_OK(oriel_encode(s->encoder, plan, input, &output, NULL, &err), err);
 }
 

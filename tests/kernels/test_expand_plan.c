@@ -15,6 +15,22 @@
 #include <string.h>
 
 enum { ITEMS_MOST = 12 };
+/* As wide as a network may be, so that values are more than 2^31. */
+enum { HIDDEN = 8192, SEQUENCES = ORIEL_CUDA_SEQUENCES };
+enum {
+    INDEX,
+    INVERSE,
+    POSITIONS,
+    CU_WINDOW,
+    PACKS,
+    W_TILES,
+    F_TILES,
+    STILL,
+    LENGTHS,
+    QKV_OFFSETS,
+    OUT_OFFSETS,
+    OUTPUTS
+};
 
 /* A batch and what is expected of it; outputs lie one after another. */
 typedef struct batch {
@@ -23,11 +39,10 @@ typedef struct batch {
     oriel_cuda_work_counts counts;
     bool fit; /* windows into packs */
     device_buffer records;
-    size_t at[9]; /* of each output, and the end */
+    bool listed;            /* its frames are few enough */
+    size_t at[OUTPUTS + 1]; /* of each output, and the end */
     unsigned char *expected;
 } batch;
-
-enum { INDEX, INVERSE, POSITIONS, CU_WINDOW, PACKS, W_TILES, F_TILES, STILL };
 
 /* ---- What is expected ------------------------------------------------------ */
 
@@ -78,6 +93,28 @@ put_still(const batch *b, uint8_t *to)
     }
 }
 
+/* Of the frames, which are the segments of cu_seqlens. */
+static void
+put_sequences(const batch *b)
+{
+    const oriel_plan_info *info = &b->plan->info;
+    int32_t *lengths = (int32_t *)(void *)(b->expected + b->at[LENGTHS]);
+    int64_t *qkv = (int64_t *)(void *)(b->expected + b->at[QKV_OFFSETS]);
+    int64_t *out = (int64_t *)(void *)(b->expected + b->at[OUT_OFFSETS]);
+
+    for (int32_t i = 0; i <= SEQUENCES; i++) {
+        const int32_t frame = i < info->n_frames ? i : info->n_frames;
+        const int64_t row = info->cu_seqlens[frame];
+
+        out[i] = row * HIDDEN;
+        qkv[i] = row * 3 * HIDDEN;
+        if (i < SEQUENCES)
+            lengths[i] = i < info->n_frames
+                             ? info->cu_seqlens[i + 1] - info->cu_seqlens[i]
+                             : 0;
+    }
+}
+
 static void
 lay_out(batch *b)
 {
@@ -92,7 +129,10 @@ lay_out(batch *b)
         (size_t)counts->n_packs * ORIEL_PACK_COLUMNS * word,
         (size_t)counts->n_window_tiles * ORIEL_TILE_COLUMNS * word,
         (size_t)counts->n_frame_tiles * ORIEL_TILE_COLUMNS * word,
-        tokens * 4};
+        tokens * 4,
+        SEQUENCES * word,
+        (SEQUENCES + 1) * sizeof(int64_t),
+        (SEQUENCES + 1) * sizeof(int64_t)};
 
     for (size_t i = 0; i < COUNT(bytes); i++)
         b->at[i + 1] = (b->at[i] + bytes[i] + 15) / 16 * 16;
@@ -126,6 +166,8 @@ fill_expected(batch *b)
     ck_assert_int_eq(oriel_cuda_tile_segments(info->cu_seqlens, info->n_frames,
                                               put_row, &tiles),
                      b->counts.n_frame_tiles);
+    if (b->listed)
+        put_sequences(b);
     if (b->plan->from_grids) /* then these are not asked for */
         return;
     memcpy(part(b, INVERSE), info->window_inverse, tokens * word);
@@ -151,13 +193,14 @@ finish_batch(batch *b)
 
     ck_assert_uint_le(sizeof(*records), 64);
     b->fit = side <= 4;
+    b->listed = b->plan->info.n_frames <= SEQUENCES;
     oriel_cuda_count(&b->counts, b->plan, b->fit);
     if (b->fit) /* as large as it can be: the reference checks itself */
         ck_assert_int_le(b->counts.n_packs, b->plan->info.n_windows);
     lay_out(b);
     /* Outputs start poisoned with what the gaps between them are to keep. */
-    b->expected = malloc(b->at[8]);
-    memset(b->expected, UNTOUCHED, b->at[8]);
+    b->expected = malloc(b->at[OUTPUTS]);
+    memset(b->expected, UNTOUCHED, b->at[OUTPUTS]);
     fill_expected(b);
     oriel_cuda_make_records(b->plan, b->fit, put_record, &to);
     ck_assert_int_eq(to - records, (ptrdiff_t)n);
@@ -252,6 +295,12 @@ args_of(const batch *b, char *out)
         args.window_inverse = (int32_t *)(void *)(out + b->at[INVERSE]);
         args.is_still = (uint8_t *)out + b->at[STILL];
     }
+    if (b->listed) {
+        args.lengths = (int32_t *)(void *)(out + b->at[LENGTHS]);
+        args.qkv_offsets = (int64_t *)(void *)(out + b->at[QKV_OFFSETS]);
+        args.out_offsets = (int64_t *)(void *)(out + b->at[OUT_OFFSETS]);
+        args.hidden = HIDDEN;
+    }
     if (b->fit)
         args.packs = (int32_t *)(void *)(out + b->at[PACKS]);
     else
@@ -273,7 +322,8 @@ compare(const batch *b, const unsigned char *out)
 {
     static const char *const names[] = {
         "window_index", "window_inverse", "positions",   "cu_window",
-        "packs",        "window_tiles",   "frame_tiles", "is_still"};
+        "packs",        "window_tiles",   "frame_tiles", "is_still",
+        "lengths",      "qkv_offsets",    "out_offsets"};
 
     for (size_t i = 0; i < COUNT(names); i++)
         ck_assert_msg(memcmp(out + b->at[i], b->expected + b->at[i],
@@ -285,11 +335,11 @@ compare(const batch *b, const unsigned char *out)
 static void
 check_once(const batch *b)
 {
-    unsigned char *out = malloc(b->at[8]);
+    unsigned char *out = malloc(b->at[OUTPUTS]);
     device_buffer buffer;
 
-    memset(out, UNTOUCHED, b->at[8]);
-    buffer = device_upload(out, b->at[8]);
+    memset(out, UNTOUCHED, b->at[OUTPUTS]);
+    buffer = device_upload(out, b->at[OUTPUTS]);
     ck_assert_int_eq(run((void *)(uintptr_t)b, buffer.data), cudaSuccess);
     ck_assert_str_eq(device_finish(), "");
     device_download(out, buffer);
@@ -329,10 +379,10 @@ START_TEST(every_schedule_agrees)
 
     ck_assert_int_eq(oriel_cuda_expand_plan_prepare(NULL), cudaSuccess);
     make_grid_batch(&b, sides[_i], mixed, COUNT(mixed));
-    out = malloc(b.at[8]);
-    initial = malloc(b.at[8]);
-    memset(initial, UNTOUCHED, b.at[8]);
-    device_check_schedules(run, &b, out, b.at[8], initial);
+    out = malloc(b.at[OUTPUTS]);
+    initial = malloc(b.at[OUTPUTS]);
+    memset(initial, UNTOUCHED, b.at[OUTPUTS]);
+    device_check_schedules(run, &b, out, b.at[OUTPUTS], initial);
     compare(&b, out);
     free(out);
     free(initial);
@@ -355,6 +405,24 @@ START_TEST(large_ones)
 }
 END_TEST
 
+/* As many frames as are listed, in one item and in several; one more, which are
+   not, touches nothing. */
+START_TEST(as_many_as_are_listed)
+{
+    static const int64_t grids[][3][3] = {
+        {{SEQUENCES, 2, 4}, {0}, {0}},
+        {{1, 6, 2}, {SEQUENCES - 3, 2, 2}, {2, 4, 6}},
+        {{1, 6, 2}, {SEQUENCES - 3, 2, 2}, {3, 4, 6}}};
+    batch b;
+
+    ck_assert_int_eq(oriel_cuda_expand_plan_prepare(NULL), cudaSuccess);
+    make_grid_batch(&b, 4, grids[_i], _i == 0 ? 1 : 3);
+    ck_assert_int_eq(b.listed, _i < 2);
+    check_once(&b);
+    free_batch(&b);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -365,6 +433,7 @@ main(void)
     tcase_add_loop_test(tc, random_batches, 0, 6);
     tcase_add_loop_test(tc, every_schedule_agrees, 0, 3);
     tcase_add_loop_test(tc, large_ones, 0, 3);
+    tcase_add_loop_test(tc, as_many_as_are_listed, 0, 3);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }
