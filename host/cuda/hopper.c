@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hopper.c - maps of operands, and launches by them */
+#include "cuda/hopper.h"
+
+#include "base/fail.h"
+#include "base/memory.h"
+#include "cuda/device.h"
+#include "cuda/driver.h"
+#include "cuda/errors.h"
+
+#include <string.h>
+
+enum {
+    CAPABILITY = 90,
+    /* Fewer rows make fewer large tiles than there are multiprocessors. */
+    FEW_ROWS = 2048,
+    ALIGNMENT = 64 /* of a map */
+};
+
+static oriel_hopper_op
+op_of(oriel_layer layer)
+{
+    switch (layer) {
+    case ORIEL_LAYER_PROJ:
+    case ORIEL_LAYER_DOWN:
+        return ORIEL_HOPPER_RESIDUAL;
+    case ORIEL_LAYER_GATE_UP:
+        return ORIEL_HOPPER_SWIGLU;
+    case ORIEL_LAYER_FC1:
+        return ORIEL_HOPPER_GELU;
+    case ORIEL_LAYER_FC2:
+        return ORIEL_HOPPER_ROWS;
+    default:
+        return ORIEL_HOPPER_LINEAR;
+    }
+}
+
+/* ---- Create and destroy ------------------------------------------------------ */
+
+static oriel_status
+encode_layer(oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
+             oriel_error *err)
+{
+    const oriel_tensor_shape shape =
+        oriel_cuda_layer_shape(h->weights, layer);
+    const int32_t at = oriel_layer_in_block(layer) ? 1 + block : 0;
+    oriel_status status = ORIEL_OK;
+
+    for (int32_t small = 0; small < 2 && !status; small++)
+        status = oriel_cuda_check(
+            oriel_cuda_hopper_map_weight(
+                &h->maps[at][layer][small], h->encode, op_of(layer),
+                oriel_cuda_get_layer(h->weights, layer, block)->weight,
+                (int32_t)shape.rows, (int32_t)shape.columns, small),
+            "cuTensorMapEncodeTiled", err);
+    return status;
+}
+
+static oriel_status
+encode_all(oriel_cuda_hopper *h, oriel_error *err)
+{
+    oriel_status status = ORIEL_OK;
+
+    for (int i = ORIEL_LAYER_QKV; i < ORIEL_N_LINEAR_LAYERS && !status; i++) {
+        const oriel_layer layer = (oriel_layer)i;
+        const int32_t n =
+            oriel_layer_in_block(layer) ? h->weights->network.depth : 1;
+
+        for (int32_t block = 0; block < n && !status; block++)
+            status = encode_layer(h, layer, block, err);
+    }
+    return status;
+}
+
+static oriel_status
+make_maps(oriel_cuda_hopper *h, oriel_error *err)
+{
+    const size_t bytes =
+        (1 + (size_t)h->weights->network.depth) * sizeof(*h->maps);
+    uintptr_t at;
+
+    h->memory = oriel_alloc(h->hooks, bytes + ALIGNMENT);
+    if (!h->memory)
+        return oriel_fail_memory(err, bytes + ALIGNMENT, "tensor maps");
+    at = ((uintptr_t)h->memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    h->maps = (CUtensorMap(*)[ORIEL_N_LINEAR_LAYERS][2])at;
+    return encode_all(h, err);
+}
+
+static oriel_status
+load_kernels(oriel_error *err)
+{
+    static cudaError_t (*const prepare[])(oriel_cuda_loaded *loaded) = {
+#define X(name) oriel_cuda_##name##_prepare,
+        ORIEL_HOPPER_KERNELS(X)
+#undef X
+    };
+    cudaError_t error = cudaSuccess;
+
+    for (size_t i = 0; i < sizeof(prepare) / sizeof(prepare[0]) && !error; i++)
+        error = prepare[i](NULL);
+    return oriel_cuda_check(error, "loading the kernels of sm_90a", err);
+}
+
+oriel_status
+oriel_cuda_hopper_create(oriel_cuda_hopper *h,
+                         const oriel_backend_weights *weights,
+                         const oriel_hooks *hooks, int32_t device_index,
+                         oriel_error *err)
+{
+    const oriel_cuda_driver *driver;
+    int32_t capability = 0;
+    int blocks = 0;
+    oriel_status status =
+        oriel_cuda_capability(device_index, &capability, err);
+
+    *h = (oriel_cuda_hopper){.hooks = hooks, .weights = weights};
+    if (status)
+        return status;
+    if (capability != CAPABILITY)
+        return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                          "kernels hopper: CUDA device %d has compute "
+                          "capability %d.%d, expected 9.0",
+                          (int)device_index, (int)capability / 10,
+                          (int)capability % 10);
+    status = load_kernels(err);
+    if (!status)
+        status = oriel_cuda_find_driver(&driver, err);
+    if (!status)
+        status = oriel_cuda_check(
+            cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount,
+                                   device_index),
+            "cudaDeviceGetAttribute", err);
+    if (status)
+        return status;
+    h->blocks = blocks;
+    h->encode = driver->encode_tensor_map;
+    status = make_maps(h, err);
+    if (status)
+        oriel_cuda_hopper_destroy(h);
+    return status;
+}
+
+void
+oriel_cuda_hopper_destroy(oriel_cuda_hopper *h)
+{
+    if (h->memory)
+        oriel_free(h->hooks, h->memory);
+    *h = (oriel_cuda_hopper){0};
+}
+
+/* ---- Running ------------------------------------------------------------------- */
+
+/* What a launch reads. */
+typedef struct operands {
+    CUtensorMap x, hi, lo;
+    oriel_hopper_product by;
+} operands;
+
+static oriel_status
+map_x(operands *o, const oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
+      const uint16_t *x, int64_t rows, int32_t depth, oriel_error *err)
+{
+    const int32_t at = oriel_layer_in_block(layer) ? 1 + block : 0;
+    /* gate and up have columns enough. */
+    const int32_t small = rows <= FEW_ROWS && layer != ORIEL_LAYER_GATE_UP;
+
+    o->by = (oriel_hopper_product){&o->x, &h->maps[at][layer][small],
+                                   &o->hi, &o->lo,
+                                   small,  h->blocks};
+    return oriel_cuda_check(
+        oriel_cuda_hopper_map_x(&o->x, h->encode, x, rows, depth, small),
+        "cuTensorMapEncodeTiled", err);
+}
+
+static oriel_status
+map_residual(operands *o, const oriel_cuda_hopper *h,
+             const oriel_linear_args *args, oriel_error *err)
+{
+    cudaError_t error = oriel_cuda_hopper_map_residual(
+        &o->hi, h->encode, args->out, args->rows, args->columns, o->by.small);
+
+    if (!error && args->lo)
+        error = oriel_cuda_hopper_map_residual(&o->lo, h->encode, args->lo,
+                                               args->rows, args->columns,
+                                               o->by.small);
+    return oriel_cuda_check(error, "cuTensorMapEncodeTiled", err);
+}
+
+oriel_status
+oriel_cuda_hopper_run(const oriel_cuda_hopper *h, oriel_layer layer,
+                      int32_t block, const oriel_linear_args *args,
+                      cudaStream_t stream, oriel_error *err)
+{
+    operands o;
+    oriel_status status =
+        map_x(&o, h, layer, block, args->x, args->rows, args->depth, err);
+
+    if (!status && oriel_layer_adds(layer))
+        status = map_residual(&o, h, args, err);
+    if (status)
+        return status;
+    if (oriel_layer_adds(layer))
+        return oriel_cuda_check(
+            oriel_cuda_hopper_linear_residual(args, &o.by, stream),
+            "hopper_linear_residual", err);
+    return layer == ORIEL_LAYER_FC1
+               ? oriel_cuda_check(
+                     oriel_cuda_hopper_linear_gelu(args, &o.by, stream),
+                     "hopper_linear_gelu", err)
+               : oriel_cuda_check(oriel_cuda_hopper_linear(args, &o.by, stream),
+                                  "hopper_linear", err);
+}
+
+oriel_status
+oriel_cuda_hopper_run_swiglu(const oriel_cuda_hopper *h, int32_t block,
+                             const oriel_linear_swiglu_args *args,
+                             cudaStream_t stream, oriel_error *err)
+{
+    operands o;
+    oriel_status status = map_x(&o, h, ORIEL_LAYER_GATE_UP, block, args->x,
+                                args->rows, args->depth, err);
+
+    return status ? status
+                  : oriel_cuda_check(oriel_cuda_hopper_linear_swiglu(
+                                         args, &o.by, stream),
+                                     "hopper_linear_swiglu", err);
+}
+
+oriel_status
+oriel_cuda_hopper_run_rows(const oriel_cuda_hopper *h,
+                           const oriel_linear_rows_args *args,
+                           cudaStream_t stream, oriel_error *err)
+{
+    operands o;
+    oriel_status status = map_x(&o, h, ORIEL_LAYER_FC2, 0, args->x, args->rows,
+                                args->depth, err);
+
+    return status ? status
+                  : oriel_cuda_check(
+                        oriel_cuda_hopper_linear_rows(args, &o.by, stream),
+                        "hopper_linear_rows", err);
+}
+
+oriel_status
+oriel_cuda_hopper_attend(const oriel_cuda_hopper *h,
+                         const oriel_full_attention_args *args, int64_t rows,
+                         cudaStream_t stream, oriel_error *err)
+{
+    CUtensorMap box, rest;
+    const oriel_hopper_attention by = {&box, &rest, h->blocks};
+    oriel_status status =
+        oriel_cuda_check(oriel_cuda_hopper_map_qkv(&box, &rest, h->encode,
+                                                   args->qkv, rows, args->heads),
+                         "cuTensorMapEncodeTiled", err);
+
+    return status ? status
+                  : oriel_cuda_check(
+                        oriel_cuda_hopper_full_attention(args, &by, stream),
+                        "hopper_full_attention", err);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hopper.h - the kernels of sm_90a alone: their operands' maps, and their launches
+ *
+ * Tensor copies read matrices by maps, which the driver encodes.  Those of weights
+ * are made with the encoder, for both sizes of tiles; those of a call's operands
+ * with each launch, which keeps its own.  By how many rows a call has one of the two
+ * sizes is taken: no byte depends on it.
+ */
+#ifndef ORIEL_CUDA_HOPPER_H
+#define ORIEL_CUDA_HOPPER_H
+
+#include "cuda/weights.h"
+
+#include "hopper_ops.h"
+
+typedef struct oriel_cuda_hopper {
+    const oriel_hooks *hooks;
+    const oriel_backend_weights *weights;
+    oriel_hopper_encode encode; /* NULL: nothing is run by them */
+    int32_t blocks;             /* of a grid: the device's multiprocessors */
+    void *memory;
+    CUtensorMap (*maps)[ORIEL_N_LINEAR_LAYERS][2]; /* as weights->layers; large
+                                                      tiles, small ones */
+} oriel_cuda_hopper;
+
+static inline bool
+oriel_cuda_hopper_is_on(const oriel_cuda_hopper *hopper)
+{
+    return hopper->encode != NULL;
+}
+
+/* On the current device, which is device_index: load the kernels and encode the
+   maps.  'hooks' and 'weights' outlive it.  ORIEL_ERR_UNSUPPORTED where the device
+   is not of compute capability 9.0, _DEVICE where the driver refuses a map,
+   _MEMORY. */
+oriel_status oriel_cuda_hopper_create(oriel_cuda_hopper *hopper,
+                                      const oriel_backend_weights *weights,
+                                      const oriel_hooks *hooks,
+                                      int32_t device_index, oriel_error *err);
+/* Also when half made, or never made but zeroed. */
+void oriel_cuda_hopper_destroy(oriel_cuda_hopper *hopper);
+
+/* QKV, PROJ, DOWN or FC1 with what follows it. */
+oriel_status oriel_cuda_hopper_run(const oriel_cuda_hopper *hopper,
+                                   oriel_layer layer, int32_t block,
+                                   const oriel_linear_args *args,
+                                   cudaStream_t stream, oriel_error *err);
+oriel_status oriel_cuda_hopper_run_swiglu(const oriel_cuda_hopper *hopper,
+                                          int32_t block,
+                                          const oriel_linear_swiglu_args *args,
+                                          cudaStream_t stream,
+                                          oriel_error *err);
+oriel_status oriel_cuda_hopper_run_rows(const oriel_cuda_hopper *hopper,
+                                        const oriel_linear_rows_args *args,
+                                        cudaStream_t stream, oriel_error *err);
+/* Over frames, of 'rows' patches in all and heads of 80. */
+oriel_status oriel_cuda_hopper_attend(const oriel_cuda_hopper *hopper,
+                                      const oriel_full_attention_args *args,
+                                      int64_t rows, cudaStream_t stream,
+                                      oriel_error *err);
+
+#endif /* ORIEL_CUDA_HOPPER_H */
