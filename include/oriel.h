@@ -165,8 +165,7 @@ ORIEL_API oriel_status oriel_encode(oriel_encoder *encoder,
     const oriel_plan *plan, const oriel_input *input,
     const oriel_output *output, struct CUstream_st *stream, oriel_error *err);
 
-/* Destroy in any order: an encoder keeps its model.  NULL is fine.  The encoder's
-   waits for its own work on the device. */
+/* Destroy, in any order; NULL is fine.  An encoder's waits for its own work. */
 ORIEL_API void oriel_encoder_destroy(oriel_encoder *encoder);
 ORIEL_API void oriel_plan_destroy(oriel_plan *plan);
 ORIEL_API void oriel_model_destroy(oriel_model *model);
@@ -198,7 +197,7 @@ ORIEL_API void oriel_model_destroy(oriel_model *model);
  *   oneDNN finds there changes a result, prints or leaves a file.
  * Bytes   An item's embeddings are the same bytes alone, in any batch, at any
  *   thread count, direct or replayed: for one library version, model, precision,
- *   kernels, residual, processor or GPU kind (oriel_encoder_info.description).
+ *   kernels, residual, attention, processor or GPU kind (description of its info).
  */
 
 /* ==== What the calls take ================================================= */
@@ -518,10 +517,14 @@ enum {
 /* A CUDA encoder's residual stream; the CPU's is fp32.  WIDE: a sum of two bf16, with
    about half the error and other bytes; what adds to it is then Oriel's own. */
 enum { ORIEL_RESIDUAL_BF16 = 0, ORIEL_RESIDUAL_WIDE = 1 };
+/* Whose attention over whole frames a CUDA encoder runs; the bytes differ.  CUDNN is
+   one pinned engine of libcudnn.so.9, 9.13 or later; _UNSUPPORTED without it and on
+   the CPU.  _CAPACITY: a call of more than 256 frames, a frame of more than 24,576
+   patches, or a plan that oriel_encoder_prepare was not given. */
+enum { ORIEL_ATTENTION_OWN = 0, ORIEL_ATTENTION_CUDNN = 1 };
 /* AUTO: a shape's second call makes a graph of its blocks, later ones launch it,
    and 8 are kept.  OFF: every call launches its kernels one by one. */
 enum { ORIEL_GRAPHS_AUTO = 0, ORIEL_GRAPHS_OFF = 1 };
-
 /* ON finds faults of kernels, driver or memory (slow; the same bytes): each part of
    the scratch lies between guards, NaN before and after its use; every launch is
    waited for; an error names kernel, step and block.  There are no graphs; a call
@@ -539,8 +542,7 @@ typedef struct oriel_device_info {
 } oriel_device_info;
 #define ORIEL_DEVICE_INFO_INIT ORIEL_INIT_(oriel_device_info)
 
-/* Look at a device; AUTO is the one that an encoder would get.  Threads: any.
-   ORIEL_ERR_DEVICE */
+/* Look at a device; AUTO: the one for encoders.  Threads: any.  ORIEL_ERR_DEVICE */
 ORIEL_API oriel_status oriel_device_get_info(int32_t device,
     int32_t device_index, oriel_device_info *info, oriel_error *err);
 
@@ -555,11 +557,11 @@ struct oriel_encoder_options {
     int32_t checks;         /* CUDA: ORIEL_CHECKS_*; the CPU ignores it */
     size_t workspace_bytes; /* owned scratch; 0: the caller's; CUDA: + 32 MiB */
     const oriel_hooks *hooks;
-    int32_t grow;    /* 1: owned scratch grows with the plans.  The CPU alone:
-                        on CUDA create is ORIEL_ERR_UNSUPPORTED */
+    int32_t grow;    /* 1: owned scratch grows with the plans; on CUDA refused */
     int32_t profile; /* 1: milliseconds by step in a debug line of the log; on
                         CUDA without graphs, and every call waits */
-    int32_t residual, reserved; /* CUDA: ORIEL_RESIDUAL_*; the CPU ignores it */
+    int32_t residual;  /* CUDA: ORIEL_RESIDUAL_*; the CPU ignores it */
+    int32_t attention; /* CUDA: ORIEL_ATTENTION_*; the CPU has its own alone */
 };
 #define ORIEL_ENCODER_OPTIONS_INIT ORIEL_INIT_(oriel_encoder_options)
 
@@ -588,22 +590,21 @@ typedef struct oriel_encoder_info {
 ORIEL_API oriel_status oriel_encoder_get_info(
     const oriel_encoder *encoder, oriel_encoder_info *info, oriel_error *err);
 
-/* Enlarge the encoder's own scratch to at least 'bytes'; it never shrinks.  The
-   call waits for the encoder's work and drops its graphs, which use the old
-   scratch.  The old one is freed last: on failure it stays.  Threads: exclusive.
-   ORIEL_ERR_MEMORY, _CANCELLED, _FAULT, and _ARGUMENT once a call that the caller
-   captured has used the encoder's own scratch */
+/* Enlarge the encoder's own scratch to at least 'bytes'; it never shrinks.  The call
+   waits for the encoder's work and drops its graphs.  The old one is freed last: on
+   failure it stays.  Threads: exclusive.  ORIEL_ERR_MEMORY, _CANCELLED, _FAULT, and
+   _ARGUMENT once a call that the caller captured has used the encoder's scratch */
 ORIEL_API oriel_status oriel_encoder_reserve(
     oriel_encoder *encoder, size_t bytes, oriel_error *err);
 
 /* Do beforehand what the first encodes of this plan would do: allocate host memory
-   for its frames and make the graph of its blocks.  It may allocate, wait and take
-   seconds; it touches no stream of the caller's; a second call does nothing.  Then
-   an encode of the plan's embeddings in the encoder's own scratch allocates and
-   builds nothing, while its graph is among the 8 that are kept.  There is no graph
-   beforehand for a workspace of the caller's.  A NULL plan prepares what needs no
-   plan.  Threads: exclusive.  ORIEL_ERR_ARGUMENT (a plan of another geometry),
-   _CAPACITY (own scratch that is too small), _MEMORY, _CANCELLED, _FAULT */
+   for its frames, make the graph of its blocks; and build cuDNN's plan for it.  It
+   may allocate, wait and take seconds; it touches no stream of the caller's; a second
+   call does nothing.  Then an encode of the plan's embeddings in the encoder's own
+   scratch allocates and builds nothing, while its graph is among the 8 that are kept.
+   There is no graph beforehand for a workspace of the caller's.  A NULL plan prepares
+   what needs none.  Threads: exclusive.  ORIEL_ERR_ARGUMENT (a plan of another
+   geometry), _CAPACITY (small scratch), _UNSUPPORTED, _MEMORY, _CANCELLED, _FAULT */
 ORIEL_API oriel_status oriel_encoder_prepare(
     oriel_encoder *encoder, const oriel_plan *plan, oriel_error *err);
 

@@ -3,6 +3,7 @@
    stream gets there. */
 #include "cublaslt_state.hpp"
 
+#include "library.hpp"
 #include "memory.hpp"
 #include "plants.hpp"
 #include "report.hpp"
@@ -59,32 +60,11 @@ place(const oriel_lt_layout_opaque &l, uint64_t row, uint64_t column)
 }
 
 float
-from_bf16(uint16_t half)
-{
-    const uint32_t bits = static_cast<uint32_t>(half) << 16;
-    float value;
-
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
-uint16_t
-to_bf16(float value)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    if (value != value)
-        return 0x7fff;
-    return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-float
 load(const char *matrix, const oriel_lt_layout_opaque &l, size_t at)
 {
     if (l.type == ORIEL_LT_R_32F)
         return reinterpret_cast<const float *>(matrix)[at];
-    return from_bf16(reinterpret_cast<const uint16_t *>(matrix)[at]);
+    return sim::from_bf16(reinterpret_cast<const uint16_t *>(matrix)[at]);
 }
 
 void
@@ -93,7 +73,7 @@ store(char *matrix, const oriel_lt_layout_opaque &l, size_t at, float value)
     if (l.type == ORIEL_LT_R_32F)
         reinterpret_cast<float *>(matrix)[at] = value;
     else
-        reinterpret_cast<uint16_t *>(matrix)[at] = to_bf16(value);
+        reinterpret_cast<uint16_t *>(matrix)[at] = sim::to_bf16(value);
 }
 
 /* Vectors [count, depth] of an operand, along the sum. */
@@ -202,26 +182,14 @@ in_memory(const Call &call)
            sim::is_device_range(call.workspace, call.algorithm.workspace);
 }
 
-/* Something that no other run writes. */
-unsigned char
-stamp_byte(uint64_t stamp, size_t i)
-{
-    return static_cast<unsigned char>(
-        (stamp * 0x9e3779b97f4a7c15u + i * 0xbf58476d1ce4e5b9u) >> 56);
-}
-
 void
 begin(const Call &call, uint64_t *stamp)
 {
-    static uint64_t runs;
-
     if (!in_memory(call))
         return fault("a matrix, the bias or the workspace is not wholly in "
                      "device memory");
     sim::DeviceMemoryAccess access;
-    *stamp = ++runs;
-    for (size_t i = 0; i < call.algorithm.workspace; i++)
-        call.workspace[i] = static_cast<char>(stamp_byte(*stamp, i));
+    *stamp = sim::scribble(call.workspace, call.algorithm.workspace);
 }
 
 void
@@ -230,13 +198,12 @@ end(const Call &call, uint64_t stamp)
     if (!in_memory(call))
         return fault("memory was freed while it ran");
     sim::DeviceMemoryAccess access;
-    for (size_t i = 0; i < call.algorithm.workspace; i++)
-        if (static_cast<unsigned char>(call.workspace[i]) !=
-            stamp_byte(stamp, i)) {
-            sim::host_violation("cuBLASLt's product: its workspace was "
-                                "written by others while it ran");
-            return;
-        }
+    if (!sim::is_as_scribbled(call.workspace, call.algorithm.workspace,
+                              stamp)) {
+        sim::host_violation("cuBLASLt's product: its workspace was written by "
+                            "others while it ran");
+        return;
+    }
     compute(call);
     memset(call.workspace, sim::poison_byte(), call.algorithm.workspace);
 }

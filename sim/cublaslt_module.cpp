@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stand-in cuBLASLt as a library that dlopen finds: programs are linked with
-   dlopen and dlsym wrapped. */
+/* The stand-in cuBLASLt as a library that dlopen finds, with what tests set. */
 #include "cublaslt_state.hpp"
+#include "library.hpp"
 #include "runtime_state.hpp"
 
 #include <cstring>
-#include <dlfcn.h>
 #include <string>
 
 namespace
@@ -26,10 +25,27 @@ const struct {
 #undef ROW
 };
 
+bool
+is_installed()
+{
+    return version != 0;
+}
+
+void *
+find(const char *symbol)
+{
+    for (const auto &f : functions)
+        if (missing != symbol && strcmp(f.name, symbol) == 0)
+            return f.function;
+    return nullptr;
+}
+
 } // namespace
 
 namespace sim
 {
+
+const Library cublaslt = {ORIEL_LT_MODULE, is_installed, find};
 
 static oriel_lt_status
 status_at_entrance()
@@ -46,31 +62,6 @@ LtEntrance::LtEntrance() : alone(runtime().lock), status(status_at_entrance())
 } // namespace sim
 
 extern "C" {
-
-void *__real_dlopen(const char *name, int flags);
-void *__real_dlsym(void *module, const char *name);
-void *__wrap_dlopen(const char *name, int flags);
-void *__wrap_dlsym(void *module, const char *name);
-
-/* The program itself stands for the module; what is absent is looked for under
-   a name that does not exist, so that dlerror() is the loader's. */
-void *
-__wrap_dlopen(const char *name, int flags)
-{
-    if (!name || strcmp(name, ORIEL_LT_MODULE) != 0)
-        return __real_dlopen(name, flags);
-    return version ? __real_dlopen(nullptr, RTLD_NOW)
-                   : __real_dlopen(ORIEL_LT_MODULE ".absent", flags);
-}
-
-void *
-__wrap_dlsym(void *module, const char *name)
-{
-    for (const auto &f : functions)
-        if (missing != name && strcmp(f.name, name) == 0)
-            return f.function;
-    return __real_dlsym(module, name);
-}
 
 void
 sim_lt_install(int installed)

@@ -43,7 +43,11 @@ namespace sim
     /* cuBLASLt leaves the bias out, does not add, swaps the operands' values. */ \
     X(LT_BIAS, "cublaslt-bias") \
     X(LT_RESIDUAL, "cublaslt-residual") \
-    X(LT_OPERANDS, "cublaslt-operands")
+    X(LT_OPERANDS, "cublaslt-operands") \
+    /* cuDNN attends to all rows that follow, does not scale, forgets an offset. */ \
+    X(CUDNN_LENGTHS, "cudnn-lengths") \
+    X(CUDNN_SCALE, "cudnn-scale") \
+    X(CUDNN_OFFSETS, "cudnn-offsets")
 
 enum class Plant {
     NONE,

@@ -142,6 +142,8 @@ write_output(cli_encode_job *job)
             {"kernels",
              cli_choice_name("kernels", job->engine.options.kernels)},
             {"residual", cli_engine_residual(&job->engine)},
+            {"attention",
+             cli_choice_name("attention", job->engine.options.attention)},
             {"preprocessing", !other ? described
                               : job->pixels.preprocessing
                                   ? job->pixels.preprocessing

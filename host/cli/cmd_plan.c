@@ -261,6 +261,7 @@ choose_device(plan_job *job)
     encoder->precision = (int32_t)job->options->precision;
     encoder->kernels = (int32_t)job->options->kernels;
     encoder->residual = (int32_t)job->options->residual;
+    encoder->attention = (int32_t)job->options->attention;
     encoder->threads = job->options->threads ? (int32_t)job->options->threads
                                              : cli_limits_read().threads;
     if (encoder->device == ORIEL_DEVICE_CPU)

@@ -154,7 +154,7 @@ preprocess_all(preprocess_job *job)
 
     if (oriel_team_create(&job->team, job->threads, NULL, NULL, &err) ||
         cli_loader_start(&loader, &job->settings, &job->inputs, budget,
-                         job->threads, &err))
+                         SIZE_MAX, job->threads, &err))
         return cli_report_failure(&err, NULL);
     while (!failed && (job->batch = cli_loader_next(loader))) {
         failed =

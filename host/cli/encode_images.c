@@ -113,7 +113,9 @@ cli_encode_images(cli_encode_job *job)
     int failed = CLI_DONE;
 
     if (cli_loader_start(&loader, &job->settings, &job->inputs,
-                         job->batch_patches, job->engine.options.threads, &err))
+                         job->batch_patches,
+                         cli_engine_batch_items(&job->engine),
+                         job->engine.options.threads, &err))
         return cli_report_failure(&err, NULL);
     while (!failed && (batch = cli_loader_next(loader))) {
         failed = batch->err.status

@@ -73,6 +73,7 @@ count_items(const cli_encode_job *job, size_t first)
     size_t n = 1;
 
     while (first + n < job->pixels.n &&
+           n < cli_engine_batch_items(&job->engine) &&
            row[first + n + 1] - row[first] <= job->batch_patches)
         n++;
     return n;

@@ -17,6 +17,7 @@
 #include <string.h>
 
 enum { BATCH_PATCHES_CPU = 4096, BATCH_PATCHES_CUDA = 65536 };
+enum { CUDNN_FRAMES = 256 }; /* as oriel.h says of ORIEL_ATTENTION_CUDNN */
 
 const char *
 cli_precision_name(int32_t precision)
@@ -54,6 +55,7 @@ cli_engine_choose(cli_engine *engine, const oriel_model *model,
                                       : cli_limits_read().threads;
     chosen.kernels = (int32_t)options->kernels;
     chosen.residual = (int32_t)options->residual;
+    chosen.attention = (int32_t)options->attention;
     chosen.graphs = (int32_t)options->graphs;
     chosen.checks = options->checks ? ORIEL_CHECKS_ON : ORIEL_CHECKS_OFF;
     chosen.grow = chosen.device == ORIEL_DEVICE_CPU;
@@ -128,6 +130,10 @@ cli_engine_prepare(cli_engine *engine, const oriel_plan *plan,
                                       &engine->options, &err))
         return report_failure(&err, blame);
     failed = reserve_scratch(engine, plan, blame);
+    /* Of all that a plan may want beforehand cuDNN alone cannot do without. */
+    if (!failed && engine->options.attention == ORIEL_ATTENTION_CUDNN &&
+        oriel_encoder_prepare(engine->encoder, plan, &err))
+        failed = report_failure(&err, blame);
     if (!failed && !made && !engine->is_second)
         report_device(engine);
     return failed;
@@ -254,6 +260,13 @@ cli_engine_batch_patches(const cli_engine *engine, const cli_options *options)
         return options->batch_patches;
     return engine->device.device == ORIEL_DEVICE_CUDA ? BATCH_PATCHES_CUDA
                                                       : BATCH_PATCHES_CPU;
+}
+
+size_t
+cli_engine_batch_items(const cli_engine *engine)
+{
+    return engine->options.attention == ORIEL_ATTENTION_CUDNN ? CUDNN_FRAMES
+                                                              : SIZE_MAX;
 }
 
 void

@@ -37,6 +37,9 @@ int cli_engine_choose(cli_engine *engine, const oriel_model *model,
 int64_t cli_engine_batch_patches(const cli_engine *engine,
                                  const cli_options *options);
 
+/* Items of a batch, at most: cuDNN's attention takes so many frames. */
+size_t cli_engine_batch_items(const cli_engine *engine);
+
 /* Width of a row of the result. */
 int64_t cli_engine_columns(const cli_engine *engine);
 

@@ -184,14 +184,16 @@ make_metadata(const cli_extract_job *job, const char *digest)
 
     if (text)
         metadata = json_pack(
-            "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s}", "format",
-            "oriel.extract", "format_version", "1", "tool",
+            "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:s}",
+            "format", "oriel.extract", "format_version", "1", "tool",
             "oriel " ORIEL_VERSION_STRING, "model_digest", digest, "device",
             job->engine.device.description, "precision",
             cli_precision_name(job->engine.options.precision), "kernels",
             cli_choice_name("kernels", job->engine.options.kernels), "residual",
-            cli_engine_residual(&job->engine), "rows_are", describe_rows(job),
-            "pool", describe_pool(job), "preprocessing", text);
+            cli_engine_residual(&job->engine), "attention",
+            cli_choice_name("attention", job->engine.options.attention),
+            "rows_are", describe_rows(job), "pool", describe_pool(job),
+            "preprocessing", text);
     json_decref(settings);
     free(text);
     return metadata;
@@ -202,23 +204,24 @@ make_run(const cli_extract_job *job, const char *digest)
 {
     const cli_options *options = job->options;
 
-    return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, "
-                     "s:{s:o, s:o, s:s, s:I, s:s, s:I, s:[I, I], s:b, s:o}}",
-                     "format", "oriel.extract", "format_version", 1, "tool",
-                     "oriel " ORIEL_VERSION_STRING, "model_digest", digest,
-                     "device", job->engine.device.description, "precision",
-                     cli_precision_name(job->engine.options.precision),
-                     "kernels",
-                     cli_choice_name("kernels", job->engine.options.kernels),
-                     "residual", cli_engine_residual(&job->engine), "options",
-                     "rows_are", describe_rows(job), "pool", describe_pool(job),
-                     "dtype", cli_choice_name("dtype", job->given.dtype),
-                     "columns", (json_int_t)job->layout.columns, "part_format",
-                     job->layout.npy ? "npy" : "safetensors", "shard_bytes",
-                     (json_int_t)job->layout.part_bytes, "shard",
-                     (json_int_t)job->given.shard, (json_int_t)job->given.of,
-                     "frames", options->frames, "preprocessing",
-                     cli_settings_describe(&job->settings));
+    return json_pack(
+        "{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, "
+        "s:{s:o, s:o, s:s, s:I, s:s, s:I, s:[I, I], s:b, s:o}}",
+        "format", "oriel.extract", "format_version", 1, "tool",
+        "oriel " ORIEL_VERSION_STRING, "model_digest", digest, "device",
+        job->engine.device.description, "precision",
+        cli_precision_name(job->engine.options.precision), "kernels",
+        cli_choice_name("kernels", job->engine.options.kernels), "residual",
+        cli_engine_residual(&job->engine), "attention",
+        cli_choice_name("attention", job->engine.options.attention), "options",
+        "rows_are", describe_rows(job), "pool", describe_pool(job), "dtype",
+        cli_choice_name("dtype", job->given.dtype), "columns",
+        (json_int_t)job->layout.columns, "part_format",
+        job->layout.npy ? "npy" : "safetensors", "shard_bytes",
+        (json_int_t)job->layout.part_bytes, "shard",
+        (json_int_t)job->given.shard, (json_int_t)job->given.of, "frames",
+        options->frames, "preprocessing",
+        cli_settings_describe(&job->settings));
 }
 
 int

@@ -32,7 +32,8 @@ start_batches(cli_extract_job *job, cli_extract_window *window, size_t n)
         int64_t patches = items[first]->patches;
 
         for (end = first + 1;
-             end < n && patches + items[end]->patches <= job->batch_patches;
+             end < n && end - first < cli_engine_batch_items(&job->engine) &&
+             patches + items[end]->patches <= job->batch_patches;
              end++)
             patches += items[end]->patches;
         failed =

@@ -206,6 +206,8 @@ time_batch(dry_run *d)
            (so_far += d->items[middle].flops) < d->flops / 2)
         middle++;
     n = (size_t)(d->job->batch_patches / d->items[middle].patches);
+    if (n > cli_engine_batch_items(&d->job->engine))
+        n = cli_engine_batch_items(&d->job->engine);
     return time_shapes(d, &d->items[middle].shape, n > 0 ? n : 1,
                        d->items[middle].flops);
 }

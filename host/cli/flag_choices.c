@@ -25,6 +25,12 @@ const cli_choice cli_residuals[] = {
     {NULL, 0},
 };
 
+const cli_choice cli_attentions[] = {
+    {"own", ORIEL_ATTENTION_OWN},
+    {"cudnn", ORIEL_ATTENTION_CUDNN},
+    {NULL, 0},
+};
+
 const cli_choice cli_graphs[] = {
     {"auto", ORIEL_GRAPHS_AUTO},
     {"off", ORIEL_GRAPHS_OFF},

@@ -6,7 +6,8 @@
 #include "cli/flags.h"
 
 extern const cli_choice cli_precisions[], cli_kernels[], cli_residuals[],
-    cli_graphs[], cli_dtypes[], cli_formats[], cli_resamples[], cli_sizings[],
-    cli_alphas[], cli_truncations[], cli_pipelines[];
+    cli_attentions[], cli_graphs[], cli_dtypes[], cli_formats[],
+    cli_resamples[], cli_sizings[], cli_alphas[], cli_truncations[],
+    cli_pipelines[];
 
 #endif /* ORIEL_CLI_FLAG_CHOICES_H */

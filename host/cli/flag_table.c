@@ -148,6 +148,15 @@ const cli_flag cli_flags[] = {
      .help =
          "keep the residual stream in bf16, or wide, in two bf16, with about "
          "half the error; the CPU's is always fp32"},
+    {.name = "attention",
+     .group = CLI_GROUP_GPU,
+     .kind = CLI_CHOICE,
+     .choices = cli_attentions,
+     .commands = COMPUTES | CLI_PLAN,
+     .offset = FIELD(attention),
+     .help = "attend over whole frames with Oriel's own kernel or cuDNN's, "
+             "whose bytes differ; cudnn wants libcudnn.so.9 and images of at "
+             "most 24,576 patches"},
     {.name = "graphs",
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,

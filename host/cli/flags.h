@@ -61,7 +61,8 @@ typedef struct cli_options {
     int64_t min_pixels, max_pixels, min_tokens, max_tokens, max_source_pixels;
     int64_t threads, batch_patches, depth;
     int64_t seed; /* 1 where it was not given */
-    int64_t precision, kernels, residual, graphs, dtype, pipeline, truncated;
+    int64_t precision, kernels, residual, attention, graphs, dtype, pipeline,
+        truncated;
     int64_t resample, sizing, alpha; /* or CLI_NOT_GIVEN */
     int64_t layer;                   /* or CLI_NOT_GIVEN */
     int64_t format, shard_bytes, split;

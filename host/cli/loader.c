@@ -17,6 +17,7 @@ struct cli_loader {
     const cli_settings *settings;
     const cli_inputs *inputs;
     int64_t batch_patches;
+    size_t batch_photos;
     oriel_team *team;
 
     /* The loading thread's own. */
@@ -97,7 +98,7 @@ gather(cli_loader *loader, cli_batch *batch)
 {
     held so_far = {0};
 
-    while (batch->n < BATCH_PHOTOS_MAX && !cli_signal_caught()) {
+    while (batch->n < loader->batch_photos && !cli_signal_caught()) {
         cli_photo *photo;
 
         if (loader->first_measured == loader->n_measured) {
@@ -220,7 +221,7 @@ release(cli_loader *loader)
 oriel_status
 cli_loader_start(cli_loader **out, const cli_settings *settings,
                  const cli_inputs *inputs, int64_t batch_patches,
-                 int32_t threads, oriel_error *err)
+                 size_t batch_photos, int32_t threads, oriel_error *err)
 {
     cli_loader *loader = calloc(1, sizeof(*loader));
     oriel_status status;
@@ -231,6 +232,8 @@ cli_loader_start(cli_loader **out, const cli_settings *settings,
     loader->settings = settings;
     loader->inputs = inputs;
     loader->batch_patches = batch_patches;
+    loader->batch_photos =
+        batch_photos < BATCH_PHOTOS_MAX ? batch_photos : BATCH_PHOTOS_MAX;
     pthread_mutex_init(&loader->lock, NULL);
     pthread_cond_init(&loader->changed, NULL);
     status = oriel_team_create(&loader->team, threads, NULL, NULL, err);

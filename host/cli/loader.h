@@ -24,10 +24,12 @@ typedef struct cli_batch {
 
 typedef struct cli_loader cli_loader;
 
-/* 'settings' and 'inputs' must outlive it. */
+/* A batch has at most so many patches, unless one photo has more, and so many
+   photos.  'settings' and 'inputs' must outlive it. */
 oriel_status cli_loader_start(cli_loader **out, const cli_settings *settings,
                               const cli_inputs *inputs, int64_t batch_patches,
-                              int32_t threads, oriel_error *err);
+                              size_t batch_photos, int32_t threads,
+                              oriel_error *err);
 
 /* The next batch, waited for; NULL at the end.  The caller frees it. */
 cli_batch *cli_loader_next(cli_loader *loader);

@@ -70,6 +70,9 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = make_products(c, config, err);
     if (!status)
+        status = oriel_cuda_attention_create(
+            &c->attention, &c->weights->network, config, &c->hooks, err);
+    if (!status)
         status = oriel_cuda_ring_create(&c->ring, SLOTS, SLOT_BYTES, err);
     c->ring.call = &c->hooks;
     if (!status)
@@ -88,8 +91,8 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
     if (!status)
         status = oriel_cuda_event_create(&c->done, err);
     c->has_done = !status;
-    snprintf(c->description, sizeof(c->description), "%s, %s%s%s",
-             info.description, c->products.text,
+    snprintf(c->description, sizeof(c->description), "%s, %s%s%s%s",
+             info.description, c->products.text, c->attention.text,
              config->residual == ORIEL_RESIDUAL_WIDE ? ", wide residual" : "",
              c->checks.on ? ", checks on" : "");
     return status;
@@ -154,6 +157,7 @@ give_back(oriel_backend_context *c)
         (void)cudaEventSynchronize(c->done);
     oriel_cuda_graphs_destroy(&c->graphs);
     oriel_cuda_products_destroy(&c->products);
+    oriel_cuda_attention_destroy(&c->attention);
     oriel_cuda_ring_destroy(&c->ring);
     oriel_cuda_staging_destroy(&c->staging, &c->hooks, c->device_index);
     oriel_cuda_checks_destroy(&c->checks);

@@ -8,6 +8,7 @@
 #ifndef ORIEL_CUDA_CONTEXT_H
 #define ORIEL_CUDA_CONTEXT_H
 
+#include "cuda/attention.h"
 #include "cuda/checks.h"
 #include "cuda/device.h"
 #include "cuda/graph.h"
@@ -27,6 +28,7 @@ struct oriel_backend_context {
     int32_t device_index;
     oriel_cuda_choices choices;
     oriel_cuda_products products;
+    oriel_cuda_attention attention;
     oriel_cuda_ring ring;
     oriel_cuda_staging staging;
     oriel_cuda_graphs graphs;
@@ -39,7 +41,7 @@ struct oriel_backend_context {
     void *scratch;     /* host memory, kept from call to call */
     size_t scratch_bytes;
     float scale_log2; /* of attention scores: head_dim^-1/2 log2 e */
-    char description[288];
+    char description[352];
 
     oriel_cuda_scope scope;
     const oriel_backend_job *job;
@@ -50,6 +52,7 @@ struct oriel_backend_context {
     bool recording; /* what was enqueued is launched once more, into a graph */
     int64_t rows;   /* patches */
     oriel_cuda_workspace space;
+    const oriel_cudnn_plan *cudnn_plan; /* of this job; NULL: own attention */
 };
 
 /* The ring, or NULL in a capture: what uploads of this job go through. */

@@ -2,8 +2,8 @@
 # The host side of the cuda backend, for whoever compiles it: against the CUDA
 # toolkit for the GPU, against the tests' stand-in for the simulated one.
 set(ORIEL_CUDA_HOST_NAMES
-    blocks checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
-    cuda current device driver errors float_frames frames graph host_pixels images job
+    attention blocks checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
+    cuda cudnn_load cudnn_pack cudnn_plan cudnn_run current device driver errors float_frames frames graph host_pixels images job
     known_answer known_values load metadata pointers prepare process products profile
     reserve ring staging steps store tables
     weights)
@@ -15,11 +15,12 @@ list(TRANSFORM ORIEL_CUDA_HOST_NAMES
 # those.
 set(tests ${CMAKE_CURRENT_LIST_DIR}/../../tests)
 set(ORIEL_CUDA_VERIFY_FILES)
-foreach(name verify verify_exact verify_kernels verify_occupancy verify_support)
+foreach(name verify verify_exact verify_implementations verify_kernels verify_occupancy verify_support)
     list(APPEND ORIEL_CUDA_VERIFY_FILES ${CMAKE_CURRENT_LIST_DIR}/${name}.c)
 endforeach()
 include(${tests}/ops/ops.cmake)
 list(APPEND ORIEL_CUDA_VERIFY_FILES ${ORIEL_OPS_FILES} ${tests}/ops/library.c
+    ${tests}/ops/cudnn.c
     ${tests}/kernels/instructions_check.c)
 foreach(name bf16 random segments)
     list(APPEND ORIEL_CUDA_VERIFY_FILES ${tests}/support/${name}.c)

@@ -14,7 +14,7 @@
  * in another batch; the engine and its kernel are therefore those of a table, by
  * capability and version, whatever the plan.  Where it has no row there is no plan.
  *
- * Nothing here is thread-safe; different plans are.
+ * Nothing here is thread-safe; different libraries and their plans are.
  */
 #ifndef ORIEL_CUDA_CUDNN_H
 #define ORIEL_CUDA_CUDNN_H
@@ -35,6 +35,7 @@ enum {
     ORIEL_CUDNN_ID_OFFSETS_QKV,
     ORIEL_CUDNN_ID_OFFSETS_OUT
 };
+enum { ORIEL_CUDNN_IDS = ORIEL_CUDNN_ID_OFFSETS_OUT };
 
 typedef struct oriel_cudnn_shape {
     int32_t heads, head_dim;
@@ -44,7 +45,7 @@ typedef struct oriel_cudnn_shape {
 /* The device that a plan is for: a handle (cudnnHandle_t) on it, or its properties
    as a finalized descriptor, which needs no device.  One of them is NULL. */
 typedef struct oriel_cudnn_target {
-    void *handle;
+    oriel_cudnn_handle handle;
     oriel_cudnn_descriptor properties;
     int32_t capability; /* 90 is 9.0 */
 } oriel_cudnn_target;
@@ -53,6 +54,7 @@ typedef struct oriel_cudnn_target {
 enum { ORIEL_CUDNN_PLAN_PARTS = 15 };
 typedef struct oriel_cudnn_plan {
     const oriel_cudnn_library *library;
+    oriel_cudnn_shape shape;
     oriel_cudnn_descriptor
         part[ORIEL_CUDNN_PLAN_PARTS]; /* in order of making */
     int32_t n_parts;
@@ -81,5 +83,46 @@ oriel_status oriel_cudnn_plan_make(oriel_cudnn_plan *plan,
                                    const oriel_cudnn_shape *shape,
                                    oriel_error *err);
 void oriel_cudnn_plan_destroy(oriel_cudnn_plan *plan);
+
+/* ---- Running them: cudnn_run.c ---------------------------------------------- */
+
+/* The library on one device; a handle has one stream at a time, so one encoder. */
+typedef struct oriel_cudnn {
+    oriel_cudnn_library calls;
+    oriel_cudnn_handle handle;
+    int32_t device_index;
+    int32_t version;    /* 91900 is 9.19.0 */
+    int32_t capability; /* 90 is 9.0 */
+} oriel_cudnn;
+
+/* All on the device, but for the scale. */
+typedef struct oriel_cudnn_args {
+    const uint16_t *qkv;
+    uint16_t *out;
+    const int32_t *lengths;                   /* [sequences] of the plan */
+    const int64_t *qkv_offsets, *out_offsets; /* [sequences + 1] */
+    void *workspace; /* plan->workspace_bytes, aligned to 256 */
+    float scale;     /* of scores */
+} oriel_cudnn_args;
+
+/* On the current device, which is 'device_index'. */
+oriel_status oriel_cudnn_open(oriel_cudnn *cudnn, int32_t device_index,
+                              oriel_error *err);
+/* The plans first.  Also when half open, or never opened but zeroed. */
+void oriel_cudnn_close(oriel_cudnn *cudnn);
+oriel_status oriel_cudnn_make(const oriel_cudnn *cudnn, oriel_cudnn_plan *plan,
+                              const oriel_cudnn_shape *shape, oriel_error *err);
+
+/* cudnn_pack.c: the operands of one run, as the library takes them; *args outlives
+   the pack. */
+oriel_status oriel_cudnn_pack_make(oriel_cudnn_descriptor *pack,
+                                   const oriel_cudnn_plan *plan,
+                                   const oriel_cudnn_args *args,
+                                   oriel_error *err);
+/* Enqueue; also into a capture, once the plan has run. */
+oriel_status oriel_cudnn_run(const oriel_cudnn *cudnn,
+                             const oriel_cudnn_plan *plan,
+                             const oriel_cudnn_args *args,
+                             struct CUstream_st *stream, oriel_error *err);
 
 #endif /* ORIEL_CUDA_CUDNN_H */

@@ -33,6 +33,7 @@ enum { ORIEL_CUDNN_MAJOR = 9, ORIEL_CUDNN_LEAST = 91300 };
     V(IS_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1) \
     V(IS_BOOLEAN, CUDNN_TYPE_BOOLEAN, 2) \
     V(IS_INT64, CUDNN_TYPE_INT64, 3) \
+    V(IS_POINTER, CUDNN_TYPE_VOID_PTR, 6) \
     V(IS_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 9) \
     V(IS_DESCRIPTOR, CUDNN_TYPE_BACKEND_DESCRIPTOR, 15) \
     V(IS_CHAR, CUDNN_TYPE_CHAR, 24) \
@@ -45,6 +46,7 @@ enum { ORIEL_CUDNN_MAJOR = 9, ORIEL_CUDNN_LEAST = 91300 };
     V(PLAN, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, 5) \
     V(KNOB_CHOICE, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, 7) \
     V(GRAPH, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR, 15) \
+    V(PACK, CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, 16) \
     V(TENSOR, CUDNN_BACKEND_TENSOR_DESCRIPTOR, 17) \
     V(DEVICE, CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR, 38) \
     V(ATTENTION, CUDNN_BACKEND_OPERATION_SDPA_FWD_DESCRIPTOR, 41) \
@@ -66,6 +68,9 @@ enum { ORIEL_CUDNN_MAJOR = 9, ORIEL_CUDNN_LEAST = 91300 };
     V(TENSOR_ID, CUDNN_ATTR_TENSOR_UNIQUE_ID, 906) \
     V(TENSOR_BY_VALUE, CUDNN_ATTR_TENSOR_IS_BY_VALUE, 908) \
     V(TENSOR_OFFSETS, CUDNN_ATTR_TENSOR_RAGGED_OFFSET_DESC, 913) \
+    V(PACK_IDS, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, 1000) \
+    V(PACK_POINTERS, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, 1001) \
+    V(PACK_WORKSPACE, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, 1003) \
     V(ENGINE_GRAPH, CUDNN_ATTR_ENGINE_OPERATION_GRAPH, 1300) \
     V(ENGINE_INDEX, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, 1301) \
     V(ENGINE_DEVICE, CUDNN_ATTR_ENGINE_DEVICEPROP, 1307) \
@@ -87,12 +92,18 @@ enum {
 /* Enums there; opaque pointers. */
 typedef int32_t oriel_cudnn_status;
 typedef void *oriel_cudnn_descriptor;
+typedef void *oriel_cudnn_handle;
+struct CUstream_st;
 
 /* F(name, result, parameters): cudnnNAME. */
 #define ORIEL_CUDNN_FUNCTIONS(F) \
     F(GetVersion, size_t, (void)) \
     F(GetErrorString, const char *, (int32_t status)) \
     F(GetLastErrorString, void, (char *message, size_t bytes)) \
+    F(Create, oriel_cudnn_status, (oriel_cudnn_handle * handle)) \
+    F(Destroy, oriel_cudnn_status, (oriel_cudnn_handle handle)) \
+    F(SetStream, oriel_cudnn_status, \
+      (oriel_cudnn_handle handle, struct CUstream_st * stream)) \
     F(BackendCreateDescriptor, oriel_cudnn_status, \
       (int32_t type, oriel_cudnn_descriptor * descriptor)) \
     F(BackendDestroyDescriptor, oriel_cudnn_status, \
@@ -104,7 +115,10 @@ typedef void *oriel_cudnn_descriptor;
        int64_t n, const void *values)) \
     F(BackendGetAttribute, oriel_cudnn_status, \
       (oriel_cudnn_descriptor descriptor, int32_t attribute, int32_t type, \
-       int64_t room, int64_t * n, void *values))
+       int64_t room, int64_t * n, void *values)) \
+    F(BackendExecute, oriel_cudnn_status, \
+      (oriel_cudnn_handle handle, oriel_cudnn_descriptor plan, \
+       oriel_cudnn_descriptor pack))
 
 typedef struct oriel_cudnn_library {
 #define F(name, result, parameters) result(*name) parameters;

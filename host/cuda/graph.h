@@ -33,7 +33,8 @@ enum {
 typedef struct oriel_cuda_graph_key {
     const void *positions, *cu_window, *packs, *window_tiles, *frame_tiles;
     const void *rope, *residual, *lo, *normalised, *attended, *qkv, *inner;
-    const void *gate_up;
+    const void *gate_up, *lengths, *qkv_offsets, *out_offsets, *attention;
+    const void *cudnn_plan;
     int64_t rows;
     int32_t n_packs, n_window_tiles, n_frame_tiles;
     int32_t first, end; /* blocks */

@@ -360,6 +360,9 @@ oriel_cuda_start(oriel_backend_context *c, const oriel_backend_job *job,
         status = oriel_cuda_relax(&c->scope, err);
     if (!status)
         status = make_room(c, err);
+    if (!status)
+        status = oriel_cuda_attention_find(&c->attention, &job->plan->info,
+                                           &c->cudnn_plan, err);
     /* A capture takes no slot. */
     if (!status && job->input->no_wait && !c->capturing)
         status = check_no_wait(c, err);

@@ -218,6 +218,52 @@ run_apart(const run *r, oriel_error *err)
     return oriel_cuda_check(oriel_cuda_swiglu(&args, r->stream), "swiglu", err);
 }
 
+/* By a plan of the encoders' engine for fewer heads, which waits: the plan and its
+   scratch are of this test alone. */
+static oriel_status
+run_plan(const run *r, const oriel_cudnn_plan *plan, void *workspace,
+         oriel_error *err)
+{
+    const oriel_cudnn_args args = {
+        .qkv = of(r, ORIEL_KNOWN_QKV),
+        .out = of(r, ORIEL_KNOWN_OF_SEQUENCES),
+        .lengths = of(r, ORIEL_KNOWN_LENGTHS),
+        .qkv_offsets = of(r, ORIEL_KNOWN_QKV_OFFSETS),
+        .out_offsets = of(r, ORIEL_KNOWN_OUT_OFFSETS),
+        .workspace = workspace,
+        .scale = (float)(1 / sqrt(r->values.head_dim))};
+    oriel_status status =
+        oriel_cudnn_run(r->tested->cudnn, plan, &args, r->stream, err);
+
+    return status ? status
+                  : oriel_cuda_check(cudaStreamSynchronize(r->stream),
+                                     "cuDNN's attention", err);
+}
+
+static oriel_status
+run_sequences(const run *r, oriel_error *err)
+{
+    const oriel_cuda_tested *t = r->tested;
+    const oriel_cudnn_shape shape = {.heads = ORIEL_KNOWN_HEADS,
+                                     .head_dim = r->values.head_dim,
+                                     .sequences = ORIEL_KNOWN_SEQUENCES,
+                                     .rows = ORIEL_KNOWN_ROWS};
+    oriel_cudnn_plan plan;
+    void *workspace = NULL;
+    oriel_status status = oriel_cudnn_make(t->cudnn, &plan, &shape, err);
+
+    if (status)
+        return status;
+    status = oriel_cuda_alloc(&workspace, (size_t)plan.workspace_bytes + 1,
+                              t->hooks, /* not nothing */
+                              t->device_index, "the known-answer test", err);
+    if (!status)
+        status = run_plan(r, &plan, workspace, err);
+    oriel_cuda_free(workspace, t->hooks, t->device_index);
+    oriel_cudnn_plan_destroy(&plan);
+    return status;
+}
+
 /* ---- What is run, and what it must give ------------------------------------- */
 
 static const struct {
@@ -251,6 +297,8 @@ static const struct {
      ORIEL_KNOWN_OF_WINDOWS},
     {"full_attention", run_frame, oriel_known_frame, ORIEL_CUDA_KERNELS,
      ORIEL_KNOWN_OF_FRAME},
+    {"attention over frames", run_sequences, oriel_known_sequences,
+     ORIEL_CUDA_CUDNN, ORIEL_KNOWN_OF_SEQUENCES},
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -307,7 +355,8 @@ make_memory(run *r, oriel_error *err)
     void *device;
     oriel_status status;
 
-    oriel_known_lay_out(&r->values, t->which == ORIEL_CUDA_KERNELS
+    oriel_known_lay_out(&r->values, t->which == ORIEL_CUDA_KERNELS ||
+                                            t->which == ORIEL_CUDA_CUDNN
                                         ? t->head_dim
                                         : LEAST_HEAD_DIM);
     r->values.memory = oriel_alloc(t->hooks, r->values.bytes);

@@ -11,12 +11,14 @@
 #define ORIEL_CUDA_KNOWN_ANSWER_H
 
 #include "cuda/cublaslt.h"
+#include "cuda/cudnn.h"
 
 /* What can take another's place as a whole, once for all who ask: number, name. */
 #define ORIEL_CUDA_IMPLEMENTATIONS(X) \
     X(KERNELS, "own kernels")   /* the steps that nothing else can run */ \
     X(PRODUCTS, "own products") /* a block's four */ \
-    X(CUBLASLT, "cuBLASLt")     /* the same four */
+    X(CUBLASLT, "cuBLASLt")     /* the same four */ \
+    X(CUDNN, "cuDNN")           /* attention over frames */
 
 typedef enum oriel_cuda_implementation {
 #define X(number, name) ORIEL_CUDA_##number,
@@ -32,6 +34,7 @@ typedef struct oriel_cuda_tested {
     int32_t device_index;
     int32_t head_dim; /* of attention, whose kernels have an instance a size */
     const oriel_lt *lt;       /* an open library; CUBLASLT alone */
+    const oriel_cudnn *cudnn; /* likewise; CUDNN alone */
     const oriel_hooks *hooks; /* its memory */
 } oriel_cuda_tested;
 

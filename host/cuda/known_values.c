@@ -23,6 +23,9 @@ static const int32_t cu_window[ORIEL_KNOWN_N_WINDOWS + 1] = {0, 7, 27, ROWS};
 static const int32_t packs[ORIEL_KNOWN_N_PACKS][4] = {{0, 1, 1, -1},
                                                       {2, 2, 2, -1}};
 static const int32_t frame[3] = {0, ROWS, 0};
+/* Where sequences begin; the last two are empty. */
+static const int32_t cu_sequence[ORIEL_KNOWN_SEQUENCES + 1] = {0, 23, ROWS,
+                                                               ROWS, ROWS};
 /* Turns after which a multiple of 1/8 is one of 1/16: still exact in bf16. */
 static const float turns[ORIEL_KNOWN_TURNS][2] = {
     {1, 0}, {0, 1}, {-1, 0}, {0.5f, 0.5f}, {0.5f, -0.5f}};
@@ -160,6 +163,22 @@ fill_qkv(const oriel_known_values *v)
 }
 
 static void
+fill_sequences(const oriel_known_values *v)
+{
+    const int64_t hidden = (int64_t)HEADS * v->head_dim;
+    int32_t *lengths = memory_of(v, ORIEL_KNOWN_LENGTHS);
+    int64_t *qkv = memory_of(v, ORIEL_KNOWN_QKV_OFFSETS);
+    int64_t *out = memory_of(v, ORIEL_KNOWN_OUT_OFFSETS);
+
+    for (int32_t i = 0; i <= ORIEL_KNOWN_SEQUENCES; i++) {
+        qkv[i] = cu_sequence[i] * 3 * hidden;
+        out[i] = cu_sequence[i] * hidden;
+        if (i < ORIEL_KNOWN_SEQUENCES)
+            lengths[i] = cu_sequence[i + 1] - cu_sequence[i];
+    }
+}
+
+static void
 fill_attention(const oriel_known_values *v)
 {
     const int32_t quarter = v->head_dim / 4;
@@ -176,6 +195,7 @@ fill_attention(const oriel_known_values *v)
     memcpy(memory_of(v, ORIEL_KNOWN_CU_WINDOW), cu_window, sizeof(cu_window));
     memcpy(memory_of(v, ORIEL_KNOWN_PACKS), packs, sizeof(packs));
     memcpy(memory_of(v, ORIEL_KNOWN_TILES), frame, sizeof(frame));
+    fill_sequences(v);
     fill_qkv(v);
     memcpy(memory_of(v, ORIEL_KNOWN_TURNED), memory_of(v, ORIEL_KNOWN_QKV),
            v->array[ORIEL_KNOWN_OF_WINDOWS].at -
@@ -426,6 +446,17 @@ oriel_known_windows(const oriel_known_values *v, int32_t row, double *exact,
         window++;
     attend(v, row, cu_window[window], cu_window[window + 1], true, exact,
            bound);
+}
+
+void
+oriel_known_sequences(const oriel_known_values *v, int32_t row, double *exact,
+                      double *bound)
+{
+    int32_t i = 0;
+
+    while (cu_sequence[i + 1] <= row)
+        i++;
+    attend(v, row, cu_sequence[i], cu_sequence[i + 1], false, exact, bound);
 }
 
 void

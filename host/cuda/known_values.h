@@ -22,7 +22,8 @@ enum {
     ORIEL_KNOWN_HEADS = 2,
     ORIEL_KNOWN_N_WINDOWS = 3,
     ORIEL_KNOWN_N_PACKS = 2,
-    ORIEL_KNOWN_TURNS = 5
+    ORIEL_KNOWN_TURNS = 5,
+    ORIEL_KNOWN_SEQUENCES = 4 /* of which two are empty */
 };
 
 /* The arrays of the test; those from LINEAR on are results.  Rows, columns and
@@ -40,6 +41,9 @@ enum {
     X(CU_WINDOW, 1, ORIEL_KNOWN_N_WINDOWS + 1, 4) \
     X(PACKS, ORIEL_KNOWN_N_PACKS, 4, 4) \
     X(TILES, 1, 3, 4) \
+    X(LENGTHS, 1, ORIEL_KNOWN_SEQUENCES, 4) \
+    X(QKV_OFFSETS, 1, ORIEL_KNOWN_SEQUENCES + 1, 8) \
+    X(OUT_OFFSETS, 1, ORIEL_KNOWN_SEQUENCES + 1, 8) \
     X(LINEAR, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 2) \
     X(RESIDUAL, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 2) \
     X(SWIGLU, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS / 2, 2) \
@@ -49,7 +53,8 @@ enum {
     X(NORM, ORIEL_KNOWN_FEW, ORIEL_KNOWN_DEPTH, 2) \
     X(TURNED, ORIEL_KNOWN_FEW, 3 * ORIEL_KNOWN_HEADS * (d), 2) \
     X(OF_WINDOWS, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2) \
-    X(OF_FRAME, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2)
+    X(OF_FRAME, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2) \
+    X(OF_SEQUENCES, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2)
 
 typedef enum oriel_known_array {
 #define ARRAY(name, rows, columns, bytes) ORIEL_KNOWN_##name,
@@ -78,7 +83,8 @@ typedef void oriel_known_row(const oriel_known_values *values, int32_t row,
                              double *exact, double *bound);
 oriel_known_row oriel_known_linear, oriel_known_residual, oriel_known_swiglu,
     oriel_known_apart, oriel_known_gelu, oriel_known_stored, oriel_known_norm,
-    oriel_known_turned, oriel_known_windows, oriel_known_frame;
+    oriel_known_turned, oriel_known_windows, oriel_known_frame,
+    oriel_known_sequences;
 
 /* What 'memory' holds of an array. */
 double oriel_known_value(const oriel_known_values *values,

@@ -85,6 +85,10 @@ expand(oriel_backend_context *c, oriel_error *err)
         .window_tiles = fit ? NULL : m->window_tiles,
         .frame_tiles = m->frame_tiles,
         .is_still = frames ? m->is_still : NULL,
+        .lengths = m->lengths,
+        .qkv_offsets = m->qkv_offsets,
+        .out_offsets = m->out_offsets,
+        .hidden = c->weights->shapes.hidden,
     };
 
     for (int i = 0; i < ORIEL_CUDA_WINDOW_CLASSES; i++)

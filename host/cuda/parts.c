@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/fail.h"
+#include "cuda/attention_table.h"
 #include "cuda/product_table.h"
 #include "cuda/tables.h"
 
@@ -63,6 +64,12 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
       m->n_window_tiles, ORIEL_TILE_COLUMNS * word) \
     P(metadata.frame_tiles,  BOTH,   FROM_TO(START, MLP_OUT), \
       m->n_frame_tiles, ORIEL_TILE_COLUMNS * word) \
+    P(metadata.lengths,      BOTH,   FROM_TO(START, MLP_OUT), \
+      sequences, word) \
+    P(metadata.qkv_offsets,  BOTH,   FROM_TO(START, MLP_OUT), \
+      sequences ? sequences + 1 : 0, sizeof(int64_t)) \
+    P(metadata.out_offsets,  BOTH,   FROM_TO(START, MLP_OUT), \
+      sequences ? sequences + 1 : 0, sizeof(int64_t)) \
     P(metadata.own_rope,     BOTH,   FROM_TO(START, MLP_OUT), \
       m->n_positions, oriel_cuda_rope_row(s->head_dim)) \
     P(residual,              BOTH,   FROM_TO(EMBED, MERGE), \
@@ -80,6 +87,8 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
       rows, half * s->intermediate) \
     P(gate_up,               BOTH,   IN(MLP_IN), \
       apart ? rows : 0, 2 * half * s->intermediate) \
+    P(attention,             BOTH,   IN(ATTEND), \
+      sequences ? 1 : 0, ORIEL_CUDNN_WORKSPACE_BYTES) \
     P(hidden_state,          BOTH,   IN(STORE), \
       rows, full * s->hidden) \
     P(fc1,                   BOTH,   IN(MERGE), \
@@ -120,6 +129,8 @@ fill(oriel_cuda_part parts[ORIEL_CUDA_PARTS], const oriel_cuda_metadata *m,
     int64_t full = sizeof(float);
     bool apart = oriel_cuda_products_need_gate_up(choices->kernels);
     bool wide = choices->residual == ORIEL_RESIDUAL_WIDE;
+    int64_t sequences =
+        choices->attention == ORIEL_ATTENTION_CUDNN ? ORIEL_CUDA_SEQUENCES : 0;
     bool resampled = oriel_cuda_resamples(plan);
     oriel_cuda_frame_bytes f = oriel_cuda_measure_frames(plan);
     const oriel_cuda_part all[] = {PARTS(PART)};
@@ -143,6 +154,12 @@ oriel_cuda_list_parts(oriel_cuda_part parts[ORIEL_CUDA_PARTS],
                       const oriel_cuda_shapes *shapes,
                       const oriel_cuda_choices *choices, oriel_error *err)
 {
+    oriel_cudnn_class ignored;
+
+    if (choices->attention == ORIEL_ATTENTION_CUDNN &&
+        oriel_cudnn_find_class(&ignored, plan->info.n_frames,
+                               plan->info.longest_frame, err))
+        return ORIEL_ERR_CAPACITY;
     if (!count_work(metadata, plan, shapes))
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "%lld patches are too many for one call on a GPU",

@@ -24,15 +24,17 @@
 
 /* What expand_plan.cu makes of the records, and the records. */
 typedef struct oriel_cuda_metadata {
-    int32_t *tokens;            /* [tokens] image-order place of each */
-    int32_t *row_index;         /* [tokens] output.row_index of the host */
-    int32_t *positions;         /* [rows, 2] */
-    int32_t *cu_window;         /* [n_windows + 1] */
-    int32_t *packs;             /* [n_packs, 4]: windows that fit the kernel */
-    int32_t *window_tiles;      /* [n_window_tiles, 3]: windows that do not */
-    int32_t *frame_tiles;       /* [n_frame_tiles, 3] */
-    uint8_t *is_still;          /* [rows] frames only */
-    oriel_plan_record *records; /* [n_items] */
+    int32_t *tokens;       /* [tokens] image-order place of each */
+    int32_t *row_index;    /* [tokens] output.row_index of the host */
+    int32_t *positions;    /* [rows, 2] */
+    int32_t *cu_window;    /* [n_windows + 1] */
+    int32_t *packs;        /* [n_packs, 4]: windows that fit the kernel */
+    int32_t *window_tiles; /* [n_window_tiles, 3]: windows that do not */
+    int32_t *frame_tiles;  /* [n_frame_tiles, 3] */
+    int32_t *lengths;      /* [ORIEL_CUDA_SEQUENCES] for cuDNN alone ... */
+    int64_t *qkv_offsets, *out_offsets; /* ... with one more of these */
+    uint8_t *is_still;                  /* [rows] frames only */
+    oriel_plan_record *records;         /* [n_items] */
     float
         *own_rope; /* [n_positions, head_dim / 4] where the weights' is short */
     oriel_cuda_work_counts counts;
@@ -52,6 +54,7 @@ typedef struct oriel_cuda_workspace {
     uint16_t *attended;   /* [rows, hidden] */
     uint16_t *gate_up;    /* [rows, 2 intermediate] where a library makes it */
     uint16_t *inner;      /* [rows, intermediate] */
+    void *attention;      /* cuDNN's own scratch */
     uint8_t *pixels;      /* [rows, slices, slice_bytes] */
     oriel_cuda_frames frames;
     void *pixel_values; /* [rows, patch_values] of at most 4 bytes */
@@ -65,14 +68,16 @@ typedef struct oriel_cuda_workspace {
 
 /* What an encoder was asked for, as far as its scratch depends on it. */
 typedef struct oriel_cuda_choices {
-    int32_t kernels;  /* ORIEL_KERNELS_* */
-    int32_t residual; /* ORIEL_RESIDUAL_* */
+    int32_t kernels;   /* ORIEL_KERNELS_* */
+    int32_t residual;  /* ORIEL_RESIDUAL_* */
+    int32_t attention; /* ORIEL_ATTENTION_* */
 } oriel_cuda_choices;
 
 static inline oriel_cuda_choices
 oriel_cuda_choices_of(const oriel_backend_config *config)
 {
-    return (oriel_cuda_choices){config->kernels, config->residual};
+    return (oriel_cuda_choices){config->kernels, config->residual,
+                                config->attention};
 }
 
 enum {
@@ -81,7 +86,7 @@ enum {
     ORIEL_OF_VALUES = 2,
     ORIEL_OF_BOTH = 3,
 
-    ORIEL_CUDA_PARTS = 27
+    ORIEL_CUDA_PARTS = 31
 };
 
 typedef struct oriel_cuda_part {
@@ -111,8 +116,8 @@ void oriel_cuda_point(oriel_cuda_workspace *space, const oriel_cuda_part *part,
 
 /*
  * The parts of a plan, and the counts of 'metadata'.  A pure function of the plan
- * and of the choices.  ORIEL_ERR_CAPACITY when a size overflows, or when the grids
- * of kernels would.
+ * and of the choices.  ORIEL_ERR_CAPACITY when a size overflows, when the grids of
+ * kernels would, or when the frames are more or longer than cuDNN's plans take.
  */
 oriel_status oriel_cuda_list_parts(oriel_cuda_part parts[ORIEL_CUDA_PARTS],
                                    oriel_cuda_metadata *metadata,

@@ -63,6 +63,10 @@ prepare_graph(oriel_backend_context *c, oriel_error *err)
 
     if (status)
         return status;
+    status = oriel_cuda_attention_find(&c->attention, &c->job->plan->info,
+                                       &c->cudnn_plan, err);
+    if (status)
+        return status;
     c->rows = c->job->plan->info.patches;
     oriel_cuda_point_tables(c);
     return oriel_cuda_prepare_blocks(c, err);
@@ -81,7 +85,10 @@ oriel_cuda_prepare_job(oriel_backend_context *c, const oriel_backend_job *job,
     c->job = job;
     if (!status)
         status = reserve_host_scratch(c, err);
-    if (!status && job->workspace)
+    if (!status)
+        status =
+            oriel_cuda_attention_prepare(&c->attention, &job->plan->info, err);
+    if (!status && job->workspace && c->graphs.on)
         status = prepare_graph(c, err);
     c->job = NULL;
     oriel_cuda_leave(&scope);

@@ -5,7 +5,7 @@
  *   PATCHIFY  resample, or a copy of pixel_values to where EMBED reads them
  *   EMBED     patch_embed
  *   ATTN_IN   rms_norm, linear; and rope where attention does not turn itself
- *   ATTEND    window_attention or full_attention
+ *   ATTEND    window_attention, or full_attention, or cuDNN's over frames
  *   ATTN_OUT  linear_residual
  *   MLP_IN    rms_norm, linear_swiglu
  *   MLP_OUT   linear_residual
@@ -194,6 +194,17 @@ attend_windows(oriel_backend_context *c, oriel_error *err)
     return LAUNCH(oriel_cuda_window_attention, args);
 }
 
+static oriel_status
+attend_by_cudnn(oriel_backend_context *c, oriel_error *err)
+{
+    oriel_status status = oriel_cuda_attention_run(&c->attention, c->cudnn_plan,
+                                                   &c->space, c->stream, err);
+
+    return status ? status
+                  : oriel_cuda_check_launch(c, cudaSuccess,
+                                            "cudnnBackendExecute", err);
+}
+
 oriel_status
 oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
 {
@@ -212,6 +223,8 @@ oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
 
     if (!frames && s->windows_fit)
         return attend_windows(c, err);
+    if (frames && c->attention.of_cudnn)
+        return attend_by_cudnn(c, err);
     return LAUNCH(oriel_cuda_full_attention, args);
 }
 

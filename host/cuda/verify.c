@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "cuda/cublaslt.h"
+#include "cuda/cudnn.h"
 #include "cuda/device.h"
 #include "cuda/errors.h"
 #include "cuda/known_answer.h"
@@ -118,10 +119,12 @@ check_answer(const oriel_verify_job *job, oriel_cuda_implementation which,
              oriel_cuda_check_result *check)
 {
     oriel_lt lt = {0};
+    oriel_cudnn cudnn = {0};
     const oriel_cuda_tested tested = {.which = which,
                                       .device_index = job->device_index,
                                       .head_dim = HEAD_DIM,
                                       .lt = &lt,
+                                      .cudnn = &cudnn,
                                       .hooks = job->sink->hooks};
     bool wrong;
     oriel_error err;
@@ -132,11 +135,17 @@ check_answer(const oriel_verify_job *job, oriel_cuda_implementation which,
         if (status == ORIEL_ERR_DEVICE)
             check->verdict = ORIEL_VERDICT_SKIPPED;
     }
+    if (which == ORIEL_CUDA_CUDNN)
+        status = oriel_cudnn_open(&cudnn, job->device_index, &err);
     if (!status)
         status = oriel_cuda_known_answer(&tested, &wrong, &err);
+    /* No library, too old a one, or none of its engines in our table. */
+    if (which == ORIEL_CUDA_CUDNN && status == ORIEL_ERR_UNSUPPORTED)
+        check->verdict = ORIEL_VERDICT_SKIPPED;
     if (status)
         snprintf(check->why, sizeof(check->why), "%.300s", err.message);
     oriel_lt_close(&lt);
+    oriel_cudnn_close(&cudnn);
 }
 
 oriel_status

@@ -3,67 +3,12 @@
  * verify_kernels.c - every op and implementation of it, against its oracle; and
  * rows against themselves in another batch
  */
-#include "cuda/verify.h"
-
-#include "cuda/cublaslt.h"
-
-#include "ops/library.h"
+#include "cuda/verify_implementations.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- Implementations --------------------------------------------------------- */
-
-/* What can run an op's case, once for all ops: a new one is a row. */
-typedef struct implementation {
-    const char *name;
-    bool (*has)(const op *which);
-    /* 0, or -1 with a complaint; what it made goes with 'close'. */
-    int (*open)(const op_case *c, op_library *library);
-    cudaError_t (*run)(const op_case *c, const op_library *library,
-                       int64_t first, int64_t rows, void *out);
-    void (*close)(op_library *library);
-    /* Its bound, of the row's exact results, where it is not the kernel's. */
-    void (*loosen)(const op_case *c, const double *exact, double *bound);
-} implementation;
-
-static bool
-has_every_op(const op *which)
-{
-    (void)which;
-    return true;
-}
-
-static int
-open_own(const op_case *c, op_library *library)
-{
-    (void)c;
-    (void)library;
-    return 0;
-}
-
-static cudaError_t
-run_own(const op_case *c, const op_library *library, int64_t first,
-        int64_t rows, void *out)
-{
-    (void)library;
-    return c->op->run(c, first, rows, out);
-}
-
-static void
-close_own(op_library *library)
-{
-    (void)library;
-}
-
-static const implementation implementations[] = {
-    {"own kernels", has_every_op, open_own, run_own, close_own, NULL},
-    {"cuBLASLt", op_library_has, op_library_open, op_library_run,
-     op_library_close, op_library_loosen},
-};
-enum { IMPLEMENTATIONS = sizeof(implementations) / sizeof(implementations[0]) };
 
 /* ---- Cases -------------------------------------------------------------------- */
 
@@ -183,8 +128,8 @@ name_case(const op_case *c, char *name, size_t bytes)
 /* Rows of a case into fresh device memory that holds 'initial', or NaN, and back:
    [rows] of row_bytes; caller frees.  NULL with a complaint. */
 static void *
-run_rows(const op_case *c, const implementation *by, const op_library *library,
-         int64_t first, int64_t rows)
+run_rows(const op_case *c, const oriel_cuda_implemented *by,
+         const op_library *library, int64_t first, int64_t rows)
 {
     const size_t bytes = (size_t)(rows * c->row_bytes);
     void *host = malloc(bytes), *device = NULL;
@@ -245,7 +190,7 @@ compare_row(const op_case *c, int64_t row, const char *got, const double *exact,
 
 /* Every row of what is small; of what is large the first, some and the last. */
 static void
-compare(const op_case *c, const implementation *by, const char *out,
+compare(const op_case *c, const oriel_cuda_implemented *by, const char *out,
         oriel_cuda_check_result *check)
 {
     const int64_t step = c->rows > 200 ? (c->rows - 1) / 4 : 1;
@@ -268,7 +213,7 @@ compare(const op_case *c, const implementation *by, const char *out,
 }
 
 static void
-check_case(const op_case *c, const implementation *by,
+check_case(const op_case *c, const oriel_cuda_implemented *by,
            oriel_cuda_check_result *check)
 {
     op_library library = {0};
@@ -284,20 +229,7 @@ check_case(const op_case *c, const implementation *by,
         snprintf(check->why, sizeof(check->why), "%s", oriel_cuda_complaint());
 }
 
-/* Why cuBLASLt cannot be asked at all; "": it can. */
-static void
-find_library(char *why, size_t bytes)
-{
-    oriel_lt_library calls;
-    int32_t version;
-    oriel_error err;
-
-    why[0] = '\0';
-    if (oriel_lt_load(&calls, &version, &err))
-        snprintf(why, bytes, "%.300s", err.message);
-}
-
-typedef void check_fn(const op_case *c, const implementation *by,
+typedef void check_fn(const op_case *c, const oriel_cuda_implemented *by,
                       oriel_cuda_check_result *check);
 
 /* An op by all that can run it. */
@@ -306,10 +238,9 @@ check_by_all(const oriel_verify_job *job, const kernel_case *k, int32_t kind,
              check_fn *run, oriel_error *err)
 {
     oriel_status status = ORIEL_OK;
-    char name[160], missing[320];
+    char name[160];
     op_case c;
 
-    find_library(missing, sizeof(missing));
     if (op_case_make(&c, k->op, &k->shape, 7)) {
         oriel_cuda_check_result check = {
             .name = k->op->name, .implementation = "own kernels", .kind = kind};
@@ -318,19 +249,20 @@ check_by_all(const oriel_verify_job *job, const kernel_case *k, int32_t kind,
         return oriel_cuda_tell(job, &check, err);
     }
     name_case(&c, name, sizeof(name));
-    for (int i = 0; i < IMPLEMENTATIONS && !status; i++) {
+    for (int i = 0; i < ORIEL_CUDA_IMPLEMENTED && !status; i++) {
         oriel_cuda_check_result check = {.name = name,
                                          .implementation =
-                                             implementations[i].name,
+                                             oriel_cuda_implementations[i].name,
                                          .kind = kind};
 
-        if (!implementations[i].has(k->op))
+        if (!oriel_cuda_implementations[i].has(k->op))
             continue;
-        if (i > 0 && missing[0]) {
+        if (oriel_cuda_implementations[i].find)
+            oriel_cuda_implementations[i].find(check.why, sizeof(check.why));
+        if (check.why[0])
             check.verdict = ORIEL_VERDICT_SKIPPED;
-            snprintf(check.why, sizeof(check.why), "%s", missing);
-        } else
-            run(&c, &implementations[i], &check);
+        else
+            run(&c, &oriel_cuda_implementations[i], &check);
         status = oriel_cuda_tell(job, &check, err);
     }
     op_case_free(&c);
@@ -352,7 +284,7 @@ oriel_cuda_verify_kernels(const oriel_verify_job *job, oriel_error *err)
 
 /* A few rows alone, from any place on, have the bytes that they have among all. */
 static void
-check_rows(const op_case *c, const implementation *by,
+check_rows(const op_case *c, const oriel_cuda_implemented *by,
            oriel_cuda_check_result *check)
 {
     enum { FEW = 3 };
@@ -396,7 +328,8 @@ take_segment(op_case *to, const op_case *from, int64_t first)
 
 /* One segment of several alone. */
 static void
-check_segment(const op_case *all, const op *which, int32_t begin, int32_t end,
+check_segment(const op_case *all, const oriel_cuda_implemented *by,
+              const op *which, int32_t begin, int32_t end,
               oriel_cuda_check_result *check)
 {
     const int32_t cu[] = {0, end - begin};
@@ -405,16 +338,19 @@ check_segment(const op_case *all, const op *which, int32_t begin, int32_t end,
                             .heads = all->shape.heads,
                             .head_dim = all->shape.head_dim,
                             .scale = all->shape.scale};
-    const implementation *own = &implementations[0];
+    op_library of_all = {0}, of_alone = {0};
     op_case alone;
     char *a = NULL, *b = NULL;
 
     if (op_case_make(&alone, which, &shape, 8))
         return;
-    if (take_segment(&alone, all, begin) == 0) {
-        a = run_rows(all, own, NULL, 0, all->rows);
-        b = run_rows(&alone, own, NULL, 0, alone.rows);
+    if (take_segment(&alone, all, begin) == 0 && by->open(all, &of_all) == 0 &&
+        by->open(&alone, &of_alone) == 0) {
+        a = run_rows(all, by, &of_all, 0, all->rows);
+        b = run_rows(&alone, by, &of_alone, 0, alone.rows);
     }
+    by->close(&of_all);
+    by->close(&of_alone);
     if (a && b &&
         memcmp(a + begin * all->row_bytes, b,
                (size_t)(alone.rows * alone.row_bytes)) != 0)
@@ -426,22 +362,16 @@ check_segment(const op_case *all, const op *which, int32_t begin, int32_t end,
     op_case_free(&alone);
 }
 
-static oriel_status
-check_attention(const oriel_verify_job *job, const kernel_case *k,
-                oriel_error *err)
+/* The second segment of a case alone. */
+static void
+check_attention(const op_case *c, const oriel_cuda_implemented *by,
+                oriel_cuda_check_result *check)
 {
-    oriel_cuda_check_result check = {.name = k->op->name,
-                                     .implementation = "own kernels",
-                                     .kind = ORIEL_CHECK_INVARIANCE};
-    op_case all;
+    const int32_t *cu = c->index[OP_SEGMENTS].host;
 
-    if (op_case_make(&all, k->op, &k->shape, 7) == 0) {
-        check_segment(&all, k->op, k->shape.cu[1], k->shape.cu[2], &check);
-        op_case_free(&all);
-    }
-    if (!check.why[0])
-        snprintf(check.why, sizeof(check.why), "%s", oriel_cuda_complaint());
-    return oriel_cuda_tell(job, &check, err);
+    check_segment(c, by, c->op, cu[1], cu[2], check);
+    if (!check->why[0])
+        snprintf(check->why, sizeof(check->why), "%s", oriel_cuda_complaint());
 }
 
 oriel_status
@@ -453,7 +383,8 @@ oriel_cuda_verify_rows(const oriel_verify_job *job, oriel_error *err)
         const kernel_case *k = &small[i];
 
         if (k->shape.cu)
-            status = check_attention(job, k, err);
+            status = check_by_all(job, k, ORIEL_CHECK_INVARIANCE,
+                                  check_attention, err);
         else if (k->op->by_rows && !k->shape.places)
             status =
                 check_by_all(job, k, ORIEL_CHECK_INVARIANCE, check_rows, err);

@@ -33,6 +33,7 @@ typedef struct oriel_backend_config {
     int32_t checks;    /* ORIEL_CHECKS_*; CUDA only */
     int32_t grow;      /* 1: own scratch grows; for encoder.c alone */
     int32_t residual;  /* ORIEL_RESIDUAL_*; CUDA only */
+    int32_t attention; /* ORIEL_ATTENTION_*; CUDA only */
     int32_t profile;   /* 1: no graphs, steps are timed, a job is waited for */
     const oriel_hooks *hooks; /* memory: never NULL, outlives what is made */
     const oriel_hooks *call;  /* log and cancel of the call in progress; the

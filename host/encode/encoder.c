@@ -74,9 +74,12 @@ check_choices(const oriel_encoder_options *opt, oriel_error *err)
                           "residual is %d, expected ORIEL_RESIDUAL_BF16 or "
                           "_WIDE",
                           opt->residual);
-    if (oriel_reserved_check(opt->reserved, "oriel_encoder_options.reserved",
-                             err))
-        return ORIEL_ERR_UNSUPPORTED;
+    if (opt->attention < ORIEL_ATTENTION_OWN ||
+        opt->attention > ORIEL_ATTENTION_CUDNN)
+        return oriel_fail(err, ORIEL_ERR_ARGUMENT,
+                          "attention is %d, expected ORIEL_ATTENTION_OWN or "
+                          "_CUDNN",
+                          opt->attention);
     if (opt->grow != 0 && opt->grow != 1)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
                           "grow is %d, expected 0 or 1", opt->grow);
@@ -109,6 +112,12 @@ choose(choice *out, const oriel_encoder_options *options,
     if (!status)
         status = resolve_precision(opt->precision, &out->device,
                                    &out->config.precision, err);
+    if (!status && opt->attention == ORIEL_ATTENTION_CUDNN &&
+        out->device.device != ORIEL_DEVICE_CUDA)
+        status = oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                            "attention is ORIEL_ATTENTION_CUDNN, which runs on "
+                            "CUDA alone: expected ORIEL_ATTENTION_OWN on the "
+                            "CPU");
     if (status)
         return status;
     out->config.device_index = out->device.device_index;
@@ -120,6 +129,7 @@ choose(choice *out, const oriel_encoder_options *options,
     out->config.checks = opt->checks;
     out->config.grow = opt->grow;
     out->config.residual = opt->residual;
+    out->config.attention = opt->attention;
     out->config.profile = opt->profile;
     return ORIEL_OK;
 }

@@ -156,19 +156,40 @@ encode(oriel_encoder *encoder, const oriel_plan *plan, const oriel_input *input,
     return oriel_encode(encoder, plan, input, &output, NULL, err);
 }
 
+/* Who computes a network, and the status that says that it is not there. */
+typedef struct runner {
+    int32_t device, kernels, attention;
+    const char *name;
+    oriel_status absent; /* ORIEL_OK: it always is */
+} runner;
+
+static const runner reference = {.device = ORIEL_DEVICE_CPU};
+/* What an encoder is that is left to choose. */
+static const runner chosen = {.device = ORIEL_DEVICE_CUDA};
+static const runner runners[] = {
+    {ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ORIEL_ATTENTION_OWN, "own kernels",
+     ORIEL_OK},
+    {ORIEL_DEVICE_CUDA, ORIEL_KERNELS_CUBLASLT, ORIEL_ATTENTION_OWN, "cuBLASLt",
+     ORIEL_ERR_DEVICE},
+    {ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ORIEL_ATTENTION_CUDNN, "cuDNN",
+     ORIEL_ERR_UNSUPPORTED},
+};
+
 static oriel_status
-make_encoder(const verification *v, int32_t device, int32_t kernels,
-             oriel_encoder **encoder, oriel_error *err)
+make_encoder(const verification *v, const runner *by, oriel_encoder **encoder,
+             oriel_error *err)
 {
     oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
     oriel_status status;
 
     *encoder = NULL;
-    options.device = device;
-    options.device_index = device == ORIEL_DEVICE_CUDA ? v->device_index : 0;
-    options.precision = device == ORIEL_DEVICE_CPU ? ORIEL_PRECISION_FP32
-                                                   : ORIEL_PRECISION_AUTO;
-    options.kernels = kernels;
+    options.device = by->device;
+    options.device_index =
+        by->device == ORIEL_DEVICE_CUDA ? v->device_index : 0;
+    options.precision = by->device == ORIEL_DEVICE_CPU ? ORIEL_PRECISION_FP32
+                                                       : ORIEL_PRECISION_AUTO;
+    options.kernels = by->kernels;
+    options.attention = by->attention;
     options.hooks = v->sink.hooks;
     status = oriel_plan_workspace_bytes(v->plan, &options,
                                         &options.workspace_bytes, err);
@@ -179,15 +200,17 @@ make_encoder(const verification *v, int32_t device, int32_t kernels,
 
 /* The pictures by an encoder of its own; both blocks. */
 static oriel_status
-encode_pictures(const verification *v, int32_t device, int32_t kernels,
-                const outcome *o, oriel_error *err)
+encode_pictures(const verification *v, const runner *by, const outcome *o,
+                oriel_error *err)
 {
     const void *frames[PICTURES] = {v->rgb[0], v->rgb[1]};
     oriel_input input = ORIEL_INPUT_INIT;
     oriel_encoder *encoder;
-    oriel_status status = make_encoder(v, device, kernels, &encoder, err);
+    oriel_status status = make_encoder(v, by, &encoder, err);
 
     input.frames = frames;
+    if (!status)
+        status = oriel_encoder_prepare(encoder, v->plan, err);
     if (!status)
         status = encode(encoder, v->plan, &input, 2, o, err);
     oriel_encoder_destroy(encoder);
@@ -195,12 +218,6 @@ encode_pictures(const verification *v, int32_t device, int32_t kernels,
 }
 
 /* ---- The network ------------------------------------------------------------------ */
-
-static const struct {
-    int32_t kernels;
-    const char *name;
-} kernels[] = {{ORIEL_KERNELS_OWN, "own kernels"},
-               {ORIEL_KERNELS_CUBLASLT, "cuBLASLt"}};
 
 static double
 distance(const float *a, const float *b, size_t n)
@@ -235,29 +252,28 @@ check_network(verification *v, const outcome *expected, outcome *found,
 {
     oriel_status status = ORIEL_OK;
 
-    for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]) && !status;
+    for (size_t i = 0; i < sizeof(runners) / sizeof(runners[0]) && !status;
          i++) {
         oriel_error why;
-        oriel_status ran = encode_pictures(v, ORIEL_DEVICE_CUDA,
-                                           kernels[i].kernels, found, &why);
+        oriel_status ran = encode_pictures(v, &runners[i], found, &why);
         const oriel_check check = {.kind = ORIEL_CHECK_NETWORK,
-                                   .verdict = ran == ORIEL_ERR_DEVICE && i > 0
+                                   .verdict = ran == runners[i].absent
                                                   ? ORIEL_VERDICT_SKIPPED
                                                   : ORIEL_VERDICT_FAILED,
                                    .name = "two pictures through two blocks",
-                                   .implementation = kernels[i].name,
+                                   .implementation = runners[i].name,
                                    .message = why.message};
 
         if (ran) {
             status = tell(v, check, err);
             continue;
         }
-        status = compare(v, kernels[i].name, "two pictures: hidden states",
+        status = compare(v, runners[i].name, "two pictures: hidden states",
                          found->values + found->embeddings,
                          expected->values + expected->embeddings,
                          expected->hidden, err);
         if (!status)
-            status = compare(v, kernels[i].name, "two pictures: embeddings",
+            status = compare(v, runners[i].name, "two pictures: embeddings",
                              found->values, expected->values,
                              expected->embeddings, err);
     }
@@ -274,8 +290,7 @@ verify_network(verification *v, oriel_error *err)
     if (!status)
         status = make_outcome(v, v->plan, &found, err);
     if (!status) {
-        oriel_status ran = encode_pictures(v, ORIEL_DEVICE_CPU,
-                                           ORIEL_KERNELS_AUTO, &expected, &why);
+        oriel_status ran = encode_pictures(v, &reference, &expected, &why);
         const oriel_check check = {.kind = ORIEL_CHECK_NETWORK,
                                    .verdict = ORIEL_VERDICT_SKIPPED,
                                    .name = "two pictures through two blocks",
@@ -378,9 +393,7 @@ verify_bytes(verification *v, oriel_error *err)
 
     if (!status)
         status = make_outcome(v, v->plan, &b, err);
-    ran = status ? status
-                 : make_encoder(v, ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN,
-                                &encoder, &why);
+    ran = status ? status : make_encoder(v, &runners[0], &encoder, &why);
     if (!status && v->sink.only & ORIEL_CHECK_KERNEL) {
         const oriel_check check = {.kind = ORIEL_CHECK_KERNEL,
                                    .name = "resample, patch_embed: pictures",
@@ -441,8 +454,7 @@ describe_choice(verification *v)
     oriel_encoder_info info = ORIEL_ENCODER_INFO_INIT;
     oriel_encoder *encoder;
     oriel_error err;
-    oriel_status status =
-        make_encoder(v, ORIEL_DEVICE_CUDA, ORIEL_KERNELS_AUTO, &encoder, &err);
+    oriel_status status = make_encoder(v, &chosen, &encoder, &err);
 
     if (!status)
         status = oriel_encoder_get_info(encoder, &info, &err);

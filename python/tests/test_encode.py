@@ -218,9 +218,13 @@ class Inputs(unittest.TestCase):
                 encoder.encode(self.picture, **options)
         for options in ({"device": "tpu"}, {"device": "cpu:1"},
                         {"precision": "int8"}, {"residual": "fp32"},
+                        {"attention": "flash"},
                         {"alpha": "black"}):
             with self.assertRaises(oriel.ArgumentError):
                 Encoder.from_pretrained(support.tiny(), **options)
+        with self.assertRaisesRegex(oriel.UnsupportedError, "CUDA alone"):
+            Encoder.from_pretrained(support.tiny(), device="cpu",
+                                    attention="cudnn")
 
     def test_dtypes_by_other_names(self):
         for dtype in (np.float16, np.dtype("float16"), "torch.float16"):

@@ -6,6 +6,7 @@ import unittest
 import numpy as np
 
 import oriel
+from oriel import _plan
 
 
 class Plans(unittest.TestCase):
@@ -45,6 +46,14 @@ class Plans(unittest.TestCase):
     def test_arrays_are_read_only(self):
         with self.assertRaises(ValueError):
             oriel.plan([(640, 480)]).grid_thw[0, 0] = 2
+
+    def test_runs_of_few_frames(self):
+        """Runs stay, but for those with too many frames; a video may have more."""
+        for ends, frames, expected in (
+                ([3, 5], [1] * 5, [3, 5]), ([5], [1] * 5, [4, 5]),
+                ([2, 9], [1] * 9, [2, 6, 9]), ([3], [9, 1, 1], [1, 3]),
+                ([4], [1, 9, 4, 1], [1, 2, 3, 4]), ([3], [3, 1, 1], [2, 3])):
+            self.assertEqual(_plan.cut(ends, frames, 4), expected)
 
     def test_refusals(self):
         with self.assertRaises(oriel.InputError) as caught:

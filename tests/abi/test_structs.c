@@ -376,7 +376,7 @@ START_TEST(unknown_choices)
 {
     static const int32_t wrong[] = {-1, 3, INT32_MAX};
     static const char *const names[] = {"precision", "kernels", "graphs",
-                                        "checks", "residual"};
+                                        "checks", "residual", "attention"};
 
     make_handles();
     for (size_t field = 0; field < COUNT(names); field++)
@@ -384,7 +384,7 @@ START_TEST(unknown_choices)
             oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
             int32_t *fields[] = {&options.precision, &options.kernels,
                                  &options.graphs, &options.checks,
-                                 &options.residual};
+                                 &options.residual, &options.attention};
             oriel_error err;
 
             options.device = ORIEL_DEVICE_CPU;

@@ -74,6 +74,26 @@ run 0 encode pictures/*.ppm --model model --device cuda --residual wide \
     -o wide.safetensors
 check "$python" "$here/packed.py" metadata wide.safetensors residual wide
 
+# cuDNN's attention: other bytes, which are named too; and batches of no more frames
+# than it takes, however small they are.
+extract 90 cudnn --device cuda --attention cudnn --batch-patches 64
+grep -q '"attention": "cudnn"' cudnn/run.json || fail "run.json has no attention"
+grep -q '"attention": "own"' one/run.json || fail "run.json has no attention"
+check "$python" "$here/packed.py" metadata cudnn/part-00000.safetensors \
+    attention cudnn
+status=2 extract 90 cudnn --device cuda --resume
+says "made with another attention"
+run 0 encode pictures/*.ppm --model model --device cuda --attention cudnn \
+    -o cudnn.safetensors
+check "$python" "$here/packed.py" metadata cudnn.safetensors attention cudnn
+"$python" "$here/cuda_log.py" rows cudnn cudnn.safetensors ||
+    fail "extract and encode store different rows with cuDNN"
+for i in $(seq 257); do echo pictures/2.ppm; done >many
+run 0 encode @many --model model --device cuda --attention cudnn -o many.safetensors
+run 3 encode pictures/1.ppm --model model --device cpu --attention cudnn \
+    -o refused.safetensors
+says "runs on CUDA alone"
+
 # ---- Several GPUs -----------------------------------------------------------
 
 extract 90,90 two --device cuda:0,cuda:1 --batch-patches 1

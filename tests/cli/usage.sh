@@ -84,6 +84,7 @@ mistake "--min-pixels 99999999999999999999: expected" plan \
 mistake "--precision fp8: expected auto, bf16 or fp32" encode --precision fp8
 mistake "--kernels both: expected auto, own or cublaslt" plan --kernels both
 mistake "--residual fp32: expected bf16 or wide" extract --residual fp32
+mistake "--attention flash: expected own or cudnn" encode --attention flash
 mistake "--graphs on: expected auto or off" encode --graphs on
 mistake "--checks takes no value" encode --checks=on
 mistake "--resample bilinear: expected torchvision" plan --resample bilinear

@@ -94,6 +94,9 @@ round-f16                   instruction:pack_f16             kernel:store_rows
 cublaslt-bias               kernel:linear                    network:two answer
 cublaslt-residual           kernel:linear_residual           network:two answer
 cublaslt-operands           kernel:linear                    network:two answer
+cudnn-lengths               kernel:full_attention            answer
+cudnn-scale                 kernel:full_attention            answer
+cudnn-offsets               kernel:full_attention            answer
 lost-block:expand_plan      kernel:expand_plan
 lost-block:resample         kernel:resample
 lost-block:patch_embed      kernel:patch_embed

@@ -42,11 +42,10 @@ def whole(verify, project):
                         (Path(project) / "kernels/list.h").read_text())
     for kernel in listed:
         assert kernel == "name" or kernel in said, kernel
-    for kind, least in (("kernel", {"own kernels", "cuBLASLt"}),
-                        ("same bytes", {"own kernels", "cuBLASLt"}),
-                        ("network", {"own kernels", "cuBLASLt"}),
-                        ("known answer", {"own kernels", "own products",
-                                          "cuBLASLt"})):
+    all_three = {"own kernels", "cuBLASLt", "cuDNN"}
+    for kind, least in (("kernel", all_three), ("same bytes", all_three),
+                        ("network", all_three),
+                        ("known answer", all_three | {"own products"})):
         found = {check["implementation"] for check in checks
                  if check["kind"] == kind}
         assert found == least, (kind, found)

@@ -73,6 +73,7 @@ try_encoder(const cuda_fixture *r, int32_t device_index, int32_t graphs,
                                    .threads = 1,
                                    .kernels = fixture_kernels,
                                    .residual = fixture_residual,
+                                   .attention = fixture_attention,
                                    .graphs = graphs};
     oriel_encoder *encoder = NULL;
     size_t bytes = fixture_workspace(r->plan, ORIEL_PRECISION_BF16, 1);
@@ -80,6 +81,8 @@ try_encoder(const cuda_fixture *r, int32_t device_index, int32_t graphs,
     (void)oriel_encoder_create_on(&encoder, r->m.model, fixture_backend(),
                                   ORIEL_DEVICE_CUDA, &config,
                                   hooks ? hooks : &none, bytes, err);
+    if (encoder)
+        fixture_prepare(encoder, r->plan);
     return encoder;
 }
 

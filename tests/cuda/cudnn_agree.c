@@ -21,7 +21,7 @@ ORIEL_CUDNN_VALUES(SAME_VALUE)
                    #there)
 SAME_SIZE(oriel_cudnn_status, cudnnStatus_t);
 SAME_SIZE(oriel_cudnn_descriptor, cudnnBackendDescriptor_t);
-SAME_SIZE(void *, cudnnHandle_t);
+SAME_SIZE(oriel_cudnn_handle, cudnnHandle_t);
 SAME_SIZE(int32_t, cudnnBackendDescriptorType_t);
 SAME_SIZE(int32_t, cudnnBackendAttributeName_t);
 SAME_SIZE(int32_t, cudnnBackendAttributeType_t);
@@ -37,6 +37,13 @@ _Static_assert(CUDNN_MAJOR == ORIEL_CUDNN_MAJOR,
 RETURNS(size_t, cudnnGetVersion());
 RETURNS(const char *, cudnnGetErrorString(CUDNN_STATUS_SUCCESS));
 RETURNS(void, cudnnGetLastErrorString((char *)NULL, (size_t)0));
+RETURNS(cudnnStatus_t, cudnnCreate((cudnnHandle_t *)NULL));
+RETURNS(cudnnStatus_t, cudnnDestroy((cudnnHandle_t)NULL));
+RETURNS(cudnnStatus_t,
+        cudnnSetStream((cudnnHandle_t)NULL, (struct CUstream_st *)NULL));
+RETURNS(cudnnStatus_t,
+        cudnnBackendExecute((cudnnHandle_t)NULL, (cudnnBackendDescriptor_t)NULL,
+                            (cudnnBackendDescriptor_t)NULL));
 RETURNS(cudnnStatus_t,
         cudnnBackendCreateDescriptor(CUDNN_BACKEND_TENSOR_DESCRIPTOR,
                                      (cudnnBackendDescriptor_t *)NULL));

@@ -4,6 +4,7 @@
 #include "encode/encoder.h"
 #include "sim/control.h"
 #include "sim/cublaslt.h"
+#include "sim/cudnn.h"
 #include "support/suite.h"
 
 #include <stdlib.h>
@@ -114,6 +115,7 @@ make_lifetime(lifetime *l, const scenario *s)
     sim_devices(s->device + 1, 13000);
     fixture_kernels = s->kernels;
     fixture_residual = s->residual;
+    fixture_attention = s->attention;
     l->hooks.user = l;
     if (s->warnings)
         l->hooks.log = count_warnings;
@@ -156,6 +158,8 @@ create(lifetime *l, oriel_error *err)
                                          .precision = ORIEL_PRECISION_BF16,
                                          .threads = 1,
                                          .kernels = l->s->kernels,
+                                         .residual = l->s->residual,
+                                         .attention = l->s->attention,
                                          .graphs = l->s->graphs,
                                          .checks = l->s->checks,
                                          .profile = l->s->profile};
@@ -245,7 +249,7 @@ enum { STRIDE = 5 };
 enum { STRIDE = 1 };
 #endif
 
-/* What each kind of failure is told as; those of cuBLASLt in turn. */
+/* What each kind of failure is told as; those of a library in turn. */
 typedef struct failure {
     int error;
     oriel_status status;
@@ -254,7 +258,16 @@ static const failure of_runtime[] = {
     {cudaErrorMemoryAllocation, ORIEL_ERR_MEMORY},
     {cudaErrorIllegalAddress, ORIEL_ERR_FAULT},
     {cudaErrorNoDevice, ORIEL_ERR_DEVICE}};
-static const failure of_library[] = {
+static const failure of_cudnn[] = {
+    {ORIEL_CUDNN_HOST_ALLOCATION_FAILED, ORIEL_ERR_MEMORY},
+    {ORIEL_CUDNN_DEVICE_ALLOCATION_FAILED, ORIEL_ERR_MEMORY},
+    {ORIEL_CUDNN_NOT_INITIALIZED, ORIEL_ERR_DEVICE},
+    {ORIEL_CUDNN_NOT_SUPPORTED, ORIEL_ERR_UNSUPPORTED},
+    {ORIEL_CUDNN_BAD_PARAM, ORIEL_ERR_INTERNAL},
+    {ORIEL_CUDNN_INTERNAL_ERROR, ORIEL_ERR_FAULT},
+    {ORIEL_CUDNN_EXECUTION_FAILED, ORIEL_ERR_FAULT},
+};
+static const failure of_cublaslt[] = {
     {ORIEL_LT_ALLOC_FAILED, ORIEL_ERR_MEMORY},
     {ORIEL_LT_NOT_INITIALIZED, ORIEL_ERR_DEVICE},
     {ORIEL_LT_ARCH_MISMATCH, ORIEL_ERR_UNSUPPORTED},
@@ -266,7 +279,9 @@ static failure
 failure_of(const scenario *s, uint64_t n)
 {
     if (s->calls == CUBLASLT)
-        return of_library[n % COUNT(of_library)];
+        return of_cublaslt[n % COUNT(of_cublaslt)];
+    if (s->calls == CUDNN)
+        return of_cudnn[n % COUNT(of_cudnn)];
     for (size_t i = 0; s->calls == RUNTIME && i < COUNT(of_runtime); i++)
         if (of_runtime[i].error == (int)s->error)
             return of_runtime[i];
@@ -282,6 +297,7 @@ arm(lifetime *l, uint64_t n)
     l->host.asked = l->device.asked = 0;
     sim_fail_call(s->calls == RUNTIME ? n : 0, s->error);
     sim_lt_fail_call(s->calls == CUBLASLT ? n : 0, (oriel_lt_status)error);
+    sim_cudnn_fail_call(s->calls == CUDNN ? n : 0, error);
     l->host.failing = s->calls == HOST_MEMORY ? n : 0;
     l->device.failing = s->calls == DEVICE_MEMORY ? n : 0;
 }
@@ -292,6 +308,7 @@ disarm(lifetime *l)
 {
     const uint64_t counts[] = {[RUNTIME] = sim_calls(),
                                [CUBLASLT] = sim_lt_calls(),
+                               [CUDNN] = sim_cudnn_calls(),
                                [HOST_MEMORY] = l->host.asked,
                                [DEVICE_MEMORY] = l->device.asked};
 
@@ -377,6 +394,7 @@ expect_nothing_left(const lifetime *l, size_t bytes, uint64_t n)
     if (l->encoder)
         return;
     ck_assert_uint_eq(sim_lt_alive(), 0);
+    ck_assert_uint_eq(sim_cudnn_alive(), 0);
     ck_assert_int_eq(l->host.held, 0);
     ck_assert_int_eq(l->device.held, 0);
 }

@@ -4,7 +4,7 @@
  *
  * A scenario is three words whose letters are steps: what is done before, what is
  * done while the nth call fails, and what must then work all the same.  A call is
- * one of CUDA's runtime, one of cuBLASLt, or a hook that lends memory.  Whatever
+ * one of CUDA's runtime, of cuBLASLt or of cuDNN, or a hook that lends memory.  Whatever
  * fails: a status that stands for the error and a line, or results that are
  * right; no memory left; the caller's device.
  */
@@ -16,7 +16,13 @@
 #include <stdbool.h>
 
 /* Which calls are counted. */
-typedef enum calls { RUNTIME, CUBLASLT, HOST_MEMORY, DEVICE_MEMORY } calls;
+typedef enum calls {
+    RUNTIME,
+    CUBLASLT,
+    CUDNN,
+    HOST_MEMORY,
+    DEVICE_MEMORY
+} calls;
 
 typedef struct scenario {
     const char *name;
@@ -25,10 +31,11 @@ typedef struct scenario {
     calls calls;
     cudaError_t error; /* of RUNTIME */
     input_kind input;
-    int32_t resample, kernels, residual, graphs, checks, results; /* ORIEL_* */
-    bool whole; /* the tiny network with all of its blocks */
-    bool state; /* a hidden state too */
-    bool kept;  /* one encoder for all n, until it is lost */
+    int32_t resample, kernels, residual, attention, graphs, checks,
+        results; /* ORIEL_* */
+    bool whole;  /* the tiny network with all of its blocks */
+    bool state;  /* a hidden state too */
+    bool kept;   /* one encoder for all n, until it is lost */
     int32_t device, profile;
     uint64_t first, apart; /* n is first, first + apart and so on; 0: 1 */
     uint64_t told;         /* failures that are told, at least ... */

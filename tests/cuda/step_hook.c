@@ -42,6 +42,7 @@ checked_encoder(const cuda_fixture *r, const oriel_hooks *hooks)
                                    .threads = 1,
                                    .kernels = fixture_kernels,
                                    .residual = fixture_residual,
+                                   .attention = fixture_attention,
                                    .checks = ORIEL_CHECKS_ON};
     oriel_encoder *encoder;
     oriel_error err;
@@ -52,6 +53,7 @@ checked_encoder(const cuda_fixture *r, const oriel_hooks *hooks)
                       fixture_workspace(r->plan, ORIEL_PRECISION_BF16, 1),
                       &err) == ORIEL_OK,
                   "%s", err.message);
+    fixture_prepare(encoder, r->plan);
     return encoder;
 }
 

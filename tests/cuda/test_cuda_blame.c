@@ -234,20 +234,29 @@ static const struct {
     input_kind kind;
     const char *part;
     bool indexed;
-    int32_t residual;
+    int32_t residual, attention;
 } others[] = {
     {three_blocks, NULL, ORIEL_KERNELS_CUBLASLT, INPUT_HOST_VALUES, "gate_up",
-     false, 0},
+     false, 0, 0},
     {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, "pixel_values",
-     false, 0},
+     false, 0, 0},
     {broad_windows, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_FRAMES,
-     "metadata.window_tiles", false, 0},
+     "metadata.window_tiles", false, 0, 0},
     {tiny_windows, long_grid, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES,
-     "metadata.own_rope", false, 0},
+     "metadata.own_rope", false, 0, 0},
     {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_FRAMES,
-     "metadata.row_index", true, 0},
+     "metadata.row_index", true, 0, 0},
     {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, "lo", false,
-     ORIEL_RESIDUAL_WIDE},
+     ORIEL_RESIDUAL_WIDE, 0},
+#define OF_CUDNN(part) \
+    { \
+        three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, part, false, \
+            0, ORIEL_ATTENTION_CUDNN \
+    }
+    OF_CUDNN("metadata.lengths"),
+    OF_CUDNN("metadata.qkv_offsets"),
+    OF_CUDNN("metadata.out_offsets"),
+    OF_CUDNN("attention"),
 };
 
 static int
@@ -270,6 +279,8 @@ START_TEST(no_step_of_a_lifetime_can_be_missed)
 
     fixture_kernels = which < 0 ? ORIEL_KERNELS_OWN : others[which].kernels;
     fixture_residual = which < 0 ? ORIEL_RESIDUAL_BF16 : others[which].residual;
+    fixture_attention =
+        which < 0 ? ORIEL_ATTENTION_OWN : others[which].attention;
     s = which < 0 ? scene_make(three_blocks(), INPUT_HOST_FRAMES, NULL, false)
                   : scene_make(others[which].network(), others[which].kind,
                                others[which].grid, others[which].indexed);

@@ -101,21 +101,25 @@ no_guards(oriel_backend_context *c, oriel_step step, int32_t block)
 
 static const struct {
     const oriel_network *network;
-    int32_t resample, kernels, residual, dtype;
+    int32_t resample, kernels, residual, attention, dtype;
     step_hook *before;
 } sames[] = {
     {&fixture_tiny, ORIEL_RESAMPLE_TORCHVISION, ORIEL_KERNELS_OWN,
-     ORIEL_RESIDUAL_BF16, ORIEL_DTYPE_F32, NULL},
+     ORIEL_RESIDUAL_BF16, ORIEL_ATTENTION_OWN, ORIEL_DTYPE_F32, NULL},
     {&fixture_tiny, ORIEL_RESAMPLE_PILLOW, ORIEL_KERNELS_CUBLASLT,
-     ORIEL_RESIDUAL_BF16, ORIEL_DTYPE_BF16, NULL},
+     ORIEL_RESIDUAL_BF16, ORIEL_ATTENTION_OWN, ORIEL_DTYPE_BF16, NULL},
     {&fixture_tiny, ORIEL_RESAMPLE_TORCHVISION, ORIEL_KERNELS_OWN,
-     ORIEL_RESIDUAL_BF16, ORIEL_DTYPE_F16, no_guards},
+     ORIEL_RESIDUAL_BF16, ORIEL_ATTENTION_OWN, ORIEL_DTYPE_F16, no_guards},
     {&fixture_tiny, ORIEL_RESAMPLE_FLOAT, ORIEL_KERNELS_CUBLASLT,
-     ORIEL_RESIDUAL_BF16, ORIEL_DTYPE_F32, no_guards},
+     ORIEL_RESIDUAL_BF16, ORIEL_ATTENTION_OWN, ORIEL_DTYPE_F32, no_guards},
     {&fixture_broad, ORIEL_RESAMPLE_PILLOW12, ORIEL_KERNELS_OWN,
-     ORIEL_RESIDUAL_BF16, ORIEL_DTYPE_BF16, no_guards},
+     ORIEL_RESIDUAL_BF16, ORIEL_ATTENTION_OWN, ORIEL_DTYPE_BF16, no_guards},
     {&fixture_tiny, ORIEL_RESAMPLE_PILLOW, ORIEL_KERNELS_OWN,
-     ORIEL_RESIDUAL_WIDE, ORIEL_DTYPE_F32, no_guards},
+     ORIEL_RESIDUAL_WIDE, ORIEL_ATTENTION_OWN, ORIEL_DTYPE_F32, no_guards},
+    {&fixture_tiny, ORIEL_RESAMPLE_PILLOW, ORIEL_KERNELS_OWN,
+     ORIEL_RESIDUAL_BF16, ORIEL_ATTENTION_CUDNN, ORIEL_DTYPE_F32, NULL},
+    {&fixture_broad, ORIEL_RESAMPLE_PILLOW, ORIEL_KERNELS_CUBLASLT,
+     ORIEL_RESIDUAL_WIDE, ORIEL_ATTENTION_CUDNN, ORIEL_DTYPE_F32, no_guards},
 };
 
 START_TEST(results_are_the_same_bytes)
@@ -128,6 +132,7 @@ START_TEST(results_are_the_same_bytes)
 
     fixture_kernels = sames[_i].kernels;
     fixture_residual = sames[_i].residual;
+    fixture_attention = sames[_i].attention;
     random_frames = input_case_make(sames[_i].network, sames[_i].resample);
     plain = kept_results_make(&random_frames, sames[_i].network);
     checked = kept_results_make(&random_frames, sames[_i].network);

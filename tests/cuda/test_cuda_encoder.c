@@ -318,6 +318,7 @@ static void
 use_defaults(void)
 {
     fixture_residual = ORIEL_RESIDUAL_BF16;
+    fixture_attention = ORIEL_ATTENTION_OWN;
     use_own();
 }
 
@@ -332,6 +333,46 @@ with_wide_residual(void)
     tcase_add_loop_test(tc, schedules_do_not_change_bytes, 0, 2);
     tcase_add_loop_test(tc, an_item_has_its_own_bytes, 0, COUNT(cases));
     tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 1);
+    return tc;
+}
+
+static void
+use_cudnn(void)
+{
+    fixture_attention = ORIEL_ATTENTION_CUDNN;
+}
+
+static void
+use_cudnn_and_all(void)
+{
+    use_cudnn();
+    use_wide_and_cublaslt();
+}
+
+/* Attention over frames by cuDNN, which rounds as our own kernel does. */
+static TCase *
+with_cudnn(void)
+{
+    TCase *tc = tcase_create("cudnn");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_checked_fixture(tc, use_cudnn, use_defaults);
+    tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, COUNT(cases));
+    tcase_add_loop_test(tc, schedules_do_not_change_bytes, 0, 2);
+    tcase_add_loop_test(tc, an_item_has_its_own_bytes, 0, COUNT(cases));
+    tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 1);
+    return tc;
+}
+
+static TCase *
+with_all(void)
+{
+    TCase *tc = tcase_create("cudnn wide cublaslt");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_checked_fixture(tc, use_cudnn_and_all, use_defaults);
+    tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, 2);
+    tcase_add_loop_test(tc, an_item_has_its_own_bytes, 0, 2);
     return tc;
 }
 
@@ -365,5 +406,7 @@ main(void)
     suite_add_tcase(suite, with_cublaslt());
     suite_add_tcase(suite, with_wide_residual());
     suite_add_tcase(suite, with_both());
+    suite_add_tcase(suite, with_cudnn());
+    suite_add_tcase(suite, with_all());
     return run_suite(suite);
 }

@@ -54,6 +54,16 @@ enum {
     LIBRARY_ENCODE = 4 * ORIEL_PRODUCTS * 4
 };
 
+/* And of cuDNN.  Of a plan: each of its 15 parts is made, set and finished
+   (two lists of offsets, four of rows, the scale, two of lengths, the node, the graph,
+   the engine, the kernel's choice, the configuration), and the plan, which tells its
+   scratch.  Of a run: the stream, four of the operands, their end, and the run.  Of an
+   encode: two blocks that attend over frames. */
+enum {
+    CUDNN_PLAN = 2 * 7 + 4 * 8 + 8 + 2 * 7 + 9 + 4 + 4 + 4 + 4 + 5,
+    CUDNN_RUN = 7
+};
+
 static const scenario scenarios[] = {
     {.name = "create to destroy, by cuBLASLt",
      .failing = "ceeerpsd",
@@ -127,6 +137,60 @@ static const scenario scenarios[] = {
      .told = LIBRARY_ENCODE,
      .told_most = LIBRARY_ENCODE,
      .words = "CUBLAS_STATUS_"},
+    {.name = "create to destroy, by cuDNN",
+     .failing = "cpeeerpsd",
+     .error = LOST,
+     .kernels = ORIEL_KERNELS_OWN,
+     .attention = ORIEL_ATTENTION_CUDNN,
+     .input = INPUT_DEVICE_VALUES,
+     .results = ORIEL_MEMORY_DEVICE,
+     .whole = true,
+     .told = 100},
+    {.name = "a create, by cuDNN",
+     .failing = "c",
+     .calls = CUDNN,
+     .kernels = ORIEL_KERNELS_OWN,
+     .attention = ORIEL_ATTENTION_CUDNN,
+     .whole = true,
+     .told = 1 + CUDNN_PLAN + CUDNN_RUN,
+     .told_most = 1 + CUDNN_PLAN + CUDNN_RUN,
+     .words = "cuDNN, "},
+    {.name = "a prepare, by cuDNN",
+     .before = "c",
+     .failing = "p",
+     .after = "pe",
+     .calls = CUDNN,
+     .kernels = ORIEL_KERNELS_OWN,
+     .attention = ORIEL_ATTENTION_CUDNN,
+     .graphs = ORIEL_GRAPHS_OFF,
+     .whole = true,
+     .told = CUDNN_PLAN + CUDNN_RUN,
+     .told_most = CUDNN_PLAN + CUDNN_RUN,
+     .words = "CUDNN_STATUS_"},
+    {.name = "an encode, by cuDNN",
+     .before = "cp",
+     .failing = "e",
+     .after = "e",
+     .calls = CUDNN,
+     .kernels = ORIEL_KERNELS_OWN,
+     .attention = ORIEL_ATTENTION_CUDNN,
+     .graphs = ORIEL_GRAPHS_OFF,
+     .input = INPUT_DEVICE_VALUES,
+     .results = ORIEL_MEMORY_DEVICE,
+     .whole = true,
+     .kept = true,
+     .told = 2 * CUDNN_RUN,
+     .told_most = 2 * CUDNN_RUN,
+     .words = "CUDNN_STATUS_"},
+    {.name = "device memory that is lent, by cuDNN",
+     .failing = "cp",
+     .after = "pe",
+     .calls = DEVICE_MEMORY,
+     .kernels = ORIEL_KERNELS_OWN,
+     .attention = ORIEL_ATTENTION_CUDNN,
+     .whole = true,
+     .told = 5, /* of two first runs, and three as without it */
+     .words = "out of device memory: wanted"},
     {.name = "host memory",
      .failing = "ce",
      .after = "e",

@@ -34,6 +34,7 @@ make_scene(scene *s, const oriel_network *network, int32_t profile)
                                    .threads = 1,
                                    .kernels = fixture_kernels,
                                    .residual = fixture_residual,
+                                   .attention = fixture_attention,
                                    .profile = profile};
     oriel_hooks hooks = hook_log_hooks(&s->log);
     oriel_error err;

@@ -107,6 +107,31 @@ END_TEST
 
 static const oriel_cudnn_shape small = {HEADS, 80, 1, 1024};
 
+/* Pointers of no memory: none is touched before a run. */
+START_TEST(it_takes_our_operands)
+{
+    static _Alignas(256) char memory[256];
+    const oriel_cudnn_args args = {.qkv = (const uint16_t *)memory,
+                                   .out = (uint16_t *)memory,
+                                   .lengths = (const int32_t *)memory,
+                                   .qkv_offsets = (const int64_t *)memory,
+                                   .out_offsets = (const int64_t *)memory,
+                                   .workspace = memory,
+                                   .scale = 1};
+    oriel_cudnn_descriptor pack;
+    oriel_cudnn_plan plan;
+    oriel_error err;
+
+    ck_assert_msg(!make(&plan, 90, 90, version, &small, &err), "%s",
+                  err.message);
+    ck_assert_msg(!oriel_cudnn_pack_make(&pack, &plan, &args, &err), "%s",
+                  err.message);
+    ck_assert_int_eq(library.BackendDestroyDescriptor(pack),
+                     ORIEL_CUDNN_SUCCESS);
+    oriel_cudnn_plan_destroy(&plan);
+}
+END_TEST
+
 START_TEST(without_a_row_there_is_no_plan)
 {
     static const struct {
@@ -176,6 +201,7 @@ main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, each_row_has_its_plans, 0, COUNT(plans));
     tcase_add_loop_test(tc, without_a_row_there_is_no_plan, 0, 3);
+    tcase_add_test(tc, it_takes_our_operands);
     tcase_add_test(tc, an_engine_that_is_not_there_is_refused);
     tcase_add_test(tc, a_shape_that_it_lacks_is_refused);
     suite_add_tcase(suite, tc);

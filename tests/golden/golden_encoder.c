@@ -13,11 +13,18 @@
 #include <string.h>
 
 const golden_encoder_kind golden_encoder_kinds[] = {
-    {"oracle fp64", ORIEL_DEVICE_AUTO, 0, ORIEL_RESIDUAL_BF16},
-    {"cpu fp32", ORIEL_DEVICE_CPU, ORIEL_PRECISION_FP32, ORIEL_RESIDUAL_BF16},
-    {"cpu bf16", ORIEL_DEVICE_CPU, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16},
-    {"cuda bf16", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16},
-    {"cuda wide", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_WIDE},
+    {"oracle fp64", ORIEL_DEVICE_AUTO, 0, ORIEL_RESIDUAL_BF16,
+     ORIEL_ATTENTION_OWN},
+    {"cpu fp32", ORIEL_DEVICE_CPU, ORIEL_PRECISION_FP32, ORIEL_RESIDUAL_BF16,
+     ORIEL_ATTENTION_OWN},
+    {"cpu bf16", ORIEL_DEVICE_CPU, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16,
+     ORIEL_ATTENTION_OWN},
+    {"cuda bf16", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16,
+     ORIEL_ATTENTION_OWN},
+    {"cuda wide", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_WIDE,
+     ORIEL_ATTENTION_OWN},
+    {"cuda cudnn", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16,
+     ORIEL_ATTENTION_CUDNN},
 };
 const int32_t n_golden_encoder_kinds =
     (int32_t)(sizeof(golden_encoder_kinds) / sizeof(golden_encoder_kinds[0]));
@@ -29,7 +36,7 @@ struct golden_encoder {
     oriel_model *model;
     oriel_encoder *encoder;  /* or */
     oracle_weights *weights; /* of the oracle */
-    char description[160];
+    char description[256];
 };
 
 #define CHECK_OK(call, err) \
@@ -93,6 +100,7 @@ encoder_options(const golden_encoder *s)
     options.device = s->kind->device;
     options.precision = s->kind->precision;
     options.residual = s->kind->residual;
+    options.attention = s->kind->attention;
     return options;
 }
 
@@ -271,6 +279,7 @@ run_encoder(golden_encoder *s, const golden_case *c, const oriel_plan *plan,
         results[k] = k < last ? hidden_state_result(k, result->states[k], bytes)
                               : embeddings_result(result->states[k], bytes);
     }
+    CHECK_OK(oriel_encoder_prepare(s->encoder, plan, &err), err);
     CHECK_OK(oriel_encode(s->encoder, plan, input, &output, NULL, &err), err);
 }
 

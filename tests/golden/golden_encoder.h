@@ -13,6 +13,8 @@ typedef struct golden_encoder_kind {
     int32_t device;   /* ORIEL_DEVICE_*; AUTO: the oracle in doubles */
     int32_t precision;
     int32_t residual; /* ORIEL_RESIDUAL_*, on CUDA */
+    int32_t
+        attention; /* ORIEL_ATTENTION_*; CUDNN: measured where it is asked for */
 } golden_encoder_kind;
 
 /* Every kind there is; a device that is absent is told from one that fails. */

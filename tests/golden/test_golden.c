@@ -316,7 +316,8 @@ is_wanted_kind(const golden_file *file, const golden_encoder_kind *kind)
     /* In doubles by simple loops: for the small tower only. */
     if (kind->device == ORIEL_DEVICE_AUTO && strcmp(file->config, "tiny") != 0)
         return false;
-    if (only && strcmp(only, kind->name) != 0)
+    if (only ? strcmp(only, kind->name) != 0
+             : kind->attention != ORIEL_ATTENTION_OWN)
         return false;
     if (golden_encoder_is_present(kind))
         return true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* library.h - cuBLASLt in the place of our own product, on a case's operands */
+/* library.h - a library of NVIDIA's in the place of our own kernel, on a case's operands:
+   cuBLASLt's products here, cuDNN's attention in cudnn.h */
 #ifndef TESTS_OPS_LIBRARY_H
 #define TESTS_OPS_LIBRARY_H
 
 #include "cuda/cublaslt.h"
+#include "ops/cudnn.h"
 #include "ops/op.h"
 
 /* Zeroed: not open. */
@@ -11,6 +13,7 @@ typedef struct op_library {
     oriel_lt lt;
     oriel_lt_product product;
     uint16_t *gate_up; /* of all rows, where the gate is a kernel of its own */
+    op_cudnn cudnn;    /* instead */
 } op_library;
 
 /* Whether a block's product is cuBLASLt's to run. */

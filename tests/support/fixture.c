@@ -100,6 +100,7 @@ fixture_plan(const fixture_model *model, const int64_t (*grids)[3], size_t n)
 
 int32_t fixture_kernels = ORIEL_KERNELS_OWN;
 int32_t fixture_residual = ORIEL_RESIDUAL_BF16;
+int32_t fixture_attention = ORIEL_ATTENTION_OWN;
 
 size_t
 fixture_workspace(const oriel_plan *plan, int32_t precision, int32_t threads)
@@ -109,6 +110,7 @@ fixture_workspace(const oriel_plan *plan, int32_t precision, int32_t threads)
                                    .threads = threads,
                                    .kernels = fixture_kernels,
                                    .residual = fixture_residual,
+                                   .attention = fixture_attention,
                                    .hooks = &hooks,
                                    .call = &hooks};
     oriel_error err;
@@ -120,6 +122,16 @@ fixture_workspace(const oriel_plan *plan, int32_t precision, int32_t threads)
     return bytes;
 }
 
+void
+fixture_prepare(oriel_encoder *encoder, const oriel_plan *plan)
+{
+    oriel_error err;
+
+    if (fixture_attention == ORIEL_ATTENTION_CUDNN)
+        ck_assert_msg(oriel_encoder_prepare(encoder, plan, &err) == ORIEL_OK,
+                      "%s", err.message);
+}
+
 oriel_encoder *
 fixture_encoder(const fixture_model *model, const oriel_plan *plan,
                 int32_t precision, int32_t threads)
@@ -129,6 +141,7 @@ fixture_encoder(const fixture_model *model, const oriel_plan *plan,
                                    .threads = threads,
                                    .kernels = fixture_kernels,
                                    .residual = fixture_residual,
+                                   .attention = fixture_attention,
                                    .hooks = &hooks,
                                    .call = &hooks};
     const oriel_backend *backend = fixture_backend();
@@ -140,6 +153,7 @@ fixture_encoder(const fixture_model *model, const oriel_plan *plan,
                                           ORIEL_DEVICE_CPU, &config, &hooks,
                                           bytes, &err) == ORIEL_OK,
                   "%s", err.message);
+    fixture_prepare(encoder, plan);
     return encoder;
 }
 

@@ -22,13 +22,15 @@ typedef struct fixture_model {
 fixture_model fixture_model_make(const oriel_network *network, uint64_t seed);
 void fixture_model_free(fixture_model *model);
 
-/* ORIEL_KERNELS_* and ORIEL_RESIDUAL_* of what is made from now on; OWN and BF16 at
-   first. */
-extern int32_t fixture_kernels, fixture_residual;
+/* ORIEL_KERNELS_*, ORIEL_RESIDUAL_* and ORIEL_ATTENTION_* of what is made from now on;
+   OWN, BF16 and OWN at first. */
+extern int32_t fixture_kernels, fixture_residual, fixture_attention;
 
 size_t fixture_workspace(const oriel_plan *plan, int32_t precision,
                          int32_t threads);
-/* An encoder with its own workspace for 'plan'. */
+/* With cuDNN's attention: what an encode of this plan must find. */
+void fixture_prepare(oriel_encoder *encoder, const oriel_plan *plan);
+/* An encoder with its own workspace for 'plan', prepared for it. */
 oriel_encoder *fixture_encoder(const fixture_model *model,
                                const oriel_plan *plan, int32_t precision,
                                int32_t threads);

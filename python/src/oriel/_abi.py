@@ -80,6 +80,8 @@ ORIEL_KERNELS_OWN = 1
 ORIEL_KERNELS_CUBLASLT = 2
 ORIEL_RESIDUAL_BF16 = 0
 ORIEL_RESIDUAL_WIDE = 1
+ORIEL_ATTENTION_OWN = 0
+ORIEL_ATTENTION_CUDNN = 1
 ORIEL_GRAPHS_AUTO = 0
 ORIEL_GRAPHS_OFF = 1
 ORIEL_CHECKS_OFF = 0
@@ -158,7 +160,7 @@ class oriel_encoder_options(Sized):
                 ("checks", c_int32), ("workspace_bytes", c_size_t),
                 ("hooks", POINTER(oriel_hooks)), ("grow", c_int32),
                 ("profile", c_int32), ("residual", c_int32),
-                ("reserved", c_int32)]
+                ("attention", c_int32)]
 
 
 class oriel_input(Sized):

@@ -46,17 +46,19 @@ class Encoder:
 
     def __init__(self, path: str | os.PathLike[str], *, device: str = "auto",
                  precision: str = "auto", threads: int = 0,
-                 residual: str = "bf16",
+                 residual: str = "bf16", attention: str = "own",
                  preprocessing: Preprocessing = Preprocessing()) -> None:
         """See :meth:`from_pretrained`; here the path is no name, and the
         checkpoint is opened at the first use."""
         _options.device(device)
         _options.number(_options.PRECISION, "precision", precision)
         _options.number(_options.RESIDUAL, "residual", residual)
+        _options.number(_options.ATTENTION, "attention", attention)
         self.path = os.fspath(path)
         self.preprocessing = preprocessing
         self._device, self._precision = device, precision
         self._threads, self._residual = int(threads), residual
+        self._attention = attention
         self._seat = _calls.Seat(log_hook)
         self._worker = _calls.Worker()
         self._opening = threading.Lock()
@@ -72,6 +74,7 @@ class Encoder:
     def from_pretrained(cls, path_or_name: str | os.PathLike[str], *,
                         device: str = "auto", precision: str = "auto",
                         threads: int = 0, residual: str = "bf16",
+                        attention: str = "own",
                         revision: str | None = None,
                         **options: Any) -> Encoder:
         """Open a checkpoint and put it on a device.
@@ -88,6 +91,8 @@ class Encoder:
             threads: of the CPU backend; 0 is every core.
             residual: of a GPU's residual stream: "bf16", or "wide" (two bf16,
                 about half the error); the CPU's is always fp32.
+            attention: over whole frames on a GPU: "own", or "cudnn", with
+                other bytes; of at most 24,576 patches a frame.
             revision: a branch, tag or commit of a name in the cache.
             options: fields of :class:`Preprocessing`, such as max_pixels.
 
@@ -98,7 +103,7 @@ class Encoder:
         """
         encoder = cls(_hub.locate(path_or_name, revision), device=device,
                       precision=precision, threads=threads,
-                      residual=residual,
+                      residual=residual, attention=attention,
                       preprocessing=Preprocessing(**options))
         call = encoder._begin()
         encoder._worker.run(lambda: encoder._open(call), call.cancel)
@@ -129,12 +134,14 @@ class Encoder:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.path, self._device, self._precision,
-                          self._threads, self._residual, self.preprocessing)
+                          self._threads, self._residual, self._attention,
+                          self.preprocessing)
 
     def __repr__(self) -> str:
         return (f"oriel.Encoder({self.path!r}, device={self._device!r}, "
                 f"precision={self._precision!r}, threads={self._threads}, "
-                f"residual={self._residual!r})")
+                f"residual={self._residual!r}, "
+                f"attention={self._attention!r})")
 
     def _check(self) -> None:
         _calls.check_process(self._pid, "this encoder")
@@ -174,6 +181,7 @@ class Encoder:
             device=device.device, device_index=device.device_index,
             precision=_options.PRECISION[self._precision], threads=self._threads,
             residual=_options.RESIDUAL[self._residual],
+            attention=_options.ATTENTION[self._attention],
             hooks=ctypes.pointer(self._seat.flag.hooks),
             grow=device.device == _abi.ORIEL_DEVICE_CPU)
         self._encoder = Handle(library.oriel_encoder_destroy,
@@ -480,6 +488,9 @@ class Encoder:
         model = self._opened_model()
         native = [item.native() for item in items]
         ends = _plan.split(model, native, self.preprocessing, token_budget)
+        if self._attention == "cudnn":
+            ends = _plan.cut(ends, [max(item.frames, 1) for item in native],
+                             _plan.CUDNN_FRAMES)
         runs = list(zip([0, *ends], ends))
         plans = [_plan.create(model, native[first:end], self.preprocessing)
                  for first, end in runs]
@@ -510,6 +521,8 @@ class Encoder:
                 _abi.call(library.oriel_plan_workspace_bytes, plan._handle,
                           byref(self._native_options), byref(scratch))
                 _abi.call(library.oriel_encoder_reserve, encoder, scratch)
+            if self._attention == "cudnn":
+                _abi.call(library.oriel_encoder_prepare, encoder, plan._handle)
             _abi.call(library.oriel_encode, encoder, plan._handle, byref(native),
                       byref(output), None)
 
@@ -527,6 +540,8 @@ def _stop_all() -> None:
 
 
 def _restore(path: str, device: str, precision: str, threads: int,
-             residual: str, preprocessing: Preprocessing) -> Encoder:
+             residual: str, attention: str,
+             preprocessing: Preprocessing) -> Encoder:
     return Encoder(path, device=device, precision=precision, threads=threads,
-                   residual=residual, preprocessing=preprocessing)
+                   residual=residual, attention=attention,
+                   preprocessing=preprocessing)

@@ -23,6 +23,8 @@ PRECISION = {"auto": _abi.ORIEL_PRECISION_AUTO,
              "fp32": _abi.ORIEL_PRECISION_FP32}
 RESIDUAL = {"bf16": _abi.ORIEL_RESIDUAL_BF16,
             "wide": _abi.ORIEL_RESIDUAL_WIDE}
+ATTENTION = {"own": _abi.ORIEL_ATTENTION_OWN,
+             "cudnn": _abi.ORIEL_ATTENTION_CUDNN}
 DTYPE = {"float32": _abi.ORIEL_DTYPE_F32, "bfloat16": _abi.ORIEL_DTYPE_BF16,
          "float16": _abi.ORIEL_DTYPE_F16}
 

@@ -21,6 +21,9 @@ I64 = npt.NDArray[np.int64]
 # Tokens of one native call: scratch grows with them, and no byte of a result
 # depends on how items are grouped.
 DEFAULT_TOKEN_BUDGET = 8192
+# Frames of one native call, where cuDNN attends over them: oriel.h says so of
+# ORIEL_ATTENTION_CUDNN.
+CUDNN_FRAMES = 256
 
 
 class _Memory:
@@ -141,6 +144,23 @@ def split(model: Any, items: Sequence[_abi.oriel_item], options: Preprocessing,
     _abi.call(_abi.core().oriel_plan_split, model, array, len(items),
               byref(native), byref(budget), ends, byref(n_ends))
     return list(ends[:n_ends.value])
+
+
+def cut(ends: Sequence[int], frames: Sequence[int], most: int) -> list[int]:
+    """The same runs, cut where one would have more frames; an item that has more
+    is a run of its own."""
+    found: list[int] = []
+    first = 0
+    for end in ends:
+        held = 0
+        for i in range(first, end):
+            if held and held + frames[i] > most:
+                found.append(i)
+                held = 0
+            held += frames[i]
+        found.append(end)
+        first = end
+    return found
 
 
 def count_tokens(model: Any, item: _abi.oriel_item, options: Preprocessing

@@ -71,7 +71,8 @@ class OrielEncoder:
         token_budget: as of :meth:`Encoder.encode_iter`.
         read_threads: files that are read at once.
         storage_options: for fsspec.
-        options: device, precision, residual, fields of :class:`Preprocessing`.
+        options: device, precision, residual, attention, fields of
+            :class:`Preprocessing`.
     """
 
     def __init__(self, model: str, *, images: str = "path", ids: str = "id",

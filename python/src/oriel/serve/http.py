@@ -293,6 +293,7 @@ def _encoder(options: Options) -> Encoder:
         return Encoder(_hub.locate(options.model, None), device=options.device,
                        precision=options.precision, threads=options.threads,
                        residual=options.residual,
+                       attention=options.attention,
                        preprocessing=preprocessing)
 
     made = make(options.preprocessing)

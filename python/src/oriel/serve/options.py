@@ -26,6 +26,7 @@ class Options:
     precision: str = "auto"
     threads: int = 0
     residual: str = "bf16"
+    attention: str = "own"
     dtype: str = "float32"
     ec_directory: str | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
@@ -61,7 +62,7 @@ class Options:
         return cls(
             model=made.model, host=made.host, port=made.port,
             device=made.device, precision=made.precision, threads=made.threads,
-            residual=made.residual,
+            residual=made.residual, attention=made.attention,
             dtype=_DTYPES[dtype], ec_directory=made.ec_directory,
             preprocessing=preprocessing, max_tokens=made.max_tokens,
             token_budget=made.token_budget,
@@ -102,6 +103,9 @@ def _add_encoder(group: argparse._ArgumentGroup) -> None:
                        help="of the CPU backend; default: every core")
     group.add_argument("--residual", default="bf16",
                        choices=tuple(_options.RESIDUAL),
+                       help="as of oriel encode; default %(default)s")
+    group.add_argument("--attention", default="own",
+                       choices=tuple(_options.ATTENTION),
                        help="as of oriel encode; default %(default)s")
     group.add_argument("--dtype", choices=tuple(_DTYPES),
                        help="of the embeddings; default f32, and bf16 with "

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_implementations.c - own kernels, cuBLASLt and cuDNN on an op's case */
+#include "cuda/verify_implementations.h"
+
+#include <stdio.h>
+
+static bool
+has_every_op(const op *which)
+{
+    (void)which;
+    return true;
+}
+
+static int
+open_own(const op_case *c, op_library *library)
+{
+    (void)c;
+    (void)library;
+    return 0;
+}
+
+static cudaError_t
+run_own(const op_case *c, const op_library *library, int64_t first,
+        int64_t rows, void *out)
+{
+    (void)library;
+    return c->op->run(c, first, rows, out);
+}
+
+static void
+close_own(op_library *library)
+{
+    (void)library;
+}
+
+static int
+open_cudnn(const op_case *c, op_library *library)
+{
+    return op_cudnn_open(c, &library->cudnn, 0, 0);
+}
+
+static cudaError_t
+run_cudnn(const op_case *c, const op_library *library, int64_t first,
+          int64_t rows, void *out)
+{
+    (void)first;
+    (void)rows;
+    return op_cudnn_run(c, &library->cudnn, out);
+}
+
+static void
+close_cudnn(op_library *library)
+{
+    op_cudnn_close(&library->cudnn);
+}
+
+/* Its tiles of keys and its exponentials are its own: the bound twice. */
+static void
+loosen_cudnn(const op_case *c, const double *exact, double *bound)
+{
+    (void)exact;
+    for (int32_t i = 0; i < c->columns; i++)
+        bound[i] *= 2;
+}
+
+/* Why cuBLASLt cannot be asked at all; "": it can. */
+static void
+find_cublaslt(char *why, size_t bytes)
+{
+    oriel_lt_library calls;
+    int32_t version;
+    oriel_error err;
+
+    why[0] = '\0';
+    if (oriel_lt_load(&calls, &version, &err))
+        snprintf(why, bytes, "%.300s", err.message);
+}
+
+/* The same of cuDNN, which has no engine that we know on some devices. */
+static void
+find_cudnn(char *why, size_t bytes)
+{
+    const oriel_cudnn_shape least = {1, 80, 1, 1024};
+    oriel_cudnn cudnn = {0};
+    oriel_cudnn_plan plan = {0};
+    int device = 0;
+    oriel_error err;
+
+    why[0] = '\0';
+    (void)cudaGetDevice(&device);
+    if (oriel_cudnn_open(&cudnn, device, &err) ||
+        oriel_cudnn_make(&cudnn, &plan, &least, &err))
+        snprintf(why, bytes, "%.300s", err.message);
+    oriel_cudnn_plan_destroy(&plan);
+    oriel_cudnn_close(&cudnn);
+}
+
+const oriel_cuda_implemented
+    oriel_cuda_implementations[ORIEL_CUDA_IMPLEMENTED] = {
+        {"own kernels", has_every_op, NULL, open_own, run_own, close_own, NULL},
+        {"cuBLASLt", op_library_has, find_cublaslt, op_library_open,
+         op_library_run, op_library_close, op_library_loosen},
+        {"cuDNN", op_cudnn_has, find_cudnn, open_cudnn, run_cudnn, close_cudnn,
+         loosen_cudnn},
+};

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The stand-in cuDNN as a library that dlopen finds, with what tests set. */
+#include "cudnn_state.hpp"
+
+#include "library.hpp"
+#include "runtime_state.hpp"
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+namespace
+{
+
+int version = 91900;
+std::string missing;
+int64_t missing_engine = -1, more_workspace;
+uint64_t calls, failing_call;
+oriel_cudnn_status failing_status;
+thread_local std::string last_error;
+
+const struct {
+    const char *name;
+    void *function;
+} functions[] = {
+#define ROW(name, result, parameters) \
+    {"cudnn" #name, reinterpret_cast<void *>(&cudnn##name)},
+    ORIEL_CUDNN_FUNCTIONS(ROW)
+#undef ROW
+};
+
+bool
+is_installed()
+{
+    return version != 0;
+}
+
+void *
+find(const char *symbol)
+{
+    for (const auto &f : functions)
+        if (missing != symbol && strcmp(f.name, symbol) == 0)
+            return f.function;
+    return nullptr;
+}
+
+oriel_cudnn_status
+status_at_entrance()
+{
+    calls++;
+    return failing_call && calls == failing_call
+               ? sim::cudnn_refuse(failing_status, "as the test said")
+               : ORIEL_CUDNN_SUCCESS;
+}
+
+} // namespace
+
+namespace sim
+{
+
+const Library cudnn = {ORIEL_CUDNN_MODULE, is_installed, find};
+
+CudnnEntrance::CudnnEntrance()
+    : alone(runtime().lock), status(status_at_entrance())
+{
+}
+
+bool
+cudnn_lacks_engine(int64_t engine)
+{
+    return engine == missing_engine;
+}
+
+int64_t
+cudnn_more_workspace()
+{
+    return more_workspace;
+}
+
+oriel_cudnn_status
+cudnn_refuse(oriel_cudnn_status status, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    last_error = text;
+    return status;
+}
+
+} // namespace sim
+
+extern "C" {
+
+void
+sim_cudnn_install(int installed)
+{
+    version = installed;
+}
+
+void
+sim_cudnn_without(const char *symbol)
+{
+    missing = symbol ? symbol : "";
+}
+
+void
+sim_cudnn_without_engine(int64_t engine)
+{
+    missing_engine = engine;
+}
+
+void
+sim_cudnn_wants_more(int64_t bytes)
+{
+    more_workspace = bytes;
+}
+
+void
+sim_cudnn_fail_call(uint64_t nth, oriel_cudnn_status status)
+{
+    calls = 0;
+    failing_call = nth;
+    failing_status = status;
+}
+
+uint64_t
+sim_cudnn_calls(void)
+{
+    return calls;
+}
+
+size_t
+cudnnGetVersion(void)
+{
+    return static_cast<size_t>(version);
+}
+
+const char *
+cudnnGetErrorString(oriel_cudnn_status status)
+{
+#define NAME(here, there, value) \
+    if (strncmp(#there, "CUDNN_STATUS_", 13) == 0 && status == (value)) \
+        return #there;
+    ORIEL_CUDNN_VALUES(NAME)
+#undef NAME
+    return "unknown status";
+}
+
+/* It tells an error once. */
+void
+cudnnGetLastErrorString(char *message, size_t bytes)
+{
+    snprintf(message, bytes, "%s", last_error.c_str());
+    last_error.clear();
+}
+}
