@@ -8,9 +8,11 @@
  * the last; and against a run whose other rows are NaN, infinite and huge.  All
  * bytes must be equal.
  */
+#include "bench_library.h"
 #include "measure.h"
 #include "op_bench.h"
-#include "op_library.h"
+
+#include "ops/library.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,10 +146,10 @@ judge_op(judge *j, const bench_op *which, bool by_library)
     if (result)
         return result;
     if (by_library)
-        result = op_library_attach(&c);
+        result = bench_library_attach(&c);
     if (!result)
         result = judge_case(j, &c);
-    op_library_detach(&c);
+    bench_library_detach(&c);
     bench_case_free(&c);
     return result;
 }
@@ -188,7 +190,7 @@ main(int argc, char **argv)
     }
     for (int i = 0; i < n_bench_products; i++) {
         wrong += judge_op(&j, &bench_products[i], false) != 0;
-        if (both && op_library_has(&bench_products[i]))
+        if (both && op_library_has(bench_products[i].op))
             wrong += judge_op(&j, &bench_products[i], true) != 0;
     }
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;

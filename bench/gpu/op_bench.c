@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* op_bench.c - which ops at which widths; one run, one check */
 #include "op_bench.h"
-#include "op_library.h"
+#include "bench_library.h"
+
+#include "ops/library.h"
 
 #include "cuda/shapes.h"
 
@@ -152,34 +154,27 @@ frames(const op_geometry *g, const oriel_plan_info *info, int64_t rows)
 }
 
 const bench_op bench_products[] = {
-    {"EMBED", "patch_embed", &op_patch_embed, OP_A_CALL_ONCE, patch_embed,
-     OP_LIBRARY_NONE},
-    {"ATTN_IN", "linear qkv", &op_linear, OP_A_CALL_BLOCK, qkv,
-     OP_LIBRARY_BIAS},
+    {"EMBED", "patch_embed", &op_patch_embed, OP_A_CALL_ONCE, patch_embed},
+    {"ATTN_IN", "linear qkv", &op_linear, OP_A_CALL_BLOCK, qkv},
     {"ATTN_OUT", "linear_residual proj", &op_linear_residual, OP_A_CALL_BLOCK,
-     proj, OP_LIBRARY_RESIDUAL},
+     proj},
     {"MLP_IN", "linear_swiglu gate_up", &op_linear_swiglu, OP_A_CALL_BLOCK,
-     gate_up, OP_LIBRARY_SWIGLU},
+     gate_up},
     {"MLP_OUT", "linear_residual down", &op_linear_residual, OP_A_CALL_BLOCK,
-     down, OP_LIBRARY_RESIDUAL},
-    {"MERGE", "linear_gelu fc1", &op_linear_gelu, OP_A_CALL_ONCE, fc1,
-     OP_LIBRARY_NONE},
-    {"MERGE", "linear_rows fc2", &op_linear_rows, OP_A_CALL_ONCE, fc2,
-     OP_LIBRARY_NONE},
+     down},
+    {"MERGE", "linear_gelu fc1", &op_linear_gelu, OP_A_CALL_ONCE, fc1},
+    {"MERGE", "linear_rows fc2", &op_linear_rows, OP_A_CALL_ONCE, fc2},
 };
 const int n_bench_products = sizeof(bench_products) / sizeof(bench_products[0]);
 
 /* A norm is the first thing in three steps; it is timed as ATTN_IN's. */
 const bench_op bench_others[] = {
-    {"ATTN_IN", "rms_norm", &op_rms_norm, OP_A_CALL_NORMS, norm,
-     OP_LIBRARY_NONE},
-    {"ATTN_IN", "rope", &op_rope, OP_A_CALL_FRAMES, rope, OP_LIBRARY_NONE},
-    {"MLP_IN", "swiglu", &op_swiglu, OP_A_CALL_CUBLASLT, multiplied,
-     OP_LIBRARY_NONE},
+    {"ATTN_IN", "rms_norm", &op_rms_norm, OP_A_CALL_NORMS, norm},
+    {"ATTN_IN", "rope", &op_rope, OP_A_CALL_FRAMES, rope},
+    {"MLP_IN", "swiglu", &op_swiglu, OP_A_CALL_CUBLASLT, multiplied},
     {"ATTEND", "window_attention", &op_window_attention, OP_A_CALL_WINDOWS,
-     windows, OP_LIBRARY_NONE},
-    {"ATTEND", "full_attention", &op_full_attention, OP_A_CALL_FRAMES, frames,
-     OP_LIBRARY_NONE},
+     windows},
+    {"ATTEND", "full_attention", &op_full_attention, OP_A_CALL_FRAMES, frames},
 };
 const int n_bench_others = sizeof(bench_others) / sizeof(bench_others[0]);
 
@@ -214,7 +209,7 @@ bench_case_free(bench_case *b)
 static cudaError_t
 enqueue(const bench_case *b, int64_t first, int64_t rows, void *out)
 {
-    return b->library ? op_library_run(b, first, rows, out)
+    return b->library ? bench_library_run(b, first, rows, out)
                       : b->operands.op->run(&b->operands, first, rows, out);
 }
 
@@ -252,18 +247,6 @@ bench_case_run(const bench_case *b, int64_t first, int64_t rows, void *out)
 
 /* ---- One check ------------------------------------------------------------- */
 
-/* cuBLASLt may sum in any order. */
-static void
-loosen(const op_case *c, const double *exact, double *bound)
-{
-    double square = 0;
-
-    for (int32_t i = 0; i < c->columns; i++)
-        square += exact[i] * exact[i];
-    for (int32_t i = 0; i < c->columns; i++)
-        bound[i] = 0x1p-7 * (fabs(exact[i]) + sqrt(square / c->columns));
-}
-
 static int
 check_row(const bench_case *b, int64_t row, const void *got, double *exact,
           double *bound)
@@ -273,7 +256,7 @@ check_row(const bench_case *b, int64_t row, const void *got, double *exact,
 
     c->op->exact(c, row, 1, exact, bound);
     if (b->library)
-        loosen(c, exact, bound);
+        op_library_loosen(c, exact, bound);
     for (int32_t i = 0; i < c->columns; i++) {
         const double value = op_case_value(c, got, i);
 

@@ -3,7 +3,7 @@
  * op_bench.h - the cases of tests/ops at the sizes of a network
  *
  * Which op at which widths, and by whom it is run: by our kernel, or by cuBLASLt
- * (op_library.h).  Written against the CUDA runtime alone, so that it links with
+ * (bench_library.h).  Written against the CUDA runtime alone, so that it links with
  * the simulated GPU too.
  */
 #ifndef BENCH_GPU_OP_BENCH_H
@@ -21,15 +21,6 @@ extern const op_geometry op_geometry_7b;
 /* Of a model, padded as the backend pads it. */
 op_geometry op_geometry_of(const oriel_model_info *info);
 extern const op_geometry op_geometry_tiny; /* for the simulated GPU */
-
-/* What cuBLASLt may run in the place of an op: its product with bias, added to
-   the result, or with SwiGLU after it. */
-enum {
-    OP_LIBRARY_NONE,
-    OP_LIBRARY_BIAS,
-    OP_LIBRARY_RESIDUAL,
-    OP_LIBRARY_SWIGLU
-};
 
 /* How often one encode runs an op. */
 enum {
@@ -50,20 +41,19 @@ typedef struct bench_op {
        picture. */
     op_shape (*shape)(const op_geometry *g, const oriel_plan_info *info,
                       int64_t rows);
-    int library; /* OP_LIBRARY_* */
 } bench_op;
 
 /* Matrix products, each row of which is its own; and the rest. */
 extern const bench_op bench_products[], bench_others[];
 extern const int n_bench_products, n_bench_others;
 
-typedef struct op_library op_library;
+typedef struct bench_library bench_library;
 typedef struct bench_case {
     const bench_op *which;
     const char *name; /* of what runs */
     op_case operands;
-    void *out;           /* the result on the device */
-    op_library *library; /* what runs it; NULL: our own */
+    void *out;              /* the result on the device */
+    bench_library *library; /* what runs it; NULL: our own */
 } bench_case;
 
 /* Make operands and result; 0, or -1 with a complaint on stderr. */

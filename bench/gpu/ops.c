@@ -10,13 +10,15 @@
  * bytes that do not depend on the batch.  On the simulated GPU the check is all
  * there is.
  */
+#include "bench_library.h"
 #include "clocks.h"
 #include "op_bench.h"
-#include "op_library.h"
 #include "op_report.h"
 #include "peak.h"
 #include "ranges.h"
 #include "stopwatch.h"
+
+#include "ops/library.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -167,25 +169,25 @@ seconds_of(bench_case *c)
 }
 
 static int
-bench_library(bench *b, bench_case *c)
+time_library(bench *b, bench_case *c)
 {
     op_row row = describe(b, c);
-    int result = op_library_attach(c);
+    int result = bench_library_attach(c);
 
     if (result)
         return result;
     row.by = "cublaslt";
-    row.algorithm = op_library_algorithm(c);
+    row.algorithm = bench_library_algorithm(c);
     result = judge(b, c, &row);
     if (!result && !b->flags->once) {
-        result = op_library_best(c, seconds_of);
+        result = bench_library_best(c, seconds_of);
         row.by = "cublaslt best";
-        row.algorithm = op_library_algorithm(c);
+        row.algorithm = bench_library_algorithm(c);
         row.times = NULL;
         if (!result)
             result = judge(b, c, &row);
     }
-    op_library_detach(c);
+    bench_library_detach(c);
     return result;
 }
 
@@ -194,7 +196,7 @@ bench_library(bench *b, bench_case *c)
 static void
 bench_one(bench *b, const bench_op *which)
 {
-    const bool by_library = b->cublaslt && op_library_has(which);
+    const bool by_library = b->cublaslt && op_library_has(which->op);
     bench_case c;
     int result;
 
@@ -208,7 +210,7 @@ bench_one(bench *b, const bench_op *which)
         if (b->own || !by_library)
             result = judge(b, &c, &row);
         if (!result && by_library)
-            result = bench_library(b, &c);
+            result = time_library(b, &c);
         bench_case_free(&c);
     }
     range_end();
@@ -238,7 +240,7 @@ list_ops(const bench *b, const bench_op *ops, int n)
         if (op_flags_want(b->flags, ops[i].step, ops[i].name))
             printf("%-9s %-22s %3d times an encode%s\n", ops[i].step,
                    ops[i].name, (int)times_a_call(b, &ops[i]),
-                   op_library_has(&ops[i]) ? ", or cuBLASLt" : "");
+                   op_library_has(ops[i].op) ? ", or cuBLASLt" : "");
 }
 
 static void
@@ -251,7 +253,7 @@ choose_kernels(bench *b)
     b->cublaslt = (b->flags->kernels & OP_CUBLASLT) != 0;
     if (b->flags->kernels != OP_AUTO)
         return;
-    b->cublaslt = op_library_is_there(&why);
+    b->cublaslt = bench_library_is_there(&why);
     if (!b->cublaslt)
         printf("cublaslt is absent: %s\n", why.message);
 }

@@ -2,8 +2,8 @@
 /* peak.c - see peak.h */
 #include "peak.h"
 
+#include "bench_library.h"
 #include "op_bench.h"
-#include "op_library.h"
 #include "stopwatch.h"
 
 enum { SIDE = 8192 };
@@ -16,8 +16,8 @@ square(const op_geometry *g, const oriel_plan_info *info, int64_t rows)
     return (op_shape){.rows = rows, .columns = SIDE, .depth = SIDE};
 }
 
-static const bench_op large = {"peak",         "peak square", &op_linear,
-                               OP_A_CALL_ONCE, square,        OP_LIBRARY_BIAS};
+static const bench_op large = {"peak", "peak square", &op_linear,
+                               OP_A_CALL_ONCE, square};
 
 static cudaError_t
 run_whole(void *context)
@@ -45,15 +45,15 @@ peak_rate(double *flops_per_s, const char **by)
     if (result)
         return result;
     *by = "cuBLASLt 8192x8192x8192 in bf16";
-    if (op_library_attach(&c) || op_library_best(&c, seconds_of)) {
-        op_library_detach(&c);
+    if (bench_library_attach(&c) || bench_library_best(&c, seconds_of)) {
+        bench_library_detach(&c);
         *by = "Oriel's own 8192x8192x8192 in bf16";
     }
     result = bench_case_check(&c) ||
              stopwatch_measure(&times, run_whole, &c, false, 0.3, 0);
     if (!result)
         *flops_per_s = FLOPS / times.median;
-    op_library_detach(&c);
+    bench_library_detach(&c);
     bench_case_free(&c);
     return result ? -1 : 0;
 }

@@ -42,17 +42,32 @@ make_products(oriel_backend_context *c, const oriel_backend_config *config,
     return oriel_cuda_products_create(&c->products, &spec, err);
 }
 
-/* The steps that nothing else can run must be right. */
+/* The steps that nothing else can run must be right; a wide residual was asked for
+   by name. */
 static oriel_status
-test_kernels(const oriel_backend_context *c, oriel_error *err)
+test_kernels(const oriel_backend_context *c, const oriel_backend_config *config,
+             oriel_error *err)
 {
-    const oriel_cuda_tested tested = {.which = ORIEL_CUDA_KERNELS,
-                                      .device_index = c->device_index,
-                                      .head_dim = c->weights->shapes.head_dim,
-                                      .hooks = &c->hooks};
+    oriel_cuda_tested tested = {.which = ORIEL_CUDA_KERNELS,
+                                .device_index = c->device_index,
+                                .head_dim = c->weights->shapes.head_dim,
+                                .hooks = &c->hooks};
+    oriel_error why;
     bool wrong;
+    oriel_status status = oriel_cuda_known_answer(&tested, &wrong, err);
 
-    return oriel_cuda_known_answer(&tested, &wrong, err);
+    if (status || config->residual != ORIEL_RESIDUAL_WIDE)
+        return status;
+    tested.which = ORIEL_CUDA_WIDE;
+    tested.head_dim = 0;
+    status = oriel_cuda_known_answer(&tested, &wrong, &why);
+    if (!wrong) {
+        if (status && err)
+            *err = why;
+        return status;
+    }
+    return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                      "%s; expected residual ORIEL_RESIDUAL_BF16", why.message);
 }
 
 static oriel_status
@@ -66,7 +81,7 @@ fill(oriel_backend_context *c, const oriel_backend_config *config,
         status = oriel_cuda_prepare_logged(c->weights->shapes.head_dim,
                                            c->device_index, config->call, err);
     if (!status)
-        status = test_kernels(c, err);
+        status = test_kernels(c, config, err);
     if (!status)
         status = make_products(c, config, err);
     if (!status)

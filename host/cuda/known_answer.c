@@ -76,6 +76,16 @@ run_residual(const run *r, oriel_error *err)
 }
 
 static oriel_status
+run_wide_residual(const run *r, oriel_error *err)
+{
+    oriel_linear_args args = linear_args(r, ORIEL_KNOWN_HI);
+
+    args.lo = of(r, ORIEL_KNOWN_LO);
+    return oriel_cuda_check(oriel_cuda_linear_residual(&args, r->stream),
+                            "linear_residual", err);
+}
+
+static oriel_status
 run_swiglu(const run *r, oriel_error *err)
 {
     const oriel_linear_args a = linear_args(r, ORIEL_KNOWN_SWIGLU);
@@ -123,6 +133,21 @@ run_norm(const run *r, oriel_error *err)
         of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
         of(r, ORIEL_KNOWN_NORM),  ORIEL_KNOWN_FEW,
         ORIEL_KNOWN_DEPTH,        NULL};
+
+    return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
+                            err);
+}
+
+/* Of the sum of two arrays. */
+static oriel_status
+run_wide_norm(const run *r, oriel_error *err)
+{
+    const oriel_rms_norm_args args = {of(r, ORIEL_KNOWN_INPUT),
+                                      of(r, ORIEL_KNOWN_WEIGHT),
+                                      of(r, ORIEL_KNOWN_WIDE_NORM),
+                                      ORIEL_KNOWN_FEW,
+                                      ORIEL_KNOWN_DEPTH,
+                                      of(r, ORIEL_KNOWN_WEIGHT)};
 
     return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
                             err);
@@ -268,6 +293,7 @@ run_sequences(const run *r, oriel_error *err)
 
 static const struct {
     const char *op;
+    /* NULL: the result is of the step before too */
     oriel_status (*run)(const run *r, oriel_error *err);
     oriel_known_row *exact;
     oriel_cuda_implementation which;
@@ -299,6 +325,12 @@ static const struct {
      ORIEL_KNOWN_OF_FRAME},
     {"attention over frames", run_sequences, oriel_known_sequences,
      ORIEL_CUDA_CUDNN, ORIEL_KNOWN_OF_SEQUENCES},
+    {"linear_residual, hi", run_wide_residual, oriel_known_hi, ORIEL_CUDA_WIDE,
+     ORIEL_KNOWN_HI},
+    {"linear_residual, lo", NULL, oriel_known_lo, ORIEL_CUDA_WIDE,
+     ORIEL_KNOWN_LO},
+    {"rms_norm", run_wide_norm, oriel_known_wide_norm, ORIEL_CUDA_WIDE,
+     ORIEL_KNOWN_WIDE_NORM},
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -314,7 +346,7 @@ enqueue(run *r, oriel_error *err)
         "cudaMemcpyAsync", err);
 
     for (int i = 0; i < STEPS && !status; i++)
-        if (steps[i].which == r->tested->which)
+        if (steps[i].run && steps[i].which == r->tested->which)
             status = steps[i].run(r, err);
     if (!status)
         status = oriel_cuda_check(

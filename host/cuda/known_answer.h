@@ -18,7 +18,8 @@
     X(KERNELS, "own kernels")   /* the steps that nothing else can run */ \
     X(PRODUCTS, "own products") /* a block's four */ \
     X(CUBLASLT, "cuBLASLt")     /* the same four */ \
-    X(CUDNN, "cuDNN")           /* attention over frames */
+    X(CUDNN, "cuDNN")           /* attention over frames */ \
+    X(WIDE, "own kernels of a wide residual") /* which no library has */
 
 typedef enum oriel_cuda_implementation {
 #define X(number, name) ORIEL_CUDA_##number,

@@ -104,6 +104,23 @@ fill_eighths(const oriel_known_values *v, oriel_known_array array, int32_t most)
         values[i] = oriel_f32_to_bf16((float)eighths(array, i, most));
 }
 
+/* What the lower plane of a residual holds beforehand: so fine that what hi leaves
+   is rounded once more, and fp32 still has the sum of all three exactly. */
+static double
+rest_of(int32_t i)
+{
+    return whole(ORIEL_KNOWN_LO, i, 255) / 65536.0;
+}
+
+static void
+fill_lo(const oriel_known_values *v)
+{
+    uint16_t *lo = memory_of(v, ORIEL_KNOWN_LO);
+
+    for (int32_t i = 0; i < ROWS * COLUMNS; i++)
+        lo[i] = oriel_f32_to_bf16((float)rest_of(i));
+}
+
 /* x weight^T + bias, in integers: multiples of 1/64 below 2^8. */
 static void
 fill_sums(const oriel_known_values *v)
@@ -212,6 +229,8 @@ oriel_known_fill(oriel_known_values *v)
     fill_eighths(v, ORIEL_KNOWN_WEIGHT, 8);
     fill_eighths(v, ORIEL_KNOWN_BIAS, 8);
     fill_eighths(v, ORIEL_KNOWN_RESIDUAL, 24);
+    fill_eighths(v, ORIEL_KNOWN_HI, 24);
+    fill_lo(v);
     places = memory_of(v, ORIEL_KNOWN_PLACES);
     for (int32_t r = 0; r < ROWS; r++)
         places[r] = place_of(r);
@@ -253,6 +272,34 @@ oriel_known_residual(const oriel_known_values *v, int32_t row, double *exact,
                                                        row * COLUMNS + j, 24));
         bound[j] = 0;
     }
+}
+
+static double
+wide_sum(const oriel_known_values *v, int32_t row, int32_t column)
+{
+    const int32_t i = row * COLUMNS + column;
+
+    return sum_of(v, row, column) + eighths(ORIEL_KNOWN_HI, i, 24) + rest_of(i);
+}
+
+void
+oriel_known_hi(const oriel_known_values *v, int32_t row, double *exact,
+               double *bound)
+{
+    for (int32_t j = 0; j < COLUMNS; j++) {
+        exact[j] = rounded(wide_sum(v, row, j));
+        bound[j] = 0;
+    }
+}
+
+/* What hi leaves. */
+void
+oriel_known_lo(const oriel_known_values *v, int32_t row, double *exact,
+               double *bound)
+{
+    oriel_known_hi(v, row, exact, bound);
+    for (int32_t j = 0; j < COLUMNS; j++)
+        exact[j] = rounded(wide_sum(v, row, j) - exact[j]);
 }
 
 /* The bounds at the heads of linear_swiglu.cu and linear_gelu.cu, whose sums are
@@ -318,23 +365,40 @@ oriel_known_stored(const oriel_known_values *v, int32_t row, double *exact,
     }
 }
 
-/* Of x, by the bound at the head of rms_norm.cu; the scales are the first
+/* Of a row of x, by the bound at the head of rms_norm.cu; the scales are the first
    row of the weight. */
-void
-oriel_known_norm(const oriel_known_values *v, int32_t row, double *exact,
-                 double *bound)
+static void
+normalise(const oriel_known_values *v, double *exact, double *bound)
 {
     double square = 0, scale;
 
-    for (int32_t k = 0; k < DEPTH; k++) {
-        exact[k] = oriel_known_value(v, ORIEL_KNOWN_INPUT, row, k);
+    for (int32_t k = 0; k < DEPTH; k++)
         square += exact[k] * exact[k];
-    }
     scale = 1 / sqrt(square / DEPTH + 1e-6);
     for (int32_t k = 0; k < DEPTH; k++) {
         exact[k] *= scale * oriel_known_value(v, ORIEL_KNOWN_WEIGHT, 0, k);
         bound[k] = fabs(exact[k]) * (0x1p-8 + 0x1p-18) + 0x1p-133;
     }
+}
+
+void
+oriel_known_norm(const oriel_known_values *v, int32_t row, double *exact,
+                 double *bound)
+{
+    for (int32_t k = 0; k < DEPTH; k++)
+        exact[k] = oriel_known_value(v, ORIEL_KNOWN_INPUT, row, k);
+    normalise(v, exact, bound);
+}
+
+/* Of a residual whose lo is the weight. */
+void
+oriel_known_wide_norm(const oriel_known_values *v, int32_t row, double *exact,
+                      double *bound)
+{
+    for (int32_t k = 0; k < DEPTH; k++)
+        exact[k] = oriel_known_value(v, ORIEL_KNOWN_INPUT, row, k) +
+                   oriel_known_value(v, ORIEL_KNOWN_WEIGHT, row, k);
+    normalise(v, exact, bound);
 }
 
 /* ---- Attention ------------------------------------------------------------- */

@@ -54,7 +54,10 @@ enum {
     X(TURNED, ORIEL_KNOWN_FEW, 3 * ORIEL_KNOWN_HEADS * (d), 2) \
     X(OF_WINDOWS, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2) \
     X(OF_FRAME, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2) \
-    X(OF_SEQUENCES, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2)
+    X(OF_SEQUENCES, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2) \
+    X(HI, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 2) \
+    X(LO, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 2) \
+    X(WIDE_NORM, ORIEL_KNOWN_FEW, ORIEL_KNOWN_DEPTH, 2)
 
 typedef enum oriel_known_array {
 #define ARRAY(name, rows, columns, bytes) ORIEL_KNOWN_##name,
@@ -83,8 +86,8 @@ typedef void oriel_known_row(const oriel_known_values *values, int32_t row,
                              double *exact, double *bound);
 oriel_known_row oriel_known_linear, oriel_known_residual, oriel_known_swiglu,
     oriel_known_apart, oriel_known_gelu, oriel_known_stored, oriel_known_norm,
-    oriel_known_turned, oriel_known_windows, oriel_known_frame,
-    oriel_known_sequences;
+    oriel_known_turned, oriel_known_windows, oriel_known_frame, oriel_known_hi,
+    oriel_known_lo, oriel_known_wide_norm, oriel_known_sequences;
 
 /* What 'memory' holds of an array. */
 double oriel_known_value(const oriel_known_values *values,

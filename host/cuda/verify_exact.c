@@ -135,19 +135,22 @@ check_plan(const oriel_verify_job *job, oriel_cuda_check_result *check)
 
 enum { TOKENS = 37, MERGE2 = 4, ROWS = TOKENS * MERGE2, COLUMNS = 40 };
 
-/* Row r of the result, by the host. */
+/* Row r of the result, by the host; lo may be NULL. */
 static void
-put_row(const uint16_t *x, int32_t dtype, void *to, int64_t place)
+put_row(const uint16_t *x, const uint16_t *lo, int32_t dtype, void *to,
+        int64_t place)
 {
     for (int j = 0; j < COLUMNS; j++) {
-        const float value = oriel_bf16_to_f32(x[j]);
+        const float value =
+            oriel_bf16_to_f32(x[j]) + (lo ? oriel_bf16_to_f32(lo[j]) : 0.0f);
         const int64_t at = place * COLUMNS + j;
 
         if (dtype == ORIEL_CUDA_F32)
             ((float *)to)[at] = value;
         else
-            ((uint16_t *)to)[at] =
-                dtype == ORIEL_CUDA_F16 ? oriel_f32_to_f16(value) : x[j];
+            ((uint16_t *)to)[at] = dtype == ORIEL_CUDA_F16
+                                       ? oriel_f32_to_f16(value)
+                                       : oriel_f32_to_bf16(value);
     }
 }
 
@@ -163,9 +166,9 @@ shrink(op_array *a)
 }
 
 static void
-check_rows_of(int32_t dtype, oriel_cuda_check_result *check)
+check_rows_of(int32_t dtype, bool wide, oriel_cuda_check_result *check)
 {
-    enum { X, PLACES, OUT };
+    enum { X, LO, PLACES, OUT };
     const size_t value = dtype == ORIEL_CUDA_F32 ? 4 : 2;
     const size_t bytes = (size_t)ROWS * COLUMNS * value;
     random_stream random = {11};
@@ -176,13 +179,16 @@ check_rows_of(int32_t dtype, oriel_cuda_check_result *check)
 
     for (int32_t t = 0; t < TOKENS; t++)
         places[t] = (5 * t + 2) % TOKENS;
-    result = expected ? op_array_random(&a.array[X], &random,
-                                        (size_t)ROWS * COLUMNS, 300, 0) ||
-                            shrink(&a.array[X]) ||
-                            op_array_copy(&a.array[PLACES], places,
-                                          sizeof(places)) ||
-                            make_result(&a.array[OUT], bytes)
-                      : op_complain("store_rows", "out of memory");
+    result =
+        expected
+            ? op_array_random(&a.array[X], &random, (size_t)ROWS * COLUMNS, 300,
+                              0) ||
+                  shrink(&a.array[X]) ||
+                  (wide && op_array_random(&a.array[LO], &random,
+                                           (size_t)ROWS * COLUMNS, 0.5, 0)) ||
+                  op_array_copy(&a.array[PLACES], places, sizeof(places)) ||
+                  make_result(&a.array[OUT], bytes)
+            : op_complain("store_rows", "out of memory");
 
     if (!result) {
         const oriel_store_rows_args args = {
@@ -193,10 +199,12 @@ check_rows_of(int32_t dtype, oriel_cuda_check_result *check)
             .rows = ROWS,
             .columns = COLUMNS,
             .merge2 = MERGE2,
-            .dtype = dtype};
+            .dtype = dtype,
+            .lo = a.array[LO].device.data};
+        const uint16_t *x = a.array[X].host, *lo = a.array[LO].host;
 
         for (int64_t r = 0; r < ROWS; r++)
-            put_row((const uint16_t *)a.array[X].host + r * COLUMNS, dtype,
+            put_row(x + r * COLUMNS, lo ? lo + r * COLUMNS : NULL, dtype,
                     expected,
                     (int64_t)places[r / MERGE2] * MERGE2 + r % MERGE2);
         result = op_must(oriel_cuda_store_rows(&args, NULL), "store_rows");
@@ -245,9 +253,11 @@ oriel_cuda_verify_exact(const oriel_verify_job *job, oriel_error *err)
     static const struct {
         const char *name;
         int32_t dtype;
-    } stores[] = {{"store_rows, f32", ORIEL_CUDA_F32},
-                  {"store_rows, bf16", ORIEL_CUDA_BF16},
-                  {"store_rows, f16", ORIEL_CUDA_F16}};
+        bool wide;
+    } stores[] = {{"store_rows, f32", ORIEL_CUDA_F32, false},
+                  {"store_rows, bf16", ORIEL_CUDA_BF16, false},
+                  {"store_rows, f16", ORIEL_CUDA_F16, false},
+                  {"store_rows, f32 of a wide residual", ORIEL_CUDA_F32, true}};
     const oriel_cuda_check_result empty = {.implementation = "own kernels",
                                            .kind = ORIEL_CHECK_KERNEL};
     oriel_cuda_check_result check = empty;
@@ -259,7 +269,7 @@ oriel_cuda_verify_exact(const oriel_verify_job *job, oriel_error *err)
     for (size_t i = 0; i < sizeof(stores) / sizeof(stores[0]) && !status; i++) {
         check = empty;
         check.name = stores[i].name;
-        check_rows_of(stores[i].dtype, &check);
+        check_rows_of(stores[i].dtype, stores[i].wide, &check);
         status = tell(job, &check, err);
     }
     if (status)

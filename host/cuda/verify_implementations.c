@@ -5,10 +5,22 @@
 #include <stdio.h>
 
 static bool
-has_every_op(const op *which)
+has_every_case(const op_case *c)
 {
-    (void)which;
+    (void)c;
     return true;
+}
+
+static bool
+cublaslt_has(const op_case *c)
+{
+    return op_library_has(c->op) && !c->shape.wide;
+}
+
+static bool
+cudnn_has(const op_case *c)
+{
+    return op_cudnn_has(c->op);
 }
 
 static int
@@ -97,9 +109,10 @@ find_cudnn(char *why, size_t bytes)
 
 const oriel_cuda_implemented
     oriel_cuda_implementations[ORIEL_CUDA_IMPLEMENTED] = {
-        {"own kernels", has_every_op, NULL, open_own, run_own, close_own, NULL},
-        {"cuBLASLt", op_library_has, find_cublaslt, op_library_open,
+        {"own kernels", has_every_case, NULL, open_own, run_own, close_own,
+         NULL},
+        {"cuBLASLt", cublaslt_has, find_cublaslt, op_library_open,
          op_library_run, op_library_close, op_library_loosen},
-        {"cuDNN", op_cudnn_has, find_cudnn, open_cudnn, run_cudnn, close_cudnn,
+        {"cuDNN", cudnn_has, find_cudnn, open_cudnn, run_cudnn, close_cudnn,
          loosen_cudnn},
 };

@@ -10,7 +10,7 @@
 /* What can run an op's case, once for all ops: a new one is a row. */
 typedef struct oriel_cuda_implemented {
     const char *name;
-    bool (*has)(const op *which);
+    bool (*has)(const op_case *c);
     /* Why it cannot be asked at all; "": it can.  NULL: it always can. */
     void (*find)(char *why, size_t bytes);
     /* 0, or -1 with a complaint; what it made goes with 'close'. */

@@ -39,12 +39,12 @@ enum { PLACES = 7, PATCH_ROWS = 4 * PLACES };
             .dtype = (dtype_) \
         } \
     }
-#define PATCHES(dtype_) \
+#define PATCHES(dtype_, wide_) \
     { \
         &op_patch_embed, \
         { \
             .rows = PATCH_ROWS, .columns = 80, .patch_size = 14, .slices = 2, \
-            .merge2 = 4, .places = places, .dtype = (dtype_) \
+            .merge2 = 4, .places = places, .wide = (wide_), .dtype = (dtype_) \
         } \
     }
 #define ATTENTION(op, segments, n, heads_, dim) \
@@ -61,15 +61,19 @@ enum { PLACES = 7, PATCH_ROWS = 4 * PLACES };
 static const kernel_case small[] = {
     PRODUCT(op_linear, 70, 136, 200),
     PRODUCT(op_linear_residual, 70, 136, 200),
+    {&op_linear_residual,
+     {.rows = 70, .columns = 136, .depth = 200, .wide = true}},
     PRODUCT(op_linear_swiglu, 70, 72, 200),
     PRODUCT(op_linear_gelu, 9, 136, 200),
     STORED(ORIEL_CUDA_F32),
     STORED(ORIEL_CUDA_BF16),
     STORED(ORIEL_CUDA_F16),
-    PATCHES(0),
-    PATCHES(ORIEL_CUDA_F32),
-    PATCHES(ORIEL_CUDA_U8),
+    PATCHES(0, false),
+    PATCHES(0, true),
+    PATCHES(ORIEL_CUDA_F32, false),
+    PATCHES(ORIEL_CUDA_U8, false),
     {&op_rms_norm, {.rows = 9, .columns = 1280}},
+    {&op_rms_norm, {.rows = 9, .columns = 1280, .wide = true}},
     {&op_swiglu, {.rows = 9, .columns = 136}},
     {&op_rope, {.rows = 5, .heads = 2, .head_dim = 80}},
     ATTENTION(op_window_attention, windows, N_WINDOWS, 1, 80),
@@ -85,6 +89,8 @@ static const kernel_case large[] = {
     PRODUCT(op_linear, 1000, 3840, 1280),
     PRODUCT(op_linear_residual, 1000, 1280, 1280),
     PRODUCT(op_linear_residual, 1000, 1280, 3456),
+    {&op_linear_residual,
+     {.rows = 1000, .columns = 1280, .depth = 3456, .wide = true}},
     PRODUCT(op_linear_swiglu, 1000, 3456, 1280),
     PRODUCT(op_linear_gelu, 250, 5120, 5120),
     PRODUCT(op_linear_rows, 250, 3584, 5120),
@@ -115,6 +121,8 @@ name_case(const op_case *c, char *name, size_t bytes)
                       (int)c->columns);
     if (c->depth)
         n += snprintf(name + n, bytes - (size_t)n, " depth %d", (int)c->depth);
+    if (c->shape.wide)
+        n += snprintf(name + n, bytes - (size_t)n, " wide residual");
     if (c->shape.dtype)
         snprintf(name + n, bytes - (size_t)n, " %s",
                  c->shape.dtype == ORIEL_CUDA_F32    ? "f32"
@@ -125,27 +133,43 @@ name_case(const op_case *c, char *name, size_t bytes)
 
 /* ---- Running ------------------------------------------------------------------ */
 
-/* Rows of a case into fresh device memory that holds 'initial', or NaN, and back:
-   [rows] of row_bytes; caller frees.  NULL with a complaint. */
+/* Each plane of fresh device memory: these rows of 'initial', or NaN. */
+static int
+fill_result(const op_case *c, int64_t first, int64_t rows, char *device)
+{
+    const size_t plane = (size_t)(rows * c->row_bytes);
+
+    for (int p = 0; p < op_case_planes(c); p++) {
+        const int64_t row = p * c->rows + first;
+        const cudaError_t error =
+            c->initial.host
+                ? cudaMemcpyAsync(device + (size_t)p * plane,
+                                  (const char *)c->initial.device.data +
+                                      row * c->row_bytes,
+                                  plane, cudaMemcpyDeviceToDevice, NULL)
+                : cudaMemsetAsync(device + (size_t)p * plane, 0xff, plane,
+                                  NULL);
+
+        if (op_must(error, "filling a result"))
+            return -1;
+    }
+    return 0;
+}
+
+/* Rows of a case into fresh device memory, and back: planes of [rows] of row_bytes;
+   caller frees.  NULL with a complaint. */
 static void *
 run_rows(const op_case *c, const oriel_cuda_implemented *by,
          const op_library *library, int64_t first, int64_t rows)
 {
-    const size_t bytes = (size_t)(rows * c->row_bytes);
+    const size_t bytes = (size_t)(rows * c->row_bytes * op_case_planes(c));
     void *host = malloc(bytes), *device = NULL;
     int result = host ? 0 : op_complain(c->op->name, "out of memory");
 
     if (!result)
         result = op_must(cudaMalloc(&device, bytes), "cudaMalloc");
     if (!result)
-        result =
-            op_must(c->initial.host
-                        ? cudaMemcpyAsync(device,
-                                          (const char *)c->initial.device.data +
-                                              first * c->row_bytes,
-                                          bytes, cudaMemcpyDeviceToDevice, NULL)
-                        : cudaMemsetAsync(device, 0xff, bytes, NULL),
-                    "filling a result");
+        result = fill_result(c, first, rows, device);
     if (!result)
         result = op_must(by->run(c, library, first, rows, device), c->op->name);
     if (!result)
@@ -255,7 +279,7 @@ check_by_all(const oriel_verify_job *job, const kernel_case *k, int32_t kind,
                                              oriel_cuda_implementations[i].name,
                                          .kind = kind};
 
-        if (!oriel_cuda_implementations[i].has(k->op))
+        if (!oriel_cuda_implementations[i].has(&c))
             continue;
         if (oriel_cuda_implementations[i].find)
             oriel_cuda_implementations[i].find(check.why, sizeof(check.why));
@@ -282,6 +306,19 @@ oriel_cuda_verify_kernels(const oriel_verify_job *job, oriel_error *err)
 
 /* ---- Rows in other batches ------------------------------------------------------ */
 
+/* Rows 'first' on of every plane. */
+static bool
+are_same(const op_case *c, const char *few, int64_t rows, const char *all,
+         int64_t first)
+{
+    for (int p = 0; p < op_case_planes(c); p++)
+        if (memcmp(few + p * rows * c->row_bytes,
+                   all + (p * c->rows + first) * c->row_bytes,
+                   (size_t)(rows * c->row_bytes)) != 0)
+            return false;
+    return true;
+}
+
 /* A few rows alone, from any place on, have the bytes that they have among all. */
 static void
 check_rows(const op_case *c, const oriel_cuda_implemented *by,
@@ -297,9 +334,7 @@ check_rows(const op_case *c, const oriel_cuda_implemented *by,
     for (size_t i = 0; all && i < sizeof(starts) / sizeof(starts[0]); i++) {
         char *few = run_rows(c, by, &library, starts[i], FEW);
 
-        if (few && !check->why[0] &&
-            memcmp(few, all + starts[i] * c->row_bytes,
-                   (size_t)(FEW * c->row_bytes)) != 0)
+        if (few && !check->why[0] && !are_same(c, few, FEW, all, starts[i]))
             snprintf(check->why, sizeof(check->why),
                      "rows %lld to %lld have other bytes alone than among %lld",
                      (long long)starts[i], (long long)(starts[i] + FEW - 1),
@@ -351,9 +386,7 @@ check_segment(const op_case *all, const oriel_cuda_implemented *by,
     }
     by->close(&of_all);
     by->close(&of_alone);
-    if (a && b &&
-        memcmp(a + begin * all->row_bytes, b,
-               (size_t)(alone.rows * alone.row_bytes)) != 0)
+    if (a && b && !are_same(all, b, alone.rows, a, begin))
         snprintf(check->why, sizeof(check->why),
                  "rows %d to %d have other bytes alone than among %lld",
                  (int)begin, (int)end - 1, (long long)all->rows);

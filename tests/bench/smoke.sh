@@ -52,7 +52,9 @@ import json, sys
 study = json.load(open(sys.argv[1]))
 plans = {p["plan"]: p["embeddings_error"] for p in study["plans"]}
 assert 1e-3 < plans["cpu bf16"] < plans["cuda"] < plans["transformers bf16"] < 0.1
-assert len(study["alone"]) == 20 and all(study["alone"].values())
+wide = plans["cuda, wide residual"] / plans["cuda, fp32 residual"]
+assert 0.95 < wide < 1.05, wide  # two planes are as good as fp32
+assert len(study["alone"]) == 22 and all(study["alone"].values())
 PY
 
 for wrong in "--bogus" "--model m --size 0x4" "--model m --size 4x4x" \

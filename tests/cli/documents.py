@@ -175,6 +175,12 @@ def by_test(name, _):
     assert name in tests(), f"no test is called {name}"
 
 
+def by_demo(_):
+    if BUILD != PROJECT / "build/release":
+        return "only build/release has its test"
+    return by_test("demo", _)
+
+
 def by_check(text, _):
     """A check of .ci/run has these words."""
     files = [PROJECT / name for name in (".ci/run", "test.sh")]
@@ -187,7 +193,7 @@ def on_demand(script, _):
 
 # Of which documents, which commands, and what runs them.
 TABLE = (
-    (r"README\.md", r"\./demo\.sh", functools.partial(by_test, "demo")),
+    (r"README\.md", r"\./demo\.sh", by_demo),
     (r"README\.md|CONTRIBUTING\.md", r"\./test\.sh",
      functools.partial(by_check, "./test.sh --all")),
     (r"README\.md", r"cmake --preset release && cmake --build --preset release",

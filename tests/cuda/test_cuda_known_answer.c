@@ -42,8 +42,10 @@ static oriel_status
 create(oriel_encoder **encoder, const fixture_model *m, int32_t kernels,
        const oriel_hooks *hooks, oriel_error *err)
 {
-    const oriel_backend_config config = {
-        .precision = ORIEL_PRECISION_BF16, .threads = 1, .kernels = kernels};
+    const oriel_backend_config config = {.precision = ORIEL_PRECISION_BF16,
+                                         .threads = 1,
+                                         .kernels = kernels,
+                                         .residual = fixture_residual};
 
     return oriel_encoder_create_on(encoder, m->model, fixture_backend(),
                                    ORIEL_DEVICE_CUDA, &config, hooks, 0, err);
@@ -133,7 +135,7 @@ END_TEST
 /* In one library, or in one file of kernels, of which a block is lost. */
 static const struct {
     const char *fault;
-    bool library;
+    bool of_cublaslt;
     const char *op;
 } products[] = {
     {"cublaslt-bias", true, "product and bias"},
@@ -147,7 +149,7 @@ static const struct {
    verdict stays when the fault has gone: nothing is asked twice. */
 START_TEST(the_next_implementation_takes_over)
 {
-    const bool library = products[_i].library;
+    const bool library = products[_i].of_cublaslt;
     const int32_t broken = library ? ORIEL_KERNELS_CUBLASLT : ORIEL_KERNELS_OWN;
     const int32_t whole = library ? ORIEL_KERNELS_OWN : ORIEL_KERNELS_CUBLASLT;
     fixture_model m = fixture_model_make(cuda_fixture_shallow(), 31);
@@ -169,6 +171,39 @@ START_TEST(the_next_implementation_takes_over)
                     words);
         ck_assert(sim_plant(NULL));
     }
+    fixture_model_free(&m);
+}
+END_TEST
+
+/* A wide residual was asked for by name, and its kernels have an answer of their
+   own; without it the library does all. */
+START_TEST(a_wide_residual_is_tested_where_it_is_used)
+{
+    fixture_model m = fixture_model_make(cuda_fixture_shallow(), 31);
+
+    ck_assert(sim_plant("lost-block:linear"));
+    expect_runs(&m, ORIEL_KERNELS_CUBLASLT, "(asked for)", NULL);
+    fixture_residual = ORIEL_RESIDUAL_WIDE;
+    for (int turn = 0; turn < 2; turn++) { /* the verdict stays */
+        expect_fails(&m, ORIEL_KERNELS_CUBLASLT, ORIEL_ERR_UNSUPPORTED,
+                     "own kernels of a wide residual: a wrong answer on CUDA "
+                     "device 0: linear_residual, hi, row ");
+        expect_fails(&m, ORIEL_KERNELS_CUBLASLT, ORIEL_ERR_UNSUPPORTED,
+                     "expected residual ORIEL_RESIDUAL_BF16");
+        ck_assert(sim_plant(NULL));
+    }
+    fixture_residual = ORIEL_RESIDUAL_BF16;
+    fixture_model_free(&m);
+}
+END_TEST
+
+START_TEST(a_whole_wide_residual_runs)
+{
+    fixture_model m = fixture_model_make(cuda_fixture_shallow(), 31);
+
+    fixture_residual = ORIEL_RESIDUAL_WIDE;
+    expect_runs(&m, ORIEL_KERNELS_OWN, "wide residual", NULL);
+    fixture_residual = ORIEL_RESIDUAL_BF16;
     fixture_model_free(&m);
 }
 END_TEST
@@ -387,7 +422,7 @@ END_TEST
 START_TEST(sums_are_exact)
 {
     oriel_known_values v;
-    int large = 0, inexact = 0;
+    int large = 0, inexact = 0, rest = 0;
 
     oriel_known_lay_out(&v, 16);
     v.memory = malloc(v.bytes);
@@ -405,9 +440,27 @@ START_TEST(sums_are_exact)
             inexact +=
                 found != (double)bf16_value(oriel_f32_to_bf16((float)found));
         }
+    for (int r = 0; r < ORIEL_KNOWN_ROWS; r++) {
+        double hi[ORIEL_KNOWN_COLUMNS], lo[ORIEL_KNOWN_COLUMNS];
+        double bound[ORIEL_KNOWN_COLUMNS];
+
+        oriel_known_hi(&v, r, hi, bound);
+        oriel_known_lo(&v, r, lo, bound);
+        for (int j = 0; j < ORIEL_KNOWN_COLUMNS; j++) {
+            double sum = oriel_known_value(&v, ORIEL_KNOWN_SUMS, r, j) +
+                         oriel_known_value(&v, ORIEL_KNOWN_HI, r, j) +
+                         oriel_known_value(&v, ORIEL_KNOWN_LO, r, j);
+
+            /* In one sum of three: fp32 holds it, whatever the order. */
+            ck_assert_double_eq(sum, (double)(float)sum);
+            ck_assert_double_le(fabs(hi[j] + lo[j] - sum), fabs(sum) * 0x1p-17);
+            rest += lo[j] != 0 && hi[j] + lo[j] != sum;
+        }
+    }
     /* Else the rounding of an epilogue would not show. */
     ck_assert_int_gt(large, 300);
     ck_assert_int_gt(inexact, 300);
+    ck_assert_int_gt(rest, 300);
     free(v.memory);
 }
 END_TEST
@@ -422,6 +475,8 @@ main(void)
     tcase_add_loop_test(tc, a_fault_of_all_kernels_is_found, 0, COUNT(faults));
     tcase_add_loop_test(tc, the_next_implementation_takes_over, 0,
                         COUNT(products));
+    tcase_add_test(tc, a_wide_residual_is_tested_where_it_is_used);
+    tcase_add_test(tc, a_whole_wide_residual_runs);
     tcase_add_test(tc, without_any_there_is_no_encoder);
     tcase_add_test(tc, both_may_be_wrong);
     tcase_add_test(tc, each_device_has_its_verdict);

@@ -137,8 +137,9 @@ START_TEST(a_wide_residual_is_ours_to_add_to)
     ck_assert_int_eq(j.lines, 2);
     ck_assert_ptr_nonnull(strstr(j.text, "qkv 96 x 32"));
     ck_assert_ptr_nonnull(strstr(j.text, "gate_up 128 x 32"));
-    ck_assert_msg(strstr(describe(encoder), "13.1 products, wide residual"),
-                  "%s", describe(encoder));
+    ck_assert_msg(
+        strstr(describe(encoder), "13.1 products (asked for), wide residual"),
+        "%s", describe(encoder));
     oriel_encoder_destroy(encoder);
     fixture_residual = ORIEL_RESIDUAL_BF16;
     cuda_fixture_free(&r);

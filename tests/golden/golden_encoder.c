@@ -13,18 +13,25 @@
 #include <string.h>
 
 const golden_encoder_kind golden_encoder_kinds[] = {
-    {"oracle fp64", ORIEL_DEVICE_AUTO, 0, ORIEL_RESIDUAL_BF16,
-     ORIEL_ATTENTION_OWN},
-    {"cpu fp32", ORIEL_DEVICE_CPU, ORIEL_PRECISION_FP32, ORIEL_RESIDUAL_BF16,
-     ORIEL_ATTENTION_OWN},
-    {"cpu bf16", ORIEL_DEVICE_CPU, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16,
-     ORIEL_ATTENTION_OWN},
-    {"cuda bf16", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16,
-     ORIEL_ATTENTION_OWN},
-    {"cuda wide", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_WIDE,
-     ORIEL_ATTENTION_OWN},
-    {"cuda cudnn", ORIEL_DEVICE_CUDA, ORIEL_PRECISION_BF16, ORIEL_RESIDUAL_BF16,
-     ORIEL_ATTENTION_CUDNN},
+#define KIND(name_, device_, precision_, residual_, kernels_) \
+    { \
+        .name = (name_), .device = ORIEL_DEVICE_##device_, \
+        .precision = ORIEL_PRECISION_##precision_, \
+        .residual = ORIEL_RESIDUAL_##residual_, \
+        .kernels = ORIEL_KERNELS_##kernels_ \
+    }
+    KIND("oracle fp64", AUTO, AUTO, BF16, AUTO),
+    KIND("cpu fp32", CPU, FP32, BF16, AUTO),
+    KIND("cpu bf16", CPU, BF16, BF16, AUTO),
+    KIND("cuda bf16", CUDA, BF16, BF16, AUTO),
+    KIND("cuda own", CUDA, BF16, BF16, OWN),
+    KIND("cuda wide", CUDA, BF16, WIDE, OWN),
+    {.name = "cuda cudnn",
+     .device = ORIEL_DEVICE_CUDA,
+     .precision = ORIEL_PRECISION_BF16,
+     .kernels = ORIEL_KERNELS_OWN,
+     .attention = ORIEL_ATTENTION_CUDNN},
+#undef KIND
 };
 const int32_t n_golden_encoder_kinds =
     (int32_t)(sizeof(golden_encoder_kinds) / sizeof(golden_encoder_kinds[0]));
@@ -101,6 +108,7 @@ encoder_options(const golden_encoder *s)
     options.precision = s->kind->precision;
     options.residual = s->kind->residual;
     options.attention = s->kind->attention;
+    options.kernels = s->kind->kernels;
     return options;
 }
 

@@ -13,8 +13,9 @@ typedef struct golden_encoder_kind {
     int32_t device;   /* ORIEL_DEVICE_*; AUTO: the oracle in doubles */
     int32_t precision;
     int32_t residual; /* ORIEL_RESIDUAL_*, on CUDA */
-    int32_t
-        attention; /* ORIEL_ATTENTION_*; CUDNN: measured where it is asked for */
+    int32_t kernels;  /* ORIEL_KERNELS_*, on CUDA */
+    /* ORIEL_ATTENTION_*, on CUDA; CUDNN is measured where it is asked for */
+    int32_t attention;
 } golden_encoder_kind;
 
 /* Every kind there is; a device that is absent is told from one that fails. */

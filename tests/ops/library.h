@@ -16,7 +16,7 @@ typedef struct op_library {
     op_cudnn cudnn;    /* instead */
 } op_library;
 
-/* Whether a block's product is cuBLASLt's to run. */
+/* Whether it is a block's product; but it adds to no residual of two planes. */
 bool op_library_has(const op *which);
 /* With the one algorithm that an encoder would have.  0, or -1 with a complaint;
    close it in both cases. */

@@ -139,10 +139,16 @@ has_wide_result(const op_case *c)
     return c->shape.wide && c->op != &op_rms_norm;
 }
 
+int
+op_case_planes(const op_case *c)
+{
+    return has_wide_result(c) ? 2 : 1;
+}
+
 size_t
 op_case_out_bytes(const op_case *c)
 {
-    return (size_t)(c->out_rows * c->row_bytes) * (has_wide_result(c) ? 2 : 1);
+    return (size_t)(c->out_rows * c->row_bytes * op_case_planes(c));
 }
 
 uint16_t *
@@ -195,7 +201,7 @@ op_bytes_once(const op_case *c)
     return (double)(c->x.device.bytes + c->weight.device.bytes +
                     c->bias.device.bytes) +
            (double)c->lo.device.bytes +
-           (c->initial.host ? 2 : 1) * (has_wide_result(c) ? 2 : 1) * out;
+           (c->initial.host ? 2 : 1) * op_case_planes(c) * out;
 }
 
 double

@@ -116,8 +116,9 @@ int op_case_make(op_case *c, const op *which, const op_shape *shape,
                  uint64_t seed);
 void op_case_free(op_case *c);
 
-/* Of a wide result, hi of all rows and then lo of all. */
-size_t op_case_out_bytes(const op_case *c);
+/* 2 where the result is wide: hi of all rows and then lo of all; else 1. */
+int op_case_planes(const op_case *c);
+size_t op_case_out_bytes(const op_case *c); /* of all planes */
 /* Where row 'row' of x is in the result; -1: nowhere. */
 int64_t op_case_place(const op_case *c, int64_t row);
 /* Value 'column' of a row of the result. */
