@@ -16,6 +16,7 @@ const cli_choice cli_kernels[] = {
     {"auto", ORIEL_KERNELS_AUTO},
     {"own", ORIEL_KERNELS_OWN},
     {"cublaslt", ORIEL_KERNELS_CUBLASLT},
+    {"hopper", ORIEL_KERNELS_HOPPER},
     {NULL, 0},
 };
 

@@ -156,6 +156,14 @@ oriel_cuda_is_cancelled(const oriel_backend_context *c, oriel_error *err)
     return !c->recording && oriel_cancel_check(&c->hooks, err) != ORIEL_OK;
 }
 
+/* After something that enqueues and checks by itself, as LAUNCH after a kernel. */
+static inline oriel_status
+oriel_cuda_launched(oriel_backend_context *c, oriel_status status,
+                    const char *what, oriel_error *err)
+{
+    return status ? status : oriel_cuda_check_launch(c, cudaSuccess, what, err);
+}
+
 /* Unless the call is cancelled enqueue an operation of ops.h, oriel_cuda_NAME, on
    the job's stream; 'c' and 'err' are the caller's. */
 #define LAUNCH(operation, args) \

@@ -3,7 +3,7 @@
 # toolkit for the GPU, against the tests' stand-in for the simulated one.
 set(ORIEL_CUDA_HOST_NAMES
     attention blocks checks context cublaslt cublaslt_choose cublaslt_load cublaslt_warm
-    cuda cudnn_load cudnn_pack cudnn_plan cudnn_run current device driver errors float_frames frames graph host_pixels images job
+    cuda cudnn_load cudnn_pack cudnn_plan cudnn_run current device driver errors float_frames frames graph hopper host_pixels images job
     known_answer known_values load metadata pointers prepare process products profile
     reserve ring staging steps store tables
     weights)

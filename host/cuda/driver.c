@@ -53,6 +53,8 @@ find_all(oriel_cuda_driver *d, oriel_error *err)
     if (!status)
         status =
             find(&d->get_pointer_attributes, "cuPointerGetAttributes", err);
+    if (!status)
+        status = find(&d->encode_tensor_map, "cuTensorMapEncodeTiled", err);
     return status;
 }
 

@@ -9,6 +9,8 @@
 
 #include "oriel.h"
 
+#include "hopper_ops.h"
+
 #include <cuda_runtime.h>
 
 struct CUctx_st; /* a context */
@@ -32,6 +34,7 @@ typedef struct oriel_cuda_driver {
     /* Zeros of memory that CUDA does not know. */
     int (*get_pointer_attributes)(unsigned n, int *attributes, void **values,
                                   uintptr_t pointer);
+    oriel_hopper_encode encode_tensor_map;
 } oriel_cuda_driver;
 
 /* Found once a process.  Threads: any. */

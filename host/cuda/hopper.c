@@ -41,8 +41,7 @@ static oriel_status
 encode_layer(oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
              oriel_error *err)
 {
-    const oriel_tensor_shape shape =
-        oriel_cuda_layer_shape(h->weights, layer);
+    const oriel_tensor_shape shape = oriel_cuda_layer_shape(h->weights, layer);
     const int32_t at = oriel_layer_in_block(layer) ? 1 + block : 0;
     oriel_status status = ORIEL_OK;
 
@@ -90,7 +89,7 @@ make_maps(oriel_cuda_hopper *h, oriel_error *err)
 static oriel_status
 load_kernels(oriel_error *err)
 {
-    static cudaError_t (*const prepare[])(oriel_cuda_loaded *loaded) = {
+    static cudaError_t (*const prepare[])(oriel_cuda_loaded * loaded) = {
 #define X(name) oriel_cuda_##name##_prepare,
         ORIEL_HOPPER_KERNELS(X)
 #undef X
@@ -111,8 +110,7 @@ oriel_cuda_hopper_create(oriel_cuda_hopper *h,
     const oriel_cuda_driver *driver;
     int32_t capability = 0;
     int blocks = 0;
-    oriel_status status =
-        oriel_cuda_capability(device_index, &capability, err);
+    oriel_status status = oriel_cuda_capability(device_index, &capability, err);
 
     *h = (oriel_cuda_hopper){.hooks = hooks, .weights = weights};
     if (status)
@@ -165,9 +163,8 @@ map_x(operands *o, const oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
     /* gate and up have columns enough. */
     const int32_t small = rows <= FEW_ROWS && layer != ORIEL_LAYER_GATE_UP;
 
-    o->by = (oriel_hopper_product){&o->x, &h->maps[at][layer][small],
-                                   &o->hi, &o->lo,
-                                   small,  h->blocks};
+    o->by = (oriel_hopper_product){
+        &o->x, &h->maps[at][layer][small], &o->hi, &o->lo, small, h->blocks};
     return oriel_cuda_check(
         oriel_cuda_hopper_map_x(&o->x, h->encode, x, rows, depth, small),
         "cuTensorMapEncodeTiled", err);
@@ -222,9 +219,9 @@ oriel_cuda_hopper_run_swiglu(const oriel_cuda_hopper *h, int32_t block,
                                 args->rows, args->depth, err);
 
     return status ? status
-                  : oriel_cuda_check(oriel_cuda_hopper_linear_swiglu(
-                                         args, &o.by, stream),
-                                     "hopper_linear_swiglu", err);
+                  : oriel_cuda_check(
+                        oriel_cuda_hopper_linear_swiglu(args, &o.by, stream),
+                        "hopper_linear_swiglu", err);
 }
 
 oriel_status
@@ -233,8 +230,8 @@ oriel_cuda_hopper_run_rows(const oriel_cuda_hopper *h,
                            cudaStream_t stream, oriel_error *err)
 {
     operands o;
-    oriel_status status = map_x(&o, h, ORIEL_LAYER_FC2, 0, args->x, args->rows,
-                                args->depth, err);
+    oriel_status status =
+        map_x(&o, h, ORIEL_LAYER_FC2, 0, args->x, args->rows, args->depth, err);
 
     return status ? status
                   : oriel_cuda_check(
@@ -249,10 +246,10 @@ oriel_cuda_hopper_attend(const oriel_cuda_hopper *h,
 {
     CUtensorMap box, rest;
     const oriel_hopper_attention by = {&box, &rest, h->blocks};
-    oriel_status status =
-        oriel_cuda_check(oriel_cuda_hopper_map_qkv(&box, &rest, h->encode,
-                                                   args->qkv, rows, args->heads),
-                         "cuTensorMapEncodeTiled", err);
+    oriel_status status = oriel_cuda_check(
+        oriel_cuda_hopper_map_qkv(&box, &rest, h->encode, args->qkv, rows,
+                                  args->heads),
+        "cuTensorMapEncodeTiled", err);
 
     return status ? status
                   : oriel_cuda_check(

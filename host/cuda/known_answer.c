@@ -85,12 +85,19 @@ run_wide_residual(const run *r, oriel_error *err)
                             "linear_residual", err);
 }
 
+static oriel_linear_swiglu_args
+swiglu_args(const run *r)
+{
+    const oriel_linear_args a = linear_args(r, ORIEL_KNOWN_SWIGLU);
+
+    return (oriel_linear_swiglu_args){a.x,    a.weight,      a.bias, a.out,
+                                      a.rows, a.columns / 2, a.depth};
+}
+
 static oriel_status
 run_swiglu(const run *r, oriel_error *err)
 {
-    const oriel_linear_args a = linear_args(r, ORIEL_KNOWN_SWIGLU);
-    const oriel_linear_swiglu_args args = {a.x,    a.weight,      a.bias, a.out,
-                                           a.rows, a.columns / 2, a.depth};
+    const oriel_linear_swiglu_args args = swiglu_args(r);
 
     return oriel_cuda_check(oriel_cuda_linear_swiglu(&args, r->stream),
                             "linear_swiglu", err);
@@ -105,22 +112,29 @@ run_gelu(const run *r, oriel_error *err)
                             "linear_gelu", err);
 }
 
+static oriel_linear_rows_args
+rows_args(const run *r)
+{
+    const oriel_linear_args a = linear_args(r, ORIEL_KNOWN_STORED);
+
+    return (oriel_linear_rows_args){.x = a.x,
+                                    .weight = a.weight,
+                                    .bias = a.bias,
+                                    .places = of(r, ORIEL_KNOWN_PLACES),
+                                    .out = a.out,
+                                    .row_bytes =
+                                        (int64_t)sizeof(float) * a.columns,
+                                    .out_rows = (int32_t)a.rows,
+                                    .rows = a.rows,
+                                    .columns = a.columns,
+                                    .depth = a.depth,
+                                    .dtype = ORIEL_CUDA_F32};
+}
+
 static oriel_status
 run_rows(const run *r, oriel_error *err)
 {
-    const oriel_linear_args a = linear_args(r, ORIEL_KNOWN_STORED);
-    const oriel_linear_rows_args args = {.x = a.x,
-                                         .weight = a.weight,
-                                         .bias = a.bias,
-                                         .places = of(r, ORIEL_KNOWN_PLACES),
-                                         .out = a.out,
-                                         .row_bytes =
-                                             (int64_t)sizeof(float) * a.columns,
-                                         .out_rows = (int32_t)a.rows,
-                                         .rows = a.rows,
-                                         .columns = a.columns,
-                                         .depth = a.depth,
-                                         .dtype = ORIEL_CUDA_F32};
+    const oriel_linear_rows_args args = rows_args(r);
 
     return oriel_cuda_check(oriel_cuda_linear_rows(&args, r->stream),
                             "linear_rows", err);
@@ -186,16 +200,22 @@ run_windows(const run *r, oriel_error *err)
                             "window_attention", err);
 }
 
+static oriel_full_attention_args
+frame_args(const run *r)
+{
+    return (oriel_full_attention_args){of(r, ORIEL_KNOWN_QKV),
+                                       of(r, ORIEL_KNOWN_OF_FRAME),
+                                       of(r, ORIEL_KNOWN_TILES),
+                                       1,
+                                       ORIEL_KNOWN_HEADS,
+                                       r->values.head_dim,
+                                       scale_log2(r)};
+}
+
 static oriel_status
 run_frame(const run *r, oriel_error *err)
 {
-    const oriel_full_attention_args args = {of(r, ORIEL_KNOWN_QKV),
-                                            of(r, ORIEL_KNOWN_OF_FRAME),
-                                            of(r, ORIEL_KNOWN_TILES),
-                                            1,
-                                            ORIEL_KNOWN_HEADS,
-                                            r->values.head_dim,
-                                            scale_log2(r)};
+    const oriel_full_attention_args args = frame_args(r);
 
     return oriel_cuda_check(oriel_cuda_full_attention(&args, r->stream),
                             "full_attention", err);
@@ -242,6 +262,136 @@ run_apart(const run *r, oriel_error *err)
 
     return oriel_cuda_check(oriel_cuda_swiglu(&args, r->stream), "swiglu", err);
 }
+
+/* ---- By the kernels of sm_90a ------------------------------------------------ */
+
+typedef struct maps {
+    CUtensorMap x, weight, hi, lo;
+    oriel_hopper_product by;
+} maps;
+
+/* Of an op whose residual, if it has one, is 'hi', or 'hi' and 'lo'. */
+static oriel_status
+make_maps(maps *m, const run *r, oriel_hopper_op op, const uint16_t *hi,
+          const uint16_t *lo, oriel_error *err)
+{
+    const oriel_cuda_hopper *h = r->tested->hopper;
+    const int32_t small = r->tested->which == ORIEL_CUDA_HOPPER_SMALL;
+    cudaError_t error =
+        oriel_cuda_hopper_map_x(&m->x, h->encode, of(r, ORIEL_KNOWN_INPUT),
+                                ORIEL_KNOWN_ROWS, ORIEL_KNOWN_DEPTH, small);
+
+    if (!error)
+        error = oriel_cuda_hopper_map_weight(
+            &m->weight, h->encode, op, of(r, ORIEL_KNOWN_WEIGHT),
+            ORIEL_KNOWN_COLUMNS, ORIEL_KNOWN_DEPTH, small);
+    if (!error && hi)
+        error = oriel_cuda_hopper_map_residual(&m->hi, h->encode, hi,
+                                               ORIEL_KNOWN_ROWS,
+                                               ORIEL_KNOWN_COLUMNS, small);
+    if (!error && lo)
+        error = oriel_cuda_hopper_map_residual(&m->lo, h->encode, lo,
+                                               ORIEL_KNOWN_ROWS,
+                                               ORIEL_KNOWN_COLUMNS, small);
+    m->by = (oriel_hopper_product){&m->x,  &m->weight, &m->hi,
+                                   &m->lo, small,      h->blocks};
+    return oriel_cuda_check(error, "cuTensorMapEncodeTiled", err);
+}
+
+static oriel_status
+run_hopper_linear(const run *r, oriel_error *err)
+{
+    const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_LINEAR);
+    maps m;
+    oriel_status status =
+        make_maps(&m, r, ORIEL_HOPPER_LINEAR, NULL, NULL, err);
+
+    return status ? status
+                  : oriel_cuda_check(
+                        oriel_cuda_hopper_linear(&args, &m.by, r->stream),
+                        "hopper_linear", err);
+}
+
+static oriel_status
+run_hopper_gelu(const run *r, oriel_error *err)
+{
+    const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_GELU);
+    maps m;
+    oriel_status status = make_maps(&m, r, ORIEL_HOPPER_GELU, NULL, NULL, err);
+
+    return status ? status
+                  : oriel_cuda_check(
+                        oriel_cuda_hopper_linear_gelu(&args, &m.by, r->stream),
+                        "hopper_linear_gelu", err);
+}
+
+static oriel_status
+add_by_hopper(const run *r, const oriel_linear_args *args, oriel_error *err)
+{
+    maps m;
+    oriel_status status =
+        make_maps(&m, r, ORIEL_HOPPER_RESIDUAL, args->out, args->lo, err);
+
+    return status ? status
+                  : oriel_cuda_check(oriel_cuda_hopper_linear_residual(
+                                         args, &m.by, r->stream),
+                                     "hopper_linear_residual", err);
+}
+
+static oriel_status
+run_hopper_residual(const run *r, oriel_error *err)
+{
+    const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_RESIDUAL);
+
+    return add_by_hopper(r, &args, err);
+}
+
+static oriel_status
+run_hopper_wide(const run *r, oriel_error *err)
+{
+    oriel_linear_args args = linear_args(r, ORIEL_KNOWN_HI);
+
+    args.lo = of(r, ORIEL_KNOWN_LO);
+    return add_by_hopper(r, &args, err);
+}
+
+static oriel_status
+run_hopper_swiglu(const run *r, oriel_error *err)
+{
+    const oriel_linear_swiglu_args args = swiglu_args(r);
+    maps m;
+    oriel_status status =
+        make_maps(&m, r, ORIEL_HOPPER_SWIGLU, NULL, NULL, err);
+
+    return status ? status
+                  : oriel_cuda_check(oriel_cuda_hopper_linear_swiglu(
+                                         &args, &m.by, r->stream),
+                                     "hopper_linear_swiglu", err);
+}
+
+static oriel_status
+run_hopper_rows(const run *r, oriel_error *err)
+{
+    const oriel_linear_rows_args args = rows_args(r);
+    maps m;
+    oriel_status status = make_maps(&m, r, ORIEL_HOPPER_ROWS, NULL, NULL, err);
+
+    return status ? status
+                  : oriel_cuda_check(
+                        oriel_cuda_hopper_linear_rows(&args, &m.by, r->stream),
+                        "hopper_linear_rows", err);
+}
+
+static oriel_status
+run_hopper_frame(const run *r, oriel_error *err)
+{
+    const oriel_full_attention_args args = frame_args(r);
+
+    return oriel_cuda_hopper_attend(r->tested->hopper, &args, ORIEL_KNOWN_ROWS,
+                                    r->stream, err);
+}
+
+/* ---- By cuDNN ------------------------------------------------------------------ */
 
 /* By a plan of the encoders' engine for fewer heads, which waits: the plan and its
    scratch are of this test alone. */
@@ -298,6 +448,8 @@ static const struct {
     oriel_known_row *exact;
     oriel_cuda_implementation which;
     oriel_known_array result;
+    bool large_only;  /* of HOPPER: not of HOPPER_SMALL, too */
+    int32_t head_dim; /* run for this one alone; 0: any */
 } steps[] = {
     {"linear", run_linear, oriel_known_linear, ORIEL_CUDA_PRODUCTS,
      ORIEL_KNOWN_LINEAR},
@@ -331,8 +483,35 @@ static const struct {
      ORIEL_KNOWN_LO},
     {"rms_norm", run_wide_norm, oriel_known_wide_norm, ORIEL_CUDA_WIDE,
      ORIEL_KNOWN_WIDE_NORM},
+    {"hopper_linear", run_hopper_linear, oriel_known_linear, ORIEL_CUDA_HOPPER,
+     ORIEL_KNOWN_LINEAR},
+    {"hopper_linear_residual", run_hopper_residual, oriel_known_residual,
+     ORIEL_CUDA_HOPPER, ORIEL_KNOWN_RESIDUAL},
+    {"hopper_linear_residual, hi", run_hopper_wide, oriel_known_hi,
+     ORIEL_CUDA_HOPPER, ORIEL_KNOWN_HI},
+    {"hopper_linear_residual, lo", NULL, oriel_known_lo, ORIEL_CUDA_HOPPER,
+     ORIEL_KNOWN_LO},
+    {"hopper_linear_swiglu", run_hopper_swiglu, oriel_known_swiglu,
+     ORIEL_CUDA_HOPPER, ORIEL_KNOWN_SWIGLU, .large_only = true},
+    {"hopper_linear_gelu", run_hopper_gelu, oriel_known_gelu, ORIEL_CUDA_HOPPER,
+     ORIEL_KNOWN_GELU},
+    {"hopper_linear_rows", run_hopper_rows, oriel_known_stored,
+     ORIEL_CUDA_HOPPER, ORIEL_KNOWN_STORED},
+    {"hopper_full_attention", run_hopper_frame, oriel_known_frame,
+     ORIEL_CUDA_HOPPER, ORIEL_KNOWN_OF_FRAME, .large_only = true,
+     .head_dim = 80},
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+
+static bool
+is_step_of(int step, const oriel_cuda_tested *t)
+{
+    if (steps[step].head_dim && steps[step].head_dim != t->head_dim)
+        return false;
+    return steps[step].which == t->which ||
+           (t->which == ORIEL_CUDA_HOPPER_SMALL &&
+            steps[step].which == ORIEL_CUDA_HOPPER && !steps[step].large_only);
+}
 
 /* ---- One run ---------------------------------------------------------------- */
 
@@ -346,7 +525,7 @@ enqueue(run *r, oriel_error *err)
         "cudaMemcpyAsync", err);
 
     for (int i = 0; i < STEPS && !status; i++)
-        if (steps[i].run && steps[i].which == r->tested->which)
+        if (steps[i].run && is_step_of(i, r->tested))
             status = steps[i].run(r, err);
     if (!status)
         status = oriel_cuda_check(
@@ -388,7 +567,8 @@ make_memory(run *r, oriel_error *err)
     oriel_status status;
 
     oriel_known_lay_out(&r->values, t->which == ORIEL_CUDA_KERNELS ||
-                                            t->which == ORIEL_CUDA_CUDNN
+                                            t->which == ORIEL_CUDA_CUDNN ||
+                                            t->which == ORIEL_CUDA_HOPPER
                                         ? t->head_dim
                                         : LEAST_HEAD_DIM);
     r->values.memory = oriel_alloc(t->hooks, r->values.bytes);
@@ -432,7 +612,7 @@ test(const oriel_cuda_tested *tested, char *why, size_t why_bytes,
         status = enqueue(&r, err);
     status = free_memory(&r, status, err);
     for (int i = 0; i < STEPS && !status && !why[0]; i++)
-        if (steps[i].which == tested->which)
+        if (is_step_of(i, tested))
             (void)is_right(&r, i, why, why_bytes);
     oriel_free(tested->hooks, r.values.memory);
     return status;

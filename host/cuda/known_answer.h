@@ -12,6 +12,7 @@
 
 #include "cuda/cublaslt.h"
 #include "cuda/cudnn.h"
+#include "cuda/hopper.h"
 
 /* What can take another's place as a whole, once for all who ask: number, name. */
 #define ORIEL_CUDA_IMPLEMENTATIONS(X) \
@@ -19,7 +20,9 @@
     X(PRODUCTS, "own products") /* a block's four */ \
     X(CUBLASLT, "cuBLASLt")     /* the same four */ \
     X(CUDNN, "cuDNN")           /* attention over frames */ \
-    X(WIDE, "own kernels of a wide residual") /* which no library has */
+    X(WIDE, "own kernels of a wide residual") /* which no library has */ \
+    X(HOPPER, "Hopper kernels") /* products, and attention over frames */ \
+    X(HOPPER_SMALL, "Hopper kernels for few rows") /* of the same products */
 
 typedef enum oriel_cuda_implementation {
 #define X(number, name) ORIEL_CUDA_##number,
@@ -34,9 +37,10 @@ typedef struct oriel_cuda_tested {
     oriel_cuda_implementation which;
     int32_t device_index;
     int32_t head_dim; /* of attention, whose kernels have an instance a size */
-    const oriel_lt *lt;       /* an open library; CUBLASLT alone */
-    const oriel_cudnn *cudnn; /* likewise; CUDNN alone */
-    const oriel_hooks *hooks; /* its memory */
+    const oriel_lt *lt;              /* an open library; CUBLASLT alone */
+    const oriel_cudnn *cudnn;        /* likewise; CUDNN alone */
+    const oriel_cuda_hopper *hopper; /* that is on; HOPPER and _SMALL alone */
+    const oriel_hooks *hooks;        /* its memory */
 } oriel_cuda_tested;
 
 /*

@@ -58,5 +58,5 @@ oriel_cuda_products_reason(int32_t kernels, int32_t capability)
 bool
 oriel_cuda_products_need_gate_up(int32_t kernels)
 {
-    return kernels != ORIEL_KERNELS_OWN;
+    return kernels == ORIEL_KERNELS_AUTO || kernels == ORIEL_KERNELS_CUBLASLT;
 }

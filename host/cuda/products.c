@@ -11,18 +11,25 @@
 
 /* ---- Create and destroy -------------------------------------------------- */
 
+static const struct {
+    oriel_layer layer;
+    const char *op;
+} all[ORIEL_PRODUCTS] = {
+    [ORIEL_PRODUCT_QKV] = {ORIEL_LAYER_QKV, "qkv"},
+    [ORIEL_PRODUCT_PROJ] = {ORIEL_LAYER_PROJ, "proj"},
+    [ORIEL_PRODUCT_GATE_UP] = {ORIEL_LAYER_GATE_UP, "gate_up"},
+    [ORIEL_PRODUCT_DOWN] = {ORIEL_LAYER_DOWN, "down"},
+};
+
+static oriel_layer
+layer_of(oriel_cuda_product which)
+{
+    return all[which].layer;
+}
+
 static oriel_lt_product
 shape_of(oriel_cuda_product which, const oriel_backend_weights *weights)
 {
-    static const struct {
-        oriel_layer layer;
-        const char *op;
-    } all[ORIEL_PRODUCTS] = {
-        [ORIEL_PRODUCT_QKV] = {ORIEL_LAYER_QKV, "qkv"},
-        [ORIEL_PRODUCT_PROJ] = {ORIEL_LAYER_PROJ, "proj"},
-        [ORIEL_PRODUCT_GATE_UP] = {ORIEL_LAYER_GATE_UP, "gate_up"},
-        [ORIEL_PRODUCT_DOWN] = {ORIEL_LAYER_DOWN, "down"},
-    };
     oriel_tensor_shape shape =
         oriel_cuda_layer_shape(weights, all[which].layer);
     oriel_lt_product product = {.op = all[which].op,
@@ -60,11 +67,14 @@ static oriel_status
 test(const oriel_cuda_products *p, const oriel_cuda_products_spec *spec,
      oriel_cuda_implementation which, bool *wrong, oriel_error *err)
 {
-    const oriel_cuda_tested tested = {.which = which,
-                                      .device_index =
-                                          spec->config->device_index,
-                                      .lt = &p->lt,
-                                      .hooks = spec->hooks};
+    const oriel_cuda_tested tested = {
+        .which = which,
+        .device_index = spec->config->device_index,
+        .head_dim =
+            which == ORIEL_CUDA_HOPPER ? spec->weights->shapes.head_dim : 0,
+        .lt = &p->lt,
+        .hopper = &p->hopper,
+        .hooks = spec->hooks};
 
     return oriel_cuda_known_answer(&tested, wrong, err);
 }
@@ -183,6 +193,31 @@ use_own(oriel_cuda_products *p, const oriel_cuda_products_spec *spec,
                    : replace_own(p, spec, &own, err);
 }
 
+/* Only where they were named: what is wrong or not of this device is refused. */
+static oriel_status
+use_hopper(oriel_cuda_products *p, const oriel_cuda_products_spec *spec,
+           oriel_error *err)
+{
+    static const oriel_cuda_implementation sizes[] = {ORIEL_CUDA_HOPPER,
+                                                      ORIEL_CUDA_HOPPER_SMALL};
+    oriel_error why;
+    bool wrong = false;
+    oriel_status status =
+        oriel_cuda_hopper_create(&p->hopper, spec->weights, spec->hooks,
+                                 spec->config->device_index, err);
+
+    if (status)
+        return status;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && !status; i++)
+        status = test(p, spec, sizes[i], &wrong, &why);
+    if (status) {
+        oriel_cuda_hopper_destroy(&p->hopper);
+        return refuse(wrong, &why, err);
+    }
+    snprintf(p->text, sizeof(p->text), "Hopper products (asked for)");
+    return ORIEL_OK;
+}
+
 oriel_status
 oriel_cuda_products_create(oriel_cuda_products *p,
                            const oriel_cuda_products_spec *spec,
@@ -194,6 +229,8 @@ oriel_cuda_products_create(oriel_cuda_products *p,
     oriel_status status = ORIEL_OK;
 
     *p = (oriel_cuda_products){0};
+    if (spec->config->kernels == ORIEL_KERNELS_HOPPER)
+        return use_hopper(p, spec, err);
     say_own(p, spec->reason);
     if (spec->wanted)
         status = use_library(p, spec, spec->wanted, &unfit, &why);
@@ -213,6 +250,7 @@ oriel_cuda_products_create(oriel_cuda_products *p,
 void
 oriel_cuda_products_destroy(oriel_cuda_products *p)
 {
+    oriel_cuda_hopper_destroy(&p->hopper);
     if (!p->lt.handle)
         return;
     for (int i = 0; i < ORIEL_PRODUCTS; i++)
@@ -229,15 +267,22 @@ oriel_cuda_product_kernel(const oriel_cuda_products *p,
 {
     if (oriel_cuda_is_library(p, which))
         return "cublasLtMatmul";
+    if (oriel_cuda_hopper_is_on(&p->hopper))
+        return which == ORIEL_PRODUCT_QKV ? "hopper_linear"
+                                          : "hopper_linear_residual";
     return which == ORIEL_PRODUCT_QKV ? "linear" : "linear_residual";
 }
 
 oriel_status
 oriel_cuda_run_product(const oriel_cuda_products *p, oriel_cuda_product which,
-                       const oriel_linear_args *args, cudaStream_t stream,
-                       oriel_error *err)
+                       int32_t block, const oriel_linear_args *args,
+                       cudaStream_t stream, oriel_error *err)
 {
     cudaError_t error;
+
+    if (oriel_cuda_hopper_is_on(&p->hopper))
+        return oriel_cuda_hopper_run(&p->hopper, layer_of(which), block, args,
+                                     stream, err);
 
     if (oriel_cuda_is_library(p, which))
         return oriel_lt_run(&p->lt, &p->product[which], args, stream, err);

@@ -14,10 +14,13 @@
 #define ORIEL_CUDA_PRODUCTS_H
 
 #include "cuda/cublaslt.h"
+#include "cuda/hopper.h"
 #include "cuda/product_table.h"
 #include "cuda/weights.h"
 
 typedef struct oriel_cuda_products {
+    oriel_cuda_hopper hopper; /* on: all products, and attention over frames of
+                                 heads of 80, are its */
     oriel_cuda_product_set of_cublaslt; /* those that cuBLASLt runs */
     oriel_lt lt;                        /* unless there are none */
     oriel_lt_product product[ORIEL_PRODUCTS];
@@ -60,7 +63,7 @@ const char *oriel_cuda_product_kernel(const oriel_cuda_products *products,
 /* Enqueue one.  Gate and up in alternating groups of 8 columns, not yet
    multiplied, and only if they are the library's. */
 oriel_status oriel_cuda_run_product(const oriel_cuda_products *products,
-                                    oriel_cuda_product which,
+                                    oriel_cuda_product which, int32_t block,
                                     const oriel_linear_args *args,
                                     cudaStream_t stream, oriel_error *err);
 

@@ -124,16 +124,14 @@ oriel_cuda_make_linear(const oriel_backend_context *c, oriel_layer layer,
 }
 
 static oriel_status
-multiply(oriel_backend_context *c, oriel_cuda_product which,
+multiply(oriel_backend_context *c, oriel_cuda_product which, int32_t block,
          const oriel_linear_args *args, oriel_error *err)
 {
-    oriel_status status =
-        oriel_cuda_run_product(&c->products, which, args, c->stream, err);
-
-    return status ? status
-                  : oriel_cuda_check_launch(
-                        c, cudaSuccess,
-                        oriel_cuda_product_kernel(&c->products, which), err);
+    return oriel_cuda_launched(
+        c,
+        oriel_cuda_run_product(&c->products, which, block, args, c->stream,
+                               err),
+        oriel_cuda_product_kernel(&c->products, which), err);
 }
 
 static bool
@@ -167,7 +165,7 @@ oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
         oriel_cuda_normalise(c, ORIEL_LAYER_NORM1, block, err);
 
     if (!status)
-        status = multiply(c, ORIEL_PRODUCT_QKV, &qkv, err);
+        status = multiply(c, ORIEL_PRODUCT_QKV, block, &qkv, err);
     if (!status && needs_rope(c, block))
         status = LAUNCH(oriel_cuda_rope, rope);
     return status;
@@ -197,12 +195,11 @@ attend_windows(oriel_backend_context *c, oriel_error *err)
 static oriel_status
 attend_by_cudnn(oriel_backend_context *c, oriel_error *err)
 {
-    oriel_status status = oriel_cuda_attention_run(&c->attention, c->cudnn_plan,
-                                                   &c->space, c->stream, err);
-
-    return status ? status
-                  : oriel_cuda_check_launch(c, cudaSuccess,
-                                            "cudnnBackendExecute", err);
+    return oriel_cuda_launched(
+        c,
+        oriel_cuda_attention_run(&c->attention, c->cudnn_plan, &c->space,
+                                 c->stream, err),
+        "cudnnBackendExecute", err);
 }
 
 oriel_status
@@ -225,6 +222,12 @@ oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
         return attend_windows(c, err);
     if (frames && c->attention.of_cudnn)
         return attend_by_cudnn(c, err);
+    if (oriel_cuda_hopper_is_on(&c->products.hopper) && s->head_dim == 80)
+        return oriel_cuda_launched(c,
+                                   oriel_cuda_hopper_attend(&c->products.hopper,
+                                                            &args, c->rows,
+                                                            c->stream, err),
+                                   "hopper_full_attention", err);
     return LAUNCH(oriel_cuda_full_attention, args);
 }
 
@@ -234,7 +237,7 @@ oriel_cuda_attn_out(oriel_backend_context *c, int32_t block, oriel_error *err)
     oriel_linear_args args = oriel_cuda_make_linear(
         c, ORIEL_LAYER_PROJ, block, c->space.attended, c->space.residual);
 
-    return multiply(c, ORIEL_PRODUCT_PROJ, &args, err);
+    return multiply(c, ORIEL_PRODUCT_PROJ, block, &args, err);
 }
 
 /* The library's product does not multiply: that is a pass of its own. */
@@ -249,7 +252,8 @@ gate_up_apart(oriel_backend_context *c, int32_t block, oriel_error *err)
         .rows = c->rows,
         .columns = c->weights->shapes.intermediate,
     };
-    oriel_status status = multiply(c, ORIEL_PRODUCT_GATE_UP, &gate_up, err);
+    oriel_status status =
+        multiply(c, ORIEL_PRODUCT_GATE_UP, block, &gate_up, err);
 
     return status ? status : LAUNCH(oriel_cuda_swiglu, args);
 }
@@ -273,6 +277,12 @@ oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
 
     if (!status && oriel_cuda_is_library(&c->products, ORIEL_PRODUCT_GATE_UP))
         return gate_up_apart(c, block, err);
+    if (!status && oriel_cuda_hopper_is_on(&c->products.hopper))
+        return oriel_cuda_launched(
+            c,
+            oriel_cuda_hopper_run_swiglu(&c->products.hopper, block, &args,
+                                         c->stream, err),
+            "hopper_linear_swiglu", err);
     return status ? status : LAUNCH(oriel_cuda_linear_swiglu, args);
 }
 
@@ -282,5 +292,5 @@ oriel_cuda_mlp_out(oriel_backend_context *c, int32_t block, oriel_error *err)
     oriel_linear_args args = oriel_cuda_make_linear(
         c, ORIEL_LAYER_DOWN, block, c->space.inner, c->space.residual);
 
-    return multiply(c, ORIEL_PRODUCT_DOWN, &args, err);
+    return multiply(c, ORIEL_PRODUCT_DOWN, block, &args, err);
 }

@@ -89,6 +89,27 @@ row_index_on_device(const oriel_backend_context *c)
     return c->space.metadata.row_index;
 }
 
+/* The merger's two layers. */
+static oriel_status
+multiply_merged(oriel_backend_context *c, const oriel_linear_args *fc1,
+                const oriel_linear_rows_args *fc2, oriel_error *err)
+{
+    const oriel_cuda_hopper *h = &c->products.hopper;
+    oriel_status status;
+
+    if (!oriel_cuda_hopper_is_on(h)) {
+        status = LAUNCH(oriel_cuda_linear_gelu, *fc1);
+        return status ? status : LAUNCH(oriel_cuda_linear_rows, *fc2);
+    }
+    status = oriel_cuda_launched(
+        c, oriel_cuda_hopper_run(h, ORIEL_LAYER_FC1, 0, fc1, c->stream, err),
+        "hopper_linear_gelu", err);
+    return status ? status
+                  : oriel_cuda_launched(
+                        c, oriel_cuda_hopper_run_rows(h, fc2, c->stream, err),
+                        "hopper_linear_rows", err);
+}
+
 static oriel_status
 merge(oriel_backend_context *c, const oriel_result *to, oriel_error *err)
 {
@@ -122,9 +143,7 @@ merge(oriel_backend_context *c, const oriel_result *to, oriel_error *err)
 
     fc1.rows = tokens;
     if (!status)
-        status = LAUNCH(oriel_cuda_linear_gelu, fc1);
-    if (!status)
-        status = LAUNCH(oriel_cuda_linear_rows, fc2);
+        status = multiply_merged(c, &fc1, &fc2, err);
     if (!status && !direct)
         status = copy_embeddings(c, to, width, err);
     return status;
