@@ -137,8 +137,9 @@ const cli_flag cli_flags[] = {
      .choices = cli_kernels,
      .commands = COMPUTES | CLI_PLAN,
      .offset = FIELD(kernels),
-     .help = "multiply matrices with Oriel's own kernels or cuBLASLt's, whose "
-             "bytes differ; auto goes by a table of devices"},
+     .help = "multiply matrices with Oriel's own kernels, cuBLASLt's, or those "
+             "for compute capability 9.0 alone, whose bytes differ; auto goes "
+             "by a table of devices"},
     {.name = "residual",
      .group = CLI_GROUP_GPU,
      .kind = CLI_CHOICE,

@@ -55,10 +55,10 @@ static oriel_status
 check_choices(const oriel_encoder_options *opt, oriel_error *err)
 {
     if (opt->kernels < ORIEL_KERNELS_AUTO ||
-        opt->kernels > ORIEL_KERNELS_CUBLASLT)
+        opt->kernels > ORIEL_KERNELS_HOPPER)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,
-                          "kernels is %d, expected ORIEL_KERNELS_AUTO, _OWN or "
-                          "_CUBLASLT",
+                          "kernels is %d, expected ORIEL_KERNELS_AUTO, _OWN, "
+                          "_CUBLASLT or _HOPPER",
                           opt->kernels);
     if (opt->graphs < ORIEL_GRAPHS_AUTO || opt->graphs > ORIEL_GRAPHS_OFF)
         return oriel_fail(err, ORIEL_ERR_ARGUMENT,

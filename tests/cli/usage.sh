@@ -82,7 +82,7 @@ mistake "--max-pixels -5: expected" plan --max-pixels -5
 mistake "--min-pixels 99999999999999999999: expected" plan \
     --min-pixels 99999999999999999999
 mistake "--precision fp8: expected auto, bf16 or fp32" encode --precision fp8
-mistake "--kernels both: expected auto, own or cublaslt" plan --kernels both
+mistake "--kernels both: expected auto, own, cublaslt or hopper" plan --kernels both
 mistake "--residual fp32: expected bf16 or wide" extract --residual fp32
 mistake "--attention flash: expected own or cudnn" encode --attention flash
 mistake "--graphs on: expected auto or off" encode --graphs on
