@@ -359,6 +359,29 @@ START_TEST(mixed_dtypes_and_strays)
 }
 END_TEST
 
+/* A prefix that has no other name, beside what is of no tower. */
+START_TEST(a_wrapped_tower_beside_a_language_model)
+{
+    static const int64_t four[] = {4};
+    checkpoint_builder *b =
+        builder_create("thinker.visual.", "BF16", 0, _i ? 2 : 0);
+    char *folder;
+    oriel_checkpoint *c;
+
+    builder_add(b, "thinker.model.layers.0.q_proj.weight", "BF16", 1, four,
+                NULL);
+    builder_add(b, "visual.blocks.0.norm1.weight", "BF16", 1, four, NULL);
+    folder = temp_checkpoint(b);
+    c = open_good(folder, NULL);
+    ck_assert_str_eq(c->prefix, "thinker.visual.");
+    ck_assert_int_eq(c->notes.n_lines, 0);
+    check_values(c);
+    oriel_checkpoint_close(c);
+    temp_remove(folder);
+    builder_free(b);
+}
+END_TEST
+
 START_TEST(a_quantised_language_model_is_no_matter)
 {
     checkpoint_builder *b = builder_create("visual.", "F16", 0, 0);
@@ -411,6 +434,7 @@ main(void)
     tcase_add_test(tc, finds_the_processor_as_the_reference_does);
     tcase_add_test(tc, widths_come_from_shapes);
     tcase_add_test(tc, mixed_dtypes_and_strays);
+    tcase_add_loop_test(tc, a_wrapped_tower_beside_a_language_model, 0, 2);
     tcase_add_test(tc, a_quantised_language_model_is_no_matter);
     tcase_add_test(tc, the_manifest_is_in_order);
     suite_add_tcase(s, tc);

@@ -144,6 +144,41 @@ int8(checkpoint_builder *b)
     set_dtype(b, "visual.blocks.1.attn.proj.weight", "I8");
 }
 
+/* As many values, of 32 bits each. */
+static void
+int32(checkpoint_builder *b)
+{
+    builder_tensor *t = builder_find(b, "visual.blocks.1.attn.proj.weight");
+
+    snprintf(t->dtype, sizeof(t->dtype), "I32");
+    t->shape[0] /= 2;
+}
+
+static void
+uint32(checkpoint_builder *b)
+{
+    int32(b);
+    snprintf(builder_find(b, "visual.blocks.1.attn.proj.weight")->dtype, 12,
+             "U32");
+}
+
+static void
+fp4(checkpoint_builder *b)
+{
+    builder_tensor *t = builder_find(b, "visual.blocks.2.mlp.down_proj.weight");
+
+    snprintf(t->dtype, sizeof(t->dtype), "F4");
+    t->bytes /= 4; /* half a byte each */
+}
+
+static void
+bnb_state(checkpoint_builder *b)
+{
+    set_dtype(b, "visual.blocks.1.attn.proj.weight", "U8");
+    builder_add(b, "visual.blocks.1.attn.proj.weight.quant_state.nf4", "U8", 1,
+                four, NULL);
+}
+
 static void
 fp8(checkpoint_builder *b)
 {
@@ -233,6 +268,24 @@ gate_1d(checkpoint_builder *b)
     reshape(b, "visual.blocks.0.mlp.gate_proj.weight", 1, 640, 0);
 }
 
+/* Without columns the file need not hold what the rows promise. */
+static void
+wide_gate(checkpoint_builder *b)
+{
+    builder_tensor *t = builder_find(b, "visual.blocks.0.mlp.gate_proj.weight");
+
+    t->shape[0] = 262145;
+    t->shape[1] = 0;
+    t->bytes = 0;
+}
+
+static void
+narrow_gate(checkpoint_builder *b)
+{
+    reshape(b, "visual.blocks.0.mlp.gate_proj.weight", 2, 20, 16);
+    builder_find(b, "visual.blocks.0.mlp.gate_proj.weight")->bytes /= 2;
+}
+
 static void
 empty_out(checkpoint_builder *b)
 {
@@ -297,6 +350,16 @@ static const struct {
            "visual.blocks.1.attn.proj.weight: quantised",
            "(bitsandbytes, 8 bits)", "found I8"),
     SPOILT(0, int8, UNSUPPORTED, "(integers)", "found I8"),
+    SPOILT(0, int32, UNSUPPORTED, "visual.blocks.1.attn.proj.weight: quantised",
+           "(integers)", "found I32"),
+    SPOILT(0, uint32, UNSUPPORTED,
+           "visual.blocks.1.attn.proj.weight: quantised", "(integers)",
+           "found U32"),
+    SPOILT(0, fp4, UNSUPPORTED, "visual.blocks.2.mlp.down_proj.weight",
+           "quantised vision weights (FP4 or FP6)", "found F4"),
+    SPOILT(0, bnb_state, UNSUPPORTED,
+           "visual.blocks.1.attn.proj.weight: quantised",
+           "(bitsandbytes, 4 bits)", "found U8"),
     SPOILT(0, fp8, UNSUPPORTED, "visual.blocks.2.mlp.down_proj.weight",
            "quantised vision weights (FP8)", "found F8_E4M3"),
     SPOILT(0, awq, UNSUPPORTED, "visual.blocks.0.mlp.up_proj.qweight",
@@ -323,6 +386,12 @@ static const struct {
            "shape [32, 2, 3, 4, 4]"),
     SPOILT(0, gate_1d, MODEL,
            "gate_proj.weight: shape [640], expected [intermediate_size, 32]"),
+    SPOILT(0, wide_gate, MODEL,
+           "visual.blocks.0.mlp.gate_proj.weight: shape [262145, 0], expected "
+           "[intermediate_size, 32]"),
+    SPOILT(0, narrow_gate, MODEL,
+           "visual.blocks.0.mlp.gate_proj.weight: shape [20, 16], expected "
+           "[20, 32]"),
     SPOILT(
         0, empty_out, MODEL,
         "merger.mlp.2.weight: shape [0, 128], expected [out_hidden_size, 128]"),
