@@ -192,7 +192,7 @@ make_encoder(const verification *v, int32_t device, int32_t kernels,
     options.precision = device == ORIEL_DEVICE_CPU ? ORIEL_PRECISION_FP32
                                                    : ORIEL_PRECISION_AUTO;
     options.kernels = kernels;
-    options.hooks = v->sink.hooks;
+    options.hooks = v->options->hooks;
     status = oriel_plan_workspace_bytes(v->plan, &options,
                                         &options.workspace_bytes, err);
     return status
