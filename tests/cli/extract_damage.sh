@@ -208,7 +208,7 @@ if ! grep -q '__[at]san_init' "$oriel"; then
     for error in 1 18; do
         LD_PRELOAD=$preload FAIL_CALL=link FAIL_ERRNO=$error \
             run 0 merge job-0 job-1 -o anew
-        says " parts copied"
+        says " 4 parts, not all could be linked"
         check test "$(stat -c %h anew/part-00000.safetensors)" -eq 1
         check diff -r joined anew
         rm -r anew
