@@ -10,6 +10,7 @@
 
 #include "encode/module.h"
 #include "model/alloc_counter.h"
+#include "model/probe_model.h"
 #include "support/suite.h"
 
 #include <math.h>
@@ -449,6 +450,31 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+/* Also in jansson, which writes the header of the network's file, and reads it. */
+START_TEST(every_allocation_of_the_network_may_fail)
+{
+    alloc_counter l = {0};
+    oriel_probe_model probe;
+    long n;
+
+    alloc_counter_watch_jansson(&l);
+    ck_assert_int_eq(oriel_probe_model_open(&probe, &err), ORIEL_OK);
+    oriel_probe_model_close(&probe);
+    n = l.asked;
+    ck_assert_int_gt(n, 200);
+    for (l.fail_at = 1; l.fail_at <= n; l.fail_at++) {
+        oriel_status status;
+
+        l.asked = 0;
+        status = oriel_probe_model_open(&probe, &err);
+        oriel_probe_model_close(&probe);
+        if (status != ORIEL_ERR_MEMORY || l.live != 0)
+            ck_abort_msg("allocation %ld of %ld: %s, %ld live", l.fail_at, n,
+                         err.message, l.live);
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -462,6 +488,7 @@ main(void)
     tcase_add_test(tc, what_cannot_be_verified_is_refused);
     tcase_add_test(tc, it_can_be_cancelled);
     tcase_add_test(tc, every_allocation_may_fail);
+    tcase_add_test(tc, every_allocation_of_the_network_may_fail);
     tcase_set_timeout(tc, 120);
     suite_add_tcase(s, tc);
     return run_suite(s);

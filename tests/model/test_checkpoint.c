@@ -313,6 +313,24 @@ START_TEST(finds_the_processor_as_the_reference_does)
 }
 END_TEST
 
+/* oriel_model_open has its own words for it; the tool opens checkpoints itself. */
+START_TEST(an_unknown_preset_is_refused)
+{
+    const oriel_checkpoint_options options = {.config_preset = "8b"};
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
+    char *folder = temp_checkpoint(b);
+    oriel_checkpoint *c;
+    oriel_error err;
+
+    ck_assert_int_eq(oriel_checkpoint_open(&c, folder, &options, NULL, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(
+        err.message, "config_preset \"8b\": expected one of qwen2.5-vl-3b"));
+    temp_remove(folder);
+    builder_free(b);
+}
+END_TEST
+
 START_TEST(widths_come_from_shapes)
 {
     checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
@@ -432,6 +450,7 @@ main(void)
     tcase_add_test(tc, the_single_file_goes_before_the_index);
     tcase_add_test(tc, a_file_takes_the_configuration_beside_it);
     tcase_add_test(tc, finds_the_processor_as_the_reference_does);
+    tcase_add_test(tc, an_unknown_preset_is_refused);
     tcase_add_test(tc, widths_come_from_shapes);
     tcase_add_test(tc, mixed_dtypes_and_strays);
     tcase_add_loop_test(tc, a_wrapped_tower_beside_a_language_model, 0, 2);
