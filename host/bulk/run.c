@@ -18,7 +18,7 @@ bulk_run_load(json_t **out, const char *folder, oriel_error *err)
 {
     char *path = bulk_path(folder, "run.json");
     char *text = NULL;
-    size_t bytes;
+    size_t bytes = 0;
     struct stat st;
     const char *format;
     oriel_status status = ORIEL_OK;
