@@ -400,6 +400,31 @@ START_TEST(a_wrapped_tower_beside_a_language_model)
 }
 END_TEST
 
+/* One tower of two names, in an index that does not sort them. */
+START_TEST(both_names_of_the_tower_in_an_index)
+{
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 3);
+    char *folder;
+    oriel_checkpoint *c;
+
+    for (int i = 0; i < b->n_tensors; i++) {
+        char name[160];
+
+        if (!strstr(b->tensors[i].name, ".blocks."))
+            continue;
+        snprintf(name, sizeof(name), "model.%.150s", b->tensors[i].name);
+        memcpy(b->tensors[i].name, name, sizeof(name));
+    }
+    folder = temp_checkpoint(b);
+    c = open_good(folder, NULL);
+    ck_assert_str_eq(c->prefix, "visual.");
+    check_values(c);
+    oriel_checkpoint_close(c);
+    temp_remove(folder);
+    builder_free(b);
+}
+END_TEST
+
 START_TEST(a_quantised_language_model_is_no_matter)
 {
     checkpoint_builder *b = builder_create("visual.", "F16", 0, 0);
@@ -454,6 +479,7 @@ main(void)
     tcase_add_test(tc, widths_come_from_shapes);
     tcase_add_test(tc, mixed_dtypes_and_strays);
     tcase_add_loop_test(tc, a_wrapped_tower_beside_a_language_model, 0, 2);
+    tcase_add_test(tc, both_names_of_the_tower_in_an_index);
     tcase_add_test(tc, a_quantised_language_model_is_no_matter);
     tcase_add_test(tc, the_manifest_is_in_order);
     suite_add_tcase(s, tc);

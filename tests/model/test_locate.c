@@ -117,6 +117,23 @@ with_notes(const char *top)
     builder_free(b);
 }
 
+/* Another tower is noted before all else. */
+static void
+two_towers(const char *top)
+{
+    static const int64_t one[] = {1};
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
+    char *folder = strdup(make_folders(top, "m"));
+
+    builder_add(b, "teacher.visual.patch_embed.proj.weight", "BF16", 1, one,
+                NULL);
+    builder_write(b, folder);
+    write_text(folder, "config.json", tiny_config);
+    write_text(folder, "preprocessor_config.json", tiny_preprocessor);
+    free(folder);
+    builder_free(b);
+}
+
 /* A text as a string of JSON. */
 static void
 put_string(FILE *f, const char *text)
@@ -187,6 +204,7 @@ static const struct {
     const char *path;
 } followed[] = {
     {with_notes, "m"},
+    {two_towers, "m"},
     {packed_tower, "tower.safetensors"},
     {config_with_mark, "m/config.json"},
     {cache_with_one, "models--A--B/snapshots//"},
@@ -239,7 +257,8 @@ START_TEST(every_allocation_may_fail)
     long n;
 
     options.hooks = &hooks;
-    options.prefix = "visual";
+    if (followed[_i].make != two_towers) /* which a prefix chooses from */
+        options.prefix = "visual";
     followed[_i].make(top);
     alloc_counter_watch_jansson(&l);
     ck_assert_int_eq(oriel_model_open(&model, in_folder(top, followed[_i].path),

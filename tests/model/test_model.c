@@ -269,8 +269,8 @@ START_TEST(a_child_has_no_digest_of_its_parents_model)
         char digest[33];
         oriel_error err;
 
-        _exit(oriel_model_digest(model, digest, &err) != ORIEL_ERR_ARGUMENT ||
-              !strstr(err.message, "made before fork()"));
+        exit(oriel_model_digest(model, digest, &err) != ORIEL_ERR_ARGUMENT ||
+             !strstr(err.message, "made before fork()"));
     }
     ck_assert_int_gt(child, 0);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
