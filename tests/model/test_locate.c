@@ -134,55 +134,12 @@ two_towers(const char *top)
     builder_free(b);
 }
 
-/* A text as a string of JSON. */
-static void
-put_string(FILE *f, const char *text)
-{
-    fputc('"', f);
-    for (; *text; text++) {
-        if (*text == '"')
-            fputc('\\', f);
-        fputc(*text, f);
-    }
-    fputc('"', f);
-}
-
-/* A tower's own file, as `oriel pack` writes it, which holds its configuration. */
 static void
 packed_tower(const char *top)
 {
-    static const char config[] =
-        "{\"vision_config\": {" TINY_CONFIG_KEYS ", \"in_channels\": 3, "
-        "\"rope_theta\": 10000.0}}";
-    static const char preprocessor[] =
-        "{\"min_pixels\": 256, \"max_pixels\": 65536, " TINY_PREPROCESSOR_KEYS
-        ", \"do_rescale\": true, \"rescale_factor\": 0.00392156862745098, "
-        "\"do_normalize\": true, \"image_mean\": [0.5, 0.5, 0.5], "
-        "\"image_std\": [0.5, 0.5, 0.5]}";
-    static const char videos[] =
-        "{\"min_pixels\": 256, \"max_pixels\": 65536, "
-        "\"cap_pixels_per_frame\": false, \"max_video_tokens\": 128000}";
     checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
-    char *plain = builder_header(b, 0);
-    char *header = NULL;
-    size_t size;
-    FILE *f = open_memstream(&header, &size);
-    uint8_t *file;
 
-    fprintf(f, "{\"__metadata__\": {\"format\": \"oriel.tower\", "
-               "\"format_version\": \"1\", \"config.json\": ");
-    put_string(f, config);
-    fprintf(f, ", \"preprocessor_config.json\": ");
-    put_string(f, preprocessor);
-    fprintf(f, ", \"video_preprocessor_config.json\": ");
-    put_string(f, videos);
-    fprintf(f, "}, %s", plain + 1);
-    fclose(f);
-    file = builder_file(b, 0, header, &size);
-    write_file(top, "tower.safetensors", file, size);
-    free(file);
-    free(header);
-    free(plain);
+    put_tower(top, b);
     builder_free(b);
 }
 

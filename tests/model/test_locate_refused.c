@@ -244,6 +244,18 @@ one_shard(const char *top)
     put_model(top, "m", 2, true);
 }
 
+/* It is no shard of several, whatever lies beside it. */
+static void
+tower_without_a_tensor(const char *top)
+{
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
+
+    builder_remove(b, "visual.merger.mlp.2.weight");
+    put_tower(top, b);
+    write_text(top, "model.safetensors.index.json", "{}");
+    builder_free(b);
+}
+
 static void
 nameless_shape(const char *top)
 {
@@ -387,6 +399,10 @@ static const struct {
      "m/model-00001-of-00002.safetensors",
      ORIEL_ERR_MODEL,
      {"one shard of several: give its folder"}},
+    {tower_without_a_tensor,
+     "tower.safetensors",
+     ORIEL_ERR_MODEL,
+     {"tower.safetensors: tensor visual.merger.mlp.2.weight: missing"}},
     {nameless_shape,
      "m/model.safetensors",
      ORIEL_ERR_NOT_FOUND,
