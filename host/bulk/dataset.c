@@ -167,7 +167,8 @@ close_part(bulk_dataset *dataset, oriel_error *err)
     oriel_status status = sync_manifest(dataset, err);
 
     dataset->part = NULL;
-    if (!part || status) {
+    /* Without rows if its first input failed. */
+    if (!part || status || bulk_part_rows(part) == 0) {
         bulk_part_abort(part);
         return status;
     }
