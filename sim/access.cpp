@@ -90,10 +90,10 @@ shared_access(Thread &thread, const void *address, size_t bytes, bool write,
                   write ? "writes" : "reads", offset,
                   source_line(where).c_str());
     if (write)
-        block.shadow.write(block.clocks, thread.index,
+        block.shadow.write(block.clocks, thread.clock(),
                            static_cast<size_t>(offset), bytes, where);
     else
-        block.shadow.read(block.clocks, thread.index,
+        block.shadow.read(block.clocks, thread.clock(),
                           static_cast<size_t>(offset), bytes, where);
     return true;
 }

@@ -55,7 +55,7 @@ struct Random {
 struct Machine {
     Launch &launch;
     Random random;
-    std::vector<std::unique_ptr<Block>> resident;
+    std::vector<std::unique_ptr<Cluster>> resident;
     bool failed = false;
 };
 Machine *machine;
@@ -117,10 +117,23 @@ step_block(Block &block)
         if (machine->failed)
             return true;
         progress = true;
-        if (thread.done)
+        if (thread.done) {
             block.n_done++;
+            cluster_leave(thread);
+        }
     }
     return progress;
+}
+
+std::vector<Block *>
+resident_blocks()
+{
+    std::vector<Block *> blocks;
+
+    for (auto &cluster : machine->resident)
+        for (auto &block : cluster->blocks)
+            blocks.push_back(block.get());
+    return blocks;
 }
 
 void
@@ -128,7 +141,7 @@ report_deadlock()
 {
     std::string text;
 
-    for (auto &block : machine->resident) {
+    for (Block *block : resident_blocks()) {
         std::vector<std::string> seen;
         for (Thread &thread : block->threads) {
             std::string line =
@@ -200,9 +213,11 @@ Site::text() const
            ":" + std::to_string(line) + ")";
 }
 
-Block::Block(Launch &l, uint32_t i)
-    : launch(l), index(i), threads(l.threads), clocks(l.threads),
-      shadow(l.shared_bytes, l.threads), paths(l.threads), warps(l.threads / 32)
+Block::Block(Launch &l, uint32_t i, Cluster &c, uint32_t r)
+    : launch(l), index(i), cluster(c), rank(r), first_thread(r * l.threads),
+      threads(l.threads), clocks(c.clocks),
+      shadow(l.shared_bytes, l.cluster * l.threads), paths(l.threads),
+      warps(l.threads / 32)
 {
     /* At the least alignment that is promised, not a better one by luck. */
     size_t bytes = l.shared_bytes + 3 * SHARED_ALIGNMENT_MORE;
@@ -264,6 +279,17 @@ check_end(const Block &block)
         launch_fault("%s", left.c_str());
 }
 
+static bool
+has_ended(Block &block)
+{
+    if (block.n_done != block.launch.threads)
+        return false;
+    if (!block.checked)
+        check_end(block);
+    block.checked = true;
+    return true;
+}
+
 /* How many blocks run, and the nth of them. */
 static uint32_t
 blocks_to_run(const Launch &launch)
@@ -275,8 +301,10 @@ blocks_to_run(const Launch &launch)
 static uint32_t
 nth_block(const Launch &launch, uint32_t n)
 {
-    uint32_t turn =
-        schedule.order == Order::REVERSE ? blocks_to_run(launch) - 1 - n : n;
+    /* The first of a cluster's. */
+    uint32_t turn = schedule.order == Order::REVERSE
+                        ? blocks_to_run(launch) - launch.cluster - n
+                        : n;
 
     return only_blocks.empty() ? turn : only_blocks[turn];
 }
@@ -290,36 +318,42 @@ run(Launch &launch)
     uint32_t next = 0, n_blocks = blocks_to_run(launch);
 
     if (loses_block(launch.op))
-        n_blocks--;
+        n_blocks -= launch.cluster;
 
     if (!within_limits(launch))
         return false;
+    if (launch.cluster > 1 && !only_blocks.empty()) {
+        host_violation("%s: only some blocks of a grid of clusters",
+                       launch.name);
+        return false;
+    }
     launch.number = ++launches;
     launch.architecture = device_limits(launch.device).architecture;
     machine = &m;
     uint32_t most = 1 + static_cast<uint32_t>(m.random() % RESIDENT_MOST);
     while (!m.failed && (next < n_blocks || !m.resident.empty())) {
-        while (m.resident.size() < most && next < n_blocks)
+        for (; m.resident.size() < most && next < n_blocks;
+             next += launch.cluster)
             m.resident.push_back(
-                std::make_unique<Block>(launch, nth_block(launch, next++)));
+                std::make_unique<Cluster>(launch, nth_block(launch, next)));
         bool progress = false;
-        for (auto &block : m.resident) {
+        for (Block *block : resident_blocks()) {
             progress |= step_block(*block);
             if (m.failed)
                 break;
         }
         /* As late as can be: when nobody can go on without it. */
-        for (size_t i = 0; i < m.resident.size() && !progress; i++)
-            progress = tensor_copy_lands(*m.resident[i]);
+        for (Block *block : resident_blocks())
+            progress = progress || tensor_copy_lands(*block);
         if (!progress && !m.failed) {
             judge_paths();
             report_deadlock();
         }
-        auto ended = [&](const std::unique_ptr<Block> &block) {
-            if (block->n_done != launch.threads)
-                return false;
-            check_end(*block);
-            return true;
+        auto ended = [&](const std::unique_ptr<Cluster> &cluster) {
+            bool all = true;
+            for (auto &block : cluster->blocks)
+                all &= has_ended(*block);
+            return all;
         };
         m.resident.erase(
             std::remove_if(m.resident.begin(), m.resident.end(), ended),

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "clocks.hpp"
+#include "cluster.hpp"
 #include "fiber.hpp"
 #include "mbarrier.hpp"
 #include "paths.hpp"
@@ -89,7 +90,11 @@ struct Thread {
     Site site{}; /* where it meets others, or met them last */
     std::deque<std::vector<AsyncCopy>> copy_groups;
     std::vector<AsyncCopy> open_copies;
+    bool in_cluster_barrier = false; /* between its arrival and its wait */
+    uint32_t cluster_phase = 0;      /* in which it arrived */
 
+    /* Its number among the threads of the cluster. */
+    uint32_t clock() const;
     uint32_t lane() const
     {
         return index % 32;
@@ -112,17 +117,21 @@ struct Meeting {
 struct Warpgroup; /* wgmma.hpp */
 
 struct Block {
-    Block(Launch &launch, uint32_t index);
+    Block(Launch &launch, uint32_t index, Cluster &cluster, uint32_t rank);
     ~Block();
 
     Launch &launch;
     uint32_t index;
+    Cluster &cluster;
+    uint32_t rank;         /* in the cluster */
+    uint32_t first_thread; /* its number among the cluster's */
+    bool checked = false;  /* since it ended */
     std::vector<Thread> threads;
     char *shared = nullptr;
     char *room = nullptr; /* in which it lies */
     bool asked = false;   /* for where it begins */
     bool aligned = false; /* at a multiple of 1,024 */
-    Clocks clocks;
+    Clocks &clocks;       /* the cluster's */
     SharedShadow shadow;
     Mbarriers mbarriers;
     std::deque<TensorCopy> tensor_copies;
@@ -155,9 +164,16 @@ struct Launch {
     uint32_t blocks = 0;
     uint32_t threads = 0;
     uint32_t shared_bytes = 0;
+    uint32_t cluster = 1; /* blocks that are resident together */
     uint32_t number = 0;  /* no two launches have the same */
     int architecture = 0; /* of the device, while it runs */
 };
+
+inline uint32_t
+Thread::clock() const
+{
+    return block->first_thread + index;
+}
 
 /* How often a thread took its turn since the program began. */
 uint64_t turns_so_far();

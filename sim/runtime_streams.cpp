@@ -16,6 +16,9 @@
 namespace
 {
 
+constexpr uint32_t CLUSTER_MOST =
+    8; /* blocks; more need leave that none asks */
+
 /* The shared memory of each kernel in each context. */
 std::map<std::pair<int, const void *>, size_t> prepared;
 /* The file that it is of. */
@@ -192,8 +195,8 @@ prepare_kernel(const void *kernel, const char *op, size_t shared_bytes,
 }
 
 cudaError_t
-enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
-               size_t shared_bytes, cudaStream_t stream,
+enqueue_kernel(const void *kernel, int64_t blocks, uint32_t cluster,
+               uint32_t threads, size_t shared_bytes, cudaStream_t stream,
                void (*make)(const void *), const void *call, size_t call_bytes)
 {
     ENTER();
@@ -209,6 +212,8 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     }
     if (shared_bytes > it->second)
         return result(cudaErrorInvalidValue);
+    if (cluster == 0 || cluster > CLUSTER_MOST || blocks % cluster)
+        return result(cudaErrorInvalidConfiguration);
     /* kernels/resources.txt counts blocks by what is prepared. */
     if (shared_bytes < it->second)
         host_violation("a kernel is launched with %zu bytes of shared memory "
@@ -224,6 +229,7 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
                        sizeof(Launch::Words));
     memcpy(launch.call.data(), call, call_bytes);
     launch.blocks = static_cast<uint32_t>(blocks);
+    launch.cluster = cluster;
     launch.threads = threads;
     launch.shared_bytes = static_cast<uint32_t>(shared_bytes);
     log_work("kernel", resolve(stream));
