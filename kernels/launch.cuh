@@ -12,13 +12,16 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
-/* cudaSuccess, or why nothing was enqueued.  'blocks' 0 enqueues nothing. */
+/* cudaSuccess, or why nothing was enqueued.  'blocks' 0 enqueues nothing.  So many
+   blocks in sequence are a cluster, resident together: a device of 9.0 has them. */
 template <class... Parameters>
 static cudaError_t
-launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
-       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+launch_clusters(uint32_t cluster, void (*kernel)(Parameters...), int64_t blocks,
+                uint32_t threads, size_t shared_bytes, cudaStream_t stream,
+                Parameters... arguments)
 {
     cudaLaunchConfig_t config = {};
+    cudaLaunchAttribute clusters = {};
     void *pointers[] = {&arguments...};
 
     if (blocks == 0)
@@ -29,7 +32,22 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
     config.blockDim = dim3(threads);
     config.dynamicSmemBytes = shared_bytes;
     config.stream = stream;
+    clusters.id = cudaLaunchAttributeClusterDimension;
+    clusters.val.clusterDim.x = cluster;
+    clusters.val.clusterDim.y = clusters.val.clusterDim.z = 1;
+    config.attrs = &clusters;
+    config.numAttrs = cluster > 1 ? 1 : 0;
     return cudaLaunchKernelExC(&config, (const void *)kernel, pointers);
+}
+
+/* The same, without clusters. */
+template <class... Parameters>
+static cudaError_t
+launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
+       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+{
+    return launch_clusters(1, kernel, blocks, threads, shared_bytes, stream,
+                           arguments...);
 }
 
 static inline cudaError_t

@@ -11,6 +11,7 @@
 #include "grid.hpp"
 #include "memory.hpp"
 #include "report.hpp"
+#include "wgmma.hpp"
 
 #include <cstdio>
 #include <cstdlib>
@@ -83,11 +84,16 @@ shared_access(Thread &thread, const void *address, size_t bytes, bool write,
                   "aligned to them, at %s",
                   write ? "writes" : "reads", bytes, offset,
                   source_line(where).c_str());
+    if (block.mbarriers.cover(static_cast<size_t>(offset), bytes))
+        violation("%s the bytes of an mbarrier at byte %td of shared memory, "
+                  "at %s",
+                  write ? "writes" : "reads", offset,
+                  source_line(where).c_str());
     if (write)
-        block.shadow.write(block.clocks, thread.index,
+        block.shadow.write(block.clocks, thread.clock(),
                            static_cast<size_t>(offset), bytes, where);
     else
-        block.shadow.read(block.clocks, thread.index,
+        block.shadow.read(block.clocks, thread.clock(),
                           static_cast<size_t>(offset), bytes, where);
     return true;
 }
@@ -96,9 +102,10 @@ shared_access(Thread &thread, const void *address, size_t bytes, bool write,
 static bool
 in_arguments(const Launch &launch, const char *p, size_t bytes)
 {
-    const char *begin = launch.call.data();
+    const char *begin = reinterpret_cast<const char *>(launch.call.data());
 
-    return p >= begin && p + bytes <= begin + launch.call.size();
+    return p >= begin &&
+           p + bytes <= begin + launch.call.size() * sizeof(Launch::Words);
 }
 
 static void
@@ -119,8 +126,11 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     if (!thread)
         return; /* a kernel's helper, called by the host */
     Stack stack = thread->fiber.stack();
-    if (p >= stack.base && p < stack.base + stack.bytes)
+    if (p >= stack.base && p < stack.base + stack.bytes) {
+        if (!thread->block->warpgroups.empty())
+            check_registers(*thread, address, bytes, where);
         return; /* the thread's own registers */
+    }
     /* Before shared memory, whose guards reach into the heap around it. */
     if (!write && in_arguments(thread->block->launch, p, bytes))
         return;

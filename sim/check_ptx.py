@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Hold kernels/ptx.cuh and the kernels to their rules, and the PTX of every
-wrapper to what its emulation assumes.
+"""Hold kernels/ptx.cuh, ptx_hopper.cuh and the kernels to their rules, and the PTX
+of every wrapper to what its emulation assumes.
 
     check_ptx.py lint KERNELS          the sources, as text
     check_ptx.py ptx KERNELS [NVCC]    the PTX; exits 77 when there is no nvcc
@@ -18,6 +18,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+import check_ptx_hopper
 
 # Instructions of inline assembly that neither touch nor order memory, and what
 # they must be all the same.  Whatever is not here needs both.
@@ -78,6 +80,17 @@ def lint_bounds(name, text):
             yield f"{name}:{line}: __launch_bounds__ without minimum blocks"
 
 
+def lint_maps(name, text):
+    """A tensor map is read where the launch put it, not from a thread's copy."""
+    for m in re.finditer(r"\b__global__\b[^{;]*", text):
+        line = text.count("\n", 0, m.start()) + 1
+        for map_ in re.finditer(r"[^,(]*\bCUtensorMap\s+\w+", m.group()):
+            if not re.search(r"\bconst\b.*__grid_constant__|"
+                             r"__grid_constant__.*\bconst\b", map_.group()):
+                yield f"{name}:{line}: a tensor map that is no " \
+                    "const __grid_constant__"
+
+
 def lint_launchers(name, text):
     """A kernel file is a namespace of its own with the kernels, and after it
     functions of C alone, the last of which launches what the file is named
@@ -106,15 +119,17 @@ def lint(files):
         text = strip_comments(raw)
         if "bra.uni" in text:
             yield f"{name}: bra.uni where threads may part"
-        if name == "ptx.cuh":
+        if name in HEADERS:
             yield from lint_asm(name, text)
         elif re.search(r"\basm\b|__asm", text):
-            yield f"{name}: inline assembly outside ptx.cuh"
+            yield f"{name}: inline assembly outside ptx.cuh and " \
+                "ptx_hopper.cuh"
         if "<<<" in text:
             yield f"{name}: a launch with <<<>>>, not through launch.cuh"
         if not name.endswith((".cu", ".cuh")):
             continue
         yield from lint_bounds(name, text)
+        yield from lint_maps(name, text)
         if name.endswith(".cu"):
             yield from lint_launchers(name, text)
         for line, code in enumerate(text.splitlines(), 1):
@@ -225,9 +240,13 @@ EXPECTED = {
                      ["rsqrt.approx.ftz.f32 d0, 0", "out = d0"]),
 }
 
+# header: (what it is compiled for, what is expected of it)
+HEADERS = {"ptx.cuh": ("sm_80", EXPECTED),
+           "ptx_hopper.cuh": ("sm_90a", check_ptx_hopper.EXPECTED)}
+
 
 def wrapper_names(text):
-    """The functions of ptx.cuh."""
+    """The functions of such a header."""
     return re.findall(r"__device__ __forceinline__ [^\n]+\n(\w+)\(",
                       strip_comments(text))
 
@@ -236,10 +255,10 @@ def entry(name):
     return "w_" + name.replace(" ", "_")
 
 
-def source():
-    lines = ["#include <ptx.cuh>",
+def source(header):
+    lines = [f"#include <{header}>",
              "template <class T, int N> struct Of { T v[N]; };"]
-    for name, (parameters, body, _) in EXPECTED.items():
+    for name, (parameters, body, _) in HEADERS[header][1].items():
         lines.append(f'extern "C" __global__ void {entry(name)}({parameters}) '
                      f"{{ {body} }}")
     return "\n".join(lines) + "\n"
@@ -317,10 +336,11 @@ def read_entry(body):
     return reader.lines
 
 
-def compare(ptx):
-    """What differs between PTX and EXPECTED."""
-    for name, (_, _, expected) in EXPECTED.items():
-        m = re.search(rf"\.entry {entry(name)}\((.*?)\n\}}", ptx, re.S)
+def compare(ptx, wrappers):
+    """What differs between PTX and what is expected."""
+    for name, (_, _, expected) in wrappers.items():
+        m = re.search(rf"\.entry {entry(name)}\((.*?)\n\n\}}", ptx,
+                      re.S)
         found = read_entry(m.group(1)[m.group(1).find("{") + 1:]) if m else []
         if found != expected:
             yield f"{name}: expected {expected}, found {found}"
@@ -331,17 +351,20 @@ def check_ptx(kernels, nvcc):
     if not nvcc or not os.access(nvcc, os.X_OK):
         print("SKIPPED: no nvcc, so the PTX of the wrappers was not compared")
         return 77
-    names = set(wrapper_names(open(os.path.join(kernels, "ptx.cuh")).read()))
-    wrong = [f"{n}: in one of ptx.cuh and EXPECTED only" for n in
-             sorted(names ^ {n.split()[0] for n in EXPECTED})]
-    with tempfile.TemporaryDirectory() as folder:
-        file = os.path.join(folder, "wrappers.cu")
-        open(file, "w").write(source())
-        subprocess.run([nvcc, "-std=c++17", "-arch=sm_80", "-fmad=false",
-                        "-I", kernels, "-ptx", file, "-o", file + ".ptx"],
-                       check=True)
-        wrong += compare(open(file + ".ptx").read())
-    return report(wrong, f"PTX of {len(EXPECTED)} wrappers")
+    wrong, n = [], 0
+    for header, (architecture, wrappers) in HEADERS.items():
+        names = set(wrapper_names(open(os.path.join(kernels, header)).read()))
+        wrong += [f"{name}: in one of {header} and what is expected only"
+                  for name in sorted(names ^ {w.split()[0] for w in wrappers})]
+        with tempfile.TemporaryDirectory() as folder:
+            file = os.path.join(folder, "wrappers.cu")
+            open(file, "w").write(source(header))
+            subprocess.run([nvcc, "-std=c++17", f"-arch={architecture}",
+                            "-fmad=false", "-I", kernels, "-ptx", file,
+                            "-o", file + ".ptx"], check=True)
+            wrong += compare(open(file + ".ptx").read(), wrappers)
+        n += len(wrappers)
+    return report(wrong, f"PTX of {n} wrappers")
 
 
 def report(wrong, what):
@@ -371,6 +394,9 @@ MISTAKES_ELSEWHERE = {
     "double x;": "double",
     "float x = 0.5;": "is a double",
     "float x = y * 1e-6;": "is a double",
+    "__global__ void\nk(const CUtensorMap a)\n{\n}": "grid_constant",
+    "__global__ void\nk(int i, __grid_constant__ CUtensorMap a)\n{\n}":
+        "grid_constant",
     "__global__ void\nk(int i)\n{\n}": "without __launch_bounds__",
     "__global__ __launch_bounds__(1, 2) void\nk()\n{\n}":
         "without __launch_bounds__",
@@ -388,7 +414,7 @@ MISTAKES_ELSEWHERE = {
 FINE = """namespace
 {
 __global__ void __launch_bounds__(f(1), N <= 80 ? 2 : 1)
-    kernel(int x)
+    kernel(int x, const __grid_constant__ CUtensorMap map)
 {
 }
 }
@@ -423,8 +449,9 @@ def check_self():
                "\t%f2, [w_param_1];\n// begin inline asm\n"
                "cvt.rn.bf16x2.f32 %r1, %f1, %f2;\n// end inline asm\n"
                "st.global.u32 \t[%rd1], %r1;\nret;\n\n}\n")
-    said = [l for l in compare(swapped) if l.startswith("pack_bf16")]
-    right = [l for l in compare(swapped.replace("%f1, %f2", "%f2, %f1"))
+    said = [l for l in compare(swapped, EXPECTED) if l.startswith("pack_bf16")]
+    right = [l for l in compare(swapped.replace("%f1, %f2", "%f2, %f1"),
+                                EXPECTED)
              if l.startswith("pack_bf16")]
     if not said or right:
         wrong.append(f"swapped halves: {said}, and right ones: {right}")

@@ -112,13 +112,13 @@ namespace sim
 bool counting;
 
 void
-count_matrix(const size_t (&offsets)[8])
+count_matrix(const size_t (&offsets)[8], bool stored)
 {
     std::vector<Lane> rows;
 
     for (uint32_t i = 0; i < 8; i++)
         rows.push_back({i, offsets[i], 16});
-    count_banks(counters.matrices, rows);
+    count_banks(stored ? counters.stored_matrices : counters.matrices, rows);
 }
 
 void

@@ -32,7 +32,8 @@ typedef struct sim_sectors {
 
 typedef struct sim_counters {
     sim_banks matrices; /* 8 x 8 matrices that ldmatrix reads, one each */
-    sim_banks arrivals; /* what cp.async writes */
+    sim_banks stored_matrices; /* and that store_matrix_x4 writes */
+    sim_banks arrivals;        /* what cp.async writes */
     sim_banks shared_loads, shared_stores;
     sim_sectors copies; /* what cp.async reads */
     sim_sectors loads, stores;
@@ -68,8 +69,8 @@ enum class Traffic {
 /* Ask before the calls below. */
 extern bool counting;
 
-/* One matrix: where in shared memory its eight rows lie. */
-void count_matrix(const size_t (&offsets)[8]);
+/* One matrix, read or stored: where in shared memory its eight rows lie. */
+void count_matrix(const size_t (&offsets)[8], bool stored);
 /* One lane's access; 'at' is an address or an offset in shared memory. */
 void count_access(Traffic traffic, uint32_t block, uint32_t thread,
                   const void *where, uintptr_t at, size_t bytes);

@@ -75,7 +75,8 @@ touch_of(const Thread &thread)
     const Block &block = *thread.block;
 
     return {block.launch.device, block.launch.context, block.launch.number,
-            block.index,         thread.index,         &block.clocks};
+            block.index,         thread.index,         block.first_thread,
+            &block.clocks};
 }
 
 GlobalShadow::GlobalShadow(size_t bytes)
@@ -103,7 +104,8 @@ GlobalShadow::add_reader(Cell &cell, const GlobalTouch &who, Access mine)
     Access &first = cell.readers[0], &second = cell.readers[1];
     auto covers = [&](const Access &reader) {
         return reader.time == 0 ||
-               who.clocks->knows(who.thread, reader.thread, reader.time);
+               who.clocks->knows(who.first + who.thread,
+                                 who.first + reader.thread, reader.time);
     };
 
     if (covers(first)) {
@@ -122,10 +124,11 @@ GlobalShadow::note(Cell &cell, const GlobalTouch &who, size_t offset,
 {
     const Access &writer = cell.writer;
     const bool ours = cell.block == who.block;
-    const Time now = who.clocks->now(who.thread);
+    const Time now = who.clocks->now(who.first + who.thread);
     auto unordered = [&](const Access &other) {
         return other.time &&
-               !who.clocks->knows(who.thread, other.thread, other.time);
+               !who.clocks->knows(who.first + who.thread,
+                                  who.first + other.thread, other.time);
     };
 
     if (now > TIME_MOST)

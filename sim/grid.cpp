@@ -5,8 +5,11 @@
 #include "memory.hpp"
 #include "plants.hpp"
 #include "report.hpp"
+#include "wgmma.hpp"
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <numeric>
@@ -16,8 +19,11 @@ namespace sim
 namespace
 {
 
-constexpr size_t SHARED_ALIGNMENT = 16; /* what a declaration promises */
 constexpr uint32_t RESIDENT_MOST = 3;
+/* What the two declarations of shared memory promise. */
+constexpr uint32_t SHARED_ALIGNMENT = 16, SHARED_ALIGNMENT_MORE = 1024;
+/* Shared addresses start here, so that a null or a global one stands out. */
+constexpr uint32_t WINDOW = 0x400;
 
 Schedule schedule;
 std::vector<uint32_t> only_blocks;
@@ -49,7 +55,7 @@ struct Random {
 struct Machine {
     Launch &launch;
     Random random;
-    std::vector<std::unique_ptr<Block>> resident;
+    std::vector<std::unique_ptr<Cluster>> resident;
     bool failed = false;
 };
 Machine *machine;
@@ -98,6 +104,10 @@ step_block(Block &block)
 
         if (thread.done || thread.waiting)
             continue;
+        if (!block.tensor_copies.empty())
+            tensor_copy_lands_perhaps(block);
+        if (!block.warpgroups.empty())
+            products_done_perhaps(block);
         running = &thread;
         block.paths.resume(i);
         turns_taken++;
@@ -107,10 +117,23 @@ step_block(Block &block)
         if (machine->failed)
             return true;
         progress = true;
-        if (thread.done)
+        if (thread.done) {
             block.n_done++;
+            cluster_leave(thread);
+        }
     }
     return progress;
+}
+
+std::vector<Block *>
+resident_blocks()
+{
+    std::vector<Block *> blocks;
+
+    for (auto &cluster : machine->resident)
+        for (auto &block : cluster->blocks)
+            blocks.push_back(block.get());
+    return blocks;
 }
 
 void
@@ -118,7 +141,7 @@ report_deadlock()
 {
     std::string text;
 
-    for (auto &block : machine->resident) {
+    for (Block *block : resident_blocks()) {
         std::vector<std::string> seen;
         for (Thread &thread : block->threads) {
             std::string line =
@@ -190,16 +213,18 @@ Site::text() const
            ":" + std::to_string(line) + ")";
 }
 
-Block::Block(Launch &l, uint32_t i)
-    : launch(l), index(i), threads(l.threads), clocks(l.threads),
-      shadow(l.shared_bytes), paths(l.threads), warps(l.threads / 32)
+Block::Block(Launch &l, uint32_t i, Cluster &c, uint32_t r)
+    : launch(l), index(i), cluster(c), rank(r), first_thread(r * l.threads),
+      threads(l.threads), clocks(c.clocks),
+      shadow(l.shared_bytes, l.cluster * l.threads), paths(l.threads),
+      warps(l.threads / 32)
 {
     /* At the least alignment that is promised, not a better one by luck. */
-    size_t bytes = l.shared_bytes + 2 * 1024;
-    char *raw =
-        static_cast<char *>(aligned_alloc(1024, (bytes + 1023) / 1024 * 1024));
-    shared = raw + SHARED_ALIGNMENT;
-    memset(shared, poison_byte(), l.shared_bytes);
+    size_t bytes = l.shared_bytes + 3 * SHARED_ALIGNMENT_MORE;
+    bytes -= bytes % SHARED_ALIGNMENT_MORE;
+    room = static_cast<char *>(aligned_alloc(SHARED_ALIGNMENT_MORE, bytes));
+    shared = room + SHARED_ALIGNMENT;
+    memset(room, poison_byte(), bytes);
     for (uint32_t t = 0; t < l.threads; t++) {
         threads[t].block = this;
         threads[t].index = t;
@@ -211,7 +236,58 @@ Block::~Block()
 {
     for (Thread &thread : threads)
         stack_give(thread.fiber.stack());
-    free(shared - SHARED_ALIGNMENT);
+    free(room);
+}
+
+uint32_t
+Block::window() const
+{
+    return WINDOW + (aligned ? 0 : SHARED_ALIGNMENT);
+}
+
+char *
+Block::begin(bool at_1024)
+{
+    if (asked && at_1024 != aligned)
+        violation("a kernel declares its shared memory in two ways");
+    if (at_1024)
+        shared = room + SHARED_ALIGNMENT_MORE;
+    asked = true;
+    aligned = at_1024;
+    return shared;
+}
+
+/* What is unfinished when all threads have ended. */
+static void
+check_end(const Block &block)
+{
+    std::string left = mbarriers_left(block);
+
+    if (left.empty())
+        left = products_left(block);
+    if (left.empty())
+        left = registers_left(block);
+    for (uint32_t i = 0; i < 16; i++)
+        if (!block.barriers[i].passed.empty())
+            left = "block " + std::to_string(block.index) +
+                   " ends while barrier " + std::to_string(i) + " waits: " +
+                   std::to_string(block.barriers[i].passed.size()) + " of " +
+                   std::to_string(block.barriers[i].expected) +
+                   " threads have arrived at " +
+                   block.barriers[i].passed[0].site.text();
+    if (!left.empty())
+        launch_fault("%s", left.c_str());
+}
+
+static bool
+has_ended(Block &block)
+{
+    if (block.n_done != block.launch.threads)
+        return false;
+    if (!block.checked)
+        check_end(block);
+    block.checked = true;
+    return true;
 }
 
 /* How many blocks run, and the nth of them. */
@@ -225,8 +301,10 @@ blocks_to_run(const Launch &launch)
 static uint32_t
 nth_block(const Launch &launch, uint32_t n)
 {
-    uint32_t turn =
-        schedule.order == Order::REVERSE ? blocks_to_run(launch) - 1 - n : n;
+    /* The first of a cluster's. */
+    uint32_t turn = schedule.order == Order::REVERSE
+                        ? blocks_to_run(launch) - launch.cluster - n
+                        : n;
 
     return only_blocks.empty() ? turn : only_blocks[turn];
 }
@@ -240,29 +318,42 @@ run(Launch &launch)
     uint32_t next = 0, n_blocks = blocks_to_run(launch);
 
     if (loses_block(launch.op))
-        n_blocks--;
+        n_blocks -= launch.cluster;
 
     if (!within_limits(launch))
         return false;
+    if (launch.cluster > 1 && !only_blocks.empty()) {
+        host_violation("%s: only some blocks of a grid of clusters",
+                       launch.name);
+        return false;
+    }
     launch.number = ++launches;
+    launch.architecture = device_limits(launch.device).architecture;
     machine = &m;
     uint32_t most = 1 + static_cast<uint32_t>(m.random() % RESIDENT_MOST);
     while (!m.failed && (next < n_blocks || !m.resident.empty())) {
-        while (m.resident.size() < most && next < n_blocks)
+        for (; m.resident.size() < most && next < n_blocks;
+             next += launch.cluster)
             m.resident.push_back(
-                std::make_unique<Block>(launch, nth_block(launch, next++)));
+                std::make_unique<Cluster>(launch, nth_block(launch, next)));
         bool progress = false;
-        for (auto &block : m.resident) {
+        for (Block *block : resident_blocks()) {
             progress |= step_block(*block);
             if (m.failed)
                 break;
         }
+        /* As late as can be: when nobody can go on without it. */
+        for (Block *block : resident_blocks())
+            progress = progress || tensor_copy_lands(*block);
         if (!progress && !m.failed) {
             judge_paths();
             report_deadlock();
         }
-        auto ended = [&](const std::unique_ptr<Block> &block) {
-            return block->n_done == launch.threads;
+        auto ended = [&](const std::unique_ptr<Cluster> &cluster) {
+            bool all = true;
+            for (auto &block : cluster->blocks)
+                all &= has_ended(*block);
+            return all;
         };
         m.resident.erase(
             std::remove_if(m.resident.begin(), m.resident.end(), ended),
@@ -279,6 +370,19 @@ Thread *
 current()
 {
     return running;
+}
+
+void
+launch_fault(const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    host_violation("%s: %s", machine->launch.name, text);
+    machine->failed = true;
 }
 
 /* Called by violation(): the launch is over; this fiber never wakes. */

@@ -10,9 +10,13 @@
 #pragma once
 
 #include "clocks.hpp"
+#include "cluster.hpp"
 #include "fiber.hpp"
+#include "mbarrier.hpp"
 #include "paths.hpp"
+#include "registers.hpp"
 #include "shadow.hpp"
+#include "tensor_map.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -86,7 +90,11 @@ struct Thread {
     Site site{}; /* where it meets others, or met them last */
     std::deque<std::vector<AsyncCopy>> copy_groups;
     std::vector<AsyncCopy> open_copies;
+    bool in_cluster_barrier = false; /* between its arrival and its wait */
+    uint32_t cluster_phase = 0;      /* in which it arrived */
 
+    /* Its number among the threads of the cluster. */
+    uint32_t clock() const;
     uint32_t lane() const
     {
         return index % 32;
@@ -95,21 +103,40 @@ struct Thread {
 
 /* Threads that have arrived at a meeting, and what each brought. */
 struct Meeting {
-    std::vector<uint32_t> arrived; /* indices of threads */
+    std::vector<uint32_t> arrived; /* indices of threads, which wait */
+    struct Passer {                /* arrived too, but does not wait */
+        uint32_t thread;
+        Site site;
+    };
+    std::vector<Passer> passed;
+    Known released; /* by these */
     uint32_t expected = 0;
     Site site{};
 };
 
+struct Warpgroup; /* wgmma.hpp */
+
 struct Block {
-    Block(Launch &launch, uint32_t index);
+    Block(Launch &launch, uint32_t index, Cluster &cluster, uint32_t rank);
     ~Block();
 
     Launch &launch;
     uint32_t index;
+    Cluster &cluster;
+    uint32_t rank;         /* in the cluster */
+    uint32_t first_thread; /* its number among the cluster's */
+    bool checked = false;  /* since it ended */
     std::vector<Thread> threads;
     char *shared = nullptr;
-    Clocks clocks;
+    char *room = nullptr; /* in which it lies */
+    bool asked = false;   /* for where it begins */
+    bool aligned = false; /* at a multiple of 1,024 */
+    Clocks &clocks;       /* the cluster's */
     SharedShadow shadow;
+    Mbarriers mbarriers;
+    std::deque<TensorCopy> tensor_copies;
+    std::vector<std::unique_ptr<Warpgroup>> warpgroups;
+    Registers registers;
     Paths paths;
     struct Warp {
         Meeting meeting;
@@ -118,6 +145,11 @@ struct Block {
     std::vector<Warp> warps;
     Meeting barriers[16];
     uint32_t n_done = 0;
+
+    /* The address of its first byte in the shared window. */
+    uint32_t window() const;
+    /* Where it begins is what a kernel declares: the first to ask says it. */
+    char *begin(bool at_1024);
 };
 
 struct Launch {
@@ -125,12 +157,23 @@ struct Launch {
     const char *op = ""; /* the file of kernels, where it was told */
     int device = 0, context = 0;
     void (*make)(const void *) = nullptr; /* the kernel, called with ... */
-    std::vector<char> call;               /* ... these arguments */
+    struct alignas(128) Words {           /* as a tensor map is aligned */
+        char bytes[128];
+    };
+    std::vector<Words> call; /* ... these arguments */
     uint32_t blocks = 0;
     uint32_t threads = 0;
     uint32_t shared_bytes = 0;
-    uint32_t number = 0; /* no two launches have the same */
+    uint32_t cluster = 1; /* blocks that are resident together */
+    uint32_t number = 0;  /* no two launches have the same */
+    int architecture = 0; /* of the device, while it runs */
 };
+
+inline uint32_t
+Thread::clock() const
+{
+    return block->first_thread + index;
+}
 
 /* How often a thread took its turn since the program began. */
 uint64_t turns_so_far();
@@ -152,6 +195,15 @@ void meet_warp(const Site &site, void *brought,
 /* bar.sync: wait until 'n_threads' threads, whole warps, have arrived. */
 void meet_block(const Site &site, uint32_t barrier, uint32_t n_threads,
                 bool same_site);
+/* bar.arrive: be counted there, and go on. */
+void pass_block(const Site &site, uint32_t barrier, uint32_t n_threads);
+/* A violation of which no thread that runs is guilty. */
+void launch_fault(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+
+/* A thread's access, checked; false: the address is not of shared memory. */
+bool shared_access(Thread &thread, const void *address, size_t bytes,
+                   bool write, const void *where);
 
 void copy_issue(size_t offset, const void *source, uint32_t bytes,
                 uint32_t valid_bytes, const void *where);

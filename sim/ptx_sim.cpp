@@ -10,19 +10,10 @@
 
 #include <utility>
 
-namespace sim
-{
-bool shared_access(Thread &thread, const void *address, size_t bytes,
-                   bool write, const void *where);
-}
-
 namespace ptx
 {
 namespace
 {
-
-/* Shared addresses start here, so that a null or a global one stands out. */
-constexpr uint32_t WINDOW = 0x10000;
 
 sim::Site
 site(const char *kind, const char *file, int line)
@@ -62,7 +53,7 @@ grid_blocks()
 char *
 dynamic_shared()
 {
-    return sim::current()->block->shared;
+    return sim::current()->block->begin(false);
 }
 
 uint32_t
@@ -74,7 +65,7 @@ shared_address(const void *pointer)
     if (offset < 0 ||
         offset > static_cast<ptrdiff_t>(block.launch.shared_bytes))
         sim::violation("the shared address of what is not in shared memory");
-    return WINDOW + static_cast<uint32_t>(offset);
+    return block.window() + static_cast<uint32_t>(offset);
 }
 
 /* ---- Meetings ---------------------------------------------------------- */
@@ -101,7 +92,7 @@ sync_warp(const char *file, int line)
                    [](sim::Block &block, uint32_t warp, void **) {
                        uint32_t lanes[32];
                        for (uint32_t l = 0; l < 32; l++)
-                           lanes[l] = warp * 32 + l;
+                           lanes[l] = block.first_thread + warp * 32 + l;
                        block.clocks.join(lanes, 32);
                    });
 }
@@ -172,9 +163,9 @@ reduce_or(uint32_t value, const char *file, int line)
 static const unsigned char *
 matrix_row(sim::Block &block, uint32_t warp, uint32_t l, const Brought &lane)
 {
-    uint32_t offset = lane.value - WINDOW;
+    uint32_t offset = lane.value - block.window();
 
-    if (lane.value < WINDOW || lane.value % 16)
+    if (lane.value < block.window() || lane.value % 16)
         sim::violation("ldmatrix: lane %u gives address %u, expected a "
                        "multiple of 16 in shared memory",
                        l, lane.value);
@@ -195,12 +186,12 @@ load_matrices(sim::Block &block, uint32_t warp, void **brought)
             const Brought &lane = *static_cast<Brought *>(brought[m * 8 + i]);
 
             rows[i] = matrix_row(block, warp, m * 8 + i, lane);
-            offsets[i] = lane.value - WINDOW;
+            offsets[i] = lane.value - block.window();
         }
         if (sim::planted == sim::Plant::LDMATRIX_ROW)
             rows[7] = rows[6];
         if (sim::counting)
-            sim::count_matrix(offsets);
+            sim::count_matrix(offsets, false);
         for (uint32_t l = 0; l < 32; l++) {
             uint16_t low, high;
             uint32_t g = l / 4, t = l % 4;
@@ -337,10 +328,12 @@ mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
 void
 copy_async_16(uint32_t shared, const void *global, bool valid)
 {
-    if (shared < WINDOW)
+    const uint32_t window = sim::current()->block->window();
+
+    if (shared < window)
         sim::violation("copy_async_16 to %u, which is not in shared memory",
                        shared);
-    sim::copy_issue(shared - WINDOW, global, 16, valid ? 16 : 0,
+    sim::copy_issue(shared - window, global, 16, valid ? 16 : 0,
                     __builtin_return_address(0));
 }
 

@@ -11,6 +11,7 @@
 #include "runtime_state.hpp"
 
 #include "report.hpp"
+#include "tensor_map.hpp"
 
 #include <map>
 #include <memory>
@@ -247,6 +248,8 @@ cudaGetDriverEntryPointByVersion(const char *symbol, void **function,
         {"cuCtxCreate", {(void *)cuCtxCreate, 3020, 11039}},
         {"cuCtxDestroy", {(void *)cuCtxDestroy, 4000, 13000}},
         {"cuStreamGetCtx", {(void *)cuStreamGetCtx, 12050, 13000}},
+        {"cuTensorMapEncodeTiled",
+         {(void *)sim_tensor_map_encode_tiled, 12000, 13000}},
         {"cuPointerGetAttributes",
          {(void *)sim_pointer_get_attributes, 7000, 13000}},
     };

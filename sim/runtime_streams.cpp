@@ -6,6 +6,7 @@
 #include "memory.hpp"
 #include "report.hpp"
 
+#include <cstring>
 #include <map>
 #include <optional>
 #include <random>
@@ -14,6 +15,9 @@
 
 namespace
 {
+
+constexpr uint32_t CLUSTER_MOST =
+    8; /* blocks; more need leave that none asks */
 
 /* The shared memory of each kernel in each context. */
 std::map<std::pair<int, const void *>, size_t> prepared;
@@ -191,8 +195,8 @@ prepare_kernel(const void *kernel, const char *op, size_t shared_bytes,
 }
 
 cudaError_t
-enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
-               size_t shared_bytes, cudaStream_t stream,
+enqueue_kernel(const void *kernel, int64_t blocks, uint32_t cluster,
+               uint32_t threads, size_t shared_bytes, cudaStream_t stream,
                void (*make)(const void *), const void *call, size_t call_bytes)
 {
     ENTER();
@@ -208,20 +212,24 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     }
     if (shared_bytes > it->second)
         return result(cudaErrorInvalidValue);
+    if (cluster == 0 || cluster > CLUSTER_MOST || blocks % cluster)
+        return result(cudaErrorInvalidConfiguration);
     /* kernels/resources.txt counts blocks by what is prepared. */
     if (shared_bytes < it->second)
         host_violation("a kernel is launched with %zu bytes of shared memory "
                        "and was prepared for %zu",
                        shared_bytes, it->second);
     Launch launch;
-    const char *bytes = static_cast<const char *>(call);
     launch.name = "kernel";
     launch.op = op_of[kernel].c_str(); /* a node of the map stays */
     launch.device = current_device();
     launch.context = current_context()->number;
     launch.make = make;
-    launch.call.assign(bytes, bytes + call_bytes);
+    launch.call.resize((call_bytes + sizeof(Launch::Words) - 1) /
+                       sizeof(Launch::Words));
+    memcpy(launch.call.data(), call, call_bytes);
     launch.blocks = static_cast<uint32_t>(blocks);
+    launch.cluster = cluster;
     launch.threads = threads;
     launch.shared_bytes = static_cast<uint32_t>(shared_bytes);
     log_work("kernel", resolve(stream));

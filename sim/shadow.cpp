@@ -8,7 +8,7 @@ namespace sim
 namespace
 {
 
-constexpr size_t CELL_BYTES = 2;
+constexpr size_t CELL_BYTES = 2, GRANULE_BYTES = 16;
 
 [[noreturn]] void
 race(const char *what, size_t offset, uint32_t thread, const void *where,
@@ -22,9 +22,39 @@ race(const char *what, size_t offset, uint32_t thread, const void *where,
 
 } // namespace
 
-SharedShadow::SharedShadow(size_t bytes)
-    : cells_((bytes + CELL_BYTES - 1) / CELL_BYTES)
+SharedShadow::SharedShadow(size_t bytes, uint32_t n_threads)
+    : cells_((bytes + GRANULE_BYTES) / CELL_BYTES),
+      granules_((bytes + GRANULE_BYTES - 1) / GRANULE_BYTES), arrivals_(1),
+      fences_(n_threads)
 {
+}
+
+/* Before a thread touches a granule: the copy that wrote it was waited for. */
+void
+SharedShadow::check_arrival(size_t i, const Clocks &clocks, uint32_t thread,
+                            const void *where, const char *what) const
+{
+    const Arrival &arrival = arrivals_[granules_[i].arrival];
+
+    if (arrival.time && !clocks.knows(thread, arrival.agent, arrival.time))
+        violation("thread %u %s byte %zu of shared memory at %s, but the "
+                  "tensor copy that thread %u sent there from %s was not "
+                  "waited for",
+                  thread, what, i * GRANULE_BYTES, source_line(where).c_str(),
+                  arrival.thread, source_line(arrival.where).c_str());
+}
+
+void
+SharedShadow::touch_granules(const Clocks &clocks, uint32_t thread,
+                             size_t offset, size_t bytes, const void *where,
+                             bool write)
+{
+    for (size_t i = offset / GRANULE_BYTES;
+         i <= (offset + bytes - 1) / GRANULE_BYTES; i++) {
+        granules_[i].touched = true;
+        if (granules_[i].arrival)
+            check_arrival(i, clocks, thread, where, write ? "writes" : "reads");
+    }
 }
 
 void
@@ -33,6 +63,7 @@ SharedShadow::read(const Clocks &clocks, uint32_t thread, size_t offset,
 {
     Touch touch{thread, clocks.now(thread), where};
 
+    touch_granules(clocks, thread, offset, bytes, where, false);
     for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
          i++) {
         Cell &cell = cells_[i];
@@ -80,10 +111,12 @@ void
 SharedShadow::write(const Clocks &clocks, uint32_t thread, size_t offset,
                     size_t bytes, const void *where)
 {
+    touch_granules(clocks, thread, offset, bytes, where, true);
     for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
          i++) {
         check_write(cells_[i], clocks, thread, i * CELL_BYTES, where);
         cells_[i].writer = {thread, clocks.now(thread), where};
+        cells_[i].fences = static_cast<uint32_t>(fences_[thread].size());
     }
 }
 
@@ -106,6 +139,161 @@ SharedShadow::copy_lands(const Clocks &clocks, uint32_t thread, size_t offset,
         cells_[i].in_flight = false;
         cells_[i].writer.thread = thread;
         cells_[i].writer.time = clocks.now(thread);
+        cells_[i].fences = static_cast<uint32_t>(fences_[thread].size());
+    }
+}
+
+/* ---- The asynchronous proxy -------------------------------------------- */
+
+void
+SharedShadow::proxy_fence(const Clocks &clocks, uint32_t thread)
+{
+    fences_[thread].push_back(clocks.now(thread));
+}
+
+/* Whether the writer fenced after its store, and 'thread' knows of it. */
+bool
+SharedShadow::fenced(const Cell &cell, const Clocks &clocks,
+                     uint32_t thread) const
+{
+    const std::vector<Time> &fences = fences_[cell.writer.thread];
+
+    return cell.fences < fences.size() &&
+           clocks.knows(thread, cell.writer.thread, fences[cell.fences]);
+}
+
+/* The copy may write a granule that threads touched: they are all known of. */
+void
+SharedShadow::check_overwrite(size_t granule, const Clocks &clocks,
+                              uint32_t thread, const void *where)
+{
+    constexpr size_t CELLS = GRANULE_BYTES / CELL_BYTES;
+
+    for (size_t i = granule * CELLS; i < (granule + 1) * CELLS; i++) {
+        Cell &cell = cells_[i];
+
+        check_write(cell, clocks, thread, i * CELL_BYTES, where);
+        if (cell.writer.time && !fenced(cell, clocks, thread))
+            violation("thread %u sends a tensor copy to byte %zu of shared "
+                      "memory at %s, where thread %u stored at %s with no "
+                      "fence_async_shared between",
+                      thread, i * CELL_BYTES, source_line(where).c_str(),
+                      cell.writer.thread,
+                      source_line(cell.writer.where).c_str());
+        cell.writer = {};
+    }
+}
+
+void
+SharedShadow::tensor_copy(const Clocks &clocks, uint32_t thread, uint32_t agent,
+                          Time time, size_t offset, size_t bytes,
+                          const void *where)
+{
+    const auto number = static_cast<uint32_t>(arrivals_.size());
+
+    for (size_t i = offset / GRANULE_BYTES;
+         i < (offset + bytes) / GRANULE_BYTES; i++) {
+        check_arrival(i, clocks, thread, where, "sends a tensor copy to");
+        check_readers(i, clocks, thread, where);
+        if (granules_[i].touched)
+            check_overwrite(i, clocks, thread, where);
+        granules_[i] = {number, false};
+    }
+    arrivals_.push_back({agent, time, thread, where});
+}
+
+/* ---- Products ------------------------------------------------------------ */
+
+void
+SharedShadow::product_begins(uint32_t group,
+                             const std::array<uint32_t, 4> &agents, Time number,
+                             const void *where)
+{
+    if (readers_.size() <= group)
+        readers_.resize(group + 1);
+    Reader &reader = readers_[group];
+    reader.agents = agents;
+    reader.places.resize(number + 1);
+    reader.places[number] = where;
+    reader.last.resize(granules_.size());
+}
+
+void
+SharedShadow::product_read(const std::vector<Known> &known, uint32_t group,
+                           Time number, size_t offset, const void *where)
+{
+    Reader &reader = readers_[group];
+    const size_t i = offset / GRANULE_BYTES;
+    const Granule &granule = granules_[i];
+    const Arrival &arrival = arrivals_[granule.arrival];
+
+    reader.last[i] = number;
+    if (granule.arrival &&
+        (granule.arrival != reader.checked || number != reader.by)) {
+        for (const Known &k : known)
+            if (!is_known(*k, arrival.agent, arrival.time))
+                violation("a wgmma at %s reads byte %zu of shared memory, but "
+                          "the tensor copy that thread %u sent there from %s "
+                          "was not waited for",
+                          source_line(where).c_str(), offset, arrival.thread,
+                          source_line(arrival.where).c_str());
+        reader.checked = granule.arrival;
+        reader.by = number;
+    }
+    if (granule.touched)
+        check_touched(known, i, where);
+}
+
+/* What threads stored there is known, and is for the asynchronous proxy. */
+void
+SharedShadow::check_touched(const std::vector<Known> &known, size_t granule,
+                            const void *where) const
+{
+    constexpr size_t CELLS = GRANULE_BYTES / CELL_BYTES;
+
+    for (size_t i = granule * CELLS; i < (granule + 1) * CELLS; i++) {
+        const Cell &cell = cells_[i];
+        const Touch &writer = cell.writer;
+        const std::vector<Time> &fences = fences_[writer.thread];
+        const char *why = nullptr;
+
+        if (!writer.time)
+            continue;
+        for (const Known &k : known)
+            if (cell.in_flight)
+                why = "copied asynchronously and did not wait";
+            else if (!is_known(*k, writer.thread, writer.time))
+                why = "stored, and no barrier orders them";
+            else if (cell.fences >= fences.size() ||
+                     !is_known(*k, writer.thread, fences[cell.fences]))
+                why = "stored with no fence_async_shared between";
+        if (why)
+            violation("a wgmma at %s reads byte %zu of shared memory, where "
+                      "thread %u at %s %s",
+                      source_line(where).c_str(), i * CELL_BYTES, writer.thread,
+                      source_line(writer.where).c_str(), why);
+    }
+}
+
+/* A thread is to overwrite a granule: all products that read it were waited for, by
+   each of the four warps. */
+void
+SharedShadow::check_readers(size_t granule, const Clocks &clocks,
+                            uint32_t thread, const void *where)
+{
+    for (Reader &reader : readers_) {
+        const Time number = reader.last.empty() ? 0 : reader.last[granule];
+
+        for (uint32_t agent : reader.agents)
+            if (number && !clocks.knows(thread, agent, number))
+                violation("thread %u overwrites byte %zu of shared memory at "
+                          "%s, where a wgmma at %s reads, and not all four of "
+                          "its warps are known to have waited for it",
+                          thread, granule * GRANULE_BYTES,
+                          source_line(where).c_str(),
+                          source_line(reader.places[number]).c_str());
+        if (number)
+            reader.last[granule] = 0;
     }
 }
 

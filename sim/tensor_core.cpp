@@ -37,10 +37,11 @@ power_of_two(int power)
     return value;
 }
 
-/* The accumulator and eight products, cut off where the largest ends.  Products
+/* The accumulator and a group of products, cut off where the largest ends.  Products
    of floats are neither subnormal nor infinite in double. */
+template <int N>
 float
-truncated_sum(float accumulator, const double (&products)[8])
+truncated_sum(float accumulator, const double (&products)[N])
 {
     const double c = static_cast<double>(accumulator);
     int largest = exponent(c);
@@ -65,6 +66,55 @@ truncated_sum(float accumulator, const double (&products)[8])
     if (std::fabs(static_cast<double>(rounded)) > std::fabs(exact))
         rounded = std::nextafter(rounded, 0.0f);
     return rounded;
+}
+
+/* Eight columns at once; on every processor the same sums, in the same order. */
+typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
+
+template <int WIDE>
+__attribute__((always_inline)) inline void
+add_plain(const float *a, const float *b, int columns, float *c)
+{
+    for (int i = 0; i < 16; i++) {
+        Eight sum[WIDE] = {};
+
+        for (int k = 0; k < 16; k++) {
+            const float value = a[16 * i + k];
+            const Eight *row = (const Eight *)(b + k * columns);
+
+            for (int j = 0; j < WIDE; j++)
+                sum[j] += value * row[j];
+        }
+        for (int j = 0; j < WIDE; j++)
+            ((Eight *)(c + i * columns))[j] += sum[j];
+    }
+}
+
+__attribute__((always_inline)) inline void
+add_plain_columns(const float *a, const float *b, int columns, float *c)
+{
+    int j = 0;
+
+    for (; j + 64 <= columns; j += 64)
+        add_plain<8>(a, b + j, columns, c + j);
+    for (; j + 32 <= columns; j += 32)
+        add_plain<4>(a, b + j, columns, c + j);
+    for (; j + 16 <= columns; j += 16)
+        add_plain<2>(a, b + j, columns, c + j);
+    if (j < columns)
+        add_plain<1>(a, b + j, columns, c + j);
+}
+
+__attribute__((target("avx2"))) void
+add_plain_avx2(const float *a, const float *b, int columns, float *c)
+{
+    add_plain_columns(a, b, columns, c);
+}
+
+void
+add_plain_any(const float *a, const float *b, int columns, float *c)
+{
+    add_plain_columns(a, b, columns, c);
 }
 
 } // namespace
@@ -101,6 +151,27 @@ tensor_core(const float (&a)[16][16], const float (&b)[16][8],
                                   static_cast<double>(b[group + k][j]);
                 c[i][j] = truncated_sum(c[i][j], products);
             }
+}
+
+void
+warpgroup_core(const float *a, const float *b, int columns, float *c)
+{
+    if (kind == TensorCore::PLAIN) {
+        if (__builtin_cpu_supports("avx2"))
+            add_plain_avx2(a, b, columns, c);
+        else
+            add_plain_any(a, b, columns, c);
+        return;
+    }
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < columns; j++) {
+            double products[16];
+
+            for (int k = 0; k < 16; k++)
+                products[k] = static_cast<double>(a[16 * i + k]) *
+                              static_cast<double>(b[k * columns + j]);
+            c[i * columns + j] = truncated_sum(c[i * columns + j], products);
+        }
 }
 
 } // namespace sim

@@ -27,8 +27,9 @@ template <class... Parameters> struct Call {
 
 template <class... Parameters>
 static cudaError_t
-launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
-       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+launch_clusters(uint32_t cluster, void (*kernel)(Parameters...), int64_t blocks,
+                uint32_t threads, size_t shared_bytes, cudaStream_t stream,
+                Parameters... arguments)
 {
     using Call = sim::Call<Parameters...>;
     const Call call = {kernel, std::tuple<Parameters...>(arguments...)};
@@ -37,9 +38,18 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
         return cudaSuccess;
     if (blocks < 0 || blocks > 0x7fffffff)
         return cudaErrorInvalidConfiguration;
-    return sim::enqueue_kernel((const void *)kernel, blocks, threads,
+    return sim::enqueue_kernel((const void *)kernel, blocks, cluster, threads,
                                shared_bytes, stream, Call::make, &call,
                                sizeof(call));
+}
+
+template <class... Parameters>
+static cudaError_t
+launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
+       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+{
+    return launch_clusters(1, kernel, blocks, threads, shared_bytes, stream,
+                           arguments...);
 }
 
 template <class... Parameters>

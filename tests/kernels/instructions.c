@@ -12,6 +12,7 @@
  */
 #include "kernels/instructions_check.h"
 #include "support/device_case.h"
+#include "support/suite.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -231,11 +232,29 @@ compare_schedules(const char *path, const char *json_path)
     return differ;
 }
 
+/* On another GPU than they are of, nothing is to be run. */
+static int
+skips(void)
+{
+    int major = 0, minor = 0;
+
+    (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
+    (void)cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
+    if (!instructions_of || 10 * major + minor == instructions_of)
+        return 0;
+    printf(
+        "skipped: these are instructions of sm_%da, and the GPU is of %d.%d\n",
+        instructions_of, major, minor);
+    return 1;
+}
+
 int
 main(int argc, char **argv)
 {
     int result;
 
+    if (skips())
+        return TEST_SKIP;
     if ((argc == 3 || argc == 4) && strcmp(argv[1], "record") == 0)
         result = record(argv[2], argc == 4 ? atoi(argv[3]) : CASES);
     else if (argc == 3 && strcmp(argv[1], "self") == 0)

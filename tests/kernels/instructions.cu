@@ -299,3 +299,4 @@ extern "C" const instruction instructions[] = {
 };
 extern "C" const int n_instructions =
     sizeof(instructions) / sizeof(instructions[0]);
+extern "C" const int instructions_of = 0;

@@ -4,7 +4,8 @@
  *
  * The same source runs on the simulated GPU and on hardware.  A case is one
  * launch: every thread has INSTRUCTION_IN words of input and gives
- * INSTRUCTION_OUT words back.
+ * INSTRUCTION_OUT words back.  A program has one list: that of instructions.cu, or
+ * that of instructions_hopper.cu for what sm_90a alone has.
  */
 #ifndef TESTS_KERNELS_INSTRUCTIONS_H
 #define TESTS_KERNELS_INSTRUCTIONS_H
@@ -43,6 +44,8 @@ typedef struct instruction {
 
 extern const instruction instructions[];
 extern const int n_instructions;
+/* Of which GPU alone they are, 90 for 9.0; 0: of all. */
+extern const int instructions_of;
 
 #ifdef __cplusplus
 }

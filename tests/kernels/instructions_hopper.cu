@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * instructions_hopper.cu - each instruction of ptx_hopper.cuh, on given inputs
+ *
+ * As instructions.cu, for sm_90a.  What a product or a copy gives is more than a case
+ * holds: of a thread's accumulators there are two weighted sums, of whole numbers
+ * that fp32 holds exactly, and of shared memory the first KiB.
+ */
+#include "instructions.h"
+
+#include <launch.cuh>
+#include <mma_desc.cuh>
+#include <ptx_hopper.cuh>
+
+namespace
+{
+
+using mma_desc::Swizzle;
+
+constexpr int THREADS = INSTRUCTION_THREADS, GROUP = 128;
+constexpr int IN = INSTRUCTION_IN, OUT = INSTRUCTION_OUT;
+constexpr int OUT_WORDS = THREADS * OUT;
+constexpr int PAIRS = 6; /* words of a thread that are two bf16 numbers */
+constexpr uint32_t A_BYTES = 64 * 128, B_BYTES = 256 * 128;
+constexpr uint32_t SHARED = A_BYTES + B_BYTES + 16; /* then two barriers */
+
+__device__ __forceinline__ uint32_t
+shared_at(uint32_t offset)
+{
+    return ptx::shared_address(ptx::dynamic_shared_1024()) + offset;
+}
+
+__device__ __forceinline__ uint32_t
+barrier(uint32_t i)
+{
+    return shared_at(A_BYTES + B_BYTES + 8 * i);
+}
+
+/* ---- Barriers and fragments ---------------------------------------------- */
+
+/* What the other warp wrote before it arrived, in two phases. */
+__global__ void __launch_bounds__(THREADS, 1)
+    exchange(const uint32_t *in, uint32_t *out)
+{
+    uint32_t *shared = (uint32_t *)ptx::dynamic_shared_1024();
+    const uint32_t t = ptx::thread_index();
+
+    if (t == 0) {
+        ptx::mbarrier_init(barrier(0), THREADS);
+        ptx::mbarrier_fence();
+    }
+    ptx::sync_block();
+    for (uint32_t phase = 0; phase < 2; phase++) {
+        shared[phase * THREADS + t] = in[t * IN + phase];
+        ptx::mbarrier_arrive(barrier(0));
+        ptx::mbarrier_wait(barrier(0), phase);
+        out[t * OUT + phase] = shared[phase * THREADS + THREADS - 1 - t];
+    }
+}
+
+/* The second warp waits for the first, which goes on. */
+__global__ void __launch_bounds__(THREADS, 1)
+    hand_over(const uint32_t *in, uint32_t *out)
+{
+    uint32_t *shared = (uint32_t *)ptx::dynamic_shared_1024();
+    const uint32_t t = ptx::thread_index();
+
+    if (t < 32) {
+        shared[t] = in[t * IN];
+        ptx::named_arrive(5, THREADS);
+        out[t * OUT] = in[t * IN + 1];
+    } else {
+        ptx::sync_named(5, THREADS);
+        out[t * OUT] = shared[63 - t];
+    }
+}
+
+__global__ void __launch_bounds__(THREADS, 1)
+    store_matrix(const uint32_t *in, uint32_t *out)
+{
+    const uint32_t t = ptx::thread_index();
+    const uint32_t *w = in + t * IN;
+    const uint32_t r[4] = {w[0], w[1], w[2], w[3]};
+
+    /* Rows of a warp's matrices, in another order than its lanes. */
+    ptx::store_matrix_x4(shared_at((t ^ 21) * 16), r);
+    ptx::sync_warp();
+    for (uint32_t i = 0; i < 4; i++)
+        out[t * OUT + i] =
+            ((const uint32_t *)ptx::dynamic_shared_1024())[4 * t + i];
+}
+
+/* A warpgroup gives registers to two. */
+__global__ void __launch_bounds__(3 * GROUP, 1)
+    registers(const uint32_t *in, uint32_t *out)
+{
+    const uint32_t t = ptx::thread_index();
+
+    if (t < GROUP)
+        ptx::registers_down<40>();
+    else
+        ptx::registers_up<232>();
+    if (t < THREADS)
+        out[t * OUT] = in[t * IN];
+}
+
+/* ---- Tensor copies ------------------------------------------------------- */
+
+/* The first KiB of a box, as it lies. */
+__global__ void __launch_bounds__(THREADS, 1)
+    load_box(const __grid_constant__ CUtensorMap map, int column, int row,
+             uint32_t bytes, uint32_t *out)
+{
+    const uint32_t t = ptx::thread_index();
+
+    if (t == 0) {
+        ptx::mbarrier_init(barrier(0), 1);
+        ptx::mbarrier_fence();
+    }
+    ptx::sync_block();
+    if (t == 0) {
+        ptx::mbarrier_expect(barrier(0), bytes);
+        ptx::tensor_load_2d(shared_at(0), &map, column, row, barrier(0));
+    }
+    ptx::mbarrier_wait(barrier(0), 0);
+    for (uint32_t i = 0; i < OUT; i++)
+        out[t * OUT + i] =
+            ((const uint32_t *)ptx::dynamic_shared_1024())[t * OUT + i];
+}
+
+/* The input as 24 rows of 64 values of 16 bits. */
+template <Swizzle SWIZZLE, int COLUMN, int ROW>
+cudaError_t
+run_box(const uint32_t *in, uint32_t *out)
+{
+    constexpr int COLUMNS = 64, ROWS = THREADS * IN * 4 / (2 * COLUMNS);
+    constexpr int ROW_BYTES =
+        SWIZZLE == Swizzle::NONE ? 64 : (int)mma_desc::row_bytes(SWIZZLE);
+    constexpr mma_desc::Map facts =
+        mma_desc::map_2d(ROWS, COLUMNS, COLUMNS, OUT_WORDS * 4 / ROW_BYTES,
+                         SWIZZLE, ROW_BYTES / 2);
+    cudaDriverEntryPointQueryResult found;
+    CUtensorMap map = {};
+    void *symbol = nullptr;
+    cudaError_t error = cudaGetDriverEntryPointByVersion(
+        "cuTensorMapEncodeTiled", &symbol, 12000, cudaEnableDefault, &found);
+
+    if (error == cudaSuccess && !symbol)
+        error = cudaErrorUnknown;
+    if (error == cudaSuccess &&
+        ((decltype(&cuTensorMapEncodeTiled))symbol)(
+            &map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, (void *)in, facts.dims,
+            &facts.pitch, facts.box, facts.steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
+            (CUtensorMapSwizzle)facts.swizzle, CU_TENSOR_MAP_L2_PROMOTION_NONE,
+            CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) != CUDA_SUCCESS)
+        error = cudaErrorInvalidValue;
+    if (error == cudaSuccess)
+        error = prepare(nullptr, load_box, SHARED);
+    return error != cudaSuccess
+               ? error
+               : launch(load_box, 1, THREADS, SHARED, nullptr, map, COLUMN, ROW,
+                        facts.box_bytes(), out);
+}
+
+/* ---- Products ------------------------------------------------------------ */
+
+/* A number of the input for an element of an operand, which begins at 'first'. */
+__device__ __forceinline__ uint16_t
+element(const uint32_t *in, uint32_t first, uint32_t mn, uint32_t k)
+{
+    const uint32_t i =
+        (first + mn * 16 + k + mn / 48 * 7) % (2 * THREADS * PAIRS);
+    const uint32_t word = i / 2;
+
+    return (uint16_t)(in[word / PAIRS * IN + word % PAIRS] >> (16 * (i % 2)));
+}
+
+/* An operand that lies from 'at' on: 16 of the depth, after as many that are not
+   read; rows of the tile are mn, or the depth. */
+template <bool MN_MAJOR, Swizzle SWIZZLE> struct Operand {
+    static constexpr uint32_t ROW = mma_desc::row_bytes(SWIZZLE);
+    static constexpr uint32_t STEPS = MN_MAJOR ? 2 : ROW / 32; /* in a tile */
+    static constexpr uint32_t STEP = STEPS > 1 ? 1 : 0;
+
+    static __device__ __forceinline__ void store(uint32_t at, uint32_t rows,
+                                                 const uint32_t *in)
+    {
+        for (uint32_t i = ptx::thread_index(); i < rows * 16; i += GROUP) {
+            const uint32_t mn = i / 16, k = i % 16;
+            const uint32_t byte = MN_MAJOR ? mn / (ROW / 2) * STEPS * 16 * ROW +
+                                                 (16 * STEP + k) * ROW +
+                                                 mn % (ROW / 2) * 2
+                                           : mn * ROW + 32 * STEP + 2 * k;
+
+            *(uint16_t *)(ptx::dynamic_shared_1024() + at +
+                          mma_desc::swizzled(byte, SWIZZLE)) =
+                element(in, at, mn, k);
+        }
+    }
+    static __device__ __forceinline__ uint64_t descriptor(uint32_t at)
+    {
+        return MN_MAJOR ? mma_desc::mn_major(
+                              shared_at(at) +
+                                  STEP * mma_desc::mn_major_step(SWIZZLE),
+                              SWIZZLE, 16 * STEPS)
+                        : mma_desc::k_major(shared_at(at) +
+                                                STEP * mma_desc::k_major_step(),
+                                            SWIZZLE);
+    }
+};
+
+/* Where in the sums an accumulator is: each column and row of a thread has weights of
+   its own. */
+template <int N>
+__device__ __forceinline__ void
+weigh(const float (&d)[N], uint32_t *out)
+{
+    float sums[2] = {};
+
+#pragma unroll
+    for (int i = 0; i < N; i++) {
+        sums[0] += d[i] * (float)(1 + i % 13);
+        sums[1] += d[i] * (float)(1 + i * 5 % 17);
+    }
+    for (uint32_t i = 0; i < 2; i++)
+        out[2 * ptx::thread_index() + i] = ptx::float_to_bits(sums[i]);
+}
+
+template <int COLUMNS, bool A_MN, bool B_MN, Swizzle SWIZZLE>
+__global__ void __launch_bounds__(GROUP, 1)
+    product_ss(const uint32_t *in, uint32_t *out)
+{
+    using A = Operand<A_MN, SWIZZLE>;
+    using B = Operand<B_MN, SWIZZLE>;
+    float d[COLUMNS / 2];
+
+    A::store(0, 64, in);
+    B::store(A_BYTES, COLUMNS, in);
+    ptx::fence_async_shared();
+    ptx::sync_block();
+    ptx::wgmma_fence();
+    ptx::wgmma_ss<COLUMNS, A_MN, B_MN>(d, A::descriptor(0),
+                                       B::descriptor(A_BYTES), false);
+    ptx::wgmma_ss<COLUMNS, A_MN, B_MN>(d, A::descriptor(0),
+                                       B::descriptor(A_BYTES), true);
+    ptx::wgmma_commit();
+    ptx::wgmma_wait<0>();
+    ptx::wgmma_hold(d);
+    weigh(d, out);
+}
+
+template <int COLUMNS, bool B_MN, Swizzle SWIZZLE>
+__global__ void __launch_bounds__(GROUP, 1)
+    product_rs(const uint32_t *in, uint32_t *out)
+{
+    using B = Operand<B_MN, SWIZZLE>;
+    const uint32_t *w = in + ptx::thread_index() % THREADS * IN;
+    uint32_t a[4] = {w[0], w[1], w[2], w[3]};
+    float d[COLUMNS / 2];
+
+    B::store(A_BYTES, COLUMNS, in);
+    ptx::fence_async_shared();
+    ptx::sync_block();
+    ptx::wgmma_hold(a);
+    ptx::wgmma_fence();
+    ptx::wgmma_rs<COLUMNS, B_MN>(d, a, 0, B::descriptor(A_BYTES), false);
+    ptx::wgmma_commit();
+    ptx::wgmma_wait<0>();
+    ptx::wgmma_hold(d);
+    weigh(d, out);
+}
+
+template <void (*KERNEL)(const uint32_t *, uint32_t *), int BLOCK>
+cudaError_t
+run(const uint32_t *in, uint32_t *out)
+{
+    cudaError_t error = prepare(nullptr, KERNEL, SHARED);
+
+    return error ? error : launch(KERNEL, 1, BLOCK, SHARED, nullptr, in, out);
+}
+
+template <int COLUMNS, bool A_MN, bool B_MN, Swizzle SWIZZLE>
+constexpr auto run_ss = run<product_ss<COLUMNS, A_MN, B_MN, SWIZZLE>, GROUP>;
+template <int COLUMNS, bool B_MN, Swizzle SWIZZLE>
+constexpr auto run_rs = run<product_rs<COLUMNS, B_MN, SWIZZLE>, GROUP>;
+
+constexpr instruction
+exact(const char *name, cudaError_t (*start)(const uint32_t *, uint32_t *))
+{
+    return {name, INSTRUCTION_BITS, 0, 1, start};
+}
+
+constexpr instruction
+whole(const char *name, cudaError_t (*start)(const uint32_t *, uint32_t *))
+{
+    return {name, INSTRUCTION_INTEGER, 0, 1, start};
+}
+
+} // namespace
+
+extern "C" const instruction instructions[] = {
+    exact("mbarrier_arrive, mbarrier_wait", run<exchange, THREADS>),
+    exact("named_arrive", run<hand_over, THREADS>),
+    exact("store_matrix_x4", run<store_matrix, THREADS>),
+    exact("registers_up, registers_down", run<registers, 3 * GROUP>),
+    exact("tensor_load_2d, 128B", run_box<Swizzle::B128, 0, 5>),
+    exact("tensor_load_2d, 64B", run_box<Swizzle::B64, 32, 3>),
+    exact("tensor_load_2d, 32B", run_box<Swizzle::B32, 16, 0>),
+    exact("tensor_load_2d, no swizzle", run_box<Swizzle::NONE, 24, 2>),
+    exact("tensor_load_2d, before the tensor", run_box<Swizzle::B128, -8, -3>),
+    exact("tensor_load_2d, after it", run_box<Swizzle::B128, 24, 20>),
+    whole("wgmma_ss n256, 128B", run_ss<256, false, false, Swizzle::B128>),
+    whole("wgmma_ss n160, 128B", run_ss<160, false, false, Swizzle::B128>),
+    whole("wgmma_ss n128, 128B", run_ss<128, false, false, Swizzle::B128>),
+    whole("wgmma_ss n64, 64B", run_ss<64, false, false, Swizzle::B64>),
+    whole("wgmma_ss n128, 32B", run_ss<128, false, false, Swizzle::B32>),
+    whole("wgmma_ss n64, a MN-major", run_ss<64, true, false, Swizzle::B128>),
+    whole("wgmma_ss n80, b MN-major", run_ss<80, false, true, Swizzle::B128>),
+    whole("wgmma_ss n80, b MN-major, 32B",
+          run_ss<80, false, true, Swizzle::B32>),
+    whole("wgmma_rs n128", run_rs<128, false, Swizzle::B128>),
+    whole("wgmma_rs n80, b MN-major", run_rs<80, true, Swizzle::B128>),
+};
+extern "C" const int n_instructions =
+    sizeof(instructions) / sizeof(instructions[0]);
+extern "C" const int instructions_of = 90;
