@@ -160,6 +160,28 @@ GlobalShadow::note(Cell &cell, const GlobalTouch &who, size_t offset,
     cell = {who.launch, who.block, mine, {}};
 }
 
+/* A kernel that has not ended touched these bytes too. */
+void
+GlobalShadow::check_overlap(size_t word, bool write, size_t offset,
+                            const void *where) const
+{
+    const bool is_split = words_[word].block == SPLIT;
+    const Cell *cells = is_split ? parts_ + word * WORD : words_ + word;
+
+    for (size_t i = 0; i < (is_split ? WORD : 1); i++) {
+        const Access &writer = cells[i].writer, &reader = cells[i].readers[0];
+        const Access &other = writer.time ? writer : reader;
+
+        if (writer.time || (write && reader.time))
+            violation(
+                "race in global memory: %s offset %zu at %s, which a "
+                "kernel that has not ended %s at %s, with no grid_wait "
+                "between",
+                write ? "writes" : "reads", offset, source_line(where).c_str(),
+                writer.time ? "wrote" : "read", line_of(other.place).c_str());
+    }
+}
+
 void
 GlobalShadow::split(size_t word)
 {
@@ -182,8 +204,11 @@ GlobalShadow::touch(const GlobalTouch &who, size_t offset, size_t bytes,
         const size_t from = std::max(offset, i * WORD);
         const size_t to = std::min(end, i * WORD + WORD);
 
-        if (cell.launch != who.launch)
+        if (cell.launch != who.launch) {
+            if (overlap_now(cell.launch, who.launch))
+                check_overlap(i, WRITE, offset, where);
             cell = {who.launch, who.block, {}, {}};
+        }
         if (cell.block != SPLIT) {
             if (to - from == WORD) {
                 note<WRITE>(cell, who, from, where);

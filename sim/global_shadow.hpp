@@ -64,6 +64,8 @@ class GlobalShadow
     static void note(Cell &cell, const GlobalTouch &who, size_t offset,
                      const void *where);
     static void add_reader(Cell &cell, const GlobalTouch &who, Access mine);
+    void check_overlap(size_t word, bool write, size_t offset,
+                       const void *where) const;
     void split(size_t word);
 
     size_t bytes_;

@@ -123,9 +123,11 @@ struct Block {
     Launch &launch;
     uint32_t index;
     Cluster &cluster;
-    uint32_t rank;         /* in the cluster */
-    uint32_t first_thread; /* its number among the cluster's */
-    bool checked = false;  /* since it ended */
+    uint32_t rank;          /* in the cluster */
+    uint32_t first_thread;  /* its number among the cluster's */
+    bool checked = false;   /* since it ended */
+    bool waited = false;    /* for the kernel before */
+    bool lets_next = false; /* begin, as far as it is concerned */
     std::vector<Thread> threads;
     char *shared = nullptr;
     char *room = nullptr; /* in which it lies */
@@ -164,9 +166,10 @@ struct Launch {
     uint32_t blocks = 0;
     uint32_t threads = 0;
     uint32_t shared_bytes = 0;
-    uint32_t cluster = 1; /* blocks that are resident together */
-    uint32_t number = 0;  /* no two launches have the same */
-    int architecture = 0; /* of the device, while it runs */
+    uint32_t cluster = 1;  /* blocks that are resident together */
+    bool overlaps = false; /* it may begin before the one before it has ended */
+    uint32_t number = 0;   /* no two launches have the same */
+    int architecture = 0;  /* of the device, while it runs */
 };
 
 inline uint32_t
@@ -178,8 +181,9 @@ Thread::clock() const
 /* How often a thread took its turn since the program began. */
 uint64_t turns_so_far();
 
-/* Run all blocks.  False when a violation ended it (report.hpp). */
-bool run(Launch &launch);
+/* Run all blocks of kernels in sequence, each of which after the first overlaps the
+   one before.  False when a violation ended it (report.hpp). */
+bool run(const std::vector<Launch *> &launches);
 
 /* ---- For the instructions (ptx_sim.hpp, access.cpp) -------------------- */
 
@@ -187,6 +191,12 @@ bool run(Launch &launch);
 Thread *current();
 /* From the schedule's seed; while a launch runs. */
 uint64_t draw();
+
+/* Until the kernel before has ended; and: the next may begin. */
+void grid_wait(const Site &site);
+void grid_launch_dependents();
+/* Whether these are two kernels that overlap and run. */
+bool overlap_now(uint32_t launch, uint32_t other);
 
 /* Wait until all lanes of the warp are at this site; the last to arrive runs
    meet(brought by lane 0, ..., brought by lane 31). */

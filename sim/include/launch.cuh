@@ -8,6 +8,8 @@
 
 #include <tuple>
 
+using launch_shape = sim::Shape;
+
 namespace sim
 {
 
@@ -27,9 +29,9 @@ template <class... Parameters> struct Call {
 
 template <class... Parameters>
 static cudaError_t
-launch_clusters(uint32_t cluster, void (*kernel)(Parameters...), int64_t blocks,
-                uint32_t threads, size_t shared_bytes, cudaStream_t stream,
-                Parameters... arguments)
+launch_as(const launch_shape &shape, void (*kernel)(Parameters...),
+          int64_t blocks, uint32_t threads, size_t shared_bytes,
+          cudaStream_t stream, Parameters... arguments)
 {
     using Call = sim::Call<Parameters...>;
     const Call call = {kernel, std::tuple<Parameters...>(arguments...)};
@@ -38,7 +40,7 @@ launch_clusters(uint32_t cluster, void (*kernel)(Parameters...), int64_t blocks,
         return cudaSuccess;
     if (blocks < 0 || blocks > 0x7fffffff)
         return cudaErrorInvalidConfiguration;
-    return sim::enqueue_kernel((const void *)kernel, blocks, cluster, threads,
+    return sim::enqueue_kernel((const void *)kernel, blocks, shape, threads,
                                shared_bytes, stream, Call::make, &call,
                                sizeof(call));
 }
@@ -48,8 +50,8 @@ static cudaError_t
 launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
        size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
 {
-    return launch_clusters(1, kernel, blocks, threads, shared_bytes, stream,
-                           arguments...);
+    return launch_as({}, kernel, blocks, threads, shared_bytes, stream,
+                     arguments...);
 }
 
 template <class... Parameters>

@@ -645,6 +645,52 @@ meet_cluster(hopper_args args, int arrivals, int waits)
     args.out[ptx::cluster_rank() * 64 + t] = args.in[t];
 }
 
+/* Lets the next kernel begin, and writes late. */
+__global__ void
+first_kernel(hopper_args args)
+{
+    const uint32_t t = ptx::block_index() * 64 + ptx::thread_index();
+
+    ptx::grid_launch_dependents();
+    for (int i = 0; i < 8; i++)
+        ptx::sync_block();
+    args.out[t] = args.in[t];
+}
+
+enum { RIGHT, READ_EARLY, WRITE_EARLY, NO_WAIT };
+
+__global__ void
+second_kernel(hopper_args args, int how)
+{
+    const uint32_t t = ptx::block_index() * 64 + ptx::thread_index();
+    uint16_t value = 0;
+
+    if (how == READ_EARLY)
+        value = args.out[t];
+    if (how == WRITE_EARLY)
+        args.out[2048 + t] = 0;
+    if (how == NO_WAIT)
+        return;
+    ptx::grid_wait();
+    if (how != READ_EARLY)
+        value = args.out[t];
+    args.out[2048 + t] = value;
+}
+
+cudaError_t
+overlap(const hopper_args *args, int how)
+{
+    cudaError_t error = prepare(nullptr, first_kernel, SHARED);
+
+    if (error == cudaSuccess)
+        error = prepare(nullptr, second_kernel, SHARED);
+    if (error == cudaSuccess)
+        error = launch(first_kernel, 4, 64, SHARED, nullptr, *args);
+    return error != cudaSuccess ? error
+                                : launch_as({1, true}, second_kernel, 4, 64,
+                                            SHARED, nullptr, *args, how);
+}
+
 /* An operand of a product in shared memory: boxes side by side. */
 struct tiles {
     uint32_t address, rows; /* of a box */
@@ -829,7 +875,7 @@ hopper_run(int which, int wrong, const hopper_args *args,
         cudaError_t error = prepare(nullptr, kernel, SHARED);
         if (error != cudaSuccess)
             return error;
-        return launch_clusters(2, kernel, 2, threads, SHARED, nullptr, more...);
+        return launch_as({2}, kernel, 2, threads, SHARED, nullptr, more...);
     };
     one_copy copy = {true, true, BOX_BYTES, 0, 0, true};
     mistakes how;
@@ -1002,6 +1048,12 @@ hopper_run(int which, int wrong, const hopper_args *args,
         return pair(meet_cluster, 64, *args, wrong ? 0 : 1, 1);
     case HOPPER_NO_CLUSTER_WAIT:
         return pair(meet_cluster, 64, *args, 1, wrong ? 0 : 1);
+    case HOPPER_EARLY_GLOBAL_READ:
+        return overlap(args, wrong ? READ_EARLY : RIGHT);
+    case HOPPER_EARLY_GLOBAL_WRITE:
+        return overlap(args, wrong ? WRITE_EARLY : RIGHT);
+    case HOPPER_NO_GRID_WAIT:
+        return overlap(args, wrong ? NO_WAIT : RIGHT);
     default:
         how.bits = wrong ? uint64_t{1} << 49 : 0;
         break;
@@ -1038,8 +1090,14 @@ hopper_cluster_ring(const CUtensorMap *map, int rows, float *out)
 
     return error != cudaSuccess
                ? error
-               : launch_clusters(2, cluster_ring, 2, 96, SHARED, nullptr, *map,
-                                 rows, out, cluster_mistakes());
+               : launch_as({2}, cluster_ring, 2, 96, SHARED, nullptr, *map,
+                           rows, out, cluster_mistakes());
+}
+
+extern "C" cudaError_t
+hopper_overlap(const hopper_args *args)
+{
+    return overlap(args, RIGHT);
 }
 
 /* The instances: by columns, how a and b lie, and whether a is in registers. */

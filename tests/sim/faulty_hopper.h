@@ -90,6 +90,10 @@ enum {
     HOPPER_SECOND_CLUSTER_ARRIVE,
     HOPPER_NO_CLUSTER_ARRIVE,
     HOPPER_NO_CLUSTER_WAIT,
+    /* Kernels that overlap. */
+    HOPPER_EARLY_GLOBAL_READ,
+    HOPPER_EARLY_GLOBAL_WRITE,
+    HOPPER_NO_GRID_WAIT,
     HOPPER_KERNELS
 };
 
@@ -109,6 +113,10 @@ cudaError_t hopper_ring(const CUtensorMap *map, int rows, float *out);
 /* The same by a cluster of two blocks, each of which copies a half of each box to both:
    boxes of HOPPER_ROWS / 2 rows; out [2, 64]. */
 cudaError_t hopper_cluster_ring(const CUtensorMap *map, int rows, float *out);
+
+/* Two kernels that overlap: the first copies in[0 .. 255] to out, the second these to
+   out[2048 ..]. */
+cudaError_t hopper_overlap(const hopper_args *args);
 
 /* ---- Products ------------------------------------------------------------ */
 

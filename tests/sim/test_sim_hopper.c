@@ -84,6 +84,9 @@ static const struct {
     {HOPPER_SECOND_CLUSTER_ARRIVE, "with no cluster_wait between"},
     {HOPPER_NO_CLUSTER_ARRIVE, "with no cluster_arrive"},
     {HOPPER_NO_CLUSTER_WAIT, "ends between cluster_arrive and cluster_wait"},
+    {HOPPER_EARLY_GLOBAL_READ, "which a kernel that has not ended"},
+    {HOPPER_EARLY_GLOBAL_WRITE, "before grid_wait"},
+    {HOPPER_NO_GRID_WAIT, "ends with no grid_wait"},
 };
 
 static uint16_t input[HOPPER_VALUES];
@@ -214,20 +217,23 @@ make_arguments(CUtensorMap *map, CUtensorMap *half)
     return args;
 }
 
+/* As if each schedule had a process of its own. */
 START_TEST(faults_are_reported)
 {
-    int schedule = _i / (int)COUNT(faults), f = _i % (int)COUNT(faults);
-    CUtensorMap map, half;
-    hopper_args args = make_arguments(&map, &half);
-    const char *report;
+    for (int i = 0; i < device_schedules(); i++) {
+        CUtensorMap map, half;
+        hopper_args args = make_arguments(&map, &half);
+        const char *report;
 
-    device_set_schedule(schedule);
-    ck_assert_int_eq(hopper_run(faults[f].which, 1, &args, &map, &half),
-                     cudaSuccess);
-    report = device_finish();
-    ck_assert_msg(strstr(report, faults[f].says), "'%s' lacks '%s'", report,
-                  faults[f].says);
-    ck_assert_int_eq(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+        device_set_schedule(i);
+        ck_assert_int_eq(hopper_run(faults[_i].which, 1, &args, &map, &half),
+                         cudaSuccess);
+        report = device_finish();
+        ck_assert_msg(strstr(report, faults[_i].says), "%s: '%s' lacks '%s'",
+                      device_schedule_name(i), report, faults[_i].says);
+        ck_assert_int_eq(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+        sim_recover();
+    }
 }
 END_TEST
 
@@ -357,6 +363,25 @@ START_TEST(rings_add_up_right)
                 cudaSuccess);
             ck_assert_mem_eq(got, sums, bytes);
         }
+    }
+}
+END_TEST
+
+/* The second kernel runs until its wait while the first is still to write. */
+START_TEST(kernels_overlap)
+{
+    for (int i = 0; i < device_schedules(); i++) {
+        CUtensorMap map, half;
+        hopper_args args = make_arguments(&map, &half);
+        uint16_t got[256];
+
+        device_set_schedule(i);
+        ck_assert_int_eq(hopper_overlap(&args), cudaSuccess);
+        ck_assert_str_eq(device_finish(), "");
+        ck_assert_int_eq(cudaMemcpy(got, args.out + 2048, sizeof(got),
+                                    cudaMemcpyDeviceToHost),
+                         cudaSuccess);
+        ck_assert_mem_eq(got, input, sizeof(got));
     }
 }
 END_TEST
@@ -552,12 +577,12 @@ main(void)
     TCase *kernels = tcase_create("kernels");
 
     tcase_add_loop_test(kernels, maps_are_refused_as_by_the_driver, 0, 13);
-    tcase_add_loop_test(kernels, faults_are_reported, 0,
-                        (int)COUNT(faults) * device_schedules());
+    tcase_add_loop_test(kernels, faults_are_reported, 0, COUNT(faults));
     tcase_add_loop_test(kernels, twins_are_not, 0, HOPPER_KERNELS);
     tcase_add_loop_test(kernels, other_gpus_have_none, 0, 5);
     tcase_add_loop_test(kernels, boxes_lie_as_documented, 0, COUNT(boxes));
     tcase_add_test(kernels, rings_add_up_right);
+    tcase_add_test(kernels, kernels_overlap);
     tcase_add_loop_test(kernels, products_are_right_however_operands_lie, 0,
                         2 * 2 * 2 * (int)COUNT(product_columns) *
                             PRODUCT_SWIZZLES);
