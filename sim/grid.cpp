@@ -447,7 +447,8 @@ run(const std::vector<Launch *> &launches)
         m.failed = m.failed || !prepare_grid(*launch);
     while (!m.failed && !m.grids.back().has_ended) {
         fill();
-        if (!step() && !m.failed) {
+        /* A kernel that lost its only block has none. */
+        if (!m.resident.empty() && !step() && !m.failed) {
             judge_paths();
             report_deadlock();
         }
