@@ -31,7 +31,7 @@ bulk_dataset_write_run(const bulk_dataset *dataset, json_t *totals,
                        oriel_error *err)
 {
     char *path = bulk_path(dataset->layout.folder, "run.json");
-    json_t *run = json_copy(dataset->run);
+    json_t *run = oriel_json_copy(dataset->run);
     char *text = NULL, *longer;
     oriel_status status;
 

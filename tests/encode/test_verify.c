@@ -218,7 +218,7 @@ START_TEST(a_good_device_passes)
     device.checks = checks;
     device.n_checks = 2;
     ck_assert_msg(verify(0, NULL) == ORIEL_OK, "%s", err.message);
-    ck_assert_int_eq(told.n, 8);
+    ck_assert_int_eq(told.n, 9);
     check_told(0, ORIEL_VERDICT_PASSED, "rope", OWN, "");
     check_told(1, ORIEL_VERDICT_SKIPPED, "blocks", OWN, "of another card");
     check_told(2, ORIEL_VERDICT_PASSED, RESAMPLED, OWN, "");
@@ -227,8 +227,11 @@ START_TEST(a_good_device_passes)
     check_told(5, ORIEL_VERDICT_PASSED, EMBEDDINGS, OWN, "");
     check_told(6, ORIEL_VERDICT_PASSED, HIDDEN, "cuBLASLt", "");
     check_told(7, ORIEL_VERDICT_PASSED, EMBEDDINGS, "cuBLASLt", "");
+    /* The CPU, which is this device, has none. */
+    check_told(8, ORIEL_VERDICT_SKIPPED, THROUGH, "cuDNN",
+               "attention is ORIEL_ATTENTION_CUDNN");
     ck_assert_int_eq(info.passed, 7);
-    ck_assert_int_eq(info.skipped, 1);
+    ck_assert_int_eq(info.skipped, 2);
     ck_assert_int_eq(info.failed, 0);
     ck_assert_str_eq(info.card, "1 multiprocessor");
     ck_assert_ptr_nonnull(strstr(info.choice, "cpu"));
@@ -240,7 +243,7 @@ START_TEST(a_good_device_passes)
     ck_assert_int_eq(told.n, 1);
     check_told(0, ORIEL_VERDICT_PASSED, ALONE, OWN, "");
     ck_assert_int_eq(verify(ORIEL_CHECK_NETWORK, NULL), ORIEL_OK);
-    ck_assert_int_eq(told.n, 4);
+    ck_assert_int_eq(told.n, 5);
     ck_assert_int_eq(verify(ORIEL_CHECK_OCCUPANCY, NULL), ORIEL_OK);
     ck_assert_int_eq(told.n, 1);
     ck_assert_int_eq(oriel_device_verify(NULL, NULL, NULL), ORIEL_OK);
@@ -329,7 +332,7 @@ START_TEST(encoders_that_cannot_be_made)
     device.kernels = ORIEL_KERNELS_CUBLASLT;
     device.encoders = ORIEL_ERR_DEVICE;
     ck_assert_int_eq(verify(0, NULL), ORIEL_OK);
-    ck_assert_int_eq(told.n, 5);
+    ck_assert_int_eq(told.n, 6);
     check_told(4, ORIEL_VERDICT_SKIPPED, THROUGH, "cuBLASLt",
                "no such kernels");
     device.encoders = ORIEL_ERR_FAULT;
@@ -339,7 +342,7 @@ START_TEST(encoders_that_cannot_be_made)
     device.kernels = ORIEL_KERNELS_OWN;
     device.encoders = ORIEL_ERR_DEVICE;
     ck_assert_int_eq(verify(0, NULL), ORIEL_ERR_FAULT);
-    ck_assert_int_eq(told.n, 5);
+    ck_assert_int_eq(told.n, 6);
     check_told(0, ORIEL_VERDICT_FAILED, RESAMPLED, OWN, "no such kernels");
     check_told(1, ORIEL_VERDICT_FAILED, ALONE, OWN, "no such kernels");
     check_told(2, ORIEL_VERDICT_FAILED, THROUGH, OWN, "no such kernels");
