@@ -146,13 +146,13 @@ def is_part(left, good):
 
 class Sweep:
     def __init__(self, tool, library):
-        self.tool, self.library = tool, library
+        self.tool, self.preload = tool, library
         self.failures = 0
 
     def run(self, arguments, **environment):
         made = dict(os.environ, LC_ALL="C", **environment)
         if environment:
-            made["LD_PRELOAD"] = self.library
+            made["LD_PRELOAD"] = self.preload
         return subprocess.run([self.tool, *arguments.split()], env=made,
                               stdin=subprocess.DEVNULL, capture_output=True,
                               errors="replace")

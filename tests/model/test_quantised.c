@@ -124,19 +124,7 @@ future_dtype(checkpoint_builder *b)
     set_dtype(b, "visual.merger.mlp.0.bias", "F5\\u001b[2J");
 }
 
-static const struct {
-    int n_shards;
-    void (*spoil)(checkpoint_builder *b);
-    oriel_status status;
-    const char *says[3];
-} spoilt[] = {
-#define SPOILT(n_shards, spoil, status, ...) \
-    { \
-        n_shards, spoil, ORIEL_ERR_##status, \
-        { \
-            __VA_ARGS__ \
-        } \
-    }
+static const spoilt_tower spoilt[] = {
     SPOILT(0, bnb_4bit, UNSUPPORTED,
            "tensor visual.blocks.1.attn.proj.weight: quantised vision weights "
            "(bitsandbytes, 4 bits) are not supported",
@@ -168,20 +156,11 @@ static const struct {
            "visual.merger.ln_q.weight: expected F32, F16 or BF16, found F64"),
     SPOILT(0, future_dtype, UNSUPPORTED, "visual.merger.mlp.0.bias: expected",
            "found F5\\x1b[2J"),
-#undef SPOILT
 };
 
 START_TEST(refuses_and_says_why)
 {
-    checkpoint_builder *b =
-        builder_create("visual.", "BF16", 0, spoilt[_i].n_shards);
-    char *folder;
-
-    spoilt[_i].spoil(b);
-    folder = temp_checkpoint(b);
-    check_refused(folder, _i, spoilt[_i].status, spoilt[_i].says);
-    temp_remove(folder);
-    builder_free(b);
+    check_spoilt(&spoilt[_i], _i);
 }
 END_TEST
 

@@ -199,19 +199,7 @@ uneven_gate(checkpoint_builder *b)
     reshape(b, "visual.blocks.0.mlp.gate_proj.weight", 2, 32, 20);
 }
 
-static const struct {
-    int n_shards;
-    void (*spoil)(checkpoint_builder *b);
-    oriel_status status;
-    const char *says[3];
-} spoilt[] = {
-#define SPOILT(n_shards, spoil, status, ...) \
-    { \
-        n_shards, spoil, ORIEL_ERR_##status, \
-        { \
-            __VA_ARGS__ \
-        } \
-    }
+static const spoilt_tower spoilt[] = {
     SPOILT(0, no_tower, MODEL,
            "no vision tower: expected a tensor named [...]visual.patch_embed"),
     SPOILT(2, no_tower, MODEL, "index.json: no vision tower"),
@@ -267,20 +255,11 @@ static const struct {
     SPOILT(0, uneven_gate, MODEL,
            "config.json: vision_config.intermediate_size is 20",
            "visual.blocks.0.mlp.gate_proj.weight has shape [32, 20]"),
-#undef SPOILT
 };
 
 START_TEST(refuses_and_says_why)
 {
-    checkpoint_builder *b =
-        builder_create("visual.", "BF16", 0, spoilt[_i].n_shards);
-    char *folder;
-
-    spoilt[_i].spoil(b);
-    folder = temp_checkpoint(b);
-    check_refused(folder, _i, spoilt[_i].status, spoilt[_i].says);
-    temp_remove(folder);
-    builder_free(b);
+    check_spoilt(&spoilt[_i], _i);
 }
 END_TEST
 
