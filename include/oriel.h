@@ -559,8 +559,8 @@ struct oriel_encoder_options {
     int32_t checks;         /* CUDA: ORIEL_CHECKS_*; the CPU ignores it */
     size_t workspace_bytes; /* owned scratch; 0: the caller's; CUDA: + 32 MiB */
     const oriel_hooks *hooks;
-    int32_t grow;    /* 1: owned scratch grows with the plans; on CUDA refused */
-    int32_t profile; /* 1: milliseconds by step in a debug line of the log; on
+    int32_t grow; /* 1: owned scratch grows with the plans; on CUDA refused */
+    int32_t profile;   /* 1: milliseconds by step in a debug line of the log; on
                         CUDA without graphs, and every call waits */
     int32_t residual;  /* CUDA: ORIEL_RESIDUAL_*; the CPU ignores it */
     int32_t attention; /* CUDA: ORIEL_ATTENTION_*; the CPU has its own alone */

@@ -12,13 +12,22 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
+/* How a kernel is run on a device of 9.0. */
+struct launch_shape {
+    uint32_t cluster = 1; /* so many blocks in sequence are resident together */
+    bool overlaps = false; /* it begins when the one before lets it, and waits
+                              for its end by grid_wait() */
+};
+
 /* cudaSuccess, or why nothing was enqueued.  'blocks' 0 enqueues nothing. */
 template <class... Parameters>
 static cudaError_t
-launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
-       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+launch_as(const launch_shape &shape, void (*kernel)(Parameters...),
+          int64_t blocks, uint32_t threads, size_t shared_bytes,
+          cudaStream_t stream, Parameters... arguments)
 {
     cudaLaunchConfig_t config = {};
+    cudaLaunchAttribute attributes[2] = {};
     void *pointers[] = {&arguments...};
 
     if (blocks == 0)
@@ -29,7 +38,29 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
     config.blockDim = dim3(threads);
     config.dynamicSmemBytes = shared_bytes;
     config.stream = stream;
+    config.attrs = attributes;
+    if (shape.cluster > 1) {
+        cudaLaunchAttribute &clusters = attributes[config.numAttrs++];
+        clusters.id = cudaLaunchAttributeClusterDimension;
+        clusters.val.clusterDim.x = shape.cluster;
+        clusters.val.clusterDim.y = clusters.val.clusterDim.z = 1;
+    }
+    if (shape.overlaps) {
+        cudaLaunchAttribute &overlap = attributes[config.numAttrs++];
+        overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        overlap.val.programmaticStreamSerializationAllowed = 1;
+    }
     return cudaLaunchKernelExC(&config, (const void *)kernel, pointers);
+}
+
+/* The same, as on any device. */
+template <class... Parameters>
+static cudaError_t
+launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
+       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+{
+    return launch_as({}, kernel, blocks, threads, shared_bytes, stream,
+                     arguments...);
 }
 
 static inline cudaError_t

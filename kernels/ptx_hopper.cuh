@@ -116,6 +116,76 @@ tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
         : "memory");
 }
 
+/* ---- Clusters ----------------------------------------------------------- */
+
+/* Which of the blocks that are resident together this is. */
+__device__ __forceinline__ uint32_t
+cluster_rank()
+{
+    uint32_t rank;
+    asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank)::"memory");
+    return rank;
+}
+
+/* The barrier of all threads of the cluster, in two halves.  No block may end while
+   another arrives at its barriers or copies to its shared memory. */
+__device__ __forceinline__ void
+cluster_arrive()
+{
+    asm volatile("barrier.cluster.arrive.release;" ::: "memory");
+}
+
+__device__ __forceinline__ void
+cluster_wait()
+{
+    asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
+}
+
+/* mbarrier_arrive() at the mbarrier that another block has at the same place. */
+__device__ __forceinline__ void
+mbarrier_arrive_remote(uint32_t barrier, uint32_t rank)
+{
+    asm volatile("{\n"
+                 ".reg .b32 remote;\n"
+                 "mapa.shared::cluster.u32 remote, %0, %1;\n"
+                 "mbarrier.arrive.release.cluster.shared::cluster.b64 _, "
+                 "[remote];\n"
+                 "}" ::"r"(barrier),
+                 "r"(rank)
+                 : "memory");
+}
+
+/* tensor_load_2d() to the same place of each block whose rank is a bit of 'ranks', and
+   counted at its own barrier. */
+__device__ __forceinline__ void
+tensor_load_2d_multicast(uint32_t shared, const CUtensorMap *map,
+                         int32_t column, int32_t row, uint32_t barrier,
+                         uint16_t ranks)
+{
+    asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.tile"
+                 ".mbarrier::complete_tx::bytes.multicast::cluster "
+                 "[%0], [%1, {%2, %3}], [%4], %5;" ::"r"(shared),
+                 "l"(map), "r"(column), "r"(row), "r"(barrier), "h"(ranks)
+                 : "memory");
+}
+
+/* ---- Kernels that overlap ----------------------------------------------- */
+
+/* Until the kernel before has ended and its writes are seen: before anything else is
+   done with memory that it, or one after it, writes. */
+__device__ __forceinline__ void
+grid_wait()
+{
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+
+/* The next kernel may begin when every block has said so, or has ended. */
+__device__ __forceinline__ void
+grid_launch_dependents()
+{
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+
 /* ---- Fragments and registers -------------------------------------------- */
 
 /* The inverse of ldmatrix_x4: lanes 8i to 8i + 7 give the addresses of the rows of

@@ -90,10 +90,10 @@ shared_access(Thread &thread, const void *address, size_t bytes, bool write,
                   write ? "writes" : "reads", offset,
                   source_line(where).c_str());
     if (write)
-        block.shadow.write(block.clocks, thread.index,
+        block.shadow.write(block.clocks, thread.clock(),
                            static_cast<size_t>(offset), bytes, where);
     else
-        block.shadow.read(block.clocks, thread.index,
+        block.shadow.read(block.clocks, thread.clock(),
                           static_cast<size_t>(offset), bytes, where);
     return true;
 }
@@ -142,6 +142,10 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     if (!write && in_program(reinterpret_cast<uintptr_t>(address)))
         return;
     const GlobalTouch who = touch_of(*thread);
+    if (write && thread->block->launch.overlaps && !thread->block->waited)
+        violation("writes global memory at %s before grid_wait: a kernel "
+                  "before this one may still use it",
+                  source_line(where).c_str());
     if (write)
         global_write(who, address, bytes, where);
     else

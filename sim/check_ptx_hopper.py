@@ -61,6 +61,27 @@ EXPECTED = {
         "ptx::tensor_load_2d(a, b, c, d, e);",
         ["cp.async.bulk.tensor.2d.shared::cluster.global.tile"
          ".mbarrier::complete_tx::bytes [0], [1, {2, 3}], [4]"]),
+    "cluster_rank": ("uint32_t *out", "*out = ptx::cluster_rank();",
+                     ["mov.u32 d0, %cluster_ctarank", "out = d0"]),
+    # Not .aligned: lanes of a warp come by different ways.
+    "cluster_arrive": ("", "ptx::cluster_arrive();",
+                       ["barrier.cluster.arrive.release"]),
+    "cluster_wait": ("", "ptx::cluster_wait();",
+                     ["barrier.cluster.wait.acquire"]),
+    "mbarrier_arrive_remote": (
+        "uint32_t a, uint32_t b", "ptx::mbarrier_arrive_remote(a, b);",
+        ["{", ".reg .b32 remote", "mapa.shared::cluster.u32 remote, 0, 1",
+         "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote]", "}"]),
+    "grid_wait": ("", "ptx::grid_wait();", ["griddepcontrol.wait"]),
+    "grid_launch_dependents": ("", "ptx::grid_launch_dependents();",
+                               ["griddepcontrol.launch_dependents"]),
+    # As tensor_load_2d, and for whom.
+    "tensor_load_2d_multicast": (
+        "uint32_t a, const CUtensorMap *b, int c, int d, uint32_t e, uint16_t f",
+        "ptx::tensor_load_2d_multicast(a, b, c, d, e, f);",
+        ["cp.async.bulk.tensor.2d.shared::cluster.global.tile"
+         ".mbarrier::complete_tx::bytes.multicast::cluster "
+         "[0], [1, {2, 3}], [4], 5"]),
     # Register i is of the matrix whose rows lanes 8i to 8i + 7 name.
     "store_matrix_x4": ("uint32_t a, Of<uint32_t, 4> b",
                         "ptx::store_matrix_x4(a, b.v);",

@@ -101,7 +101,8 @@ copy_issue(size_t offset, const void *source, uint32_t bytes,
     }
     if (counting)
         count_copy(thread, copy, where);
-    block.shadow.copy_begins(block.clocks, thread.index, offset, bytes, where);
+    block.shadow.copy_begins(block.clocks, thread.clock(), offset, bytes,
+                             where);
     if (schedule_in_use().landing == Landing::AT_ISSUE)
         land(block, copy);
     thread.open_copies.push_back(copy);
@@ -125,7 +126,7 @@ copy_wait(uint32_t groups_left)
         for (AsyncCopy &copy : thread.copy_groups.front()) {
             check_source(copy);
             land(block, copy);
-            block.shadow.copy_lands(block.clocks, thread.index, copy.offset,
+            block.shadow.copy_lands(block.clocks, thread.clock(), copy.offset,
                                     copy.bytes);
         }
         thread.copy_groups.pop_front();

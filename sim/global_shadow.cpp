@@ -75,7 +75,8 @@ touch_of(const Thread &thread)
     const Block &block = *thread.block;
 
     return {block.launch.device, block.launch.context, block.launch.number,
-            block.index,         thread.index,         &block.clocks};
+            block.index,         thread.index,         block.first_thread,
+            &block.clocks};
 }
 
 GlobalShadow::GlobalShadow(size_t bytes)
@@ -103,7 +104,8 @@ GlobalShadow::add_reader(Cell &cell, const GlobalTouch &who, Access mine)
     Access &first = cell.readers[0], &second = cell.readers[1];
     auto covers = [&](const Access &reader) {
         return reader.time == 0 ||
-               who.clocks->knows(who.thread, reader.thread, reader.time);
+               who.clocks->knows(who.first + who.thread,
+                                 who.first + reader.thread, reader.time);
     };
 
     if (covers(first)) {
@@ -122,10 +124,11 @@ GlobalShadow::note(Cell &cell, const GlobalTouch &who, size_t offset,
 {
     const Access &writer = cell.writer;
     const bool ours = cell.block == who.block;
-    const Time now = who.clocks->now(who.thread);
+    const Time now = who.clocks->now(who.first + who.thread);
     auto unordered = [&](const Access &other) {
         return other.time &&
-               !who.clocks->knows(who.thread, other.thread, other.time);
+               !who.clocks->knows(who.first + who.thread,
+                                  who.first + other.thread, other.time);
     };
 
     if (now > TIME_MOST)
@@ -157,6 +160,28 @@ GlobalShadow::note(Cell &cell, const GlobalTouch &who, size_t offset,
     cell = {who.launch, who.block, mine, {}};
 }
 
+/* A kernel that has not ended touched these bytes too. */
+void
+GlobalShadow::check_overlap(size_t word, bool write, size_t offset,
+                            const void *where) const
+{
+    const bool is_split = words_[word].block == SPLIT;
+    const Cell *cells = is_split ? parts_ + word * WORD : words_ + word;
+
+    for (size_t i = 0; i < (is_split ? WORD : 1); i++) {
+        const Access &writer = cells[i].writer, &reader = cells[i].readers[0];
+        const Access &other = writer.time ? writer : reader;
+
+        if (writer.time || (write && reader.time))
+            violation(
+                "race in global memory: %s offset %zu at %s, which a "
+                "kernel that has not ended %s at %s, with no grid_wait "
+                "between",
+                write ? "writes" : "reads", offset, source_line(where).c_str(),
+                writer.time ? "wrote" : "read", line_of(other.place).c_str());
+    }
+}
+
 void
 GlobalShadow::split(size_t word)
 {
@@ -179,8 +204,11 @@ GlobalShadow::touch(const GlobalTouch &who, size_t offset, size_t bytes,
         const size_t from = std::max(offset, i * WORD);
         const size_t to = std::min(end, i * WORD + WORD);
 
-        if (cell.launch != who.launch)
+        if (cell.launch != who.launch) {
+            if (overlap_now(cell.launch, who.launch))
+                check_overlap(i, WRITE, offset, where);
             cell = {who.launch, who.block, {}, {}};
+        }
         if (cell.block != SPLIT) {
             if (to - from == WORD) {
                 note<WRITE>(cell, who, from, where);

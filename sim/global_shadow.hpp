@@ -22,8 +22,8 @@ struct GlobalTouch {
     int device, context; /* where it runs */
     uint32_t launch;     /* a number that no other launch has */
     uint32_t block;
-    uint32_t thread;
-    const Clocks *clocks; /* of the block */
+    uint32_t thread, first; /* in the block; the block's first in its cluster */
+    const Clocks *clocks;   /* of the cluster */
 };
 struct Thread;
 GlobalTouch touch_of(const Thread &thread);
@@ -64,6 +64,8 @@ class GlobalShadow
     static void note(Cell &cell, const GlobalTouch &who, size_t offset,
                      const void *where);
     static void add_reader(Cell &cell, const GlobalTouch &who, Access mine);
+    void check_overlap(size_t word, bool write, size_t offset,
+                       const void *where) const;
     void split(size_t word);
 
     size_t bytes_;

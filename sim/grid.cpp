@@ -51,11 +51,23 @@ struct Random {
     }
 };
 
+/* How far one kernel of a run() is. */
+struct Grid {
+    Launch *launch;
+    uint32_t n_blocks;
+    uint32_t most;          /* clusters at once */
+    uint32_t next = 0;      /* block */
+    uint32_t resident = 0;  /* clusters */
+    uint32_t let = 0;       /* blocks that let the next kernel begin */
+    bool has_ended = false; /* after those before it */
+};
+
 /* The state of one run(). */
 struct Machine {
-    Launch &launch;
+    std::vector<Grid> grids;
     Random random;
-    std::vector<std::unique_ptr<Block>> resident;
+    std::vector<std::unique_ptr<Cluster>> resident;
+    std::vector<Thread *> waiting; /* until a kernel has ended */
     bool failed = false;
 };
 Machine *machine;
@@ -69,7 +81,9 @@ thread_main(void *argument)
 {
     Thread *thread = static_cast<Thread *>(argument);
 
-    machine->launch.make(machine->launch.call.data());
+    const Launch &launch = thread->block->launch;
+
+    launch.make(launch.call.data());
     if (!thread->open_copies.empty() || !thread->copy_groups.empty())
         violation("thread %u ends with asynchronous copies that it never "
                   "waited for",
@@ -99,7 +113,7 @@ step_block(Block &block)
 {
     bool progress = false;
 
-    for (uint32_t i : turns(machine->launch.threads)) {
+    for (uint32_t i : turns(block.launch.threads)) {
         Thread &thread = block.threads[i];
 
         if (thread.done || thread.waiting)
@@ -117,10 +131,23 @@ step_block(Block &block)
         if (machine->failed)
             return true;
         progress = true;
-        if (thread.done)
+        if (thread.done) {
             block.n_done++;
+            cluster_leave(thread);
+        }
     }
     return progress;
+}
+
+std::vector<Block *>
+resident_blocks()
+{
+    std::vector<Block *> blocks;
+
+    for (auto &cluster : machine->resident)
+        for (auto &block : cluster->blocks)
+            blocks.push_back(block.get());
+    return blocks;
 }
 
 void
@@ -128,7 +155,7 @@ report_deadlock()
 {
     std::string text;
 
-    for (auto &block : machine->resident) {
+    for (Block *block : resident_blocks()) {
         std::vector<std::string> seen;
         for (Thread &thread : block->threads) {
             std::string line =
@@ -141,7 +168,8 @@ report_deadlock()
         }
     }
     machine->failed = true;
-    host_violation("deadlock in %s:%s", machine->launch.name, text.c_str());
+    host_violation("deadlock in %s:%s", machine->grids[0].launch->name,
+                   text.c_str());
 }
 
 /* First of all, since it may be why the launch ended badly. */
@@ -153,7 +181,7 @@ judge_paths()
     if (text.empty())
         return;
     machine->failed = true;
-    host_violation("%s: %s", machine->launch.name, text.c_str());
+    host_violation("%s: %s", machine->grids[0].launch->name, text.c_str());
 }
 
 } // namespace
@@ -200,9 +228,11 @@ Site::text() const
            ":" + std::to_string(line) + ")";
 }
 
-Block::Block(Launch &l, uint32_t i)
-    : launch(l), index(i), threads(l.threads), clocks(l.threads),
-      shadow(l.shared_bytes, l.threads), paths(l.threads), warps(l.threads / 32)
+Block::Block(Launch &l, uint32_t i, Cluster &c, uint32_t r)
+    : launch(l), index(i), cluster(c), rank(r), first_thread(r * l.threads),
+      threads(l.threads), clocks(c.clocks),
+      shadow(l.shared_bytes, l.cluster * l.threads), paths(l.threads),
+      warps(l.threads / 32)
 {
     /* At the least alignment that is promised, not a better one by luck. */
     size_t bytes = l.shared_bytes + 3 * SHARED_ALIGNMENT_MORE;
@@ -252,6 +282,10 @@ check_end(const Block &block)
         left = products_left(block);
     if (left.empty())
         left = registers_left(block);
+    if (block.launch.overlaps && !block.waited)
+        left = "block " + std::to_string(block.index) +
+               " of a kernel that overlaps the one before ends with no "
+               "grid_wait";
     for (uint32_t i = 0; i < 16; i++)
         if (!block.barriers[i].passed.empty())
             left = "block " + std::to_string(block.index) +
@@ -262,6 +296,17 @@ check_end(const Block &block)
                    block.barriers[i].passed[0].site.text();
     if (!left.empty())
         launch_fault("%s", left.c_str());
+}
+
+static bool
+has_ended(Block &block)
+{
+    if (block.n_done != block.launch.threads)
+        return false;
+    if (!block.checked)
+        check_end(block);
+    block.checked = true;
+    return true;
 }
 
 /* How many blocks run, and the nth of them. */
@@ -275,61 +320,181 @@ blocks_to_run(const Launch &launch)
 static uint32_t
 nth_block(const Launch &launch, uint32_t n)
 {
-    uint32_t turn =
-        schedule.order == Order::REVERSE ? blocks_to_run(launch) - 1 - n : n;
+    /* The first of a cluster's. */
+    uint32_t turn = schedule.order == Order::REVERSE
+                        ? blocks_to_run(launch) - launch.cluster - n
+                        : n;
 
     return only_blocks.empty() ? turn : only_blocks[turn];
 }
 
-bool
-run(Launch &launch)
+/* A kernel that is to run, or that may not. */
+static bool
+prepare_grid(Launch &launch)
 {
     static uint32_t launches;
-    Machine m{launch, {schedule.seed}, {}, false};
-    DeviceMemoryAccess access;
-    uint32_t next = 0, n_blocks = blocks_to_run(launch);
+    uint32_t n_blocks = blocks_to_run(launch);
 
     if (loses_block(launch.op))
-        n_blocks--;
-
+        n_blocks -= launch.cluster;
     if (!within_limits(launch))
         return false;
+    if (launch.cluster > 1 && !only_blocks.empty()) {
+        host_violation("%s: only some blocks of a grid of clusters",
+                       launch.name);
+        return false;
+    }
     launch.number = ++launches;
     launch.architecture = device_limits(launch.device).architecture;
+    machine->grids.push_back(
+        {&launch, n_blocks,
+         1 + static_cast<uint32_t>(machine->random() % RESIDENT_MOST)});
+    return true;
+}
+
+/* Blocks become resident: of the next kernel when all of the one before are, or
+   were, and let it begin. */
+static void
+fill()
+{
+    for (size_t i = 0; i < machine->grids.size(); i++) {
+        Grid &grid = machine->grids[i];
+        Launch &launch = *grid.launch;
+
+        if (i > 0 && machine->grids[i - 1].let < machine->grids[i - 1].n_blocks)
+            return;
+        for (; grid.resident < grid.most && grid.next < grid.n_blocks;
+             grid.next += launch.cluster, grid.resident++)
+            machine->resident.push_back(std::make_unique<Cluster>(
+                launch, nth_block(launch, grid.next)));
+    }
+}
+
+static Grid &
+grid_of(const Block &block)
+{
+    for (Grid &grid : machine->grids)
+        if (grid.launch == &block.launch)
+            return grid;
+    abort();
+}
+
+static void
+let_next(Block &block)
+{
+    if (!block.lets_next)
+        grid_of(block).let++;
+    block.lets_next = true;
+}
+
+/* Clusters all of whose blocks have ended go, and with the last of them their
+   kernel. */
+static void
+empty()
+{
+    auto ended = [&](const std::unique_ptr<Cluster> &cluster) {
+        bool all = true;
+        for (auto &block : cluster->blocks)
+            all &= has_ended(*block);
+        if (!all)
+            return false;
+        for (auto &block : cluster->blocks)
+            let_next(*block);
+        grid_of(*cluster->blocks[0]).resident--;
+        return true;
+    };
+
+    machine->resident.erase(std::remove_if(machine->resident.begin(),
+                                           machine->resident.end(), ended),
+                            machine->resident.end());
+    for (Grid &grid : machine->grids) {
+        if (grid.next < grid.n_blocks || grid.resident > 0)
+            return;
+        if (grid.has_ended)
+            continue;
+        grid.has_ended = true;
+        for (Thread *thread : machine->waiting)
+            thread->waiting = false;
+        machine->waiting.clear();
+    }
+}
+
+static bool
+step()
+{
+    const std::vector<Block *> blocks = resident_blocks();
+    bool progress = false;
+
+    for (Block *block : blocks) {
+        progress |= step_block(*block);
+        if (machine->failed)
+            return true;
+    }
+    /* As late as can be: when nobody can go on without it. */
+    for (Block *block : blocks)
+        progress = progress || tensor_copy_lands(*block);
+    return progress;
+}
+
+bool
+run(const std::vector<Launch *> &launches)
+{
+    Machine m{{}, {schedule.seed}, {}, {}, false};
+    DeviceMemoryAccess access;
+
     machine = &m;
-    uint32_t most = 1 + static_cast<uint32_t>(m.random() % RESIDENT_MOST);
-    while (!m.failed && (next < n_blocks || !m.resident.empty())) {
-        while (m.resident.size() < most && next < n_blocks)
-            m.resident.push_back(
-                std::make_unique<Block>(launch, nth_block(launch, next++)));
-        bool progress = false;
-        for (auto &block : m.resident) {
-            progress |= step_block(*block);
-            if (m.failed)
-                break;
-        }
-        /* As late as can be: when nobody can go on without it. */
-        for (size_t i = 0; i < m.resident.size() && !progress; i++)
-            progress = tensor_copy_lands(*m.resident[i]);
-        if (!progress && !m.failed) {
+    for (Launch *launch : launches)
+        m.failed = m.failed || !prepare_grid(*launch);
+    while (!m.failed && !m.grids.back().has_ended) {
+        fill();
+        /* A kernel that lost its only block has none. */
+        if (!m.resident.empty() && !step() && !m.failed) {
             judge_paths();
             report_deadlock();
         }
-        auto ended = [&](const std::unique_ptr<Block> &block) {
-            if (block->n_done != launch.threads)
-                return false;
-            check_end(*block);
-            return true;
-        };
-        m.resident.erase(
-            std::remove_if(m.resident.begin(), m.resident.end(), ended),
-            m.resident.end());
+        empty();
     }
     m.resident.clear();
-    judge_paths();
+    if (!m.grids.empty())
+        judge_paths();
     close_requests();
     machine = nullptr;
     return !m.failed;
+}
+
+void
+grid_wait(const Site &site)
+{
+    Thread &thread = *running;
+    const Grid &grid = grid_of(*thread.block);
+
+    thread.site = site;
+    while (&grid != machine->grids.data() && !(&grid - 1)->has_ended) {
+        machine->waiting.push_back(&thread);
+        thread.waiting = true;
+        thread.fiber.suspend();
+    }
+    thread.block->waited = true;
+}
+
+void
+grid_launch_dependents()
+{
+    let_next(*running->block);
+}
+
+bool
+overlap_now(uint32_t launch, uint32_t other)
+{
+    bool one = false, two = false;
+
+    if (!machine || machine->grids.size() < 2)
+        return false;
+    for (const Grid &grid : machine->grids) {
+        one |= grid.launch->number == launch && !grid.has_ended;
+        two |= grid.launch->number == other && !grid.has_ended;
+    }
+    return one && two && launch != other;
 }
 
 Thread *
@@ -347,7 +512,7 @@ launch_fault(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    host_violation("%s: %s", machine->launch.name, text);
+    host_violation("%s: %s", machine->grids[0].launch->name, text);
     machine->failed = true;
 }
 
@@ -367,7 +532,7 @@ describe_current()
 {
     if (!running)
         return "";
-    return std::string(machine->launch.name) + ", block " +
+    return std::string(running->block->launch.name) + ", block " +
            std::to_string(running->block->index) + ", thread " +
            std::to_string(running->index) + ": ";
 }

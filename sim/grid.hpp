@@ -10,6 +10,7 @@
 #pragma once
 
 #include "clocks.hpp"
+#include "cluster.hpp"
 #include "fiber.hpp"
 #include "mbarrier.hpp"
 #include "paths.hpp"
@@ -89,7 +90,11 @@ struct Thread {
     Site site{}; /* where it meets others, or met them last */
     std::deque<std::vector<AsyncCopy>> copy_groups;
     std::vector<AsyncCopy> open_copies;
+    bool in_cluster_barrier = false; /* between its arrival and its wait */
+    uint32_t cluster_phase = 0;      /* in which it arrived */
 
+    /* Its number among the threads of the cluster. */
+    uint32_t clock() const;
     uint32_t lane() const
     {
         return index % 32;
@@ -112,17 +117,23 @@ struct Meeting {
 struct Warpgroup; /* wgmma.hpp */
 
 struct Block {
-    Block(Launch &launch, uint32_t index);
+    Block(Launch &launch, uint32_t index, Cluster &cluster, uint32_t rank);
     ~Block();
 
     Launch &launch;
     uint32_t index;
+    Cluster &cluster;
+    uint32_t rank;          /* in the cluster */
+    uint32_t first_thread;  /* its number among the cluster's */
+    bool checked = false;   /* since it ended */
+    bool waited = false;    /* for the kernel before */
+    bool lets_next = false; /* begin, as far as it is concerned */
     std::vector<Thread> threads;
     char *shared = nullptr;
     char *room = nullptr; /* in which it lies */
     bool asked = false;   /* for where it begins */
     bool aligned = false; /* at a multiple of 1,024 */
-    Clocks clocks;
+    Clocks &clocks;       /* the cluster's */
     SharedShadow shadow;
     Mbarriers mbarriers;
     std::deque<TensorCopy> tensor_copies;
@@ -155,15 +166,24 @@ struct Launch {
     uint32_t blocks = 0;
     uint32_t threads = 0;
     uint32_t shared_bytes = 0;
-    uint32_t number = 0;  /* no two launches have the same */
-    int architecture = 0; /* of the device, while it runs */
+    uint32_t cluster = 1;  /* blocks that are resident together */
+    bool overlaps = false; /* it may begin before the one before it has ended */
+    uint32_t number = 0;   /* no two launches have the same */
+    int architecture = 0;  /* of the device, while it runs */
 };
+
+inline uint32_t
+Thread::clock() const
+{
+    return block->first_thread + index;
+}
 
 /* How often a thread took its turn since the program began. */
 uint64_t turns_so_far();
 
-/* Run all blocks.  False when a violation ended it (report.hpp). */
-bool run(Launch &launch);
+/* Run all blocks of kernels in sequence, each of which after the first overlaps the
+   one before.  False when a violation ended it (report.hpp). */
+bool run(const std::vector<Launch *> &launches);
 
 /* ---- For the instructions (ptx_sim.hpp, access.cpp) -------------------- */
 
@@ -171,6 +191,12 @@ bool run(Launch &launch);
 Thread *current();
 /* From the schedule's seed; while a launch runs. */
 uint64_t draw();
+
+/* Until the kernel before has ended; and: the next may begin. */
+void grid_wait(const Site &site);
+void grid_launch_dependents();
+/* Whether these are two kernels that overlap and run. */
+bool overlap_now(uint32_t launch, uint32_t other);
 
 /* Wait until all lanes of the warp are at this site; the last to arrive runs
    meet(brought by lane 0, ..., brought by lane 31). */

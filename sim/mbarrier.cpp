@@ -13,20 +13,31 @@ constexpr uint32_t COUNT_MOST = (1u << 20) - 1; /* of arrivals, and of bytes */
 constexpr size_t BYTES = 8;
 
 Mbarrier &
-find(size_t offset, const Site &site)
+find(Block &block, size_t offset, const Site &site)
 {
-    Thread &thread = *current();
-    Block &block = *thread.block;
+    const Thread &thread = *current();
     auto it = block.mbarriers.at.find(offset);
 
     if (it == block.mbarriers.at.end())
         violation("%s: byte %zu of shared memory holds no mbarrier",
                   site.text().c_str(), offset);
-    if (!block.clocks.knows(thread.index, it->second.maker, it->second.made))
+    if (!block.clocks.knows(thread.clock(), it->second.maker, it->second.made))
         violation("thread %u uses the mbarrier at byte %zu at %s, thread %u "
                   "initialised it, and no barrier orders them",
                   thread.index, offset, site.text().c_str(), it->second.maker);
     return it->second;
+}
+
+/* What is not of the block's own threads uses it. */
+void
+check_fenced(const Block &block, const Mbarrier &b, size_t offset,
+             const Site &site)
+{
+    if (!b.fenced || !block.clocks.knows(current()->clock(), b.maker, b.fenced))
+        violation("%s: a tensor copy, or another block of the cluster, counts "
+                  "at the mbarrier at byte %zu, which thread %u initialised "
+                  "with no mbarrier_fence before they met",
+                  site.text().c_str(), offset, b.maker);
 }
 
 bool
@@ -74,14 +85,14 @@ mbarrier_init(size_t offset, uint32_t arrivals, const Site &site,
         violation("%s: there is an mbarrier at byte %zu of shared memory "
                   "already",
                   at.c_str(), offset);
-    block.shadow.write(block.clocks, thread.index, offset, BYTES, where);
+    block.shadow.write(block.clocks, thread.clock(), offset, BYTES, where);
     block.mbarriers.at[offset] = {.arrivals = arrivals,
                                   .pending = arrivals,
                                   .agent = block.clocks.add_agent(),
                                   .arriving = nullptr,
                                   .ended = nullptr,
-                                  .maker = thread.index,
-                                  .made = block.clocks.now(thread.index)};
+                                  .maker = thread.clock(),
+                                  .made = block.clocks.now(thread.clock())};
 }
 
 void
@@ -90,16 +101,18 @@ mbarrier_fence()
     Thread &thread = *current();
 
     for (auto &[offset, b] : thread.block->mbarriers.at)
-        if (b.maker == thread.index && b.fenced == 0)
-            b.fenced = thread.block->clocks.now(thread.index);
+        if (b.maker == thread.clock() && b.fenced == 0)
+            b.fenced = thread.block->clocks.now(thread.clock());
 }
 
 void
-mbarrier_arrive(size_t offset, uint32_t bytes, const Site &site)
+mbarrier_arrive(Block &block, size_t offset, uint32_t bytes, const Site &site)
 {
-    Thread &thread = *current();
-    Block &block = *thread.block;
-    Mbarrier &b = find(offset, site);
+    const Thread &thread = *current();
+    Mbarrier &b = find(block, offset, site);
+
+    if (&block != thread.block)
+        check_fenced(block, b, offset, site);
 
     if (b.pending == 0)
         violation("%s: an arrival beyond the %u of the mbarrier at byte %zu, "
@@ -111,7 +124,7 @@ mbarrier_arrive(size_t offset, uint32_t bytes, const Site &site)
                   "expected at most %u",
                   site.text().c_str(), offset,
                   static_cast<long long>(b.bytes + bytes), COUNT_MOST);
-    block.clocks.release(thread.index, b.arriving);
+    block.clocks.release(thread.clock(), b.arriving);
     b.bytes += bytes;
     b.pending--;
     if (b.pending == 0 && b.bytes < 0)
@@ -128,8 +141,8 @@ mbarrier_wait(size_t offset, uint32_t parity, const Site &site)
 {
     Thread &thread = *current();
     Block &block = *thread.block;
-    Mbarrier &b = find(offset, site);
-    const Knowledge &known = *block.clocks.known(thread.index);
+    Mbarrier &b = find(block, offset, site);
+    const Knowledge &known = *block.clocks.known(thread.clock());
     const int64_t ended = b.agent < known.size() ? known[b.agent] : 0;
     /* The last phase whose end the thread knows of, or the next. */
     const int64_t wanted = ((ended - 1) & 1) == parity ? ended - 1 : ended;
@@ -149,21 +162,15 @@ mbarrier_wait(size_t offset, uint32_t parity, const Site &site)
                   "for the thread",
                   site.text().c_str(), thread.index,
                   static_cast<long long>(wanted), offset, b.phase);
-    block.clocks.acquire(thread.index, b.ended);
+    block.clocks.acquire(thread.clock(), b.ended);
 }
 
 const Mbarrier &
-mbarrier_count_copy(size_t offset, const Site &site)
+mbarrier_count_copy(Block &block, size_t offset, const Site &site)
 {
-    Thread &thread = *current();
-    Mbarrier &b = find(offset, site);
+    Mbarrier &b = find(block, offset, site);
 
-    if (!b.fenced ||
-        !thread.block->clocks.knows(thread.index, b.maker, b.fenced))
-        violation("%s: a tensor copy counts at the mbarrier at byte %zu, which "
-                  "thread %u initialised with no mbarrier_fence before they "
-                  "met",
-                  site.text().c_str(), offset, b.maker);
+    check_fenced(block, b, offset, site);
     b.copied = b.phase + 1;
     return b;
 }
@@ -188,7 +195,7 @@ is_unwaited(const Block &block, const Mbarrier &b)
 {
     for (const Thread &thread : block.threads)
         if (b.copied == 0 ||
-            block.clocks.knows(thread.index, b.agent, b.copied))
+            block.clocks.knows(thread.clock(), b.agent, b.copied))
             return false;
     return true;
 }

@@ -59,10 +59,13 @@ void mbarrier_init(size_t offset, uint32_t arrivals, const Site &site,
                    const void *where);
 /* What this thread has initialised is visible to the asynchronous proxy. */
 void mbarrier_fence();
-void mbarrier_arrive(size_t offset, uint32_t bytes, const Site &site);
+/* At one of this block, or of another of the cluster. */
+void mbarrier_arrive(Block &block, size_t offset, uint32_t bytes,
+                     const Site &site);
 void mbarrier_wait(size_t offset, uint32_t parity, const Site &site);
 /* The barrier whose phase is to count a tensor copy's bytes. */
-const Mbarrier &mbarrier_count_copy(size_t offset, const Site &site);
+const Mbarrier &mbarrier_count_copy(Block &block, size_t offset,
+                                    const Site &site);
 
 /* ---- By nobody ----------------------------------------------------------- */
 

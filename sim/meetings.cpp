@@ -97,10 +97,12 @@ end_meeting(Block &block, Meeting &meeting)
     for (uint32_t t : meeting.arrived)
         if (t % 32 == 0)
             block.paths.meet(meeting.site, block.index, t / 32);
-    if (!meeting.arrived.empty())
-        block.clocks.join(meeting.arrived.data(),
-                          static_cast<uint32_t>(meeting.arrived.size()));
+    std::vector<uint32_t> clocks;
     for (uint32_t t : meeting.arrived)
+        clocks.push_back(block.first_thread + t);
+    if (!clocks.empty())
+        block.clocks.join(clocks.data(), static_cast<uint32_t>(clocks.size()));
+    for (uint32_t t : clocks)
         block.clocks.acquire(t, meeting.released);
     meeting.passed.clear();
     meeting.released = nullptr;
@@ -158,7 +160,7 @@ pass_block(const Site &site, uint32_t barrier, uint32_t n_threads)
 
     if (meeting.arrived.empty())
         meeting.site = site;
-    block.clocks.release(thread.index, meeting.released);
+    block.clocks.release(thread.clock(), meeting.released);
     meeting.passed.push_back({thread.index, site});
     if (meeting.arrived.size() + meeting.passed.size() == n_threads)
         end_meeting(block, meeting);

@@ -57,7 +57,7 @@ fence_async_shared()
     sim::Thread &thread = *sim::current();
 
     hopper("fence_async_shared", nullptr, 0);
-    thread.block->shadow.proxy_fence(thread.block->clocks, thread.index);
+    thread.block->shadow.proxy_fence(thread.block->clocks, thread.clock());
     sim::mbarrier_fence();
 }
 
@@ -92,7 +92,8 @@ mbarrier_arrive(uint32_t barrier, const char *file, int line)
 {
     const sim::Site site = hopper("mbarrier_arrive", file, line);
 
-    sim::mbarrier_arrive(offset_of(barrier, site), 0, site);
+    sim::mbarrier_arrive(*sim::current()->block, offset_of(barrier, site), 0,
+                         site);
 }
 
 void
@@ -100,7 +101,8 @@ mbarrier_expect(uint32_t barrier, uint32_t bytes, const char *file, int line)
 {
     const sim::Site site = hopper("mbarrier_expect", file, line);
 
-    sim::mbarrier_arrive(offset_of(barrier, site), bytes, site);
+    sim::mbarrier_arrive(*sim::current()->block, offset_of(barrier, site),
+                         bytes, site);
 }
 
 void
@@ -119,8 +121,67 @@ tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
 {
     const sim::Site site = hopper("tensor_load_2d", file, line);
 
+    sim::tensor_copy_issue(
+        offset_of(shared, site), map, column, row, offset_of(barrier, site),
+        1u << sim::current()->block->rank, site, __builtin_return_address(0));
+}
+
+/* ---- Kernels that overlap ------------------------------------------------ */
+
+void
+grid_wait(const char *file, int line)
+{
+    sim::grid_wait(hopper("grid_wait", file, line));
+}
+
+void
+grid_launch_dependents()
+{
+    hopper("grid_launch_dependents", nullptr, 0);
+    sim::grid_launch_dependents();
+}
+
+/* ---- Clusters ------------------------------------------------------------ */
+
+uint32_t
+cluster_rank()
+{
+    return sim::current()->block->rank;
+}
+
+void
+cluster_arrive(const char *file, int line)
+{
+    sim::cluster_arrive(hopper("cluster_arrive", file, line));
+}
+
+void
+cluster_wait(const char *file, int line)
+{
+    sim::cluster_wait(hopper("cluster_wait", file, line));
+}
+
+void
+mbarrier_arrive_remote(uint32_t barrier, uint32_t rank, const char *file,
+                       int line)
+{
+    const sim::Site site = hopper("mbarrier_arrive_remote", file, line);
+
+    sim::mbarrier_arrive(sim::cluster_peer(rank, site),
+                         offset_of(barrier, site), 0, site);
+}
+
+void
+tensor_load_2d_multicast(uint32_t shared, const CUtensorMap *map,
+                         int32_t column, int32_t row, uint32_t barrier,
+                         uint16_t ranks, const char *file, int line)
+{
+    const sim::Site site = hopper("tensor_load_2d_multicast", file, line);
+
+    if (ranks == 0)
+        sim::violation("%s: to no block", site.text().c_str());
     sim::tensor_copy_issue(offset_of(shared, site), map, column, row,
-                           offset_of(barrier, site), site,
+                           offset_of(barrier, site), ranks, site,
                            __builtin_return_address(0));
 }
 

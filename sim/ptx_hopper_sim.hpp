@@ -33,6 +33,21 @@ void mbarrier_wait(uint32_t barrier, uint32_t parity, ORIEL_SIM_HERE);
 void tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
                     int32_t row, uint32_t barrier, ORIEL_SIM_HERE);
 
+/* ---- Clusters ------------------------------------------------------------ */
+
+uint32_t cluster_rank();
+void cluster_arrive(ORIEL_SIM_HERE);
+void cluster_wait(ORIEL_SIM_HERE);
+void mbarrier_arrive_remote(uint32_t barrier, uint32_t rank, ORIEL_SIM_HERE);
+void tensor_load_2d_multicast(uint32_t shared, const CUtensorMap *map,
+                              int32_t column, int32_t row, uint32_t barrier,
+                              uint16_t ranks, ORIEL_SIM_HERE);
+
+/* ---- Kernels that overlap ------------------------------------------------ */
+
+void grid_wait(ORIEL_SIM_HERE);
+void grid_launch_dependents();
+
 /* ---- Fragments and registers --------------------------------------------- */
 
 void store_matrix_x4(uint32_t address, const uint32_t (&r)[4], ORIEL_SIM_HERE);

@@ -92,7 +92,7 @@ sync_warp(const char *file, int line)
                    [](sim::Block &block, uint32_t warp, void **) {
                        uint32_t lanes[32];
                        for (uint32_t l = 0; l < 32; l++)
-                           lanes[l] = warp * 32 + l;
+                           lanes[l] = block.first_thread + warp * 32 + l;
                        block.clocks.join(lanes, 32);
                    });
 }

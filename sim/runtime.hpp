@@ -18,7 +18,12 @@ namespace sim
 
 /* What launch.cuh calls; make(call) is the kernel with its arguments, and
    'call' is copied. */
-cudaError_t enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
+struct Shape {
+    uint32_t cluster = 1;
+    bool overlaps = false;
+};
+cudaError_t enqueue_kernel(const void *kernel, int64_t blocks,
+                           const Shape &shape, uint32_t threads,
                            size_t shared_bytes, cudaStream_t stream,
                            void (*make)(const void *), const void *call,
                            size_t call_bytes);

@@ -23,11 +23,12 @@
 namespace sim
 {
 
-/* One piece of enqueued work; 'ready' is false while it must wait for an
-   event. */
+/* One piece of enqueued work; 'ready' is false while it must wait for an event. */
+struct Launch;
 struct Operation {
     std::function<bool()> ready;
     std::function<void()> run;
+    std::shared_ptr<Launch> kernel = nullptr; /* in the place of 'run' */
 };
 
 /* Captured work, and the work that comes before it, by number. */

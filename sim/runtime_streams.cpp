@@ -16,6 +16,9 @@
 namespace
 {
 
+constexpr uint32_t CLUSTER_MOST =
+    8; /* blocks; more need leave that none asks */
+
 /* The shared memory of each kernel in each context. */
 std::map<std::pair<int, const void *>, size_t> prepared;
 /* The file that it is of. */
@@ -38,15 +41,35 @@ take_image(int architecture, cudaFuncAttributes *attributes)
             attributes->binaryVersion = attributes->ptxVersion = with_code;
 }
 
+/* The next piece of a stream's work: it has some.  Kernels that overlap the one
+   before run with it, unless one of them is to fault. */
 void
-run_operation(sim::Operation &operation)
+run_next(CUstream_st &stream)
 {
+    std::vector<std::shared_ptr<sim::Launch>> kernels;
+    std::vector<sim::Launch *> launches;
+    sim::Operation operation = std::move(stream.queue.front());
+
+    stream.queue.pop_front();
     if (sim::runtime().sticky != cudaSuccess)
         return;
-    if (faulting_operation && ++operations == faulting_operation)
+    if (faulting_operation && ++operations == faulting_operation) {
         sim::runtime().sticky = fault;
-    else
-        operation.run();
+        return;
+    }
+    if (!operation.kernel)
+        return operation.run();
+    kernels.push_back(operation.kernel);
+    while (!faulting_operation && !stream.queue.empty() &&
+           stream.queue.front().kernel &&
+           stream.queue.front().kernel->overlaps) {
+        kernels.push_back(stream.queue.front().kernel);
+        stream.queue.pop_front();
+    }
+    for (const auto &kernel : kernels)
+        launches.push_back(kernel.get());
+    if (!sim::run(launches))
+        sim::runtime().sticky = cudaErrorLaunchFailure;
 }
 
 } // namespace
@@ -117,11 +140,9 @@ drain(const std::function<bool()> &done)
         if (able.empty())
             return;
         CUstream_st *next = able[draw_interleaving() % able.size()];
-        Operation operation = std::move(next->queue.front());
-        next->queue.pop_front();
         if (!access)
             access.emplace();
-        run_operation(operation);
+        run_next(*next);
     }
 }
 
@@ -134,11 +155,8 @@ drain_all()
 void
 hold_stream(cudaStream_t stream, int operations)
 {
-    for (; operations > 0 && !stream->queue.empty(); operations--) {
-        Operation operation = std::move(stream->queue.front());
-        stream->queue.pop_front();
-        run_operation(operation);
-    }
+    for (; operations > 0 && !stream->queue.empty(); operations--)
+        run_next(*stream);
     stream->held = true;
 }
 
@@ -192,8 +210,8 @@ prepare_kernel(const void *kernel, const char *op, size_t shared_bytes,
 }
 
 cudaError_t
-enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
-               size_t shared_bytes, cudaStream_t stream,
+enqueue_kernel(const void *kernel, int64_t blocks, const Shape &shape,
+               uint32_t threads, size_t shared_bytes, cudaStream_t stream,
                void (*make)(const void *), const void *call, size_t call_bytes)
 {
     ENTER();
@@ -209,12 +227,16 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
     }
     if (shared_bytes > it->second)
         return result(cudaErrorInvalidValue);
+    if (shape.cluster == 0 || shape.cluster > CLUSTER_MOST ||
+        blocks % shape.cluster)
+        return result(cudaErrorInvalidConfiguration);
     /* kernels/resources.txt counts blocks by what is prepared. */
     if (shared_bytes < it->second)
         host_violation("a kernel is launched with %zu bytes of shared memory "
                        "and was prepared for %zu",
                        shared_bytes, it->second);
-    Launch launch;
+    auto made = std::make_shared<Launch>();
+    Launch &launch = *made;
     launch.name = "kernel";
     launch.op = op_of[kernel].c_str(); /* a node of the map stays */
     launch.device = current_device();
@@ -224,13 +246,12 @@ enqueue_kernel(const void *kernel, int64_t blocks, uint32_t threads,
                        sizeof(Launch::Words));
     memcpy(launch.call.data(), call, call_bytes);
     launch.blocks = static_cast<uint32_t>(blocks);
+    launch.cluster = shape.cluster;
+    launch.overlaps = shape.overlaps;
     launch.threads = threads;
     launch.shared_bytes = static_cast<uint32_t>(shared_bytes);
     log_work("kernel", resolve(stream));
-    return enqueue(stream, {nullptr, [launch]() mutable {
-                                if (!run(launch))
-                                    runtime().sticky = cudaErrorLaunchFailure;
-                            }});
+    return enqueue(stream, {nullptr, nullptr, made});
 }
 
 } // namespace sim

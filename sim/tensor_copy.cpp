@@ -104,16 +104,14 @@ check(const Block &block, size_t offset, const CUtensorMap *map,
 
 void
 tensor_copy_issue(size_t offset, const CUtensorMap *map, int32_t column,
-                  int32_t row, size_t barrier, const Site &site,
+                  int32_t row, size_t barrier, uint32_t ranks, const Site &site,
                   const void *where)
 {
     Thread &thread = *current();
-    Block &block = *thread.block;
     TensorCopy copy = {{}, offset, column, row, barrier};
     const GlobalTouch who = touch_of(thread);
 
-    check(block, offset, map, site, &copy.map);
-    const Mbarrier &b = mbarrier_count_copy(barrier, site);
+    check(*thread.block, offset, map, site, &copy.map);
     for (uint32_t r = 0; r < copy.map.box_rows; r++) {
         const Part part = part_of_row(copy, r);
 
@@ -123,12 +121,20 @@ tensor_copy_issue(size_t offset, const CUtensorMap *map, int32_t column,
                             copy.map.value_bytes,
                         where);
     }
-    block.shadow.tensor_copy(block.clocks, thread.index, b.agent, b.phase + 1,
-                             offset, copy.map.box_bytes(), where);
-    if (schedule_in_use().landing == Landing::AT_ISSUE)
-        land(block, copy);
-    else
-        block.tensor_copies.push_back(copy);
+    for (uint32_t rank = 0; ranks >> rank; rank++) {
+        if (!(ranks >> rank & 1))
+            continue;
+        Block &block = cluster_peer(rank, site);
+        const Mbarrier &b = mbarrier_count_copy(block, barrier, site);
+
+        block.shadow.tensor_copy(block.clocks, thread.clock(), b.agent,
+                                 b.phase + 1, offset, copy.map.box_bytes(),
+                                 where);
+        if (schedule_in_use().landing == Landing::AT_ISSUE)
+            land(block, copy);
+        else
+            block.tensor_copies.push_back(copy);
+    }
 }
 
 bool

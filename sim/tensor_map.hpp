@@ -52,10 +52,11 @@ struct TensorCopy {
     size_t barrier;
 };
 
-/* By the thread that runs now. */
+/* By the thread that runs now, into each block of the cluster whose rank is a bit of
+   'ranks': it counts at the barrier of that block. */
 void tensor_copy_issue(size_t offset, const CUtensorMap *map, int32_t column,
-                       int32_t row, size_t barrier, const Site &site,
-                       const void *where);
+                       int32_t row, size_t barrier, uint32_t ranks,
+                       const Site &site, const void *where);
 /* The oldest one on its way lands; false if there is none. */
 bool tensor_copy_lands(Block &block);
 /* At a random moment one of them may. */

@@ -356,7 +356,7 @@ issue(Block &block, uint32_t warp, void **brought)
         product.a[q] = operand_of(w, brought);
         product.a[q]->last = number;
     }
-    know(product, block.clocks, warp * WARP_LANES);
+    know(product, block.clocks, block.first_thread + warp * WARP_LANES);
     product.warps |= 1u << q;
     if (product.warps == ALL_WARPS)
         begin(block, group, number, warp);
@@ -390,7 +390,8 @@ finish(Block &block, uint32_t warp)
     give_back_all(w.d, warp, w.wanted);
     give_back_all(w.a, warp, w.wanted);
     w.waited = w.wanted;
-    block.clocks.learn(warp * WARP_LANES, WARP_LANES, w.agent, w.waited);
+    block.clocks.learn(block.first_thread + warp * WARP_LANES, WARP_LANES,
+                       w.agent, w.waited);
     for (const Warpgroup::Warp &other : group.warps)
         by_all = std::min(by_all, other.waited);
     for (; group.first <= by_all; group.first++)

@@ -34,10 +34,12 @@ bulk_archive_load(oriel_error *err)
     if (!library) {
         const char *why = dlerror();
 
-        oriel_fail(err, ORIEL_ERR_IO,
+        if (!why)
+            why = "unknown";
+        oriel_fail(err, oriel_load_status(why, ORIEL_ERR_IO),
                    "archives are read by " LIBRARY ", which cannot be loaded: "
                    "%s",
-                   ORIEL_QUOTE(why ? why : "unknown"));
+                   ORIEL_QUOTE(why));
         return NULL;
     }
 #define X(name) \

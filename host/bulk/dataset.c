@@ -31,7 +31,7 @@ bulk_dataset_write_run(const bulk_dataset *dataset, json_t *totals,
                        oriel_error *err)
 {
     char *path = bulk_path(dataset->layout.folder, "run.json");
-    json_t *run = json_copy(dataset->run);
+    json_t *run = oriel_json_copy(dataset->run);
     char *text = NULL, *longer;
     oriel_status status;
 
@@ -167,7 +167,8 @@ close_part(bulk_dataset *dataset, oriel_error *err)
     oriel_status status = sync_manifest(dataset, err);
 
     dataset->part = NULL;
-    if (!part || status) {
+    /* Without rows if its first input failed. */
+    if (!part || status || bulk_part_rows(part) == 0) {
         bulk_part_abort(part);
         return status;
     }

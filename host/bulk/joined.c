@@ -48,6 +48,12 @@ bulk_joined_parts(const bulk_joined *joined, size_t i)
     return joined->runs[i].parts;
 }
 
+const char *
+bulk_joined_folder(const bulk_joined *joined, size_t i)
+{
+    return joined->runs[i].folder;
+}
+
 int64_t
 bulk_joined_others(const bulk_joined *joined)
 {
@@ -97,10 +103,12 @@ take_run(bulk_joined *joined, run *own, json_t *loaded, oriel_error *err)
                               json_object_get(options, "shard"), 1)) > 1;
     json_object_del(loaded, "state");
     json_object_del(loaded, "totals");
-    if (json_object_set_new(options, "shard", json_pack("[i, i]", 0, 1)) != 0)
+    if (!json_is_object(options))
         return oriel_fail(err, ORIEL_ERR_INPUT,
                           "%s: its run.json has no options",
                           ORIEL_QUOTE(own->folder));
+    if (json_object_set_new(options, "shard", json_pack("[i, i]", 0, 1)) != 0)
+        return oriel_fail_memory(err, sizeof(json_t), "run.json");
     if (!joined->head) {
         joined->head = json_incref(loaded);
         return ORIEL_OK;

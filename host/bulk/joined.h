@@ -17,8 +17,9 @@ const json_t *bulk_joined_run(const bulk_joined *joined);
 const bulk_layout *bulk_joined_layout(const bulk_joined *joined);
 /* Files that were no inputs: jobs of one list have counted the same ones. */
 int64_t bulk_joined_others(const bulk_joined *joined);
-/* Parts of run 'i'. */
+/* Parts and folder of run 'i'. */
 int64_t bulk_joined_parts(const bulk_joined *joined, size_t i);
+const char *bulk_joined_folder(const bulk_joined *joined, size_t i);
 
 /* The next line by index, and which run it is of; json is NULL at the end. */
 oriel_status bulk_joined_next(bulk_joined *joined, bulk_line *line,

@@ -26,9 +26,12 @@ fail_errno(const bulk_manifest_reader *reader, oriel_error *err)
 {
     int cause = errno;
 
-    return oriel_fail_cause(
-        err, cause == ENOENT ? ORIEL_ERR_NOT_FOUND : ORIEL_ERR_IO, cause,
-        "%s: cannot be read: %s", ORIEL_QUOTE(reader->path), strerror(cause));
+    return oriel_fail_cause(err,
+                            cause == ENOENT
+                                ? ORIEL_ERR_NOT_FOUND
+                                : oriel_errno_status(cause, ORIEL_ERR_IO),
+                            cause, "%s: cannot be read: %s",
+                            ORIEL_QUOTE(reader->path), strerror(cause));
 }
 
 oriel_status

@@ -121,8 +121,9 @@ add_line(bulk_dataset *dataset, const bulk_joined *joined,
         number = part_number(layout, line->shard);
         if (number < 0 || number >= bulk_joined_parts(joined, run))
             return oriel_fail(err, ORIEL_ERR_MODEL,
-                              "a manifest names the part %s, which its "
+                              "%s: its manifest names the part %s, which its "
                               "run.json does not count",
+                              ORIEL_QUOTE(bulk_joined_folder(joined, run)),
                               ORIEL_QUOTE(line->shard));
         if (json_object_set_new(
                 line->json, "shard",

@@ -179,12 +179,21 @@ write_rows(bulk_part *part, int64_t first, const void *rows, int64_t n_rows,
                                         (size_t)n_rows * row, err);
 }
 
-oriel_status
-bulk_part_list(bulk_part *part, json_t *id, const int64_t grid[3],
-               int64_t n_rows, oriel_error *err)
+/* Room for one more in the tables, and its id in theirs. */
+static oriel_status
+take_id(bulk_part *part, json_t *id, oriel_error *err)
 {
     if (!reserve(part) || json_array_append(part->ids, id) != 0)
         return oriel_fail_memory(err, sizeof(json_t), "a part's table");
+    return ORIEL_OK;
+}
+
+static oriel_status
+count_one(bulk_part *part, const int64_t grid[3], int64_t n_rows,
+          oriel_error *err)
+{
+    const json_t *id = json_array_get(part->ids, part->n);
+
     memcpy(part->grids + 3 * part->n, grid, 3 * sizeof(*grid));
     part->offsets[part->n + 1] = part->offsets[part->n] + n_rows;
     part->n++;
@@ -193,13 +202,29 @@ bulk_part_list(bulk_part *part, json_t *id, const int64_t grid[3],
 }
 
 oriel_status
+bulk_part_list(bulk_part *part, json_t *id, const int64_t grid[3],
+               int64_t n_rows, oriel_error *err)
+{
+    oriel_status status = take_id(part, id, err);
+
+    return status ? status : count_one(part, grid, n_rows, err);
+}
+
+/* A part is closed although its last input failed: what it holds and what its
+   tables tell stay the same. */
+oriel_status
 bulk_part_add(bulk_part *part, json_t *id, const int64_t grid[3],
               const void *rows, int64_t n_rows, oriel_error *err)
 {
-    oriel_status status =
-        write_rows(part, bulk_part_rows(part), rows, n_rows, err);
+    oriel_status status = take_id(part, id, err);
 
-    return status ? status : bulk_part_list(part, id, grid, n_rows, err);
+    if (status)
+        return status;
+    status = write_rows(part, bulk_part_rows(part), rows, n_rows, err);
+    if (!status)
+        return count_one(part, grid, n_rows, err);
+    json_array_remove(part->ids, part->n);
+    return status;
 }
 
 oriel_status

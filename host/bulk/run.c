@@ -3,6 +3,9 @@
 #include "bulk/dataset.h"
 
 #include "base/fail.h"
+#include "bulk/json_line.h"
+#include "model/locate.h"
+#include "model/safetensors.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,7 +17,8 @@ oriel_status
 bulk_run_load(json_t **out, const char *folder, oriel_error *err)
 {
     char *path = bulk_path(folder, "run.json");
-    json_error_t where = {.line = 0};
+    char *text = NULL;
+    size_t bytes = 0;
     struct stat st;
     const char *format;
     oriel_status status = ORIEL_OK;
@@ -28,7 +32,11 @@ bulk_run_load(json_t **out, const char *folder, oriel_error *err)
                             "oriel extract wrote",
                             ORIEL_QUOTE(folder));
     else
-        *out = json_load_file(path, 0, &where);
+        status = oriel_text_load(path, ORIEL_SAFETENSORS_MAX_HEADER, NULL,
+                                 &text, &bytes, err);
+    if (!status)
+        status = bulk_json_parse(out, text, bytes, 0, err);
+    free(text);
     format = json_string_value(json_object_get(*out, "format"));
     if (!status && (!format || strcmp(format, "oriel.extract") != 0)) {
         json_decref(*out);

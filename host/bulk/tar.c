@@ -87,23 +87,24 @@ fail_archive(bulk_tar *tar, oriel_error *err)
 
     if (cli_signal_caught())
         return oriel_fail(err, ORIEL_ERR_CANCELLED, "stopped by a signal");
-    return oriel_fail_cause(
-        err, cause == ENOMEM ? ORIEL_ERR_MEMORY : ORIEL_ERR_INPUT,
-        cause > 0 ? cause : 0,
-        "the tar archive cannot be read on from here: %s",
-        ORIEL_QUOTE(text ? text : "damaged"));
+    return oriel_fail_cause(err, oriel_errno_status(cause, ORIEL_ERR_INPUT),
+                            cause > 0 ? cause : 0,
+                            "the tar archive cannot be read on from here: %s",
+                            ORIEL_QUOTE(text ? text : "damaged"));
 }
 
-static void
+/* false: memory is out.  A filter that libarchive runs a program for warns. */
+static bool
 accept_formats(bulk_tar *tar)
 {
+    const bulk_archive_library *l = tar->library;
     struct archive *archive = tar->archive;
 
-    tar->library->archive_read_support_format_tar(archive);
-    tar->library->archive_read_support_filter_gzip(archive);
-    tar->library->archive_read_support_filter_bzip2(archive);
-    tar->library->archive_read_support_filter_xz(archive);
-    tar->library->archive_read_support_filter_zstd(archive);
+    return l->archive_read_support_format_tar(archive) >= ARCHIVE_WARN &&
+           l->archive_read_support_filter_gzip(archive) >= ARCHIVE_WARN &&
+           l->archive_read_support_filter_bzip2(archive) >= ARCHIVE_WARN &&
+           l->archive_read_support_filter_xz(archive) >= ARCHIVE_WARN &&
+           l->archive_read_support_filter_zstd(archive) >= ARCHIVE_WARN;
 }
 
 oriel_status
@@ -126,13 +127,13 @@ bulk_tar_open(bulk_tar **out, const char *name, const char *head, size_t n_head,
         tar->head = malloc(n_head + 1);
         tar->block = malloc(BLOCK_BYTES);
     }
-    if (!tar || !tar->archive || !tar->head || !tar->block) {
+    if (!tar || !tar->archive || !tar->head || !tar->block ||
+        !accept_formats(tar)) {
         bulk_tar_close(tar);
         return oriel_fail_memory(err, BLOCK_BYTES, "an archive");
     }
     memcpy(tar->head, head, n_head);
     tar->n_head = n_head;
-    accept_formats(tar);
     result = name ? tar->library->archive_read_open_filename(tar->archive, name,
                                                              BLOCK_BYTES)
                   : tar->library->archive_read_open(tar->archive, tar, NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* encode_pixels.c - the items of a pixel_values file through the encoder */
 #include "base/fail.h"
+#include "bulk/json_line.h"
 #include "cli/encode_job.h"
 #include "cli/exits.h"
 #include "cli/progress.h"
@@ -8,18 +9,22 @@
 #include "cli/text.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-/* The sources that preprocess listed, if they are one for each item. */
-static json_t *
-load_list(const char *text)
+/* A list that preprocess wrote; NULL where the file has none. */
+static int
+load_list(json_t **list, const char *text)
 {
-    json_t *list = text ? json_loads(text, 0, NULL) : NULL;
+    oriel_error err;
 
-    if (!json_is_array(list)) {
-        json_decref(list);
-        return NULL;
+    *list = NULL;
+    if (text && bulk_json_parse(list, text, strlen(text), 0, &err))
+        return cli_report_memory("a list of pictures");
+    if (!json_is_array(*list)) {
+        json_decref(*list);
+        *list = NULL;
     }
-    return list;
+    return CLI_DONE;
 }
 
 static json_t *
@@ -40,11 +45,13 @@ source_of(const cli_encode_job *job, const json_t *sources, size_t item)
 static int
 list_pixels(cli_encode_job *job)
 {
-    json_t *sources = load_list(job->pixels.sources);
-    json_t *failures = load_list(job->pixels.failed);
-    json_t *padded = load_list(job->pixels.padded);
-    int failed = CLI_DONE;
+    json_t *sources, *failures = NULL, *padded = NULL;
+    int failed = load_list(&sources, job->pixels.sources);
 
+    if (!failed)
+        failed = load_list(&failures, job->pixels.failed);
+    if (!failed)
+        failed = load_list(&padded, job->pixels.padded);
     for (size_t i = 0; !failed && i < job->pixels.n; i++) {
         const int64_t *grid = job->pixels.grids + 3 * i;
         oriel_model_info info = ORIEL_MODEL_INFO_INIT;

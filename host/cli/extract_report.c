@@ -6,6 +6,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/text.h"
+#include "files/json_text.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -83,7 +84,7 @@ cli_extract_show(cli_extract_job *job)
 static void
 report_reasons(const cli_extract_job *job)
 {
-    json_t *left = json_copy(job->reasons);
+    json_t *left = oriel_json_copy(job->reasons);
 
     if (json_object_size(left) < 2) /* each was said as it came */
         json_object_clear(left);

@@ -53,6 +53,22 @@ cli_extract_split_free(cli_extract_split *split)
     free(split);
 }
 
+/* The columns that the line does not have itself, and the id.  jansson's own
+   update_missing does not tell what it could not add. */
+static bool
+add_columns(json_t *line, const bulk_entry *entry)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(entry->columns, key, value)
+    {
+        if (!json_object_get(line, key) && json_object_set(line, key, value))
+            return false;
+    }
+    return json_object_set(line, "id", entry->id) == 0;
+}
+
 static char *
 line_of(const bulk_entry *entry)
 {
@@ -62,9 +78,9 @@ line_of(const bulk_entry *entry)
     char *text = NULL;
 
     /* Members have ids and columns of their own. */
-    if (line && !entry->archive) {
-        json_object_update_missing(line, entry->columns);
-        json_object_set(line, "id", entry->id);
+    if (line && !entry->archive && !add_columns(line, entry)) {
+        json_decref(line);
+        return NULL;
     }
     if (line)
         text = bulk_line_text(line);

@@ -2,11 +2,16 @@
 /* cudnn_pack.c - the operands of one run, by number */
 #include "cuda/cudnn.h"
 
+#include <string.h>
+
 /* The library takes no pointers to what is constant. */
 static void *
 operand(const void *pointer)
 {
-    return (void *)(uintptr_t)pointer;
+    void *as_the_library_takes_it;
+
+    memcpy(&as_the_library_takes_it, &pointer, sizeof(pointer));
+    return as_the_library_takes_it;
 }
 
 static oriel_cudnn_status

@@ -290,7 +290,8 @@ oriel_cudnn_plan_make(oriel_cudnn_plan *plan,
     oriel_cudnn_descriptor graph, engine, config;
     oriel_status status;
 
-    *plan = (oriel_cudnn_plan){.library = library, .shape = *shape};
+    *plan = (oriel_cudnn_plan){.shape = *shape};
+    plan->library = library;
     status = find_engine(plan, version, target->capability, err);
     if (status)
         return status;

@@ -66,23 +66,27 @@ run_linear(const run *r, oriel_error *err)
     return oriel_cuda_check(oriel_cuda_linear(&args, r->stream), "linear", err);
 }
 
+/* 'lo' may be NULL. */
 static oriel_status
-run_residual(const run *r, oriel_error *err)
+add_to(const run *r, oriel_known_array hi, uint16_t *lo, oriel_error *err)
 {
-    const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_RESIDUAL);
+    oriel_linear_args args = linear_args(r, hi);
 
+    args.lo = lo;
     return oriel_cuda_check(oriel_cuda_linear_residual(&args, r->stream),
                             "linear_residual", err);
 }
 
 static oriel_status
+run_residual(const run *r, oriel_error *err)
+{
+    return add_to(r, ORIEL_KNOWN_RESIDUAL, NULL, err);
+}
+
+static oriel_status
 run_wide_residual(const run *r, oriel_error *err)
 {
-    oriel_linear_args args = linear_args(r, ORIEL_KNOWN_HI);
-
-    args.lo = of(r, ORIEL_KNOWN_LO);
-    return oriel_cuda_check(oriel_cuda_linear_residual(&args, r->stream),
-                            "linear_residual", err);
+    return add_to(r, ORIEL_KNOWN_HI, of(r, ORIEL_KNOWN_LO), err);
 }
 
 static oriel_linear_swiglu_args
@@ -140,31 +144,29 @@ run_rows(const run *r, oriel_error *err)
                             "linear_rows", err);
 }
 
+/* Of the input, or of the input and 'lo'. */
 static oriel_status
-run_norm(const run *r, oriel_error *err)
+normalise(const run *r, const uint16_t *lo, oriel_known_array out,
+          oriel_error *err)
 {
     const oriel_rms_norm_args args = {
-        of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
-        of(r, ORIEL_KNOWN_NORM),  ORIEL_KNOWN_FEW,
-        ORIEL_KNOWN_DEPTH,        NULL};
+        of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT), of(r, out),
+        ORIEL_KNOWN_FEW,          ORIEL_KNOWN_DEPTH,         lo};
 
     return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
                             err);
 }
 
-/* Of the sum of two arrays. */
+static oriel_status
+run_norm(const run *r, oriel_error *err)
+{
+    return normalise(r, NULL, ORIEL_KNOWN_NORM, err);
+}
+
 static oriel_status
 run_wide_norm(const run *r, oriel_error *err)
 {
-    const oriel_rms_norm_args args = {of(r, ORIEL_KNOWN_INPUT),
-                                      of(r, ORIEL_KNOWN_WEIGHT),
-                                      of(r, ORIEL_KNOWN_WIDE_NORM),
-                                      ORIEL_KNOWN_FEW,
-                                      ORIEL_KNOWN_DEPTH,
-                                      of(r, ORIEL_KNOWN_WEIGHT)};
-
-    return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
-                            err);
+    return normalise(r, of(r, ORIEL_KNOWN_WEIGHT), ORIEL_KNOWN_WIDE_NORM, err);
 }
 
 static oriel_status

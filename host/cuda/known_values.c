@@ -188,8 +188,8 @@ fill_sequences(const oriel_known_values *v)
     int64_t *out = memory_of(v, ORIEL_KNOWN_OUT_OFFSETS);
 
     for (int32_t i = 0; i <= ORIEL_KNOWN_SEQUENCES; i++) {
-        qkv[i] = cu_sequence[i] * 3 * hidden;
         out[i] = cu_sequence[i] * hidden;
+        qkv[i] = 3 * out[i];
         if (i < ORIEL_KNOWN_SEQUENCES)
             lengths[i] = cu_sequence[i + 1] - cu_sequence[i];
     }

@@ -213,7 +213,7 @@ make_encoder(const verification *v, const runner *by, oriel_encoder **encoder,
                                                        : ORIEL_PRECISION_AUTO;
     options.kernels = by->kernels;
     options.attention = by->attention;
-    options.hooks = v->sink.hooks;
+    options.hooks = v->options->hooks;
     status = oriel_plan_workspace_bytes(v->plan, &options,
                                         &options.workspace_bytes, err);
     return status

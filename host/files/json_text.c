@@ -79,3 +79,14 @@ oriel_json_integers(const int32_t *values, int32_t n)
         list = oriel_json_append(list, json_integer(values[i]));
     return list;
 }
+
+json_t *
+oriel_json_copy(json_t *object)
+{
+    json_t *copy = json_copy(object);
+
+    if (json_object_size(copy) == json_object_size(object))
+        return copy;
+    json_decref(copy);
+    return NULL;
+}

@@ -14,6 +14,10 @@
 /* Text for the caller to free(), NULL when memory is out or 'json' is NULL. */
 char *oriel_json_text(const json_t *json, size_t flags);
 
+/* A copy of an object, which shares its values; NULL also where json_copy leaves a
+   member out and does not say so: when memory is out. */
+json_t *oriel_json_copy(json_t *object);
+
 /*
  * Append to 'list' and return it; both references are taken over.  NULL, and
  * the list gone, when anything is NULL or memory is out: a document lacks

@@ -213,16 +213,9 @@ decode(oriel_image_file *file, oriel_canvas *canvas)
     return oriel_formats_end(job, status);
 }
 
-static bool
-accepts(const uint8_t *bytes, size_t n_bytes)
-{
-    return n_bytes >= 2 && bytes[0] == 'B' && bytes[1] == 'M';
-}
-
 const oriel_image_format oriel_format_bmp = {
     .name = "BMP",
     .code = ORIEL_IMAGE_BMP,
-    .accepts = accepts,
     .open = open_file,
     .decode = decode,
     .close = oriel_formats_close,

@@ -447,17 +447,9 @@ decode(oriel_image_file *file, oriel_canvas *canvas)
     return oriel_formats_end(job, status);
 }
 
-static bool
-accepts(const uint8_t *bytes, size_t n_bytes)
-{
-    return n_bytes >= 6 &&
-           (memcmp(bytes, "GIF87a", 6) == 0 || memcmp(bytes, "GIF89a", 6) == 0);
-}
-
 const oriel_image_format oriel_format_gif = {
     .name = "GIF",
     .code = ORIEL_IMAGE_GIF,
-    .accepts = accepts,
     .open = open_file,
     .decode = decode,
     .close = oriel_formats_close,

@@ -230,16 +230,9 @@ decode(oriel_image_file *file, oriel_canvas *canvas)
     return oriel_formats_end(job, status);
 }
 
-static bool
-accepts(const uint8_t *bytes, size_t n_bytes)
-{
-    return n_bytes >= 12 && memcmp(bytes + 4, "ftyp", 4) == 0;
-}
-
 const oriel_image_format oriel_format_heic = {
     .name = "HEIC",
     .code = ORIEL_IMAGE_HEIC,
-    .accepts = accepts,
     .open = open_file,
     .decode = decode,
     .close = oriel_formats_close,

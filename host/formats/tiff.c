@@ -44,21 +44,9 @@ decode(oriel_image_file *file, oriel_canvas *canvas)
     return oriel_formats_end(job, status);
 }
 
-static bool
-accepts(const uint8_t *bytes, size_t n_bytes)
-{
-    static const char *const heads[] = {"II*\0", "MM\0*", "II+\0", "MM\0+"};
-
-    for (size_t i = 0; i < 4 && n_bytes >= 4; i++)
-        if (memcmp(bytes, heads[i], 4) == 0)
-            return true;
-    return false;
-}
-
 const oriel_image_format oriel_format_tiff = {
     .name = "TIFF",
     .code = ORIEL_IMAGE_TIFF,
-    .accepts = accepts,
     .open = open_file,
     .decode = decode,
     .close = oriel_formats_close,

@@ -44,6 +44,7 @@ typedef union oriel_image_file oriel_image_file;
 typedef struct oriel_image_format {
     const char *name;
     int32_t code; /* ORIEL_IMAGE_* */
+    /* NULL for those of the module, whose heads kinds.c knows. */
     bool (*accepts)(const uint8_t *bytes, size_t n_bytes);
     /* 'file' is zeroed before; 'job' outlives it. */
     oriel_status (*open)(oriel_image_file *file, const oriel_image_job *job,

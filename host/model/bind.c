@@ -410,9 +410,8 @@ oriel_checkpoint_bind(oriel_checkpoint *checkpoint, const oriel_config *config,
 
     reset(checkpoint);
     checkpoint->network.depth = config->depth;
-    status = for_both(&b, count_block);
-    if (!status)
-        status = check_depth(&b);
+    for_both(&b, count_block); /* which refuses nothing */
+    status = check_depth(&b);
     if (status)
         return status;
     checkpoint->bindings =

@@ -328,7 +328,7 @@ open_located(oriel_checkpoint *checkpoint, const oriel_location *where,
 
     status = read_config(checkpoint, where, options, err);
     if (status && checkpoint->incomplete && where->file && !tower)
-        status = blame_shard(checkpoint, where, status, err);
+        return blame_shard(checkpoint, where, status, err);
     if (status)
         return status;
     return tower ? read_tower_preprocessors(checkpoint, tower, err)

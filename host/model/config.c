@@ -39,15 +39,15 @@ is_one_of(const char *text, const char *const *list)
     return false;
 }
 
+/* Of a field that was found: after another complaint none is. */
 static void
 refuse(oriel_fields *fields, const char *name, const char *found,
        const char *supported)
 {
-    if (!fields->status)
-        fields->status =
-            oriel_fail(fields->err, ORIEL_ERR_UNSUPPORTED,
-                       "%s: %s%s \"%s\": only %s", ORIEL_QUOTE(fields->file),
-                       fields->path, name, ORIEL_QUOTE(found), supported);
+    fields->status =
+        oriel_fail(fields->err, ORIEL_ERR_UNSUPPORTED,
+                   "%s: %s%s \"%s\": only %s", ORIEL_QUOTE(fields->file),
+                   fields->path, name, ORIEL_QUOTE(found), supported);
 }
 
 /* The reference's names for models that have this tower ... */

@@ -44,7 +44,7 @@ look_over(const char *text, size_t bytes)
             s.values += c == ',' || c == ':' || c == '[' || c == '{';
             begin = i + 1;
         }
-        if (i + 1 - begin > s.longest && i + 1 > begin)
+        if (i + 1 - begin > s.longest)
             s.longest = i + 1 - begin;
     }
     return s;
@@ -246,7 +246,7 @@ oriel_field(const oriel_fields *fields, const char *name)
 {
     const json_t *value;
 
-    if (fields->status || !fields->object)
+    if (fields->status)
         return NULL;
     value = json_object_get(fields->object, name);
     return json_is_null(value) ? NULL : value;

@@ -279,7 +279,7 @@ oriel_preprocessor_parse(oriel_network *network, const char *text, size_t bytes,
         parse_fields(&fields, text, bytes, nested ? "image_processor" : NULL,
                      "image_processor.", hooks);
 
-    *found = fields.object && !fields.status;
+    *found = fields.object != NULL;
     if (*found) {
         oriel_preprocessor_published(network);
         read_flags(network, &fields);
@@ -329,7 +329,7 @@ oriel_video_preprocessor_parse(oriel_network *network, const char *text,
         parse_fields(&fields, text, bytes, nested ? "video_processor" : NULL,
                      "video_processor.", hooks);
 
-    *found = fields.object && !fields.status;
+    *found = fields.object != NULL;
     if (*found) {
         network->video_min_pixels = 100352; /* 128 tokens of 28 x 28 */
         network->video_max_pixels = 602112; /* 768 */

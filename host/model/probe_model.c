@@ -172,9 +172,12 @@ make_file(size_t *file_bytes)
         file = calloc(1, *file_bytes);
     if (file) {
         memcpy(file, &length, sizeof(length));
-        (void)json_dumpb(header, (char *)file + sizeof(length), length,
-                         JSON_COMPACT);
         fill_values(file + sizeof(length) + length);
+    }
+    if (file && json_dumpb(header, (char *)file + sizeof(length), length,
+                           JSON_COMPACT) != length) {
+        free(file);
+        file = NULL;
     }
     json_decref(header);
     return file;

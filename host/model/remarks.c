@@ -126,16 +126,14 @@ oriel_checkpoint_note(oriel_checkpoint *checkpoint, const oriel_config *config,
 
 /* ---- Without a configuration ------------------------------------------ */
 
+/* Only a file that was named itself may do without: there is one. */
 static const oriel_stored_tensor *
 find(const oriel_checkpoint *checkpoint, oriel_tensor tensor)
 {
-    const oriel_stored_tensor *found = NULL;
     char name[256];
 
     oriel_tensor_full_name(name, sizeof(name), checkpoint->prefix, tensor, 0);
-    for (size_t i = 0; i < checkpoint->n_files && !found; i++)
-        found = oriel_safetensors_find(checkpoint->files[i], name);
-    return found;
+    return oriel_safetensors_find(checkpoint->files[0], name);
 }
 
 static bool

@@ -17,12 +17,11 @@ static oriel_status
 settle_prefix(oriel_checkpoint *checkpoint, oriel_error *err)
 {
     oriel_prefix seen = {.wanted = checkpoint->wanted_prefix};
-    const char *where = checkpoint->name;
+    const char *where =
+        checkpoint->index
+            ? checkpoint->index->path
+            : oriel_file_name(oriel_safetensors_file(checkpoint->files[0]));
 
-    if (checkpoint->index)
-        where = checkpoint->index->path;
-    else if (checkpoint->n_files == 1)
-        where = oriel_file_name(oriel_safetensors_file(checkpoint->files[0]));
     for (size_t i = 0; i < checkpoint->n_files; i++) {
         size_t n;
         const oriel_stored_tensor *tensors =

@@ -48,7 +48,7 @@ class Plans(unittest.TestCase):
             oriel.plan([(640, 480)]).grid_thw[0, 0] = 2
 
     def test_runs_of_few_frames(self):
-        """Runs stay, but for those with too many frames; a video may have more."""
+        """Runs stay, but for those with too many frames."""
         for ends, frames, expected in (
                 ([3, 5], [1] * 5, [3, 5]), ([5], [1] * 5, [4, 5]),
                 ([2, 9], [1] * 9, [2, 6, 9]), ([3], [9, 1, 1], [1, 3]),

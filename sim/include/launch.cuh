@@ -8,6 +8,8 @@
 
 #include <tuple>
 
+using launch_shape = sim::Shape;
+
 namespace sim
 {
 
@@ -27,8 +29,9 @@ template <class... Parameters> struct Call {
 
 template <class... Parameters>
 static cudaError_t
-launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
-       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+launch_as(const launch_shape &shape, void (*kernel)(Parameters...),
+          int64_t blocks, uint32_t threads, size_t shared_bytes,
+          cudaStream_t stream, Parameters... arguments)
 {
     using Call = sim::Call<Parameters...>;
     const Call call = {kernel, std::tuple<Parameters...>(arguments...)};
@@ -37,9 +40,18 @@ launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
         return cudaSuccess;
     if (blocks < 0 || blocks > 0x7fffffff)
         return cudaErrorInvalidConfiguration;
-    return sim::enqueue_kernel((const void *)kernel, blocks, threads,
+    return sim::enqueue_kernel((const void *)kernel, blocks, shape, threads,
                                shared_bytes, stream, Call::make, &call,
                                sizeof(call));
+}
+
+template <class... Parameters>
+static cudaError_t
+launch(void (*kernel)(Parameters...), int64_t blocks, uint32_t threads,
+       size_t shared_bytes, cudaStream_t stream, Parameters... arguments)
+{
+    return launch_as({}, kernel, blocks, threads, shared_bytes, stream,
+                     arguments...);
 }
 
 template <class... Parameters>

@@ -375,16 +375,16 @@ END_TEST
 START_TEST(unknown_choices)
 {
     static const int32_t wrong[] = {-1, 3, INT32_MAX};
-    static const char *const names[] = {"precision", "kernels", "graphs",
-                                        "checks", "residual", "attention"};
+    static const char *const names[] = {"precision", "kernels",  "graphs",
+                                        "checks",    "residual", "attention"};
 
     make_handles();
     for (size_t field = 0; field < COUNT(names); field++)
         for (size_t i = 0; i < COUNT(wrong); i++) {
             oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
             int32_t *fields[] = {&options.precision, &options.kernels,
-                                 &options.graphs, &options.checks,
-                                 &options.residual, &options.attention};
+                                 &options.graphs,    &options.checks,
+                                 &options.residual,  &options.attention};
             oriel_error err;
 
             options.device = ORIEL_DEVICE_CPU;

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 START_TEST(fills_every_field)
 {
@@ -143,6 +144,33 @@ START_TEST(any_bytes_make_one_line)
 }
 END_TEST
 
+/* What dlopen says, which keeps no errno. */
+START_TEST(a_loader_says_whose_fault_it_is)
+{
+    static const char mapping[] =
+        "libx.so: failed to map segment from shared object";
+    const struct rlimit little = {(rlim_t)32 << 20, RLIM_INFINITY};
+
+    ck_assert_int_eq(oriel_load_status("libx.so: cannot open shared object "
+                                       "file: No such file or directory",
+                                       ORIEL_ERR_DEVICE),
+                     ORIEL_ERR_DEVICE);
+    ck_assert_int_eq(oriel_load_status("libx.so: cannot read file data: "
+                                       "Input/output error",
+                                       ORIEL_ERR_DEVICE),
+                     ORIEL_ERR_IO);
+    ck_assert_int_eq(oriel_load_status("libx.so: cannot create cache: "
+                                       "Cannot allocate memory",
+                                       ORIEL_ERR_DEVICE),
+                     ORIEL_ERR_MEMORY);
+    ck_assert_int_eq(oriel_load_status(mapping, ORIEL_ERR_DEVICE),
+                     ORIEL_ERR_DEVICE);
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &little), 0);
+    ck_assert_int_eq(oriel_load_status(mapping, ORIEL_ERR_DEVICE),
+                     ORIEL_ERR_MEMORY);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -155,6 +183,11 @@ main(void)
     tcase_add_loop_test(tcase, escapes, 0, COUNT(quotes));
     tcase_add_test(tcase, keeps_both_ends_of_long_text);
     tcase_add_test(tcase, any_bytes_make_one_line);
+#ifndef __SANITIZE_ADDRESS__
+#ifndef __SANITIZE_THREAD__ /* which need all addresses */
+    tcase_add_test(tcase, a_loader_says_whose_fault_it_is);
+#endif
+#endif
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -67,6 +67,19 @@ START_TEST(lent_memory)
 }
 END_TEST
 
+static void *
+no_device_alloc(void *user, size_t bytes, int32_t device_index)
+{
+    (void)user, (void)bytes, (void)device_index;
+    return NULL;
+}
+
+static void
+no_device_free(void *user, void *memory, int32_t device_index)
+{
+    (void)user, (void)memory, (void)device_index;
+}
+
 START_TEST(half_a_pair_is_refused)
 {
     oriel_hooks from = ORIEL_HOOKS_INIT;
@@ -76,6 +89,16 @@ START_TEST(half_a_pair_is_refused)
     from.alloc = alloc_counter_alloc;
     ck_assert_int_eq(oriel_hooks_load(&hooks, &from, &err), ORIEL_ERR_ARGUMENT);
     ck_assert_str_eq(err.message, "oriel_hooks: alloc comes without its free");
+    from.alloc = NULL;
+    from.device_alloc = no_device_alloc;
+    ck_assert_int_eq(oriel_hooks_load(&hooks, &from, &err), ORIEL_ERR_ARGUMENT);
+    ck_assert_str_eq(err.message,
+                     "oriel_hooks: device_alloc comes without its device_free");
+    from.device_free = no_device_free;
+    from.device_alloc = NULL;
+    ck_assert_int_eq(oriel_hooks_load(&hooks, &from, &err), ORIEL_ERR_ARGUMENT);
+    ck_assert_str_eq(err.message,
+                     "oriel_hooks: device_free comes without its device_alloc");
     ck_assert_int_eq(oriel_hooks_load(&hooks, NULL, NULL), ORIEL_OK);
     ck_assert(!oriel_cancelled(&hooks));
     ck_assert(!oriel_cancelled(NULL));

@@ -41,6 +41,15 @@ cp -a "$lib"/liboriel{,-image}.so* "$lib/liboriel-cpu.so" bare/lib/
 bare/bin/oriel doctor >out
 check test "$(tail -1 out)" = "ready on the CPU in $precision; no GPU: install \
 liboriel-cuda.so beside liboriel.so"
+# Nothing is verified without it, and why is one line.
+for flags in "" --json; do
+    # shellcheck disable=SC2086
+    bare/bin/oriel doctor --verify $flags >out 2>err
+    check test $? -eq 5
+    command_line="bare doctor --verify $flags"
+    one_line
+    says "no cuda backend: liboriel-cuda.so cannot be loaded from beside"
+done
 rm bare/lib/liboriel-cpu.so
 bare/bin/oriel doctor >out
 check test $? -eq 5

@@ -3,8 +3,8 @@
  * fail_call.c - preloaded into the tool: one kind of system call fails
  *
  * FAIL_CALL "open" or "read": the call fails for files whose name ends in
- * FAIL_NAME; "fsync": it fails for folders; "pwrite": it fails once FAIL_AFTER
- * bytes were written by it, as on a disk that fills.  FAIL_ERRNO is the errno, as
+ * FAIL_NAME; "fsync": it fails for folders; "link": always; "pwrite": it fails once
+ * FAIL_AFTER bytes were written by it, as on a disk that fills.  FAIL_ERRNO is the errno, as
  * a number.  The errors are those that no test could cause otherwise: a disk that
  * fails, a system with no more files to open.
  */
@@ -83,6 +83,15 @@ fsync(int fd)
     if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && is_asked("fsync"))
         return -1;
     return next(fd);
+}
+
+int
+link(const char *from, const char *to)
+{
+    int (*next)(const char *, const char *) =
+        (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "link");
+
+    return is_asked("link") ? -1 : next(from, to);
 }
 
 ssize_t

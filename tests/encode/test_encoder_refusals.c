@@ -202,6 +202,44 @@ START_TEST(frames_are_looked_at)
 }
 END_TEST
 
+/* Questions without a subject, or with nowhere to answer to. */
+START_TEST(questions_want_their_arguments)
+{
+    struct encode_fixture s;
+    oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
+    oriel_device_info device = ORIEL_DEVICE_INFO_INIT;
+    size_t bytes = 1;
+    uint64_t device_bytes = 1;
+    oriel_error err;
+
+    encode_fixture_setup(&s, fake_backend());
+    ck_assert_int_eq(oriel_plan_workspace_bytes(NULL, NULL, &bytes, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_str_eq(err.message, "plan is NULL");
+    ck_assert_int_eq(oriel_plan_workspace_bytes(s.plan, NULL, NULL, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_str_eq(err.message, "bytes is NULL");
+    options.threads = -1;
+    ck_assert_int_eq(oriel_plan_workspace_bytes(s.plan, &options, &bytes, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.message, "threads is -1, expected 0 to "));
+    ck_assert_uint_eq(bytes, 0);
+    ck_assert_int_eq(oriel_model_device_bytes(NULL, NULL, &device_bytes, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_str_eq(err.message, "model is NULL");
+    ck_assert_int_eq(oriel_model_device_bytes(s.tiny.model, NULL, NULL, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_str_eq(err.message, "bytes is NULL");
+    ck_assert_int_eq(oriel_device_get_info(7, 0, &device, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.message, "device is 7, expected"));
+    ck_assert_int_eq(oriel_device_get_info(ORIEL_DEVICE_CPU, -1, &device, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.message, "device_index is -1, expected"));
+    encode_fixture_teardown(&s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -211,6 +249,7 @@ main(void)
     tcase_add_loop_test(refused, refuses, 0, COUNT(refusals));
     tcase_add_test(refused, host_encoders_take_host_memory);
     tcase_add_test(refused, frames_are_looked_at);
+    tcase_add_test(refused, questions_want_their_arguments);
     suite_add_tcase(suite, refused);
     return run_suite(suite);
 }

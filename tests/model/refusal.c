@@ -29,3 +29,17 @@ check_refused(const char *folder, int at, oriel_status status,
     ck_assert_int_eq(l.live, 0);
     ck_assert_uint_le(l.largest, 8 << 20);
 }
+
+void
+check_spoilt(const spoilt_tower *tower, int at)
+{
+    checkpoint_builder *b =
+        builder_create("visual.", "BF16", 0, tower->n_shards);
+    char *folder;
+
+    tower->spoil(b);
+    folder = temp_checkpoint(b);
+    check_refused(folder, at, tower->status, tower->says);
+    temp_remove(folder);
+    builder_free(b);
+}

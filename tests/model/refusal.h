@@ -3,6 +3,7 @@
 #ifndef TESTS_MODEL_REFUSAL_H
 #define TESTS_MODEL_REFUSAL_H
 
+#include "model/checkpoint_builder.h"
 #include "oriel.h"
 
 /*
@@ -12,5 +13,23 @@
  */
 void check_refused(const char *folder, int at, oriel_status status,
                    const char *const says[3]);
+
+/* A good tower with one thing spoilt. */
+typedef struct spoilt_tower {
+    int n_shards;
+    void (*spoil)(checkpoint_builder *b);
+    oriel_status status;
+    const char *says[3];
+} spoilt_tower;
+#define SPOILT(n_shards, spoil, status, ...) \
+    { \
+        n_shards, spoil, ORIEL_ERR_##status, \
+        { \
+            __VA_ARGS__ \
+        } \
+    }
+
+/* Made, spoilt and refused; 'at' is the case's number. */
+void check_spoilt(const spoilt_tower *tower, int at);
 
 #endif /* TESTS_MODEL_REFUSAL_H */

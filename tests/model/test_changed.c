@@ -38,6 +38,26 @@ overwrite(const char *path)
     close(fd);
 }
 
+/* Years ago, to the same nanosecond. */
+static void
+backdate(const char *path)
+{
+    struct timespec times[2] = {{0, UTIME_OMIT}};
+    struct stat info;
+
+    ck_assert_int_eq(stat(path, &info), 0);
+    times[1] = info.st_mtim;
+    times[1].tv_sec -= 100000000;
+    ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* What changes a file's time of change alone may have written to it, too. */
+static void
+forbid_it(const char *path)
+{
+    ck_assert_int_eq(chmod(path, 0400), 0);
+}
+
 static void
 touch(const char *path)
 {
@@ -80,6 +100,7 @@ static const struct {
 } changes[] = {
     {truncate_it, ORIEL_ERR_IO}, {append, ORIEL_ERR_IO},
     {overwrite, ORIEL_ERR_IO},   {touch, ORIEL_ERR_IO},
+    {backdate, ORIEL_ERR_IO},    {forbid_it, ORIEL_ERR_IO},
     {replace_it, ORIEL_ERR_IO},  {delete_it, ORIEL_OK},
     {leave_it, ORIEL_OK},
 };

@@ -313,6 +313,24 @@ START_TEST(finds_the_processor_as_the_reference_does)
 }
 END_TEST
 
+/* oriel_model_open has its own words for it; the tool opens checkpoints itself. */
+START_TEST(an_unknown_preset_is_refused)
+{
+    const oriel_checkpoint_options options = {.config_preset = "8b"};
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
+    char *folder = temp_checkpoint(b);
+    oriel_checkpoint *c;
+    oriel_error err;
+
+    ck_assert_int_eq(oriel_checkpoint_open(&c, folder, &options, NULL, &err),
+                     ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(
+        err.message, "config_preset \"8b\": expected one of qwen2.5-vl-3b"));
+    temp_remove(folder);
+    builder_free(b);
+}
+END_TEST
+
 START_TEST(widths_come_from_shapes)
 {
     checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
@@ -355,6 +373,54 @@ START_TEST(mixed_dtypes_and_strays)
     oriel_checkpoint_close(c);
     temp_remove(folder);
     builder_free(wide);
+    builder_free(b);
+}
+END_TEST
+
+/* A prefix that has no other name, beside what is of no tower. */
+START_TEST(a_wrapped_tower_beside_a_language_model)
+{
+    static const int64_t four[] = {4};
+    checkpoint_builder *b =
+        builder_create("thinker.visual.", "BF16", 0, _i ? 2 : 0);
+    char *folder;
+    oriel_checkpoint *c;
+
+    builder_add(b, "thinker.model.layers.0.q_proj.weight", "BF16", 1, four,
+                NULL);
+    builder_add(b, "visual.blocks.0.norm1.weight", "BF16", 1, four, NULL);
+    folder = temp_checkpoint(b);
+    c = open_good(folder, NULL);
+    ck_assert_str_eq(c->prefix, "thinker.visual.");
+    ck_assert_int_eq(c->notes.n_lines, 0);
+    check_values(c);
+    oriel_checkpoint_close(c);
+    temp_remove(folder);
+    builder_free(b);
+}
+END_TEST
+
+/* One tower of two names, in an index that does not sort them. */
+START_TEST(both_names_of_the_tower_in_an_index)
+{
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 3);
+    char *folder;
+    oriel_checkpoint *c;
+
+    for (int i = 0; i < b->n_tensors; i++) {
+        char name[160];
+
+        if (!strstr(b->tensors[i].name, ".blocks."))
+            continue;
+        snprintf(name, sizeof(name), "model.%.150s", b->tensors[i].name);
+        memcpy(b->tensors[i].name, name, sizeof(name));
+    }
+    folder = temp_checkpoint(b);
+    c = open_good(folder, NULL);
+    ck_assert_str_eq(c->prefix, "visual.");
+    check_values(c);
+    oriel_checkpoint_close(c);
+    temp_remove(folder);
     builder_free(b);
 }
 END_TEST
@@ -409,8 +475,11 @@ main(void)
     tcase_add_test(tc, the_single_file_goes_before_the_index);
     tcase_add_test(tc, a_file_takes_the_configuration_beside_it);
     tcase_add_test(tc, finds_the_processor_as_the_reference_does);
+    tcase_add_test(tc, an_unknown_preset_is_refused);
     tcase_add_test(tc, widths_come_from_shapes);
     tcase_add_test(tc, mixed_dtypes_and_strays);
+    tcase_add_loop_test(tc, a_wrapped_tower_beside_a_language_model, 0, 2);
+    tcase_add_test(tc, both_names_of_the_tower_in_an_index);
     tcase_add_test(tc, a_quantised_language_model_is_no_matter);
     tcase_add_test(tc, the_manifest_is_in_order);
     suite_add_tcase(s, tc);

@@ -296,6 +296,14 @@ static const struct {
     {VISION("\"rope_scaling\":{\"type\":\"mrope\"}"),
      ORIEL_ERR_UNSUPPORTED,
      {"vision_config.rope_scaling.type \"mrope\"", "axial"}},
+    /* Of two refusals the first is told. */
+    {VISION("\"hidden_act\":\"gelu\",\"rope_scaling\":{\"type\":\"mrope\"}"),
+     ORIEL_ERR_UNSUPPORTED,
+     {"vision_config.hidden_act \"gelu\""}},
+    {"{\"model_type\":\"qwen2_vl\",\"vision_config\":{\"hidden_act\":\"gelu\"}"
+     "}",
+     ORIEL_ERR_UNSUPPORTED,
+     {"config.json: model_type \"qwen2_vl\""}},
     {VISION("\"rope_theta\":0.5"),
      ORIEL_ERR_MODEL,
      {"rope_theta: expected a number from 1 to 1e12", "found 0.5"}},

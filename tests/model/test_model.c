@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static oriel_model *
@@ -208,6 +209,11 @@ START_TEST(refuses_missing_arguments)
                      ORIEL_ERR_ARGUMENT);
     ck_assert_int_eq(oriel_model_digest(NULL, digest, &err),
                      ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.message, "digest: model is NULL"));
+    ck_assert_int_eq(
+        oriel_model_digest(oriel_model_preset("qwen2.5-vl-3b"), NULL, &err),
+        ORIEL_ERR_ARGUMENT);
+    ck_assert_ptr_nonnull(strstr(err.message, "digest: digest is NULL"));
     oriel_model_destroy(NULL);
 }
 END_TEST
@@ -245,6 +251,31 @@ START_TEST(an_encoder_keeps_its_model_alive)
     }
     oriel_model_release(model);
     ck_assert_int_eq(l.live, 0);
+    temp_remove(folder);
+    builder_free(b);
+}
+END_TEST
+
+/* It has the parent's lock, which another thread may have held. */
+START_TEST(a_child_has_no_digest_of_its_parents_model)
+{
+    checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
+    char *folder = temp_checkpoint(b);
+    oriel_model *model = open_good(folder);
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        char digest[33];
+        oriel_error err;
+
+        exit(oriel_model_digest(model, digest, &err) != ORIEL_ERR_ARGUMENT ||
+             !strstr(err.message, "made before fork()"));
+    }
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    oriel_model_destroy(model);
     temp_remove(folder);
     builder_free(b);
 }
@@ -316,6 +347,7 @@ main(void)
     tcase_add_test(tc, info_tells_what_is_stored);
     tcase_add_test(tc, refuses_missing_arguments);
     tcase_add_test(tc, an_encoder_keeps_its_model_alive);
+    tcase_add_test(tc, a_child_has_no_digest_of_its_parents_model);
     tcase_add_loop_test(tc, every_allocation_may_fail, 0, 3);
     tcase_set_timeout(tc, 120);
     suite_add_tcase(s, tc);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_preprocessor.c - limits, mean, std and flags of the image processor */
 #include "model/preprocessor.h"
+
+#include "model/alloc_counter.h"
 #include "support/suite.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
@@ -162,6 +165,8 @@ static const struct {
      "do_resize: null is not supported, only true or false"},
     {"{\"do_rescale\":null}", ORIEL_ERR_UNSUPPORTED, "do_rescale: null"},
     {"{\"do_normalize\":null}", ORIEL_ERR_UNSUPPORTED, "do_normalize: null"},
+    {"{\"do_resize\":null,\"do_rescale\":null}", ORIEL_ERR_UNSUPPORTED,
+     "do_resize: null"},
     {"{\"do_convert_rgb\":1}", ORIEL_ERR_MODEL,
      "do_convert_rgb: expected true or false, found 1"},
     {"{\"do_rescale\":1}", ORIEL_ERR_MODEL,
@@ -191,6 +196,8 @@ static const struct {
      "size.shortest_edge: expected a number of pixels, found 0"},
     {"{\"image_mean\":[0.5,0.5]}", ORIEL_ERR_MODEL,
      "image_mean: expected a number or three, found an array of 2"},
+    {"{\"image_mean\":[]}", ORIEL_ERR_MODEL,
+     "image_mean: expected a number or three, found an array of 0"},
     {"{\"image_mean\":[0.5,0.5,\"x\"]}", ORIEL_ERR_MODEL, "image_mean"},
     {"{\"image_mean\":[0.5,0.5,0.5,0.5]}", ORIEL_ERR_MODEL, "image_mean"},
     {"{\"image_mean\":[1e300,0,0]}", ORIEL_ERR_MODEL, "within 1e6"},
@@ -224,6 +231,35 @@ START_TEST(refuses_by_name)
     ck_assert_msg(strncmp(err.message, "p.json: ", 8) == 0, "%s", err.message);
     ck_assert_msg(strstr(err.message, bad[_i].says) != NULL,
                   "case %d: %s lacks %s", _i, err.message, bad[_i].says);
+}
+END_TEST
+
+/* The log has them all, and what is kept for `oriel inspect` ends. */
+START_TEST(notes_beyond_the_kept_ones_are_logged)
+{
+    char json[1024] = "{\"do_zoom_0\":true";
+    oriel_network net = geometry();
+    oriel_notes notes = {{NULL}, 0};
+    alloc_counter l = {0};
+    oriel_hooks hooks = alloc_counter_hooks(&l);
+    oriel_error err;
+    bool found;
+
+    for (int i = 1; i <= ORIEL_MAX_NOTES; i++)
+        sprintf(json + strlen(json), ",\"do_zoom_%d\":true", i);
+    strcat(json, "}");
+    ck_assert_msg(oriel_preprocessor_parse(&net, json, strlen(json), "p.json",
+                                           false, &found, &notes, &hooks,
+                                           &err) == ORIEL_OK,
+                  "%s", err.message);
+    ck_assert_int_eq(notes.n_lines, ORIEL_MAX_NOTES);
+    ck_assert_str_eq(notes.lines[15],
+                     "p.json: do_zoom_15: no step of this image processor, "
+                     "ignored");
+    ck_assert_str_eq(
+        l.log, "p.json: do_zoom_16: no step of this image processor, ignored");
+    oriel_notes_free(&notes, &hooks);
+    ck_assert_int_eq(l.live, 0);
 }
 END_TEST
 
@@ -338,6 +374,7 @@ main(void)
     tcase_add_test(tc, reads_normalisation);
     tcase_add_test(tc, reads_the_nested_form);
     tcase_add_loop_test(tc, refuses_by_name, 0, (int)COUNT(bad));
+    tcase_add_test(tc, notes_beyond_the_kept_ones_are_logged);
     tcase_add_test(tc, an_absent_size_is_the_class_default);
     tcase_add_test(tc, knows_what_is_published);
     suite_add_tcase(s, tc);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_published.c - a file of weights without a configuration */
+#include "model/alloc_counter.h"
 #include "model/checkpoint_builder.h"
 #include "oriel.h"
 #include "support/suite.h"
@@ -112,6 +113,36 @@ START_TEST(a_named_file_goes_by_its_shapes)
 }
 END_TEST
 
+/* The note that says so, and the geometry, take memory too. */
+START_TEST(every_allocation_may_fail)
+{
+    char *top = temp_folder();
+    alloc_counter l = {0};
+    oriel_hooks hooks = alloc_counter_hooks(&l);
+    oriel_model_options options = ORIEL_MODEL_OPTIONS_INIT;
+    oriel_model *model;
+    oriel_error err;
+    const char *path = in_folder(top, "qwen.safetensors");
+    long n;
+
+    options.hooks = &hooks;
+    put_published(path, 32, first_to_last, NOTHING);
+    ck_assert_int_eq(oriel_model_open(&model, path, &options, &err), ORIEL_OK);
+    oriel_model_destroy(model);
+    n = l.asked;
+    ck_assert_int_gt(n, 10);
+    for (l.fail_at = 1; l.fail_at <= n; l.fail_at++) {
+        l.asked = 0;
+        if (oriel_model_open(&model, path, &options, &err) !=
+                ORIEL_ERR_MEMORY ||
+            model || l.live != 0)
+            ck_abort_msg("allocation %ld of %ld: %s, %ld live", l.fail_at, n,
+                         err.message, l.live);
+    }
+    temp_remove(top);
+}
+END_TEST
+
 START_TEST(other_shapes_are_not_published)
 {
     static const struct {
@@ -155,6 +186,7 @@ main(void)
     TCase *tc = tcase_create("published");
 
     tcase_add_test(tc, a_named_file_goes_by_its_shapes);
+    tcase_add_test(tc, every_allocation_may_fail);
     tcase_add_test(tc, other_shapes_are_not_published);
     suite_add_tcase(s, tc);
     return run_suite(s);

@@ -91,6 +91,12 @@ no_map(const char *folder)
 }
 
 static void
+listed_map(const char *folder)
+{
+    write_text(folder, "model.safetensors.index.json", "{\"weight_map\":[]}");
+}
+
+static void
 empty_map(const char *folder)
 {
     write_text(folder, "model.safetensors.index.json", "{\"weight_map\":{}}");
@@ -206,6 +212,26 @@ shard_unknown(const char *folder)
     write_text(folder, "model.safetensors.index.json", text);
 }
 
+/* Nor does it name another than the first for a tensor of the tower; the other
+   one, which is looked into for what is missing, is damaged. */
+static void
+shard_unknown_and_damaged(const char *folder)
+{
+    static char text[65536];
+    char *more;
+
+    shard_unknown(folder);
+    read_index(folder, text);
+    more = replace(text, "\"weight_map\": {",
+                   "\"weight_map\": {\"lm_head.weight\": "
+                   "\"model-00002-of-00002.safetensors\",");
+    write_text(folder, "model.safetensors.index.json", more);
+    free(more);
+    ck_assert_int_eq(
+        truncate(in_folder(folder, "model-00002-of-00002.safetensors"), 9000),
+        0);
+}
+
 static void
 shard_truncated(const char *folder)
 {
@@ -301,6 +327,7 @@ static const struct {
         "model-00002-of-00002.safetensors: no such shard, expected it to hold "
         "visual."),
     SPOILT(2, no_map, MODEL, "index.json: weight_map: expected an object"),
+    SPOILT(2, listed_map, MODEL, "index.json: weight_map: expected an object"),
     SPOILT(2, empty_map, MODEL, "no vision tower"),
     SPOILT(2, shard_above, MODEL, "expected a file name within the folder",
            "found \"../model-00002-of-00002.safetensors\" for tensor visual."),
@@ -319,6 +346,9 @@ static const struct {
            "model-00002-of-00002.safetensors: cannot open: Too many levels"),
     SPOILT(2, shard_unknown, MODEL, ": tensor visual.",
            ": missing, expected as"),
+    SPOILT(2, shard_unknown_and_damaged, MODEL,
+           "model-00002-of-00002.safetensors: tensor visual.",
+           "bytes of data in the file"),
     SPOILT(2, shard_truncated, MODEL,
            "model-00001-of-00002.safetensors: tensor visual."),
     SPOILT(2, shard_overlap, MODEL, "tensor visual.",

@@ -543,6 +543,154 @@ ring(const __grid_constant__ CUtensorMap map, int rows, float *out)
         out[t] = sum;
 }
 
+/* What may go wrong in a cluster of two blocks. */
+struct cluster_mistakes {
+    bool meet = true, fence = true; /* before they use each other's barriers */
+    bool both = true;               /* release a stage for both */
+    bool wait = true;               /* for what comes */
+    uint32_t peer = 1;              /* the other's rank, by exclusive or */
+    uint16_t ranks = 3;
+};
+
+/* As the ring, in each block; warp 2 of each copies a half of a box to both. */
+__global__ void
+cluster_ring(const __grid_constant__ CUtensorMap map, int rows, float *out,
+             cluster_mistakes how)
+{
+    constexpr uint32_t STAGES = 2, BOXES = 16, FULL = 0, EMPTY = STAGES;
+    const uint32_t t = ptx::thread_index(), rank = ptx::cluster_rank();
+    float sum = 0;
+
+    if (t == 0) {
+        for (uint32_t s = 0; s < STAGES; s++) {
+            ptx::mbarrier_init(barrier_address(FULL + s), 1);
+            ptx::mbarrier_init(barrier_address(EMPTY + s), how.both ? 4 : 2);
+        }
+        if (how.fence)
+            ptx::mbarrier_fence();
+    }
+    ptx::sync_block();
+    if (how.meet) {
+        ptx::cluster_arrive();
+        ptx::cluster_wait();
+    }
+    for (uint32_t i = 0; i < BOXES; i++) {
+        const uint32_t s = i % STAGES, parity = i / STAGES & 1;
+
+        if (t == 64) {
+            ptx::mbarrier_wait(barrier_address(EMPTY + s), parity ^ 1);
+            ptx::mbarrier_expect(barrier_address(FULL + s), BOX_BYTES);
+            ptx::tensor_load_2d_multicast(
+                ptx::shared_address(box(s)) + rank * (BOX_BYTES / 2), &map, 0,
+                (int)i * rows + (int)rank * (HOPPER_ROWS / 2),
+                barrier_address(FULL + s), how.ranks);
+        }
+        if (t >= 64)
+            continue;
+        if (how.wait)
+            ptx::mbarrier_wait(barrier_address(FULL + s), parity);
+        for (uint32_t r = 0; r < HOPPER_ROWS; r++) {
+            const uint32_t chunk = t / 8 ^ (r & 7);
+            const uint32_t bits = box(s)[64 * r + 8 * chunk + t % 8];
+
+            sum += ptx::bits_to_float(bits << 16);
+        }
+        ptx::sync_warp();
+        if (t % 32 == 0) {
+            ptx::mbarrier_arrive(barrier_address(EMPTY + s));
+            if (how.both)
+                ptx::mbarrier_arrive_remote(barrier_address(EMPTY + s),
+                                            rank ^ how.peer);
+        }
+    }
+    if (t < 64)
+        out[rank * 64 + t] = sum;
+    ptx::cluster_arrive();
+    ptx::cluster_wait();
+}
+
+/* The second block, which is late, arrives at a barrier of the first. */
+__global__ void
+late_arrival(hopper_args args, bool meet)
+{
+    const uint32_t t = ptx::thread_index(), rank = ptx::cluster_rank();
+
+    if (t == 0) {
+        ptx::mbarrier_init(barrier_address(0), 1);
+        ptx::mbarrier_fence();
+    }
+    ptx::cluster_arrive();
+    ptx::cluster_wait();
+    args.out[rank * 64 + t] = args.in[t];
+    for (int i = 0; i < 8 && rank == 1; i++)
+        ptx::sync_block();
+    if (rank == 1 && t == 0)
+        ptx::mbarrier_arrive_remote(barrier_address(0), 0);
+    if (meet) {
+        ptx::cluster_arrive();
+        ptx::cluster_wait();
+    }
+}
+
+/* So many arrivals, then so many waits. */
+__global__ void
+meet_cluster(hopper_args args, int arrivals, int waits)
+{
+    const uint32_t t = ptx::thread_index();
+
+    for (int i = 0; i < arrivals; i++)
+        ptx::cluster_arrive();
+    for (int i = 0; i < waits; i++)
+        ptx::cluster_wait();
+    args.out[ptx::cluster_rank() * 64 + t] = args.in[t];
+}
+
+/* Lets the next kernel begin, and writes late. */
+__global__ void
+first_kernel(hopper_args args)
+{
+    const uint32_t t = ptx::block_index() * 64 + ptx::thread_index();
+
+    ptx::grid_launch_dependents();
+    for (int i = 0; i < 8; i++)
+        ptx::sync_block();
+    args.out[t] = args.in[t];
+}
+
+enum { RIGHT, READ_EARLY, WRITE_EARLY, NO_WAIT };
+
+__global__ void
+second_kernel(hopper_args args, int how)
+{
+    const uint32_t t = ptx::block_index() * 64 + ptx::thread_index();
+    uint16_t value = 0;
+
+    if (how == READ_EARLY)
+        value = args.out[t];
+    if (how == WRITE_EARLY)
+        args.out[2048 + t] = 0;
+    if (how == NO_WAIT)
+        return;
+    ptx::grid_wait();
+    if (how != READ_EARLY)
+        value = args.out[t];
+    args.out[2048 + t] = value;
+}
+
+cudaError_t
+overlap(const hopper_args *args, int how)
+{
+    cudaError_t error = prepare(nullptr, first_kernel, SHARED);
+
+    if (error == cudaSuccess)
+        error = prepare(nullptr, second_kernel, SHARED);
+    if (error == cudaSuccess)
+        error = launch(first_kernel, 4, 64, SHARED, nullptr, *args);
+    return error != cudaSuccess ? error
+                                : launch_as({1, true}, second_kernel, 4, 64,
+                                            SHARED, nullptr, *args, how);
+}
+
 /* An operand of a product in shared memory: boxes side by side. */
 struct tiles {
     uint32_t address, rows; /* of a box */
@@ -683,13 +831,8 @@ round_trip(const uint16_t *in, bool swizzled, uint16_t *out)
     const uint32_t r = t % 16, chunk = t / 16;
     char *shared = ptx::dynamic_shared_1024();
     auto at = [&](uint32_t row, uint32_t column) {
-<<<<<<< HEAD
-        return in[row * 16 + column] |
-               (uint32_t)in[row * 16 + column + 1] << 16;
-=======
         return in[row * 16 + column] | (uint32_t)in[row * 16 + column + 1]
                                            << 16;
->>>>>>> s-hopper
     };
     const uint32_t values[4] = {at(g, c), at(g + 8, c), at(g, c + 8),
                                 at(g + 8, c + 8)};
@@ -724,9 +867,16 @@ read_product(const __grid_constant__ CUtensorMap map, bool early, float *out)
 
 extern "C" cudaError_t
 hopper_run(int which, int wrong, const hopper_args *args,
-           const CUtensorMap *map)
+           const CUtensorMap *map, const CUtensorMap *half)
 {
     const bool right = !wrong;
+    cluster_mistakes together;
+    auto pair = [&](auto kernel, uint32_t threads, auto... more) {
+        cudaError_t error = prepare(nullptr, kernel, SHARED);
+        if (error != cudaSuccess)
+            return error;
+        return launch_as({2}, kernel, 2, threads, SHARED, nullptr, more...);
+    };
     one_copy copy = {true, true, BOX_BYTES, 0, 0, true};
     mistakes how;
     CUtensorMap none = {};
@@ -872,6 +1022,38 @@ hopper_run(int which, int wrong, const hopper_args *args,
         return go_128(part, right, false);
     case HOPPER_OTHER_REGISTERS:
         return go_128(part, true, (bool)wrong);
+    case HOPPER_UNMET_PEER:
+        together.meet = right;
+        return pair(cluster_ring, 96, *half, 1, (float *)args->out, together);
+    case HOPPER_UNFENCED_PEER:
+        together.fence = right;
+        return pair(cluster_ring, 96, *half, 1, (float *)args->out, together);
+    case HOPPER_EARLY_MULTICAST:
+        together.both = right;
+        return pair(cluster_ring, 96, *half, 1, (float *)args->out, together);
+    case HOPPER_UNWAITED_MULTICAST:
+        together.wait = right;
+        return pair(cluster_ring, 96, *half, 1, (float *)args->out, together);
+    case HOPPER_NO_PEER:
+        together.peer = wrong ? 2 : 1;
+        return pair(cluster_ring, 96, *half, 1, (float *)args->out, together);
+    case HOPPER_NOBODY:
+        together.ranks = wrong ? 0 : 3;
+        return pair(cluster_ring, 96, *half, 1, (float *)args->out, together);
+    case HOPPER_ENDED_PEER:
+        return pair(late_arrival, 64, *args, right);
+    case HOPPER_SECOND_CLUSTER_ARRIVE:
+        return pair(meet_cluster, 64, *args, wrong ? 2 : 1, 1);
+    case HOPPER_NO_CLUSTER_ARRIVE:
+        return pair(meet_cluster, 64, *args, wrong ? 0 : 1, 1);
+    case HOPPER_NO_CLUSTER_WAIT:
+        return pair(meet_cluster, 64, *args, 1, wrong ? 0 : 1);
+    case HOPPER_EARLY_GLOBAL_READ:
+        return overlap(args, wrong ? READ_EARLY : RIGHT);
+    case HOPPER_EARLY_GLOBAL_WRITE:
+        return overlap(args, wrong ? WRITE_EARLY : RIGHT);
+    case HOPPER_NO_GRID_WAIT:
+        return overlap(args, wrong ? NO_WAIT : RIGHT);
     default:
         how.bits = wrong ? uint64_t{1} << 49 : 0;
         break;
@@ -899,6 +1081,23 @@ hopper_ring(const CUtensorMap *map, int rows, float *out)
     return error != cudaSuccess
                ? error
                : launch(ring, 1, 96, SHARED, nullptr, *map, rows, out);
+}
+
+extern "C" cudaError_t
+hopper_cluster_ring(const CUtensorMap *map, int rows, float *out)
+{
+    cudaError_t error = prepare(nullptr, cluster_ring, SHARED);
+
+    return error != cudaSuccess
+               ? error
+               : launch_as({2}, cluster_ring, 2, 96, SHARED, nullptr, *map,
+                           rows, out, cluster_mistakes());
+}
+
+extern "C" cudaError_t
+hopper_overlap(const hopper_args *args)
+{
+    return overlap(args, RIGHT);
 }
 
 /* The instances: by columns, how a and b lie, and whether a is in registers. */

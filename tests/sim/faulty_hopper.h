@@ -79,13 +79,28 @@ enum {
     HOPPER_MORE_REGISTERS,
     HOPPER_PART_OF_REGISTERS,
     HOPPER_OTHER_REGISTERS,
+    /* Clusters. */
+    HOPPER_UNMET_PEER,
+    HOPPER_UNFENCED_PEER,
+    HOPPER_EARLY_MULTICAST,
+    HOPPER_UNWAITED_MULTICAST,
+    HOPPER_NO_PEER,
+    HOPPER_NOBODY,
+    HOPPER_ENDED_PEER,
+    HOPPER_SECOND_CLUSTER_ARRIVE,
+    HOPPER_NO_CLUSTER_ARRIVE,
+    HOPPER_NO_CLUSTER_WAIT,
+    /* Kernels that overlap. */
+    HOPPER_EARLY_GLOBAL_READ,
+    HOPPER_EARLY_GLOBAL_WRITE,
+    HOPPER_NO_GRID_WAIT,
     HOPPER_KERNELS
 };
 
-/* Enqueue kernel 'which', with its mistake or without.  'map' is of in: boxes of
-   HOPPER_ROWS rows, swizzled in 128 bytes. */
+/* Enqueue kernel 'which', with its mistake or without.  The maps are of in: boxes of
+   HOPPER_ROWS rows, swizzled in 128 bytes, and of half as many. */
 cudaError_t hopper_run(int which, int wrong, const hopper_args *args,
-                       const CUtensorMap *map);
+                       const CUtensorMap *map, const CUtensorMap *half);
 
 /* The map's box at (column, row) goes to shared memory, and its bytes to out as
    they lie there. */
@@ -94,6 +109,14 @@ cudaError_t hopper_load_box(const CUtensorMap *map, int column, int row,
 /* A ring of two stages: out[c] = the sum over 16 boxes of column c of 64, of whole
    numbers in bf16, as floats; box i at row 'rows' i. */
 cudaError_t hopper_ring(const CUtensorMap *map, int rows, float *out);
+
+/* The same by a cluster of two blocks, each of which copies a half of each box to both:
+   boxes of HOPPER_ROWS / 2 rows; out [2, 64]. */
+cudaError_t hopper_cluster_ring(const CUtensorMap *map, int rows, float *out);
+
+/* Two kernels that overlap: the first copies in[0 .. 255] to out, the second these to
+   out[2048 ..]. */
+cudaError_t hopper_overlap(const hopper_args *args);
 
 /* ---- Products ------------------------------------------------------------ */
 

@@ -74,6 +74,19 @@ static const struct {
     {HOPPER_MORE_REGISTERS, "is to have fewer, 256"},
     {HOPPER_PART_OF_REGISTERS, "less often than its warpgroup"},
     {HOPPER_OTHER_REGISTERS, "another of its warpgroup to"},
+    {HOPPER_UNMET_PEER, "mbarrier"},
+    {HOPPER_UNFENCED_PEER, "with no mbarrier_fence"},
+    {HOPPER_EARLY_MULTICAST, "shared memory"},
+    {HOPPER_UNWAITED_MULTICAST, "shared memory at "},
+    {HOPPER_NO_PEER, "of a cluster of 2"},
+    {HOPPER_NOBODY, "to no block"},
+    {HOPPER_ENDED_PEER, "block 0 of the cluster has ended"},
+    {HOPPER_SECOND_CLUSTER_ARRIVE, "with no cluster_wait between"},
+    {HOPPER_NO_CLUSTER_ARRIVE, "with no cluster_arrive"},
+    {HOPPER_NO_CLUSTER_WAIT, "ends between cluster_arrive and cluster_wait"},
+    {HOPPER_EARLY_GLOBAL_READ, "which a kernel that has not ended"},
+    {HOPPER_EARLY_GLOBAL_WRITE, "before grid_wait"},
+    {HOPPER_NO_GRID_WAIT, "ends with no grid_wait"},
 };
 
 static uint16_t input[HOPPER_VALUES];
@@ -182,7 +195,7 @@ END_TEST
 /* ---- Mistakes ----------------------------------------------------------------- */
 
 static hopper_args
-make_arguments(CUtensorMap *map)
+make_arguments(CUtensorMap *map, CUtensorMap *half)
 {
     hopper_args args;
     void *in, *out;
@@ -199,33 +212,39 @@ make_arguments(CUtensorMap *map)
     args.out = out;
     facts = facts_of(in);
     ck_assert_int_eq(encode(map, &facts), CUDA_SUCCESS);
+    facts.box_rows = HOPPER_ROWS / 2;
+    ck_assert_int_eq(encode(half, &facts), CUDA_SUCCESS);
     return args;
 }
 
+/* As if each schedule had a process of its own. */
 START_TEST(faults_are_reported)
 {
-    int schedule = _i / (int)COUNT(faults), f = _i % (int)COUNT(faults);
-    CUtensorMap map;
-    hopper_args args = make_arguments(&map);
-    const char *report;
+    for (int i = 0; i < device_schedules(); i++) {
+        CUtensorMap map, half;
+        hopper_args args = make_arguments(&map, &half);
+        const char *report;
 
-    device_set_schedule(schedule);
-    ck_assert_int_eq(hopper_run(faults[f].which, 1, &args, &map), cudaSuccess);
-    report = device_finish();
-    ck_assert_msg(strstr(report, faults[f].says), "'%s' lacks '%s'", report,
-                  faults[f].says);
-    ck_assert_int_eq(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+        device_set_schedule(i);
+        ck_assert_int_eq(hopper_run(faults[_i].which, 1, &args, &map, &half),
+                         cudaSuccess);
+        report = device_finish();
+        ck_assert_msg(strstr(report, faults[_i].says), "%s: '%s' lacks '%s'",
+                      device_schedule_name(i), report, faults[_i].says);
+        ck_assert_int_eq(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+        sim_recover();
+    }
 }
 END_TEST
 
 START_TEST(twins_are_not)
 {
     for (int i = 0; i < device_schedules(); i++) {
-        CUtensorMap map;
-        hopper_args args = make_arguments(&map);
+        CUtensorMap map, half;
+        hopper_args args = make_arguments(&map, &half);
 
         device_set_schedule(i);
-        ck_assert_int_eq(hopper_run(_i, 0, &args, &map), cudaSuccess);
+        ck_assert_int_eq(hopper_run(_i, 0, &args, &map, &half), cudaSuccess);
         ck_assert_str_eq(device_finish(), "");
     }
 }
@@ -235,11 +254,11 @@ END_TEST
 START_TEST(other_gpus_have_none)
 {
     static const int others[] = {80, 86, 89, 100, 120};
-    CUtensorMap map;
-    hopper_args args = make_arguments(&map);
+    CUtensorMap map, half;
+    hopper_args args = make_arguments(&map, &half);
 
     sim_architecture(0, others[_i]);
-    ck_assert_int_eq(hopper_run(HOPPER_UNWAITED_PHASE, 0, &args, &map),
+    ck_assert_int_eq(hopper_run(HOPPER_UNWAITED_PHASE, 0, &args, &map, &half),
                      cudaSuccess);
     ck_assert_ptr_nonnull(strstr(device_finish(), "expected sm_90"));
 }
@@ -275,8 +294,8 @@ START_TEST(boxes_lie_as_documented)
     const int columns = boxes[_i].box_columns, chunks = columns / 8;
     const size_t bytes = (size_t)columns * HOPPER_ROWS * 2;
     static uint16_t expected[HOPPER_VALUES], got[HOPPER_VALUES];
-    CUtensorMap map;
-    hopper_args args = make_arguments(&map);
+    CUtensorMap map, half;
+    hopper_args args = make_arguments(&map, &half);
     map_facts facts = facts_of(args.in);
 
     facts.box_columns = (cuuint32_t)columns;
@@ -308,12 +327,12 @@ START_TEST(boxes_lie_as_documented)
 END_TEST
 
 /* Rows 0 to 15 begin the boxes; whole numbers are exact in any order. */
-START_TEST(a_ring_adds_up_right)
+START_TEST(rings_add_up_right)
 {
-    CUtensorMap map;
-    hopper_args args = make_arguments(&map);
+    CUtensorMap map, half;
+    hopper_args args = make_arguments(&map, &half);
     uint16_t values[HOPPER_VALUES];
-    float sums[64], got[64];
+    float sums[2 * 64], got[2 * 64];
 
     for (int i = 0; i < HOPPER_VALUES; i++) /* bf16 of 1, 2, 4 or 8 */
         values[i] = (uint16_t)(0x3f80 + 0x80 * (i * 5 % 7 % 4));
@@ -321,21 +340,48 @@ START_TEST(a_ring_adds_up_right)
                                 sizeof(values), cudaMemcpyHostToDevice),
                      cudaSuccess);
     for (int c = 0; c < 64; c++) {
-        sums[c] = 0;
+        sums[c] = 0; /* and each block of a cluster finds the same */
         for (int box = 0; box < 16; box++)
             for (int r = box; r < HOPPER_ROWS; r++)
                 sums[c] +=
                     (float)(1 << (values[r * HOPPER_COLUMNS + c] - 0x3f80) /
                                      0x80);
     }
+    memcpy(sums + 64, sums, sizeof(sums) / 2);
     for (int i = 0; i < device_schedules(); i++) {
         device_set_schedule(i);
-        ck_assert_int_eq(hopper_ring(&map, 1, (float *)args.out), cudaSuccess);
+        for (int blocks = 1; blocks <= 2; blocks++) {
+            const size_t bytes = (size_t)blocks * 64 * sizeof(float);
+
+            ck_assert_int_eq(
+                blocks == 1 ? hopper_ring(&map, 1, (float *)args.out)
+                            : hopper_cluster_ring(&half, 1, (float *)args.out),
+                cudaSuccess);
+            ck_assert_str_eq(device_finish(), "");
+            ck_assert_int_eq(
+                cudaMemcpy(got, args.out, bytes, cudaMemcpyDeviceToHost),
+                cudaSuccess);
+            ck_assert_mem_eq(got, sums, bytes);
+        }
+    }
+}
+END_TEST
+
+/* The second kernel runs until its wait while the first is still to write. */
+START_TEST(kernels_overlap)
+{
+    for (int i = 0; i < device_schedules(); i++) {
+        CUtensorMap map, half;
+        hopper_args args = make_arguments(&map, &half);
+        uint16_t got[256];
+
+        device_set_schedule(i);
+        ck_assert_int_eq(hopper_overlap(&args), cudaSuccess);
         ck_assert_str_eq(device_finish(), "");
-        ck_assert_int_eq(
-            cudaMemcpy(got, args.out, sizeof(got), cudaMemcpyDeviceToHost),
-            cudaSuccess);
-        ck_assert_mem_eq(got, sums, sizeof(got));
+        ck_assert_int_eq(cudaMemcpy(got, args.out + 2048, sizeof(got),
+                                    cudaMemcpyDeviceToHost),
+                         cudaSuccess);
+        ck_assert_mem_eq(got, input, sizeof(got));
     }
 }
 END_TEST
@@ -477,8 +523,8 @@ END_TEST
 START_TEST(fragments_are_stored_by_rows)
 {
     uint16_t values[256], got[256];
-    CUtensorMap map;
-    hopper_args args = make_arguments(&map);
+    CUtensorMap map, half;
+    hopper_args args = make_arguments(&map, &half);
     sim_counters c;
 
     memcpy(values, input, sizeof(values));
@@ -500,8 +546,8 @@ END_TEST
    poison. */
 START_TEST(an_early_read_is_poison)
 {
-    CUtensorMap map;
-    hopper_args args = make_arguments(&map);
+    CUtensorMap map, half;
+    hopper_args args = make_arguments(&map, &half);
     uint16_t ones[HOPPER_VALUES];
     float got[2];
 
@@ -531,12 +577,12 @@ main(void)
     TCase *kernels = tcase_create("kernels");
 
     tcase_add_loop_test(kernels, maps_are_refused_as_by_the_driver, 0, 13);
-    tcase_add_loop_test(kernels, faults_are_reported, 0,
-                        (int)COUNT(faults) * device_schedules());
+    tcase_add_loop_test(kernels, faults_are_reported, 0, COUNT(faults));
     tcase_add_loop_test(kernels, twins_are_not, 0, HOPPER_KERNELS);
     tcase_add_loop_test(kernels, other_gpus_have_none, 0, 5);
     tcase_add_loop_test(kernels, boxes_lie_as_documented, 0, COUNT(boxes));
-    tcase_add_test(kernels, a_ring_adds_up_right);
+    tcase_add_test(kernels, rings_add_up_right);
+    tcase_add_test(kernels, kernels_overlap);
     tcase_add_loop_test(kernels, products_are_right_however_operands_lie, 0,
                         2 * 2 * 2 * (int)COUNT(product_columns) *
                             PRODUCT_SWIZZLES);

@@ -129,6 +129,31 @@ START_TEST(refuses_more_than_the_disk_has)
 }
 END_TEST
 
+START_TEST(refuses_places_that_no_file_has)
+{
+    oriel_writer_options options = {false, 8, 0, NULL};
+    oriel_writer *writer;
+
+    ck_assert_int_eq(
+        oriel_writer_create(&writer, folder_path(&home, "a"), &options, &err),
+        ORIEL_OK);
+    ck_assert_int_eq(oriel_writer_write(writer, UINT64_MAX, "data", 4, &err),
+                     ORIEL_ERR_IO);
+    ck_assert_int_eq(err.cause, EFBIG);
+    ck_assert_ptr_nonnull(
+        strstr(err.message, "/a: a write beyond the largest"));
+    oriel_writer_abort(writer);
+    options.data_bytes = UINT64_MAX;
+    ck_assert_int_eq(
+        oriel_writer_create(&writer, folder_path(&home, "a"), &options, &err),
+        ORIEL_ERR_IO);
+    ck_assert_int_eq(err.cause, EFBIG);
+    ck_assert_ptr_nonnull(strstr(err.message, "/a: "));
+    ck_assert_ptr_null(writer);
+    ck_assert_int_eq(folder_count(&home), 0);
+}
+END_TEST
+
 START_TEST(abort_leaves_nothing)
 {
     oriel_writer_options options = {false, 8, 0, NULL};
@@ -157,6 +182,7 @@ START_TEST(refuses_impossible_headers)
         {"\xff", "F32", 1, {1}},
         {"embeddings", "F32", 1, {1}},
         {"__metadata__", "F32", 1, {1}},
+        {"x", "F32", 1, {INT64_MAX / 4}}, /* after the first one */
     };
     uint64_t bytes;
 
@@ -308,6 +334,7 @@ main(void)
     tcase_add_loop_test(tc, replaces_when_asked, 0, 3);
     tcase_add_test(tc, refuses_what_is_no_place_for_a_file);
     tcase_add_test(tc, refuses_more_than_the_disk_has);
+    tcase_add_test(tc, refuses_places_that_no_file_has);
     tcase_add_loop_test(tc, abort_leaves_nothing, 0, 2);
     tcase_add_test(tc, refuses_impossible_headers);
     tcase_add_test(tc, refuses_a_file_that_does_not_add_up);
