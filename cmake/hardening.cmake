@@ -40,12 +40,14 @@ function(oriel_harden)
     endforeach()
 endfunction()
 
-# oriel_harden_cuda(MODULE KERNELS): nvcc passes the flags on to the compiler of
+# oriel_harden_cuda(MODULE KERNELS...): nvcc passes the flags on to the compiler of
 # its host code.  NVIDIA's libcudart_static.a has no landing pads, so the module
 # does not promise them.
-function(oriel_harden_cuda module kernels)
-    foreach(flag IN LISTS ORIEL_HARDENING)
-        target_compile_options(${kernels} PRIVATE "SHELL:-Xcompiler ${flag}")
+function(oriel_harden_cuda module)
+    foreach(kernels IN LISTS ARGN)
+        foreach(flag IN LISTS ORIEL_HARDENING)
+            target_compile_options(${kernels} PRIVATE "SHELL:-Xcompiler ${flag}")
+        endforeach()
     endforeach()
     target_link_options(${module} PRIVATE ${ORIEL_HARDENING_LINK})
 endfunction()

@@ -510,10 +510,10 @@ enum {
    its known-answer test fails, or cuBLASLt cannot keep an image's bytes in every
    batch; AUTO takes the other and logs a warning. */
 enum {
-    ORIEL_KERNELS_AUTO = 0,    /* by a table of devices, which a build holds */
-    ORIEL_KERNELS_OWN = 1,     /* Oriel's, with fused epilogues */
+    ORIEL_KERNELS_AUTO = 0,     /* by a table of devices, which a build holds */
+    ORIEL_KERNELS_OWN = 1,      /* Oriel's, with fused epilogues */
     ORIEL_KERNELS_CUBLASLT = 2, /* cuBLASLt's where it can run the product */
-    ORIEL_KERNELS_HOPPER = 3   /* Oriel's for compute capability 9.0 alone, of
+    ORIEL_KERNELS_HOPPER = 3    /* Oriel's for compute capability 9.0 alone, of
                                   attention over frames too */
 };
 /* A CUDA encoder's residual stream; the CPU's is fp32.  WIDE: a sum of two bf16, with

@@ -30,6 +30,13 @@ oriel_cuda_hopper_is_on(const oriel_cuda_hopper *hopper)
     return hopper->encode != NULL;
 }
 
+/* Whether attention over frames is theirs, too. */
+static inline bool
+oriel_cuda_hopper_attends(int32_t head_dim)
+{
+    return head_dim == 80;
+}
+
 /* On the current device, which is device_index: load the kernels and encode the
    maps.  'hooks' and 'weights' outlive it.  ORIEL_ERR_UNSUPPORTED where the device
    is not of compute capability 9.0, _DEVICE where the driver refuses a map,

@@ -278,7 +278,8 @@ make_maps(maps *m, const run *r, oriel_hopper_op op, const uint16_t *hi,
           const uint16_t *lo, oriel_error *err)
 {
     const oriel_cuda_hopper *h = r->tested->hopper;
-    const int32_t small = r->tested->which == ORIEL_CUDA_HOPPER_SMALL;
+    const int32_t small = r->tested->which == ORIEL_CUDA_HOPPER_SMALL &&
+                          op != ORIEL_HOPPER_SWIGLU;
     cudaError_t error =
         oriel_cuda_hopper_map_x(&m->x, h->encode, of(r, ORIEL_KNOWN_INPUT),
                                 ORIEL_KNOWN_ROWS, ORIEL_KNOWN_DEPTH, small);
@@ -450,8 +451,6 @@ static const struct {
     oriel_known_row *exact;
     oriel_cuda_implementation which;
     oriel_known_array result;
-    bool large_only;  /* of HOPPER: not of HOPPER_SMALL, too */
-    int32_t head_dim; /* run for this one alone; 0: any */
 } steps[] = {
     {"linear", run_linear, oriel_known_linear, ORIEL_CUDA_PRODUCTS,
      ORIEL_KNOWN_LINEAR},
@@ -494,25 +493,23 @@ static const struct {
     {"hopper_linear_residual, lo", NULL, oriel_known_lo, ORIEL_CUDA_HOPPER,
      ORIEL_KNOWN_LO},
     {"hopper_linear_swiglu", run_hopper_swiglu, oriel_known_swiglu,
-     ORIEL_CUDA_HOPPER, ORIEL_KNOWN_SWIGLU, .large_only = true},
+     ORIEL_CUDA_HOPPER, ORIEL_KNOWN_SWIGLU},
     {"hopper_linear_gelu", run_hopper_gelu, oriel_known_gelu, ORIEL_CUDA_HOPPER,
      ORIEL_KNOWN_GELU},
     {"hopper_linear_rows", run_hopper_rows, oriel_known_stored,
      ORIEL_CUDA_HOPPER, ORIEL_KNOWN_STORED},
     {"hopper_full_attention", run_hopper_frame, oriel_known_frame,
-     ORIEL_CUDA_HOPPER, ORIEL_KNOWN_OF_FRAME, .large_only = true,
-     .head_dim = 80},
+     ORIEL_CUDA_HOPPER_FRAMES, ORIEL_KNOWN_OF_FRAME},
 };
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
 static bool
 is_step_of(int step, const oriel_cuda_tested *t)
 {
-    if (steps[step].head_dim && steps[step].head_dim != t->head_dim)
-        return false;
-    return steps[step].which == t->which ||
-           (t->which == ORIEL_CUDA_HOPPER_SMALL &&
-            steps[step].which == ORIEL_CUDA_HOPPER && !steps[step].large_only);
+    const oriel_cuda_implementation which =
+        t->which == ORIEL_CUDA_HOPPER_SMALL ? ORIEL_CUDA_HOPPER : t->which;
+
+    return steps[step].which == which;
 }
 
 /* ---- One run ---------------------------------------------------------------- */
@@ -570,7 +567,7 @@ make_memory(run *r, oriel_error *err)
 
     oriel_known_lay_out(&r->values, t->which == ORIEL_CUDA_KERNELS ||
                                             t->which == ORIEL_CUDA_CUDNN ||
-                                            t->which == ORIEL_CUDA_HOPPER
+                                            t->which == ORIEL_CUDA_HOPPER_FRAMES
                                         ? t->head_dim
                                         : LEAST_HEAD_DIM);
     r->values.memory = oriel_alloc(t->hooks, r->values.bytes);

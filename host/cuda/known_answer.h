@@ -21,8 +21,9 @@
     X(CUBLASLT, "cuBLASLt")     /* the same four */ \
     X(CUDNN, "cuDNN")           /* attention over frames */ \
     X(WIDE, "own kernels of a wide residual") /* which no library has */ \
-    X(HOPPER, "Hopper kernels") /* products, and attention over frames */ \
-    X(HOPPER_SMALL, "Hopper kernels for few rows") /* of the same products */
+    X(HOPPER, "Hopper products") /* all of an encoder's, in large tiles */ \
+    X(HOPPER_SMALL, "Hopper products of few rows")   /* in small ones */ \
+    X(HOPPER_FRAMES, "Hopper attention over frames") /* of heads of 80 */
 
 typedef enum oriel_cuda_implementation {
 #define X(number, name) ORIEL_CUDA_##number,
@@ -39,7 +40,7 @@ typedef struct oriel_cuda_tested {
     int32_t head_dim; /* of attention, whose kernels have an instance a size */
     const oriel_lt *lt;              /* an open library; CUBLASLT alone */
     const oriel_cudnn *cudnn;        /* likewise; CUDNN alone */
-    const oriel_cuda_hopper *hopper; /* that is on; HOPPER and _SMALL alone */
+    const oriel_cuda_hopper *hopper; /* that is on; HOPPER... alone */
     const oriel_hooks *hooks;        /* its memory */
 } oriel_cuda_tested;
 

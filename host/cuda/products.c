@@ -70,8 +70,7 @@ test(const oriel_cuda_products *p, const oriel_cuda_products_spec *spec,
     const oriel_cuda_tested tested = {
         .which = which,
         .device_index = spec->config->device_index,
-        .head_dim =
-            which == ORIEL_CUDA_HOPPER ? spec->weights->shapes.head_dim : 0,
+        .head_dim = spec->weights->shapes.head_dim,
         .lt = &p->lt,
         .hopper = &p->hopper,
         .hooks = spec->hooks};
@@ -198,8 +197,7 @@ static oriel_status
 use_hopper(oriel_cuda_products *p, const oriel_cuda_products_spec *spec,
            oriel_error *err)
 {
-    static const oriel_cuda_implementation sizes[] = {ORIEL_CUDA_HOPPER,
-                                                      ORIEL_CUDA_HOPPER_SMALL};
+    const int32_t head_dim = spec->weights->shapes.head_dim;
     oriel_error why;
     bool wrong = false;
     oriel_status status =
@@ -208,8 +206,11 @@ use_hopper(oriel_cuda_products *p, const oriel_cuda_products_spec *spec,
 
     if (status)
         return status;
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && !status; i++)
-        status = test(p, spec, sizes[i], &wrong, &why);
+    status = test(p, spec, ORIEL_CUDA_HOPPER, &wrong, &why);
+    if (!status)
+        status = test(p, spec, ORIEL_CUDA_HOPPER_SMALL, &wrong, &why);
+    if (!status && oriel_cuda_hopper_attends(head_dim))
+        status = test(p, spec, ORIEL_CUDA_HOPPER_FRAMES, &wrong, &why);
     if (status) {
         oriel_cuda_hopper_destroy(&p->hopper);
         return refuse(wrong, &why, err);
@@ -283,7 +284,6 @@ oriel_cuda_run_product(const oriel_cuda_products *p, oriel_cuda_product which,
     if (oriel_cuda_hopper_is_on(&p->hopper))
         return oriel_cuda_hopper_run(&p->hopper, layer_of(which), block, args,
                                      stream, err);
-
     if (oriel_cuda_is_library(p, which))
         return oriel_lt_run(&p->lt, &p->product[which], args, stream, err);
     error = which == ORIEL_PRODUCT_QKV

@@ -222,7 +222,8 @@ oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
         return attend_windows(c, err);
     if (frames && c->attention.of_cudnn)
         return attend_by_cudnn(c, err);
-    if (oriel_cuda_hopper_is_on(&c->products.hopper) && s->head_dim == 80)
+    if (oriel_cuda_hopper_is_on(&c->products.hopper) &&
+        oriel_cuda_hopper_attends(s->head_dim))
         return oriel_cuda_launched(c,
                                    oriel_cuda_hopper_attend(&c->products.hopper,
                                                             &args, c->rows,

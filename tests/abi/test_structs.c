@@ -374,12 +374,22 @@ END_TEST
 /* Numbers that no constant of the header has are refused by the field's name. */
 START_TEST(unknown_choices)
 {
-    static const int32_t wrong[] = {-1, 3, INT32_MAX};
-    static const char *const names[] = {"precision", "kernels",  "graphs",
-                                        "checks",    "residual", "attention"};
+    static const struct {
+        const char *name;
+        int32_t most;
+    } choices[] = {
+        {"precision", ORIEL_PRECISION_FP32},
+        {"kernels", ORIEL_KERNELS_HOPPER},
+        {"graphs", ORIEL_GRAPHS_OFF},
+        {"checks", ORIEL_CHECKS_ON},
+        {"residual", ORIEL_RESIDUAL_WIDE},
+        {"attention", ORIEL_ATTENTION_CUDNN},
+    };
 
     make_handles();
-    for (size_t field = 0; field < COUNT(names); field++)
+    for (size_t field = 0; field < COUNT(choices); field++) {
+        const int32_t wrong[] = {-1, choices[field].most + 1, INT32_MAX};
+
         for (size_t i = 0; i < COUNT(wrong); i++) {
             oriel_encoder_options options = ORIEL_ENCODER_OPTIONS_INIT;
             int32_t *fields[] = {&options.precision, &options.kernels,
@@ -391,9 +401,11 @@ START_TEST(unknown_choices)
             *fields[field] = wrong[i];
             ck_assert_int_eq(read_encoder_options(&options, &err),
                              ORIEL_ERR_ARGUMENT);
-            ck_assert_msg(strstr(err.message, names[field]) != NULL,
-                          "%s is not named: %s", names[field], err.message);
+            ck_assert_msg(strstr(err.message, choices[field].name) != NULL,
+                          "%s is not named: %s", choices[field].name,
+                          err.message);
         }
+    }
     drop_handles();
 }
 END_TEST
