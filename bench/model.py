@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the kernels' counts of instructions allow, in milliseconds.
 
-    model.py [--card H200] [--model 7b] [--resources FILE] [--results FOLDER]
+    model.py [--card H200] [--model 7b] [--kernels own|hopper] [--resources FILE]
+             [--results FOLDER]
     model.py RUN OUT
 
 The first form prints, for one encode at 448x448, 1036x1036 and 64 times 448x448,
@@ -17,6 +18,7 @@ An op takes at least as long as
     kernels/resources.txt, whichever are more (those of issue count paths that a
     step does not take, so they are left out);
   - and its bytes, once, at the card's rate of memory.
+With --kernels hopper the ops that have a kernel of sm_90a alone are held by it.
 Kernels without a product, and window_attention, are held against memory alone.
 Nothing is added for launches, prologues and epilogues, bank conflicts, latency:
 it is a limit, and what is beyond it can be worked on.
@@ -44,6 +46,9 @@ CARDS = {"H200": Card("90a", 132, 1.83e9, 4.8e12),
          "A100": Card("80", 108, 1.41e9, 2.04e12)}
 
 TILE = 128  # rows and columns of a product's tile: kernels/gemm.cuh
+# Of kernels/hopper_gemm.cuh: depth of a step, rows of a warp.
+STEP_DEPTH, WARP_ROWS = 64, 16
+HOPPER_KEYS = 128
 QUERIES, KEYS = 128, 64  # of full_attention's tile and step
 HEAD_DIMS = (16, 32, 64, 80, 128)  # one instance each
 
@@ -57,31 +62,55 @@ def up(n, unit):
 # Of the kernels that have a wide residual too, the one without.
 PLAIN = {"patch_embed": "patch_embed<Pixels,false>",
          "linear_residual": "linear_residual<false>"}
+HOPPER = ("linear", "linear_residual", "linear_swiglu", "linear_gelu",
+          "linear_rows", "full_attention")
 
 
 class Model:
-    def __init__(self, card, table):
+    """By our portable kernels, or by those of sm_90a where there are any."""
+
+    def __init__(self, card, table, hopper=False):
         self.card = card
         self.kernels = budgets.read(table, card.arch)
+        self.hopper = hopper
 
     def clocks(self, tiles, steps, kernel):
         """Of the multiprocessor that has most tiles."""
-        _, budget = self.kernels[kernel]
+        budget = self.kernels[kernel]
         return up(tiles, self.card.multiprocessors) * steps * max(
             budget.tensor, budget.shared)
 
     def product(self, kernel, rows, columns, depth):
-        warps, budget = self.kernels[kernel]
-        step = budget.mma * warps * budgets.MMA_FLOPS / (2 * TILE * TILE)
+        budget = self.kernels[kernel]
+        step = budget.mma * budget.warps * budgets.MMA_FLOPS / (2 * TILE * TILE)
         return self.clocks(up(rows, TILE) * up(columns, TILE),
                            math.ceil(depth / step), kernel)
+
+    def hopper_product(self, op, rows, columns, depth):
+        """By the tiles that take less, as the backend chooses."""
+        made = []
+        for kernel in (f"hopper_{op}<small>", f"hopper_{op}<large>",
+                       f"hopper_{op}<small,floats>",
+                       f"hopper_{op}<large,floats>", f"hopper_{op}"):
+            if kernel not in self.kernels:
+                continue
+            budget = self.kernels[kernel]
+            # A warp's mma of a step: 4 along the depth, one for 8 columns.
+            tile_columns = budget.mma // (STEP_DEPTH // 16) * 8
+            made.append(self.clocks(up(rows, budget.warps * WARP_ROWS) *
+                                    up(columns, tile_columns),
+                                    up(depth, STEP_DEPTH), kernel))
+        return min(made)
 
     def attention(self, op, heads, head_dim, segments):
         """'segments': [length, count] pairs."""
         kernel = f"{op}<{min(d for d in HEAD_DIMS if d >= head_dim)}>"
-        steps = sum(up(n, QUERIES) * heads * count * up(n, KEYS)
+        keys = KEYS
+        if self.hopper and head_dim == 80:
+            kernel, keys = f"hopper_{op}", HOPPER_KEYS
+        steps = sum(up(n, QUERIES) * heads * count * up(n, keys)
                     for n, count in segments)
-        longest = max(up(n, KEYS) for n, _ in segments)
+        longest = max(up(n, keys) for n, _ in segments)
         return max(self.clocks(1, longest, kernel),
                    self.clocks(steps, 1, kernel))
 
@@ -92,6 +121,9 @@ class Model:
         if op == "full_attention":
             clocks = self.attention(op, row["heads"], row["head_dim"],
                                     row["segments"])
+        elif row["depth"] and self.hopper and op in HOPPER:
+            clocks = self.hopper_product(op, row["rows"], row["columns"],
+                                         row["depth"])
         elif row["depth"]:
             kernel = PLAIN.get(op, op)
             clocks = self.product(kernel, row["rows"], row["columns"],
@@ -165,7 +197,7 @@ def encode(model, images, height, width):
     return made
 
 
-def measured(folder, card):
+def measured(folder, card, by):
     """{(size, op): seconds} of the newest report of such a card."""
     for path in sorted(Path(folder).glob("*.json"), reverse=True):
         report = json.loads(path.read_text(encoding="utf-8"))
@@ -174,12 +206,17 @@ def measured(folder, card):
             continue
         return {(row["size"], row["op"]): row["seconds"]["median"]
                 for row in run["rows"]
-                if row["by"] == "oriel" and row.get("cache") == "hot"}
+                if row["by"] == by and row.get("cache") == "hot"}
     return {}
 
 
+# What rows of "oriel bench" call them.
+BY = {"own": "oriel", "hopper": "hopper"}
+
+
 def print_encode(model, name, known):
-    print(f"\n{name}, ms of one encode at the least" +
+    print(f"\n{name}, kernels {'hopper' if model.hopper else 'own'}, ms of one "
+          "encode at the least" +
           (", and measured" if known else ""))
     columns = [encode(name, *size[1:]) for size in SIZES]
     print(f"{'step':9} {'op':24} {'times':>5}" +
@@ -209,13 +246,15 @@ def annotate(run_path, out_path, table):
     made = []
     for row in run["rows"]:
         hz = row.get("sm_mhz", device.get("most_sm_mhz", 0)) * 1e6
-        if not arch or not hz or row["by"] != "oriel" or "cache" not in row:
+        if not arch or not hz or row["by"] not in BY.values() or \
+                "cache" not in row:
             made.append(None)
             continue
         card = Card(arch, device["multiprocessors"], hz,
                     roofline["bytes_per_s"] if row["cache"] == "cold"
                     else math.inf)  # hot operands may come from the cache
-        made.append(Model(card, table).seconds(row))
+        made.append(Model(card, table,
+                          row["by"] == BY["hopper"]).seconds(row))
     Path(out_path).write_text(json.dumps({"predicted_s": made}),
                               encoding="utf-8")
 
@@ -227,6 +266,7 @@ def main():
     parser.add_argument("out", nargs="?")
     parser.add_argument("--card", choices=CARDS, default="H200")
     parser.add_argument("--model", default="7b,72b")
+    parser.add_argument("--kernels", choices=BY, default="own")
     parser.add_argument("--resources", default=str(KERNELS / "resources.txt"))
     parser.add_argument("--results", default=str(HERE / "results"))
     options = parser.parse_args()
@@ -238,13 +278,17 @@ def main():
     if not (HERE.parent / "host/model/published.h").exists():
         parser.error("outside of the source tree only RUN and OUT are taken")
     card = CARDS[options.card]
+    if options.kernels == "hopper" and card.arch != "90a":
+        parser.error(f"--kernels hopper: expected a card of sm_90a, not "
+                     f"{options.card}")
     print(f"{options.card}: {card.multiprocessors} multiprocessors, "
           f"{card.hz * 1e-9:.2f} GHz, {card.bytes_per_s * 1e-12:.2f} TB/s")
     for name in options.model.split(","):
         if name not in published():
             parser.error(f"--model {name}: expected {', '.join(published())}")
-        print_encode(Model(card, table), name,
-                     measured(options.results, options.card))
+        print_encode(Model(card, table, options.kernels == "hopper"), name,
+                     measured(options.results, options.card,
+                              BY[options.kernels]))
 
 
 if __name__ == "__main__":

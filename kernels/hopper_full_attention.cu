@@ -27,6 +27,11 @@
  *          there might be NaN, and arrives at v_full[s] in the copy's place.  One
  *          a stage: of short frames several ends are under way.
  *
+ * Banks    ldmatrix, wgmma and what clears a frame's end: no conflicts.
+ *
+ * Sectors  tensor copies read whole ones, of a value's row 256 bytes where 160 would
+ *          do; stores take twice the least, 16 bytes of a row by a quad.
+ *
  * Order    key tiles start at the frame's first row and go up; nothing is split
  *          over keys.  A row's bytes depend on its frame alone, and differ from
  *          those of full_attention.cu.
@@ -35,6 +40,8 @@
  *          issued together; the softmax of the scores runs beside the latter.  P is
  *          kept as rounded fp32 in the scores' registers until that has ended: the
  *          registers of an operand may not change before.
+ *
+ * Budget   tensor cores on sm_90a (resources.txt).
  *
  * Error    that of attention.cuh, with tiles of 128 keys: eight products into O for
  *          each of them instead of four.
@@ -191,6 +198,7 @@ copy_items(const Shared &shared, const CUtensorMap *box,
         ptx::mbarrier_wait(shared.q_empty(), (items & 1) ^ 1);
         copy_head(shared.q(), box, rest, q, item.first_row + item.first_query,
                   shared.q_full());
+#pragma unroll 1 /* one lane waits here; budgets.py counts its bytes */
         for (int32_t first = 0; first < item.n; first += KEYS, turn.next()) {
             const uint32_t s = turn.stage;
             const int32_t row = item.first_row + first;

@@ -30,9 +30,17 @@
  *
  * Banks    stages are swizzled over 128 bytes, as the copies write and wgmma reads
  *          them.  A warp stores 16 rows through 2 KiB of its own with the same
- *          swizzle: neither side has conflicts.
+ *          swizzle: neither side has conflicts.  Rows of a residual are not
+ *          swizzled: fragments of it are read and written in twice the least
+ *          phases, and the rows that are stored have no conflicts.
  *
- * Sectors  results are stored 128 bytes of a row at a time, whole sectors.
+ * Sectors  tensor copies read whole ones.  Results are stored 128 bytes of a row at a
+ *          time, those of a residual 160, in fp32 32 by a quad: whole sectors.
+ *
+ * Traffic  of a step of 64, through shared memory: large tiles read 81,920 bytes and
+ *          copies write 49,152, which together take as long as the products; those of
+ *          a residual 57,344 and 36,864; small ones of 128 columns 24,576 each; of
+ *          160 columns 28,672 each.
  *
  * Error    that of gemm.cuh, whose bound does not depend on the grouping.
  */
@@ -206,6 +214,7 @@ copy_tiles(const Ring<T> &ring, const Maps &maps, const Product &p)
 
         if constexpr (T::PLANES > 0)
             copy_residual(ring, maps, at, tiles++ & 1);
+#pragma unroll 1 /* one lane waits here; budgets.py counts its bytes */
         for (int32_t k = 0; k < n_stages; k++, turn.next()) {
             const uint32_t full = ring.full(turn.stage);
 
@@ -373,7 +382,7 @@ __device__ __forceinline__ void
 add_rows(const float (&d)[T::COLUMNS / 2], const Store &store, const Product &p,
          int64_t row, int32_t first_column, char *residual, const Lane &lane)
 {
-    constexpr int CHUNKS = BOX_COLUMNS / 8;
+    constexpr int CHUNKS = BOX_COLUMNS / 8, BOXES = T::COLUMNS / BOX_COLUMNS;
     constexpr int BOX = T::ROWS * BOX_BYTES;
 
 #pragma unroll
@@ -391,19 +400,19 @@ add_rows(const float (&d)[T::COLUMNS / 2], const Store &store, const Product &p,
     }
     ptx::sync_warp();
     for (int plane = 0; plane < T::PLANES; plane++)
-#pragma unroll 2
-        for (int i = (int)lane.lane; i < WARP_ROWS * (T::COLUMNS / 8);
-             i += 32) {
-            const int r = i / (T::COLUMNS / 8), chunk = i % (T::COLUMNS / 8);
-            const int32_t column = first_column + chunk * 8;
+        for (int box = 0; box < BOXES; box++)
+#pragma unroll
+            for (int i = (int)lane.lane; i < WARP_ROWS * CHUNKS; i += 32) {
+                const int r = i / CHUNKS;
+                const int32_t column =
+                    first_column + box * BOX_COLUMNS + i % CHUNKS * 8;
 
-            if (row + r < p.rows && column < p.columns)
-                store.put(plane, row + r, column,
-                          *(const uint4 *)(residual + plane * T::PLANE_BYTES +
-                                           chunk / CHUNKS * BOX +
-                                           r * BOX_BYTES +
-                                           chunk % CHUNKS * 16));
-        }
+                if (row + r < p.rows && column < p.columns)
+                    store.put(plane, row + r, column,
+                              *(const uint4 *)(residual +
+                                               plane * T::PLANE_BYTES +
+                                               box * BOX + i * 16));
+            }
     /* The next tile's copy may overwrite what was stored here. */
     ptx::fence_async_shared();
     ptx::sync_warp();

@@ -6,6 +6,9 @@
  *
  * Shapes, limits, roundings and bounds are linear_rows.cu's; launch, order and
  * barriers hopper_gemm.cuh's.
+ *
+ * Budget   tensor cores on sm_90a (resources.txt).
+ *          Of the tiles for few rows shared memory binds.
  */
 #include "hopper_epilogue.cuh"
 #include "hopper_gemm.cuh"

@@ -7,6 +7,8 @@
  * Shapes, limits, roundings and bounds are linear_swiglu.cu's; launch, order and
  * barriers hopper_gemm.cuh's.  There are enough columns for large tiles even where
  * rows are few.
+ *
+ * Budget   tensor cores on sm_90a (resources.txt).
  */
 #include "hopper_epilogue.cuh"
 #include "hopper_gemm.cuh"

@@ -46,7 +46,57 @@ columns_of(oriel_hopper_op op, int32_t small)
     return small ? Small::COLUMNS : Large::COLUMNS;
 }
 
+/* Of a step of a tile: those of the tensor cores or of shared memory, as
+   resources.txt counts them. */
+template <class T>
+constexpr int
+step_clocks()
+{
+    constexpr int products = T::GROUPS * STEPS;
+    constexpr int tensor = products * T::COLUMNS / 2;
+    constexpr int read = products * (GROUP_ROWS + T::COLUMNS) * 32;
+    constexpr int shared = (read + T::STAGE_BYTES) / 128;
+
+    return tensor > shared ? tensor : shared;
+}
+
+template <class T>
+int64_t
+clocks(int64_t rows, int32_t columns, int32_t blocks)
+{
+    const int64_t tiles = tile_order::count<T::ROWS, T::COLUMNS>(rows, columns);
+
+    return (tiles + blocks - 1) / blocks * step_clocks<T>();
+}
+
+template <class SmallTile, class LargeTile>
+bool
+small_is_faster(int64_t rows, int32_t columns, int32_t blocks)
+{
+    return clocks<SmallTile>(rows, columns, blocks) <
+           clocks<LargeTile>(rows, columns, blocks);
+}
+
 } // namespace
+
+extern "C" int32_t
+oriel_cuda_hopper_small(oriel_hopper_op op, int64_t rows, int32_t columns,
+                        int32_t blocks)
+{
+    switch (op) {
+    case ORIEL_HOPPER_RESIDUAL:
+        return small_is_faster<SmallResidual, LargeResidual>(rows, columns,
+                                                             blocks);
+    case ORIEL_HOPPER_GELU:
+        return small_is_faster<SmallMerger, Large>(rows, columns, blocks);
+    case ORIEL_HOPPER_SWIGLU:
+        return 0; /* it has none */
+    case ORIEL_HOPPER_LINEAR:
+    case ORIEL_HOPPER_ROWS:
+        break;
+    }
+    return small_is_faster<Small, Large>(rows, columns, blocks);
+}
 
 extern "C" cudaError_t
 oriel_cuda_hopper_map_x(CUtensorMap *map, oriel_hopper_encode encode,

@@ -83,6 +83,12 @@ typedef enum oriel_hopper_op {
     ORIEL_HOPPER_ROWS
 } oriel_hopper_op;
 
+/* Whether small tiles take less time than large ones, by the clocks of a step of each
+   (resources.txt) and how many tiles the fullest of 'blocks' has: 0 or 1.  columns
+   are the weight's. */
+int32_t oriel_cuda_hopper_small(oriel_hopper_op op, int64_t rows,
+                                int32_t columns, int32_t blocks);
+
 /* Of bf16 matrices, 16-byte aligned: x [rows, depth], weight [columns, depth], a
    plane of a residual [rows, columns].  cudaErrorInvalidValue where the driver
    refuses. */

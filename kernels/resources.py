@@ -5,15 +5,17 @@
     python3 kernels/resources.py            compare with kernels/resources.txt
     python3 kernels/resources.py --write    write the table anew
 
-Compiles every kernel for every architecture and fails on a spill, on local
+Compiles every kernel for every architecture, and those of hopper_list.h for sm_90a
+alone, and fails on a spill, on local
 memory, on any other warning of ptxas, on its advice about serialised products
 and ignored register counts (C75..), and on a kernel whose resources differ from
 the table: a change of these numbers is a change to be looked at.
 
 Registers and static shared memory are what ptxas says, threads what
-__launch_bounds__ says, and dynamic shared memory what the launchers' own
-_prepare functions ask for: they run here, in front of a runtime that only
-listens.  nvcc is taken from the path or from --nvcc.
+__launch_bounds__ says; a kernel's name and its dynamic shared memory are what the
+launchers' own _prepare functions say and ask for: they run here, in front of a
+runtime that only listens.  Of kernels whose warps give registers to each other the
+registers are those at entry, which is what the hardware hands out.  nvcc is taken from the path or from --nvcc.
 
 The second table has the clocks of each kernel's main loop (budgets.py), and the
 heads of the kernels say which of them bind.  It takes nvdisasm, from the path,
@@ -54,14 +56,30 @@ REGISTER_UNIT = 256         # of a warp
 SHARED_UNIT = 128           # of a block, and
 SHARED_RESERVED = 1 << 10   # what the system takes besides
 HEAD_DIMS = (16, 32, 64, 80, 128)   # one for each instance of a kernel
+HOPPER = ("90a",)                   # all that the files of hopper_list.h are for
+NAME_WIDTH = budgets.NAME_WIDTH
 
 # A runtime that notes which kernel asks for how much shared memory.
 LISTENER = r"""
-#include "ops.h"
+#include "hopper_ops.h"
 #include <cstdio>
 #include <map>
 #include <string>
+#include <vector>
 static std::map<const void *, std::string> names;
+struct Asked { std::string symbol; int bytes; };
+static std::vector<Asked> asked;
+/* After a _prepare: the kernels in its order, "symbol name bytes". */
+static bool tell(cudaError_t error, oriel_cuda_loaded &loaded, const char *instance)
+{
+    for (int i = 0; i < loaded.n; i++)
+        printf("%s %s%s %d\n", asked[i].symbol.c_str(), loaded.kernel[i].name,
+               instance, asked[i].bytes);
+    const bool well = error == cudaSuccess && asked.size() == (size_t)loaded.n;
+    asked.clear();
+    loaded.n = 0;
+    return well;
+}
 extern "C" {
 void **__cudaRegisterFatBinary(void *) { static void *handle; return &handle; }
 void __cudaRegisterFatBinaryEnd(void **) {}
@@ -90,24 +108,30 @@ cudaError_t cudaFuncSetAttribute(const void *stub, enum cudaFuncAttribute what,
                                  int n)
 {
     if (what == cudaFuncAttributeMaxDynamicSharedMemorySize)
-        printf("%s %d\n", names[stub].c_str(), n);
+        asked.push_back({names[stub], n});
     return cudaSuccess;
 }
 }
-int main() { cudaError_t error = cudaSuccess;
+int main() { oriel_cuda_loaded loaded = {}; bool well = true;
 """
 
 
+def listed(text):
+    return re.findall(r"X\((\w+)\)", text)
+
+
 def kernel_names():
-    """The files of list.h, and the ones that have an instance a head_dim."""
-    plain, of_head_dim = (
-        re.findall(r"X\((\w+)\)", part)
-        for part in (HERE / "list.h").read_text()
-        .split("define ORIEL_HEAD_DIM_KERNELS"))
-    return sorted(plain + of_head_dim), of_head_dim
+    """{file: the architectures it is for}, and the ones that have an instance a
+    head_dim."""
+    plain, of_head_dim = map(listed, (HERE / "list.h").read_text().split(
+        "define ORIEL_HEAD_DIM_KERNELS"))
+    hopper = listed((HERE / "hopper_list.h").read_text())
+    names = {name: tuple(ARCHITECTURES) for name in plain + of_head_dim}
+    names.update({name: HOPPER for name in hopper})
+    return dict(sorted(names.items())), of_head_dim
 
 
-def compile_kernel(nvcc, name, folder):
+def compile_kernel(nvcc, name, architectures, folder):
     """Its object is left in 'folder', the PTX in a folder of its own there."""
     kept = os.path.join(folder, name + ".kept")
     os.mkdir(kept)
@@ -116,7 +140,7 @@ def compile_kernel(nvcc, name, folder):
                os.path.join(folder, name + ".o"), "--keep", "--keep-dir", kept,
                "-Xptxas", "-v,-warn-spills,-warn-lmem-usage",
                "-Xptxas", "-warn-double-usage", "-Xptxas", "-Werror"]
-    for arch in ARCHITECTURES:
+    for arch in architectures:
         command += ["-gencode", f"arch=compute_{arch},code=sm_{arch}"]
     done = subprocess.run(command, capture_output=True, text=True)
     output = done.stdout + done.stderr
@@ -125,20 +149,6 @@ def compile_kernel(nvcc, name, folder):
         print("\n".join(advice) or output, file=sys.stderr)
         sys.exit(f"{name}.cu: nvcc or ptxas complains")
     return output
-
-
-def short_names(mangled):
-    """{mangled: the kernel's own name and its template arguments}"""
-    plain = subprocess.run(["c++filt"], input="\n".join(mangled), check=True,
-                           capture_output=True, text=True).stdout.splitlines()
-    short = {}
-    for symbol, name in zip(mangled, plain):
-        name = re.sub(r"^void ", "",
-                      name.replace("(anonymous namespace)::", ""))
-        name = re.sub(r"<\(int\)(\d+)>", r"<\1>", name)
-        # No space: a reader of the table splits it at them.
-        short[symbol] = name[:name.rindex("(")].replace(", ", ",")
-    return short
 
 
 def parse_output(output):
@@ -154,35 +164,36 @@ def parse_output(output):
     return found
 
 
-def read_threads(folder):
-    """{symbol: threads a block}, of PTX; the same for all architectures."""
-    threads = {}
-    for file in pathlib.Path(folder).glob("*.kept/*.ptx"):
-        for symbol, count in re.findall(
-                r"\.entry (\w+)\(.*?\)\s*\.maxntid (\d+)", file.read_text(),
-                re.S):
-            threads[symbol] = int(count)
-    return threads
+def entries(folder):
+    """(symbol, threads a block, PTX) of each kernel of the files, from the PTX of
+    their last architecture: it differs in neither."""
+    for kept in pathlib.Path(folder).glob("*.kept"):
+        text = max(kept.glob("*.ptx")).read_text()
+        for entry in text.split(".entry ")[1:]:
+            yield (re.match(r"\w+", entry)[0],
+                   int(re.search(r"\.maxntid (\d+)", entry)[1]), entry)
 
 
 def listen(nvcc, names, of_head_dim, folder):
-    """{symbol: dynamic shared bytes}"""
+    """{symbol: (the kernel's name, dynamic shared bytes)}"""
     calls = []
     for name in names:
         for value in HEAD_DIMS if name in of_head_dim else [None]:
-            given = "nullptr" if value is None else f"{value}, nullptr"
-            calls.append("    error = error ? error : "
-                         f"oriel_cuda_{name}_prepare({given});")
+            given, instance = ("", "") if value is None else (
+                f"{value}, ", f"<{value}>")
+            calls.append(f'''    loaded.op = "{name}";
+    well &= tell(oriel_cuda_{name}_prepare({given}&loaded), loaded, "{instance}");''')
     source = os.path.join(folder, "listener.cpp")
     pathlib.Path(source).write_text(
-        LISTENER + "\n".join(calls) + "\n    return error;\n}\n")
+        LISTENER + "\n".join(calls) + "\n    return !well;\n}\n")
     program = os.path.join(folder, "listener")
     subprocess.run([nvcc, "-std=c++17", "-I", str(HERE), "-arch=sm_80",
                     "-cudart", "none", source, "-o", program] +
                    [os.path.join(folder, n + ".o") for n in names], check=True)
     said = subprocess.run([program], check=True, capture_output=True,
                           text=True).stdout
-    return {s: int(n) for s, n in (l.split() for l in said.splitlines())}
+    return {s: (name, int(n))
+            for s, name, n in (l.split() for l in said.splitlines())}
 
 
 def blocks(limits, registers, threads, shared):
@@ -200,45 +211,54 @@ def blocks(limits, registers, threads, shared):
     return least, "".join(k for k, n in by.items() if n == least)
 
 
-def render(found, threads, dynamic):
-    short = short_names(sorted(threads))
+def render(found, threads, said):
     lines = [
         "# Threads and shared memory of a block; and for each architecture the",
         "# registers of a thread / blocks that a multiprocessor holds, limited",
-        "# by r registers, s shared memory, t threads, b blocks.  By nvcc 13.0.",
-        "# Made by kernels/resources.py --write.",
-        f"{'kernel':28}{'threads':>8}{'shared':>8}" +
+        "# by r registers, s shared memory, t threads, b blocks; - where it is not",
+        "# compiled.  By nvcc 13.0.  Made by kernels/resources.py --write.",
+        f"{'kernel':{NAME_WIDTH}}{'threads':>8}{'shared':>8}" +
         "".join(f"{'sm_' + a:>11}" for a in ARCHITECTURES)]
-    for symbol in sorted(threads, key=short.get):
-        static = {found[symbol, arch][1] for arch in ARCHITECTURES}
-        shared = max(static) + dynamic[symbol]
+    for symbol, (name, dynamic) in sorted(said.items(),
+                                          key=lambda item: item[1]):
+        static = {shared for (of, _), (_, shared) in found.items()
+                  if of == symbol}
+        shared = max(static) + dynamic
         cells = []
         for arch, limits in ARCHITECTURES.items():
+            if (symbol, arch) not in found:
+                cells.append("-")
+                continue
             registers = found[symbol, arch][0]
             n, by = blocks(limits, registers, threads[symbol], shared)
             if n == 0:
-                sys.exit(f"{short[symbol]}: no block fits sm_{arch}")
+                sys.exit(f"{name}: no block fits sm_{arch}")
             cells.append(f"{registers} / {n} {by}")
-        lines.append(f"{short[symbol]:28}{threads[symbol]:8}{shared:8}" +
+        lines.append(f"{name:{NAME_WIDTH}}{threads[symbol]:8}{shared:8}" +
                      "".join(f"{c:>11}" for c in cells))
     return "\n".join(lines) + "\n"
 
 
-def read_code(nvdisasm, name, folder):
+def read_code(nvdisasm, name, architectures, folder):
     """{(symbol, architecture): its machine code}"""
     found = {}
-    for cubin in pathlib.Path(folder, name + ".kept").glob("*.cubin"):
-        arch = re.search(r"(?:sm|compute)_(\w+)\.cubin$", cubin.name)[1]
-        if arch in budgets.MMA_CLOCKS:
-            for symbol, body in budgets.parse(
-                    budgets.disassemble(nvdisasm, cubin)).items():
-                found[symbol, arch] = body
+    for arch in set(architectures) & set(budgets.MMA_CLOCKS):
+        kept = pathlib.Path(folder, name + ".kept")
+        # nvcc leaves the architecture out where there is one.
+        file, = kept.glob("*.cubin" if len(architectures) == 1 else
+                          f"*_{arch}.cubin")
+        for symbol, body in budgets.parse(
+                budgets.disassemble(nvdisasm, file)).items():
+            found[symbol, arch] = body
     return found
 
 
 # The instance that speaks for a kernel of several: what published models run.
 SPEAKS = {"full_attention": "full_attention<80>", "patch_embed":
           "patch_embed<Pixels,false>", "resample": "resample_first",
+          "hopper_linear": "hopper_linear<large>",
+          "hopper_linear_gelu": "hopper_linear_gelu<large>",
+          "hopper_linear_rows": "hopper_linear_rows<large,floats>",
           "rms_norm": "rms_norm<false>", "store_rows": "store_rows<false>",
           "rope": "turn_rows",
           "window_attention": "window_attention<80>"}
@@ -251,16 +271,17 @@ def check_heads(table, names):
     for name in names:
         kernel = SPEAKS.get(name, name)
         said = "Budget   " + budgets.sentence(
-            {arch: rows[kernel][1] for arch, rows in read.items()})
+            {arch: rows[kernel] for arch, rows in read.items()
+             if kernel in rows})
         if said not in (HERE / f"{name}.cu").read_text():
             wrong.append(f"{name}.cu: its head must say: {said}")
     if wrong:
         sys.exit("\n".join(wrong))
 
 
-def check_complete(found, threads, dynamic):
+def check_complete(found, threads, said):
     symbols = {symbol for symbol, _ in found}
-    for what, names in (("__launch_bounds__", threads), ("_prepare", dynamic)):
+    for what, names in (("__launch_bounds__", threads), ("_prepare", said)):
         for symbol in symbols ^ set(names):
             sys.exit(f"{symbol}: not among the kernels with {what}, or a "
                      "kernel that is not there")
@@ -279,27 +300,33 @@ def main():
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         found = {}
         for output in pool.map(
-                lambda n: compile_kernel(options.nvcc, n, folder), names):
+                lambda n: compile_kernel(options.nvcc, n, names[n], folder),
+                names):
             found.update(parse_output(output))
-        threads = read_threads(folder)
+        threads, copied = {}, {}
+        for symbol, count, ptx in entries(folder):
+            threads[symbol] = count
+            copied[symbol] = budgets.copied_bytes(ptx)
         bodies = {}
         has_nvdisasm = shutil.which(options.nvdisasm)
         for found_code in pool.map(
-                lambda n: read_code(options.nvdisasm, n, folder),
+                lambda n: read_code(options.nvdisasm, n, names[n], folder),
                 names if has_nvdisasm else []):
             bodies.update(found_code)
-        dynamic = listen(options.nvcc, names, of_head_dim, folder)
-    check_complete(found, threads, dynamic)
-    table = render(found, threads, dynamic) + "\n"
+        said = listen(options.nvcc, names, of_head_dim, folder)
+    check_complete(found, threads, said)
+    table = render(found, threads, said) + "\n"
     committed = TABLE.read_text()
     if has_nvdisasm:
-        table += budgets.render(bodies, threads, short_names(sorted(threads)))
+        table += budgets.render(bodies, threads, copied,
+                                {symbol: name for symbol, (name, _)
+                                 in said.items()})
     else:
         print("SKIPPED: there is no nvdisasm, so no main loop was counted")
         table += committed[committed.index(budgets.HEAD):]
     print(table, end="")
     cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(f"nvcc: {len(names)} files for {len(ARCHITECTURES)} architectures in "
+    print(f"nvcc: {len(names)} files for up to {len(ARCHITECTURES)} architectures in "
           f"{time.monotonic() - started:.0f} s, "
           f"{cpu.ru_utime + cpu.ru_stime:.0f} s of processor time "
           "(budget: 480 s on 2 cores)")

@@ -49,8 +49,8 @@ struct Kernel {
     int threads = 0, registers = 0;
 };
 
-/* "linear  128  49152  222 / 2 r  ...": a column an architecture, each of three or
-   four words. */
+/* "linear  128  49152  222 / 2 r  -  ...": a column an architecture, each of four
+   words, or of one where the kernel is not compiled for it. */
 Kernel
 find(const std::string &name, int shared, size_t column)
 {
@@ -59,7 +59,7 @@ find(const std::string &name, int shared, size_t column)
 
     while (std::getline(lines, line)) {
         std::istringstream words(line);
-        std::string word, slash, count, by;
+        std::string word, registers, slash, count, by;
         Kernel k;
         int bytes = 0;
 
@@ -67,10 +67,13 @@ find(const std::string &name, int shared, size_t column)
         if (!words || bytes != shared ||
             (word != name && word.rfind(name + "<", 0) != 0))
             continue;
-        for (size_t i = 0; i <= column; i++)
-            words >> k.registers >> slash >> count >> by;
-        if (words)
+        for (size_t i = 0; i <= column && words >> registers; i++)
+            if (registers != "-")
+                words >> slash >> count >> by;
+        if (words && registers != "-") {
+            k.registers = std::stoi(registers);
             return k;
+        }
     }
     return {};
 }

@@ -11,9 +11,6 @@
 #include <string.h>
 
 enum {
-    CAPABILITY = 90,
-    /* Fewer rows make fewer large tiles than there are multiprocessors. */
-    FEW_ROWS = 2048,
     ALIGNMENT = 64 /* of a map */
 };
 
@@ -86,18 +83,24 @@ make_maps(oriel_cuda_hopper *h, oriel_error *err)
     return encode_all(h, err);
 }
 
-static oriel_status
-load_kernels(oriel_error *err)
+oriel_status
+oriel_cuda_hopper_load(oriel_cuda_loaded *loaded, oriel_error *err)
 {
-    static cudaError_t (*const prepare[])(oriel_cuda_loaded * loaded) = {
-#define X(name) oriel_cuda_##name##_prepare,
+    static const struct {
+        const char *op;
+        cudaError_t (*prepare)(oriel_cuda_loaded *loaded);
+    } kernels[] = {
+#define X(name) {#name, oriel_cuda_##name##_prepare},
         ORIEL_HOPPER_KERNELS(X)
 #undef X
     };
     cudaError_t error = cudaSuccess;
 
-    for (size_t i = 0; i < sizeof(prepare) / sizeof(prepare[0]) && !error; i++)
-        error = prepare[i](NULL);
+    for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]) && !error;
+         i++) {
+        loaded->op = kernels[i].op;
+        error = kernels[i].prepare(loaded);
+    }
     return oriel_cuda_check(error, "loading the kernels of sm_90a", err);
 }
 
@@ -108,6 +111,7 @@ oriel_cuda_hopper_create(oriel_cuda_hopper *h,
                          oriel_error *err)
 {
     const oriel_cuda_driver *driver;
+    oriel_cuda_loaded loaded = {0};
     int32_t capability = 0;
     int blocks = 0;
     oriel_status status = oriel_cuda_capability(device_index, &capability, err);
@@ -115,13 +119,13 @@ oriel_cuda_hopper_create(oriel_cuda_hopper *h,
     *h = (oriel_cuda_hopper){.hooks = hooks, .weights = weights};
     if (status)
         return status;
-    if (capability != CAPABILITY)
+    if (capability != ORIEL_HOPPER_CAPABILITY)
         return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                           "kernels hopper: CUDA device %d has compute "
                           "capability %d.%d, expected 9.0",
                           (int)device_index, (int)capability / 10,
                           (int)capability % 10);
-    status = load_kernels(err);
+    status = oriel_cuda_hopper_load(&loaded, err);
     if (!status)
         status = oriel_cuda_find_driver(&driver, err);
     if (!status)
@@ -159,9 +163,10 @@ static oriel_status
 map_x(operands *o, const oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
       const uint16_t *x, int64_t rows, int32_t depth, oriel_error *err)
 {
+    const oriel_tensor_shape weight = oriel_cuda_layer_shape(h->weights, layer);
     const int32_t at = oriel_layer_in_block(layer) ? 1 + block : 0;
-    /* gate and up have columns enough. */
-    const int32_t small = rows <= FEW_ROWS && layer != ORIEL_LAYER_GATE_UP;
+    const int32_t small = oriel_cuda_hopper_small(
+        op_of(layer), rows, (int32_t)weight.rows, h->blocks);
 
     o->by = (oriel_hopper_product){
         &o->x, &h->maps[at][layer][small], &o->hi, &o->lo, small, h->blocks};

@@ -4,8 +4,8 @@
  *
  * Tensor copies read matrices by maps, which the driver encodes.  Those of weights
  * are made with the encoder, for both sizes of tiles; those of a call's operands
- * with each launch, which keeps its own.  By how many rows a call has one of the two
- * sizes is taken: no byte depends on it.
+ * with each launch, which keeps its own.  By how many rows a call has the faster of
+ * the two sizes is taken: no byte depends on it.
  */
 #ifndef ORIEL_CUDA_HOPPER_H
 #define ORIEL_CUDA_HOPPER_H
@@ -36,6 +36,13 @@ oriel_cuda_hopper_attends(int32_t head_dim)
 {
     return head_dim == 80;
 }
+
+enum { ORIEL_HOPPER_CAPABILITY = 90 }; /* of the devices that have them */
+
+/* As oriel_cuda_prepare(), on a current device of 9.0: each kernel, of every size
+   of tiles. */
+oriel_status oriel_cuda_hopper_load(oriel_cuda_loaded *loaded,
+                                    oriel_error *err);
 
 /* On the current device, which is device_index: load the kernels and encode the
    maps.  'hooks' and 'weights' outlive it.  ORIEL_ERR_UNSUPPORTED where the device

@@ -8,6 +8,7 @@
 #include "cuda/verify.h"
 
 #include "cuda/device.h"
+#include "cuda/hopper.h"
 #include "cuda/images.h"
 #include "cuda/prepare.h"
 
@@ -60,7 +61,16 @@ find_column(int32_t architecture)
     return -1;
 }
 
-/* Blocks of a kernel, by its column; -1: it has no line. */
+/* What follows the spaces at 'at' and the word after them. */
+static const char *
+skip_word(const char *at)
+{
+    at += strspn(at, " ");
+    return at + strcspn(at, " ");
+}
+
+/* Blocks of a kernel, by its column, of "222 / 2 r" or, where it is not compiled,
+   "-"; -1: it has none. */
 static int
 find_blocks(const char *kernel, int column)
 {
@@ -69,13 +79,19 @@ find_blocks(const char *kernel, int column)
     char line[LINE_BYTES];
 
     while (next_line(&at, line)) {
-        const char *slash = line;
+        const char *cell = line + n;
 
-        if (strncmp(line, kernel, n) != 0 || line[n] != ' ')
+        if (strncmp(line, kernel, n) != 0 || *cell != ' ')
             continue;
-        for (int i = 0; i <= column && slash; i++)
-            slash = strchr(slash + 1, '/');
-        return slash ? (int)strtol(slash + 1, NULL, 10) : -1;
+        cell = skip_word(skip_word(cell)); /* threads, shared memory */
+        for (int i = 0; i < column; i++) {
+            cell = skip_word(cell);
+            if (cell[-1] != '-')
+                cell = skip_word(skip_word(skip_word(cell)));
+        }
+        cell = skip_word(cell);
+        return *cell && cell[-1] != '-' ? (int)strtol(skip_word(cell), NULL, 10)
+                                        : -1;
     }
     return -1;
 }
@@ -133,6 +149,19 @@ check_instances(const oriel_verify_job *job, int32_t head_dim, bool all,
     return status;
 }
 
+/* Those of a device of 9.0 alone. */
+static oriel_status
+check_hopper(const oriel_verify_job *job, int column, oriel_error *err)
+{
+    oriel_cuda_loaded loaded = {.counts = 1};
+    oriel_status status = oriel_cuda_hopper_load(&loaded, err);
+
+    for (int32_t i = 0; i < loaded.n && !status; i++)
+        status = check_kernel(job, loaded.kernel[i].name,
+                              loaded.kernel[i].blocks, column, err);
+    return status;
+}
+
 oriel_status
 oriel_cuda_verify_occupancy(const oriel_verify_job *job, oriel_error *err)
 {
@@ -160,5 +189,7 @@ oriel_cuda_verify_occupancy(const oriel_verify_job *job, oriel_error *err)
     for (size_t i = 0; i < sizeof(head_dims) / sizeof(head_dims[0]) && !status;
          i++)
         status = check_instances(job, head_dims[i], i == 0, column, err);
+    if (!status && capability == ORIEL_HOPPER_CAPABILITY)
+        status = check_hopper(job, column, err);
     return status;
 }

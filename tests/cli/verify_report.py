@@ -59,7 +59,10 @@ def occupancy(device, project):
     lines = [line.split() for line in table.splitlines()
              if not line.startswith("#")]
     column = lines[0].index("sm_90a") - 3
-    planned = {line[0]: int(line[3 + 4 * column + 2]) for line in lines[1:]}
+    planned = {}
+    for name, _, _, *cells in lines[1:]:
+        cells = re.findall(r"(\d+) / (\d+) \w+|-", " ".join(cells))
+        planned[name] = int(cells[column][1])
     told = {name: int(rest.split()[0]) for name, _, rest in
             (check["name"].partition(", ") for check in checks)}
     assert told == planned, (told, planned)
