@@ -112,13 +112,26 @@ namespace sim
 bool counting;
 
 void
-count_matrix(const size_t (&offsets)[8], bool stored)
+count_matrix(const size_t (&offsets)[8], Matrices which)
 {
+    sim_banks &banks = which == Matrices::LOADED   ? counters.matrices
+                       : which == Matrices::STORED ? counters.stored_matrices
+                                                   : counters.operands;
     std::vector<Lane> rows;
 
     for (uint32_t i = 0; i < 8; i++)
         rows.push_back({i, offsets[i], 16});
-    count_banks(stored ? counters.stored_matrices : counters.matrices, rows);
+    count_banks(banks, rows);
+}
+
+void
+count_box(const std::vector<std::pair<uintptr_t, size_t>> &rows)
+{
+    std::vector<Lane> lanes;
+
+    for (const auto &[at, bytes] : rows)
+        lanes.push_back({0, at, bytes});
+    count_sectors(counters.boxes, lanes);
 }
 
 void

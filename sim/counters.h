@@ -33,9 +33,11 @@ typedef struct sim_sectors {
 typedef struct sim_counters {
     sim_banks matrices; /* 8 x 8 matrices that ldmatrix reads, one each */
     sim_banks stored_matrices; /* and that store_matrix_x4 writes */
+    sim_banks operands;        /* and that wgmma reads: 128 bytes each */
     sim_banks arrivals;        /* what cp.async writes */
     sim_banks shared_loads, shared_stores;
     sim_sectors copies; /* what cp.async reads */
+    sim_sectors boxes;  /* what tensor copies read, a request each */
     sim_sectors loads, stores;
 } sim_counters;
 
@@ -52,6 +54,8 @@ sim_counters sim_take_counters(void);
 }
 
 #include <cstddef>
+#include <utility>
+#include <vector>
 
 namespace sim
 {
@@ -69,8 +73,13 @@ enum class Traffic {
 /* Ask before the calls below. */
 extern bool counting;
 
-/* One matrix, read or stored: where in shared memory its eight rows lie. */
-void count_matrix(const size_t (&offsets)[8], bool stored);
+/* Of 8 x 8 matrices: by whom they are read, or that they are stored. */
+enum class Matrices { LOADED, STORED, OPERANDS };
+
+/* One matrix: where in shared memory its eight rows lie. */
+void count_matrix(const size_t (&offsets)[8], Matrices which);
+/* One tensor copy: address and bytes of each row that the tensor has. */
+void count_box(const std::vector<std::pair<uintptr_t, size_t>> &rows);
 /* One lane's access; 'at' is an address or an offset in shared memory. */
 void count_access(Traffic traffic, uint32_t block, uint32_t thread,
                   const void *where, uintptr_t at, size_t bytes);

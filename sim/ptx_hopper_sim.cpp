@@ -218,7 +218,7 @@ store_matrices(sim::Block &block, uint32_t warp, void **brought)
             offsets[i] = lane.offset;
         }
         if (sim::counting)
-            sim::count_matrix(offsets, true);
+            sim::count_matrix(offsets, sim::Matrices::STORED);
     }
 }
 

@@ -191,7 +191,7 @@ load_matrices(sim::Block &block, uint32_t warp, void **brought)
         if (sim::planted == sim::Plant::LDMATRIX_ROW)
             rows[7] = rows[6];
         if (sim::counting)
-            sim::count_matrix(offsets, false);
+            sim::count_matrix(offsets, sim::Matrices::LOADED);
         for (uint32_t l = 0; l < 32; l++) {
             uint16_t low, high;
             uint32_t g = l / 4, t = l % 4;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies of a tensor map's box: under way from the issue until they count. */
+#include "counters.h"
 #include "global_shadow.hpp"
 #include "grid.hpp"
 #include "memory.hpp"
@@ -111,16 +112,22 @@ tensor_copy_issue(size_t offset, const CUtensorMap *map, int32_t column,
     TensorCopy copy = {{}, offset, column, row, barrier};
     const GlobalTouch who = touch_of(thread);
 
+    std::vector<std::pair<uintptr_t, size_t>> rows;
+
     check(*thread.block, offset, map, site, &copy.map);
     for (uint32_t r = 0; r < copy.map.box_rows; r++) {
         const Part part = part_of_row(copy, r);
+        const size_t bytes =
+            static_cast<size_t>(part.to - part.from) * copy.map.value_bytes;
 
-        if (part.to > part.from)
-            global_read(who, source_of(copy, r, part.from),
-                        static_cast<size_t>(part.to - part.from) *
-                            copy.map.value_bytes,
-                        where);
+        if (bytes == 0)
+            continue;
+        const char *from = source_of(copy, r, part.from);
+        global_read(who, from, bytes, where);
+        rows.emplace_back(reinterpret_cast<uintptr_t>(from), bytes);
     }
+    if (counting)
+        count_box(rows);
     for (uint32_t rank = 0; ranks >> rank; rank++) {
         if (!(ranks >> rank & 1))
             continue;

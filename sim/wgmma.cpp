@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wgmma.hpp"
 
+#include "counters.h"
 #include "memory.hpp"
 #include "report.hpp"
 #include "tensor_core.hpp"
@@ -193,6 +194,22 @@ each_chunk(const Block &block, const WgmmaOperand &operand, uint32_t rows,
             visit(operand.chunk(mn, k) - block.window(), mn, k);
 }
 
+/* 8 chunks make a matrix, as of ldmatrix. */
+void
+count_operand(const Block &block, const WgmmaOperand &operand, uint32_t rows)
+{
+    size_t offsets[CHUNK_VALUES];
+
+    for (uint32_t mn = 0; mn < rows; mn += CHUNK_VALUES)
+        for (uint32_t k = 0; k < DEPTH; k += CHUNK_VALUES) {
+            for (uint32_t i = 0; i < CHUNK_VALUES; i++)
+                offsets[i] = (operand.mn_major ? operand.chunk(mn, k + i)
+                                               : operand.chunk(mn + i, k)) -
+                             block.window();
+            count_matrix(offsets, Matrices::OPERANDS);
+        }
+}
+
 void
 check_operand(Block &block, const Product &product, const char *which,
               const WgmmaOperand &operand, uint32_t rows, uint32_t group,
@@ -212,6 +229,8 @@ check_operand(Block &block, const Product &product, const char *which,
         block.shadow.product_read(product.known, group, number, offset,
                                   product.said.where);
     });
+    if (counting)
+        count_operand(block, operand, rows);
 }
 
 /* Its values as floats, [mn_values, DEPTH] for a and [DEPTH, mn_values] for b. */

@@ -189,6 +189,7 @@ main(void)
     Suite *suite = suite_create("hopper_full_attention");
     TCase *tc = tcase_create("full_attention");
 
+    device_skip_unless(9, 0);
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, frames_of_any_length, 0, COUNT(frames));
     tcase_add_loop_test(tc, scores_beyond_any_exponent, 0, 2);

@@ -39,6 +39,19 @@ static const struct {
     {&op_linear_rows, 1, ORIEL_CUDA_F16, false},
 };
 
+/* Rows that change places: the last is stored first. */
+static const int32_t *
+reverse(int64_t rows)
+{
+    enum { ROWS_MOST = 1024 };
+    static int32_t places[ROWS_MOST];
+
+    ck_assert_int_le(rows, ROWS_MOST);
+    for (int64_t r = 0; r < rows; r++)
+        places[r] = (int32_t)(rows - 1 - r);
+    return places;
+}
+
 /* i odd: with outliers. */
 static op_case
 make(const op_hopper *h, int kind, int i)
@@ -46,6 +59,8 @@ make(const op_hopper *h, int kind, int i)
     op_shape shape = product_shape_at(shapes, COUNT(shapes), i);
     op_case c;
 
+    if (kinds[kind].of == &op_linear_rows)
+        shape.places = reverse(shape.rows);
     shape.wide = kinds[kind].wide;
     shape.dtype = kinds[kind].dtype;
     if (kinds[kind].of == &op_linear_swiglu && shape.columns > 8)
@@ -160,6 +175,32 @@ START_TEST(rows_are_their_own)
 }
 END_TEST
 
+/* ---- Sizes of tiles ---------------------------------------------------------------- */
+
+/* By hand: tiles of the fullest of 132 times the clocks of a step (resources.txt). */
+static const struct {
+    oriel_hopper_op op;
+    int32_t rows, columns, small;
+} sizes[] = {
+    {ORIEL_HOPPER_LINEAR, 192, 3840, 1},    /* 1 x 384, 1 x 1024 */
+    {ORIEL_HOPPER_LINEAR, 1024, 3840, 0},   /* 4 x 384, 1 x 1024 */
+    {ORIEL_HOPPER_LINEAR, 65536, 3840, 0},  /* 233 x 384, 59 x 1024 */
+    {ORIEL_HOPPER_RESIDUAL, 1024, 1280, 1}, /* 1 x 448, 1 x 736 */
+    {ORIEL_HOPPER_RESIDUAL, 2048, 1280, 0}, /* 2 x 448, 1 x 736 */
+    {ORIEL_HOPPER_SWIGLU, 4, 6912, 0},
+    {ORIEL_HOPPER_GELU, 256, 5120, 1},  /* 1 x 448, 1 x 1024 */
+    {ORIEL_HOPPER_GELU, 1369, 5120, 0}, /* 6 x 448, 2 x 1024 */
+    {ORIEL_HOPPER_ROWS, 1369, 3584, 1}, /* 5 x 384, 2 x 1024 */
+};
+
+START_TEST(the_faster_tiles_are_taken)
+{
+    ck_assert_int_eq(oriel_cuda_hopper_small(sizes[_i].op, sizes[_i].rows,
+                                             sizes[_i].columns, 132),
+                     sizes[_i].small);
+}
+END_TEST
+
 /* ---- Refusals ---------------------------------------------------------------------- */
 
 START_TEST(what_is_out_of_limits_is_refused)
@@ -235,10 +276,12 @@ main(void)
     Suite *suite = suite_create("hopper_products");
     TCase *tc = tcase_create("products");
 
+    device_skip_unless(9, 0);
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, products_are_exact, 0,
                         (int)(SHAPES * COUNT(kinds)));
     tcase_add_loop_test(tc, rows_are_their_own, 0, COUNT(kinds));
+    tcase_add_loop_test(tc, the_faster_tiles_are_taken, 0, COUNT(sizes));
     tcase_add_test(tc, what_is_out_of_limits_is_refused);
     suite_add_tcase(suite, tc);
     return run_suite(suite);

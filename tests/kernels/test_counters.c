@@ -3,13 +3,13 @@
  * What the kernels' accesses cost: phases of banks and sectors, on the simulated
  * GPU (counters.h), held against the figures at each kernel's head.
  */
-#include "sim/counters.h"
+#include "kernels/counters_check.h"
 #include "support/device_case.h"
 #include "support/suite.h"
 
 #include "ops.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -464,36 +464,18 @@ static const struct {
         .stores = {924, 11088, 3696}),
 };
 
-/* Three numbers, of banks or of sectors. */
-static void
-check_figures(int row, const char *what, const void *found,
-              const void *expected)
-{
-    const uint64_t *f = found, *e = expected;
-
-    ck_assert_msg(f[0] == e[0] && f[1] == e[1] && f[2] == e[2],
-                  "%s (%d), %s: {%" PRIu64 ", %" PRIu64 ", %" PRIu64
-                  "}, not {%" PRIu64 ", %" PRIu64 ", %" PRIu64 "}",
-                  figures[row].name, figures[row].variant, what, f[0], f[1],
-                  f[2], e[0], e[1], e[2]);
-}
-
 START_TEST(costs_what_its_head_says)
 {
-    const sim_counters *e = &figures[_i].expected;
+    char kernel[64];
     sim_counters c;
 
+    snprintf(kernel, sizeof(kernel), "%s (%d)", figures[_i].name,
+             figures[_i].variant);
     sim_start_counters();
     ck_assert_int_eq(figures[_i].launch(figures[_i].variant), cudaSuccess);
     ck_assert_str_eq(device_finish(), "");
     c = sim_take_counters();
-    check_figures(_i, "matrices", &c.matrices, &e->matrices);
-    check_figures(_i, "arrivals", &c.arrivals, &e->arrivals);
-    check_figures(_i, "shared_loads", &c.shared_loads, &e->shared_loads);
-    check_figures(_i, "shared_stores", &c.shared_stores, &e->shared_stores);
-    check_figures(_i, "copies", &c.copies, &e->copies);
-    check_figures(_i, "loads", &c.loads, &e->loads);
-    check_figures(_i, "stores", &c.stores, &e->stores);
+    counters_check(kernel, &c, &figures[_i].expected);
     give_back();
 }
 END_TEST

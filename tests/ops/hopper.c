@@ -39,14 +39,14 @@ prepare(const op_case *c)
 static oriel_hopper_encode
 find_encode(void)
 {
+    static oriel_hopper_encode encode; /* it costs time */
     enum cudaDriverEntryPointQueryResult found;
-    oriel_hopper_encode encode = NULL;
     void *symbol = NULL;
 
-    if (op_must(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled",
-                                                 &symbol, 12000,
-                                                 cudaEnableDefault, &found),
-                "cudaGetDriverEntryPointByVersion") == 0)
+    if (!encode && op_must(cudaGetDriverEntryPointByVersion(
+                               "cuTensorMapEncodeTiled", &symbol, 12000,
+                               cudaEnableDefault, &found),
+                           "cudaGetDriverEntryPointByVersion") == 0)
         memcpy(&encode, &symbol, sizeof(encode));
     return encode;
 }
@@ -134,6 +134,32 @@ run_attention(const op_case *c, int64_t first, int64_t rows, void *out)
     (void)first;
     (void)rows;
     return error ? error : oriel_cuda_hopper_full_attention(&args, &by, NULL);
+}
+
+bool
+op_hopper_has(const op *of_)
+{
+    bool has = of_ == &op_full_attention;
+
+    for (int i = 0; i < OPS; i++)
+        has |= ops[i].of == of_;
+    return has;
+}
+
+bool
+op_hopper_runs_here(void)
+{
+    int device = 0, major = 0, minor = 0;
+    cudaError_t error = cudaGetDevice(&device);
+
+    if (!error)
+        error = cudaDeviceGetAttribute(
+            &major, cudaDevAttrComputeCapabilityMajor, device);
+    if (!error)
+        error = cudaDeviceGetAttribute(
+            &minor, cudaDevAttrComputeCapabilityMinor, device);
+    return op_must(error, "compute capability") == 0 && major == 9 &&
+           minor == 0;
 }
 
 op_hopper

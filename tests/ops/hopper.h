@@ -14,6 +14,11 @@ typedef struct op_hopper {
     int32_t blocks;        /* that take the tiles in turns */
 } op_hopper;
 
+/* Whether there is one. */
+bool op_hopper_has(const op *of);
+/* Whether the current device can run them: it is of compute capability 9.0. */
+bool op_hopper_runs_here(void);
+
 /* Of op_linear, op_linear_residual, op_linear_swiglu, op_linear_gelu,
    op_linear_rows or op_full_attention; it must outlive its cases. */
 op_hopper op_hopper_make(const op *of, int32_t small, int32_t blocks);

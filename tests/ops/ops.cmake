@@ -4,6 +4,8 @@
 set(ORIEL_OPS_FILES
     attention full_attention linear linear_gelu linear_rows linear_swiglu op
     patch_embed rms_norm rope swiglu window_attention)
+# By wgmma, with the kernels of sm_90a.
+set(ORIEL_OPS_HOPPER ${CMAKE_CURRENT_LIST_DIR}/hopper.c)
 # For programs that may print.
 set(ORIEL_OPS_COMPLAIN ${CMAKE_CURRENT_LIST_DIR}/complain.c)
 list(TRANSFORM ORIEL_OPS_FILES

@@ -289,6 +289,23 @@ static const struct {
     {CU_TENSOR_MAP_SWIZZLE_NONE, 40, 24, 5},
 };
 
+/* Of rows that the tensor has, those columns that it has. */
+static void
+expect_box(int which, sim_counters c)
+{
+    const int first = boxes[which].column < 0 ? 0 : boxes[which].column;
+    const int end = boxes[which].column + boxes[which].box_columns;
+    const int last = end < HOPPER_COLUMNS ? end : HOPPER_COLUMNS;
+    const int shift = abs(boxes[which].row);
+    const int rows = shift < HOPPER_ROWS ? HOPPER_ROWS - shift : 0;
+    /* Of rows of 64 values, each of four sectors. */
+    const int sectors = (last + 15) / 16 - first / 16;
+
+    ck_assert_uint_eq(c.boxes.requests, 1);
+    ck_assert_uint_eq(c.boxes.sectors, rows * sectors);
+    ck_assert_uint_eq(c.boxes.needed, (rows * (last - first) * 2 + 31) / 32);
+}
+
 START_TEST(boxes_lie_as_documented)
 {
     const int columns = boxes[_i].box_columns, chunks = columns / 8;
@@ -312,6 +329,12 @@ START_TEST(boxes_lie_as_documented)
             expected[8 * chunk + c % 8] =
                 inside ? input[row * HOPPER_COLUMNS + column] : 0;
         }
+    sim_start_counters();
+    ck_assert_int_eq(hopper_load_box(&map, boxes[_i].column, boxes[_i].row,
+                                     (int)bytes, args.out),
+                     cudaSuccess);
+    ck_assert_str_eq(device_finish(), "");
+    expect_box(_i, sim_take_counters());
     for (int i = 0; i < device_schedules(); i++) {
         device_set_schedule(i);
         ck_assert_int_eq(hopper_load_box(&map, boxes[_i].column, boxes[_i].row,
@@ -452,6 +475,17 @@ exact_element(int row, int column)
     return sum;
 }
 
+/* 128 bytes of 8 rows or columns at a time, in different banks. */
+static void
+expect_operands(const hopper_product *p, sim_counters c)
+{
+    const int rows = p->columns + (p->a_in_registers ? 0 : HOPPER_PRODUCT_ROWS);
+
+    ck_assert_uint_eq(c.operands.requests, rows / 8 * HOPPER_PRODUCT_DEPTH / 8);
+    ck_assert_uint_eq(c.operands.phases, c.operands.requests);
+    ck_assert_uint_eq(c.operands.least, c.operands.requests);
+}
+
 /* Every instance of the kernel that there is for these numbers. */
 START_TEST(products_are_right_however_operands_lie)
 {
@@ -470,6 +504,10 @@ START_TEST(products_are_right_however_operands_lie)
     a_data = make_operand(&a, HOPPER_PRODUCT_ROWS, p.a_mn_major, p.swizzle, 0);
     b_data = make_operand(&b, p.columns, p.b_mn_major, p.swizzle, 5);
     ck_assert_int_eq(cudaMalloc(&out, bytes), cudaSuccess);
+    sim_start_counters();
+    ck_assert_int_eq(hopper_multiply(&p, &a, &b, out), cudaSuccess);
+    ck_assert_str_eq(device_finish(), "");
+    expect_operands(&p, sim_take_counters());
     for (int i = 0; i < device_schedules(); i++) {
         device_set_schedule(i);
         device_set_adversarial(i % 4 == 1);

@@ -41,6 +41,10 @@ enum { DEVICE_GUARD = 0xC3 }; /* each of them, beforehand */
    enough to run all of them always. */
 void device_only_blocks(const uint32_t *blocks, size_t n);
 
+/* Before any test: end the program as skipped on hardware of another compute
+   capability.  The simulated GPU is what a test makes it. */
+void device_skip_unless(int major, int minor);
+
 /* ---- Buffers ------------------------------------------------------------- */
 
 /* Device memory with guards after it; fails the test when there is none. */

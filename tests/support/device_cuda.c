@@ -30,6 +30,20 @@ find_device(void)
     setenv("CK_FORK", "no", 1);
 }
 
+void
+device_skip_unless(int major, int minor)
+{
+    struct cudaDeviceProp p = {0};
+
+    ck_assert_int_eq(cudaGetDeviceProperties(&p, 0), cudaSuccess);
+    if (p.major == major && p.minor == minor)
+        return;
+    printf("skipped: compute capability %d.%d, expected %d.%d\n", p.major,
+           p.minor, major, minor);
+    fflush(stdout);
+    _Exit(TEST_SKIP);
+}
+
 int
 device_schedules(void)
 {
