@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { BENCH_SKIPPED = 77 }; /* exit status where a machine lacks what it takes */
+
 /* Seconds on the monotonic clock. */
 double bench_now(void);
 /* Seconds of processor time that this process has used. */

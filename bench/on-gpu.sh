@@ -15,8 +15,9 @@
 # kernels; with BUILD it takes the programs of that build folder and two of the
 # tests, as ctest has them all.
 #
-# The order: what must be right, then what decides between kernels (rates of the
-# products, of memory, of attention), then the whole encoder, peers, sanitizers.
+# The order: what decides between the kernels of products (each instruction as the
+# simulator has it, rows that are their own, rates), then all else that must be right,
+# rates of memory and of attention, the whole encoder, peers, sanitizers.
 # Each step has a limit, a failed one does not stop the others, and the report is
 # written anew after each: a run cut short is still of use.  It goes to $OUT if that is set,
 # else to bench/results/<date>-<GPU>.json.  The exit status is 0 when no step
@@ -94,11 +95,17 @@ tree_kib() {
         du -ck --apparent-size --files0-from=- 2>/dev/null | tail -n 1 | cut -f1)
 }
 
-record_instructions() { # FOLDER
-    if ! "$1/bin/sim_instructions" record "$STAGE/instructions.bin" ||
-        ! "$1/bin/sim_instructions" self "$STAGE/instructions.bin"; then
-        die "the simulator's instructions were not recorded"
-    fi
+record_instructions() { # FOLDER, and how many of the cases of sm_90a's: default all
+    local name cases
+    for name in instructions instructions_hopper; do
+        cases=
+        [ $name = instructions ] || cases=${2:-}
+        # shellcheck disable=SC2086
+        if ! "$1/bin/sim_$name" record "$STAGE/$name.bin" $cases ||
+            ! "$1/bin/sim_$name" self "$STAGE/$name.bin"; then
+            die "the simulator's $name were not recorded"
+        fi
+    done
 }
 
 # NAME=PROGRAM of all that both kinds have; 'counters' counts what only the
@@ -109,12 +116,14 @@ programs() { # what tests are called, what benchmarks are called, kernels' tests
     echo oriel=oriel golden=test_golden
     echo encode_invariance=oriel_gpu_encode_invariance
     echo instructions="${tests}_instructions"
+    echo instructions_hopper="${tests}_instructions_hopper"
     for name in ops invariance encode encode_streams; do
         echo $name="oriel_${benches}_$name"
     done
     [ $# -gt 0 ] ||
-        set -- $(cd "$ROOT/tests/kernels" && ls test_*.c |
-            sed 's/^test_//; s/\.c$//; /^counters$/d')
+        set -- $(cd "$ROOT/tests" && ls kernels/test_*.c hopper/test_*.c |
+            sed 's,^kernels/,,; s,^hopper/test_,test_hopper_,
+                s/^test_//; s/\.c$//; /counters$/d')
     for name in "$@"; do
         echo "kernel_$name=test_${tests}_$name"
     done
@@ -135,7 +144,8 @@ build() {
     # shellcheck disable=SC2046
     set -- $(programs device gpu) sweep=device_sweep
     # shellcheck disable=SC2046
-    ninja -C "$TREE" oriel_cuda oriel_image sim_instructions $(targets "$@") \
+    ninja -C "$TREE" oriel_cuda oriel_image sim_instructions \
+        sim_instructions_hopper $(targets "$@") \
         >"$TREE/ninja.log" 2>&1 || die "the build failed: see $TREE/ninja.log"
     stage "$TREE" "$TREE/lib/liboriel-cuda.so" "$@"
     echo hardware >"$STAGE/kind"
@@ -231,9 +241,10 @@ card() { # one line
 
 # Clocks of a card at rest say nothing: they are read while it works.
 watch_clocks() {
+    echo >>"$PARTS/clocks.csv" # the last line of the watch before may be cut
     nvidia-smi --query-gpu=clocks.sm,clocks.mem,power.draw,temperature.gpu \
         --format=csv,noheader,nounits --id=0 --loop-ms=500 \
-        >"$PARTS/clocks.csv" 2>/dev/null &
+        >>"$PARTS/clocks.csv" 2>/dev/null &
     WATCHER=$!
 }
 
@@ -248,14 +259,37 @@ about() { # what the report says of the machine and the tree
         "$CARD" >"$PARTS/about.json"
 }
 
-run_correct() { # everything that must be right
-    section 150
+# What decides between the kernels of products: whether instructions are what the
+# simulator takes them for, whether rows are their own, and rates.
+run_products() {
+    section 190
     step instructions 30 bin/instructions compare instructions.bin \
         "$PARTS/instructions.json"
     if [ "$status" = 77 ]; then
         rm -f "$REPORT" "${REPORT%.json}.log"
         die "no GPU: there is nothing to show"
     fi
+    step instructions-hopper 20 bin/instructions_hopper compare \
+        instructions_hopper.bin "$PARTS/instructions-hopper.json"
+    # shellcheck disable=SC2086
+    step invariance-hopper 60 bin/invariance $TINY --kernels hopper
+    # shellcheck disable=SC2086
+    step invariance-ops 60 bin/invariance $TINY --kernels $PRODUCTS
+    watch_clocks
+    # shellcheck disable=SC2086
+    step time-products 90 bin/ops $OPS --op "$PRODUCT_OPS" --kernels auto \
+        --json "$PARTS/products.json"
+    show time-products 120
+    if [ "$KIND" = hardware ] && [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then
+        step products-table 5 "$PYTHON" "$ROOT/bench/gpu/report.py" products \
+            "$PARTS/products.json"
+        show products-table
+    fi
+    stop_watching
+}
+
+run_correct() { # all else that must be right
+    section 130
     # Without a cpu backend beside it, it fails for that alone.
     step doctor 30 bash -c 'bin/oriel doctor --json || [ $? = 5 ]'
     cp "$PARTS/doctor.log" "$PARTS/doctor.json"
@@ -268,8 +302,6 @@ run_correct() { # everything that must be right
     for program in bin/kernel_*; do
         step "kernel-${program#bin/kernel_}" 40 "$program"
     done
-    # shellcheck disable=SC2086
-    step invariance-ops 80 bin/invariance $TINY --kernels $PRODUCTS
     step checkpoint-tiny 10 bin/oriel synth --config tiny --seed 1 --force \
         "$PARTS/tiny"
     step invariance-tiny 30 bin/encode_invariance "$PARTS/tiny" --small
@@ -352,21 +384,12 @@ run_sanitizers() {
     done
 }
 
-# What decides between kernels: rates of the products, then of all else.
-run_decisions() {
-    section 110
+# Rates of memory and of attention.
+run_others() {
+    section 45
     watch_clocks
     # shellcheck disable=SC2086
-    step time-products 75 bin/ops $OPS --op "$PRODUCT_OPS" --kernels $PRODUCTS \
-        --json "$PARTS/products.json"
-    show time-products 80
-    if [ "$KIND" = hardware ] && [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then
-        step products-table 5 "$PYTHON" "$ROOT/bench/gpu/report.py" products \
-            "$PARTS/products.json"
-        show products-table
-    fi
-    # shellcheck disable=SC2086
-    step time-others 40 bin/ops $OPS --op "$OTHER_OPS" --json \
+    step time-others 40 bin/ops $OPS --op "$OTHER_OPS" --kernels auto --json \
         "$PARTS/others.json"
     show time-others
     stop_watching
@@ -438,8 +461,9 @@ run() {
     about
     echo "$KIND, $(cat commit), $CARD"
     find_cublaslt
+    run_products
     run_correct
-    run_decisions
+    run_others
     find_torch
     run_full_depth
     run_timings
@@ -480,7 +504,7 @@ rehearse() { # a build folder, or nothing
     fi
     stage "$TREE" "$TREE/bench/gpu/rehearsal/liboriel-cuda.so" "$@"
     echo rehearsal >"$STAGE/kind"
-    record_instructions "$TREE"
+    record_instructions "$TREE" 8
     run
 }
 

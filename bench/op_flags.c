@@ -37,8 +37,9 @@ static const flag flags[] = {
     {"threads", "N", "default: as many as there are cores", OP_CPU},
     {"cpu-time", NULL, "processor time, for a busy machine: with --threads 1",
      OP_CPU},
-    {"kernels", "own|cublaslt|both|auto",
-     "whose matrix products; auto is both where there is a cuBLASLt; default "
+    {"kernels", "own|cublaslt|both|hopper|auto",
+     "whose matrix products; both is own and cublaslt; hopper is own and those "
+     "of sm_90a, of attention too; auto is all that the device has; default "
      "own",
      OP_GPU},
     {"device", "N", "which GPU; default 0", OP_GPU},
@@ -236,10 +237,12 @@ take_kernels(op_flags *f, const char *text)
         f->kernels = OP_CUBLASLT;
     else if (strcmp(text, "both") == 0)
         f->kernels = OP_OWN | OP_CUBLASLT;
+    else if (strcmp(text, "hopper") == 0)
+        f->kernels = OP_OWN | OP_HOPPER;
     else if (strcmp(text, "auto") == 0)
         f->kernels = OP_AUTO;
     else
-        refuse("kernels", text, "own, cublaslt, both or auto");
+        refuse("kernels", text, "own, cublaslt, both, hopper or auto");
 }
 
 static void

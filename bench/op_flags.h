@@ -17,8 +17,8 @@
 enum { OP_SIZES_MOST = 16, OP_ITEMS_MOST = 1024, OP_REPEATS_MOST = 200 };
 enum { OP_CPU = 1, OP_GPU = 2 };  /* which program */
 enum { OP_HOT = 1, OP_COLD = 2 }; /* caches */
-/* Whose products; AUTO: both where there is a cuBLASLt. */
-enum { OP_OWN = 1, OP_CUBLASLT = 2, OP_AUTO = 4 };
+/* Whose kernels; HOPPER: those of sm_90a; AUTO: all that there are. */
+enum { OP_OWN = 1, OP_CUBLASLT = 2, OP_HOPPER = 4, OP_AUTO = 8 };
 
 /* 'n' pictures of one size. */
 typedef struct op_size {
@@ -35,7 +35,7 @@ typedef struct op_flags {
     op_size sizes[OP_SIZES_MOST];
     int n_sizes;
     int caches;  /* OP_HOT | OP_COLD */
-    int kernels; /* OP_OWN | OP_CUBLASLT, or OP_AUTO */
+    int kernels; /* OP_OWN | OP_CUBLASLT | OP_HOPPER, or OP_AUTO */
     int repeats; /* 0: as many as fit a time */
     int32_t precision, threads, device;
     bool once, list, cpu_time;

@@ -3,11 +3,13 @@
  * invariance.c - a row's bytes do not depend on its neighbours
  *
  * For every matrix product of the tower, our own and (both) cuBLASLt's with the
- * algorithm that an encoder has: the rows of one long run against the
+ * algorithm that an encoder has, or (hopper) those of sm_90a, in every part with
+ * large tiles and with small ones: the rows of one long run against the
  * same rows run as M alone, from the first, from the middle of a tile, and up to
  * the last; and against a run whose other rows are NaN, infinite and huge.  All
  * bytes must be equal.
  */
+#include "bench_hopper.h"
 #include "bench_library.h"
 #include "measure.h"
 #include "op_bench.h"
@@ -19,7 +21,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: oriel_gpu_invariance [--tiny] [--kernels own|both]\n"
+    "usage: oriel_gpu_invariance [--tiny] [--kernels own|both|hopper]\n"
     "Whether a row's bytes depend on its neighbours, for every matrix "
     "product.\n";
 
@@ -27,11 +29,15 @@ static const int64_t counts[] = {4, 16, 64, 100, 1024, 5476, 21316, 65536};
 static const int64_t tiny_counts[] = {4, 16, 64, 100, 140};
 enum { MID_TILE = 52, EACH = 50, KEPT = 3 }; /* rows KEPT + EACH i stay clean */
 
+typedef enum kind { OWN, CUBLASLT, HOPPER } kind;
+
 typedef struct judge {
     const op_geometry *geometry;
     const int64_t *counts;
     size_t n_counts;
     char *whole, *part; /* on the host */
+    bool kinds[HOPPER + 1];
+    kind now;
 } judge;
 
 static size_t
@@ -59,7 +65,7 @@ differ(const bench_case *c, int64_t first, int64_t rows, const char *how)
 
 /* The rows alone against the same ones of the long run. */
 static int
-judge_part(const judge *j, const bench_case *c, int64_t first, int64_t rows)
+judge_part(const judge *j, bench_case *c, int64_t first, int64_t rows)
 {
     const size_t bytes = (size_t)rows * row_bytes_of(c);
 
@@ -104,6 +110,22 @@ judge_dirty(const judge *j, bench_case *c)
     return 0;
 }
 
+/* In every size of tiles that there is. */
+static int
+judge_sizes(const judge *j, bench_case *c, int64_t first, int64_t rows)
+{
+    const int sizes = j->now == HOPPER ? bench_hopper_sizes(c) : 1;
+    int result = 0;
+
+    for (int small = 0; small < sizes && !result; small++) {
+        if (j->now == HOPPER)
+            result = bench_hopper_attach(c, small);
+        if (!result)
+            result = judge_part(j, c, first, rows);
+    }
+    return result;
+}
+
 static int
 judge_case(judge *j, bench_case *c)
 {
@@ -123,7 +145,7 @@ judge_case(judge *j, bench_case *c)
 
         for (size_t k = 0; k < 3 && !result; k++)
             if (firsts[k] + m <= c->operands.rows && ++runs)
-                result = judge_part(j, c, firsts[k], m);
+                result = judge_sizes(j, c, firsts[k], m);
     }
     if (!result)
         result = judge_dirty(j, c);
@@ -136,8 +158,16 @@ judge_case(judge *j, bench_case *c)
     return result;
 }
 
+static bool
+is_of(kind which, const bench_op *product)
+{
+    return which == OWN        ? true
+           : which == CUBLASLT ? op_library_has(product->op)
+                               : bench_hopper_has(product);
+}
+
 static int
-judge_op(judge *j, const bench_op *which, bool by_library)
+judge_op(judge *j, const bench_op *which)
 {
     bench_case c;
     int result = bench_case_make(&c, which, j->geometry, NULL,
@@ -145,8 +175,10 @@ judge_op(judge *j, const bench_op *which, bool by_library)
 
     if (result)
         return result;
-    if (by_library)
+    if (j->now == CUBLASLT)
         result = bench_library_attach(&c);
+    if (j->now == HOPPER)
+        result = bench_hopper_attach(&c, false);
     if (!result)
         result = judge_case(j, &c);
     bench_library_detach(&c);
@@ -156,42 +188,48 @@ judge_op(judge *j, const bench_op *which, bool by_library)
 
 /* -1 for what is no argument of ours. */
 static int
-parse(judge *j, bool *both, int argc, char **argv)
+parse(judge *j, int argc, char **argv)
 {
+    const char *kernels = "own";
+
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--tiny") == 0) {
             j->geometry = &op_geometry_tiny;
             j->counts = tiny_counts;
             j->n_counts = sizeof(tiny_counts) / sizeof(tiny_counts[0]);
-        } else if (strcmp(argv[i], "--kernels") == 0 && i + 1 < argc &&
-                   (strcmp(argv[i + 1], "own") == 0 ||
-                    strcmp(argv[i + 1], "both") == 0)) {
-            *both = strcmp(argv[++i], "both") == 0;
+        } else if (strcmp(argv[i], "--kernels") == 0 && i + 1 < argc) {
+            kernels = argv[++i];
         } else {
             return -1;
         }
     }
-    return 0;
+    j->kinds[CUBLASLT] = strcmp(kernels, "both") == 0;
+    j->kinds[HOPPER] = strcmp(kernels, "hopper") == 0;
+    j->kinds[OWN] = j->kinds[CUBLASLT] || strcmp(kernels, "own") == 0;
+    return j->kinds[OWN] || j->kinds[HOPPER] ? 0 : -1;
 }
 
 int
 main(int argc, char **argv)
 {
-    judge j = {&op_geometry_7b, counts, sizeof(counts) / sizeof(counts[0]),
-               NULL, NULL};
-    bool both = false;
+    judge j = {.geometry = &op_geometry_7b,
+               .counts = counts,
+               .n_counts = sizeof(counts) / sizeof(counts[0])};
     int wrong = 0;
 
     if (bench_help(argc, argv, usage))
         return EXIT_SUCCESS;
-    if (parse(&j, &both, argc, argv)) {
+    if (parse(&j, argc, argv)) {
         fputs(usage, stderr);
         return 2;
     }
-    for (int i = 0; i < n_bench_products; i++) {
-        wrong += judge_op(&j, &bench_products[i], false) != 0;
-        if (both && op_library_has(bench_products[i].op))
-            wrong += judge_op(&j, &bench_products[i], true) != 0;
+    if (j.kinds[HOPPER] && !op_hopper_runs_here()) {
+        puts("skipped: " BENCH_NO_HOPPER);
+        return BENCH_SKIPPED;
     }
+    for (int i = 0; i < n_bench_products; i++)
+        for (j.now = OWN; j.now <= HOPPER; j.now++)
+            if (j.kinds[j.now] && is_of(j.now, &bench_products[i]))
+                wrong += judge_op(&j, &bench_products[i]) != 0;
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -2,14 +2,14 @@
 /*
  * op_bench.h - the cases of tests/ops at the sizes of a network
  *
- * Which op at which widths, and by whom it is run: by our kernel, or by cuBLASLt
- * (bench_library.h).  Written against the CUDA runtime alone, so that it links with
+ * Which op at which widths, and by whom it is run: by our kernel, by that of sm_90a
+ * (bench_hopper.h), or by cuBLASLt (bench_library.h).  Written against the CUDA runtime alone, so that it links with
  * the simulated GPU too.
  */
 #ifndef BENCH_GPU_OP_BENCH_H
 #define BENCH_GPU_OP_BENCH_H
 
-#include "ops/op.h"
+#include "ops/hopper.h"
 #include "oriel.h"
 
 /* Widths of a network. */
@@ -54,6 +54,7 @@ typedef struct bench_case {
     op_case operands;
     void *out;              /* the result on the device */
     bench_library *library; /* what runs it; NULL: our own */
+    op_hopper hopper;       /* which of our own, where operands.op is this */
 } bench_case;
 
 /* Make operands and result; 0, or -1 with a complaint on stderr. */

@@ -7,9 +7,11 @@
  * the same run stand beside it: a copy's, and a large matrix product's.  Where
  * cuBLASLt runs a product, it does so twice: with the algorithm that an encoder
  * has, and with the best that a batch might get; their ratio is the price of
- * bytes that do not depend on the batch.  On the simulated GPU the check is all
+ * bytes that do not depend on the batch.  The kernels of sm_90a run with the tiles
+ * that an encoder takes for the rows, and with the other ones.  On the simulated GPU the check is all
  * there is.
  */
+#include "bench_hopper.h"
 #include "bench_library.h"
 #include "clocks.h"
 #include "op_bench.h"
@@ -27,7 +29,7 @@
 
 typedef struct bench {
     const op_flags *flags;
-    bool own, cublaslt; /* whose products */
+    bool own, cublaslt, hopper; /* whose kernels */
     op_geometry geometry;
     op_report report;
     const op_size *size;
@@ -191,6 +193,27 @@ time_library(bench *b, bench_case *c)
     return result;
 }
 
+static int
+time_hopper(bench *b, bench_case *c)
+{
+    bool small;
+    op_row row = describe(b, c);
+    int result = bench_hopper_attach_best(c, &small);
+
+    row.by = "hopper";
+    if (!result)
+        result = judge(b, c, &row);
+    if (!result && bench_hopper_sizes(c) > 1 && !b->flags->once) {
+        result = bench_hopper_attach(c, !small);
+        row.by = small ? "hopper large" : "hopper small";
+        row.times = NULL;
+        if (!result)
+            result = judge(b, c, &row);
+    }
+    bench_hopper_detach(c);
+    return result;
+}
+
 /* ---- Ops and sizes ------------------------------------------------------------- */
 
 static void
@@ -211,6 +234,8 @@ bench_one(bench *b, const bench_op *which)
             result = judge(b, &c, &row);
         if (!result && by_library)
             result = time_library(b, &c);
+        if (!result && b->hopper && bench_hopper_runs(&c))
+            result = time_hopper(b, &c);
         bench_case_free(&c);
     }
     range_end();
@@ -238,12 +263,13 @@ list_ops(const bench *b, const bench_op *ops, int n)
 {
     for (int i = 0; i < n; i++)
         if (op_flags_want(b->flags, ops[i].step, ops[i].name))
-            printf("%-9s %-22s %3d times an encode%s\n", ops[i].step,
+            printf("%-9s %-22s %3d times an encode%s%s\n", ops[i].step,
                    ops[i].name, (int)times_a_call(b, &ops[i]),
+                   bench_hopper_has(&ops[i]) ? ", or that of sm_90a" : "",
                    op_library_has(ops[i].op) ? ", or cuBLASLt" : "");
 }
 
-static void
+static int
 choose_kernels(bench *b)
 {
     oriel_error why;
@@ -251,11 +277,19 @@ choose_kernels(bench *b)
     b->own =
         (b->flags->kernels & OP_CUBLASLT) == 0 || (b->flags->kernels & OP_OWN);
     b->cublaslt = (b->flags->kernels & OP_CUBLASLT) != 0;
-    if (b->flags->kernels != OP_AUTO)
-        return;
+    b->hopper = op_hopper_runs_here();
+    if (b->flags->kernels & OP_HOPPER && !b->hopper)
+        return op_complain("--kernels hopper", BENCH_NO_HOPPER);
+    if (b->flags->kernels != OP_AUTO) {
+        b->hopper = (b->flags->kernels & OP_HOPPER) != 0;
+        return 0;
+    }
+    if (!b->hopper)
+        printf("hopper is absent: %s\n", BENCH_NO_HOPPER);
     b->cublaslt = bench_library_is_there(&why);
     if (!b->cublaslt)
         printf("cublaslt is absent: %s\n", why.message);
+    return 0;
 }
 
 static int
@@ -265,9 +299,8 @@ begin(bench *b)
     char device[512];
 
     if (op_must(cudaSetDevice(b->flags->device), "--device") ||
-        stopwatch_device_json(device, sizeof(device)))
+        stopwatch_device_json(device, sizeof(device)) || choose_kernels(b))
         return -1;
-    choose_kernels(b);
     if (stopwatch_is_real() && !b->flags->once) {
         roofline.bytes_by = "a copy of 1 GiB";
         if (stopwatch_copy_rate(&roofline.bytes_per_s) ||

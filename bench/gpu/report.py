@@ -14,7 +14,8 @@ products compares our own kernel of each of a block's products with cuBLASLt's
 at the fixed algorithm of an encoder, over all sizes at once (never by size: an
 image's bytes may not depend on its batch), and prints the row of the table in
 host/cuda/product_table.c that follows.  Beside it, what the fixed algorithm costs
-against the best that cuBLASLt has for each size.
+against the best that cuBLASLt has for each size, and how much faster the kernel of
+sm_90a is than the portable one.
 
 Needs Python 3.8 and nothing else.
 """
@@ -145,15 +146,19 @@ def hot_medians(run):
 
 
 def products(run):
-    """Per product of a block: own over cuBLASLt's time, and the proposal."""
+    """Per product of a block: own over cuBLASLt's time and over that of the kernel
+    of sm_90a, and the proposal between the first two."""
     made = {}
     for (size, op), by in hot_medians(run).items():
         if "cublaslt" not in by or "oriel" not in by:
             continue
         row = made.setdefault(op.split()[-1], {
-            "sizes": [], "own_over_cublaslt": [], "price_of_invariance": []})
+            "sizes": [], "own_over_cublaslt": [], "price_of_invariance": [],
+            "own_over_hopper": []})
         row["sizes"].append(size)
         row["own_over_cublaslt"].append(by["oriel"] / by["cublaslt"])
+        if "hopper" in by:
+            row["own_over_hopper"].append(by["oriel"] / by["hopper"])
         if "cublaslt best" in by:
             row["price_of_invariance"].append(
                 by["cublaslt"] / by["cublaslt best"])
@@ -180,9 +185,11 @@ def print_products(path):
     for name, row in made.items():
         for i, size in enumerate(row["sizes"]):
             price = row["price_of_invariance"][i:i + 1]
+            hopper = row["own_over_hopper"][i:i + 1]
             print(f"{name:8} {size:14} own / cublaslt "
                   f"{row['own_over_cublaslt'][i]:5.2f}   fixed / best "
-                  + "".join(f"{p:5.2f}" for p in price))
+                  + "".join(f"{p:5.2f}" for p in price)
+                  + "".join(f"   own / hopper {p:5.2f}" for p in hopper))
         print(f"{name:8} {'all sizes':14} own / cublaslt {row['mean']:5.2f}"
               f"   {row['proposal']}")
     print("host/cuda/product_table.c, FILE being this run under bench/results:")
@@ -203,6 +210,7 @@ def main():
         "steps": steps(parts),
         "doctor": load(parts / "doctor.json"),
         "instructions": load(parts / "instructions.json"),
+        "instructions_hopper": load(parts / "instructions-hopper.json"),
         "approximations": load(parts / "sweep.json"),
         "golden": load(parts / "golden.json"),
         "parity": load(parts / "parity.json"),

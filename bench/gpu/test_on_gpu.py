@@ -23,21 +23,24 @@ from pathlib import Path
 SCRIPT = Path(__file__).resolve().parent.parent / "on-gpu.sh"
 
 TOOLS = ["memcheck", "racecheck", "synccheck", "initcheck"]
-# Section by section; what must be right comes before what is timed.
-CORRECT = ["instructions", "doctor", "approximations", "kernel-rms_norm", "kernel-swiglu",
-           "invariance-ops", "checkpoint-tiny", "invariance-tiny",
+# Section by section; what decides between kernels of products comes first.
+PRODUCTS = ["instructions", "instructions-hopper", "invariance-hopper",
+            "invariance-ops", "time-products", "products-table"]
+CORRECT = ["doctor", "approximations", "kernel-rms_norm", "kernel-swiglu",
+           "checkpoint-tiny", "invariance-tiny",
            "checks-tiny", "invariance-tiny-cublaslt", "streams",
            "streams-cublaslt", "golden"]
 FULL = ["checkpoint-7b", "invariance-7b", "invariance-7b-cublaslt", "parity-7b"]
 SANITIZERS = [f"{tool}-{program}" for program in ("encode_invariance", "rms_norm")
               for tool in TOOLS]
-DECISIONS = ["time-products", "products-table", "time-others"]
+OTHERS = ["time-others"]
 TIMINGS = ["time-encode", "time-peers-products", "time-peers-others",
            "time-torch"]
-ORDER = CORRECT + DECISIONS + FULL + TIMINGS + SANITIZERS
+ORDER = PRODUCTS + CORRECT + OTHERS + FULL + TIMINGS + SANITIZERS
 
-PROGRAMS = ("oriel golden encode_invariance instructions ops invariance encode encode_streams "
-            "kernel_rms_norm kernel_swiglu sweep").split()
+PROGRAMS = ("oriel golden encode_invariance instructions instructions_hopper ops "
+            "invariance encode encode_streams kernel_rms_norm kernel_swiglu "
+            "sweep").split()
 SECONDS = {"median": 2, "p10": 1, "p90": 3, "n": 5}
 OP = {"size": "448x448", "step": "ATTN_IN", "op": "linear qkv", "by": "oriel",
       "rows": 1024, "columns": 3840, "depth": 1280, "bytes": 600, "flops": 800,
@@ -48,6 +51,7 @@ ENCODE = {"size": "448x448", "kernels": "own", "how": "direct", "images": 4,
           "flops": 80, "seconds": SECONDS}
 JSON = {  # by program
     "instructions": [{"name": "mma", "wrong": 0}],
+    "instructions_hopper": [{"name": "wgmma", "wrong": 0}],
     "sweep": [{"instruction": "ex2_approx"}],
     "golden": [{"case": "tiny"}],
     "doctor": {"tool": "0.1.0"},
@@ -55,7 +59,8 @@ JSON = {  # by program
         ENCODE, dict(ENCODE, how="graphs", seconds=dict(SECONDS, median=1))]},
     "ops": dict(RUN, rows=[OP] + [
         dict(OP, by=by, seconds={"median": median})
-        for by, median in (("cublaslt", 1), ("cublaslt best", 0.5))]),
+        for by, median in (("cublaslt", 1), ("cublaslt best", 0.5),
+                           ("hopper", 1.6))]),
     "parity_hf.py": {"cases": [{"size": "448x448"}]},
     "peers": {"rows": [dict(OP, by="torch", seconds={"median": 4})],
               "absent": ["flash-attn: absent"]},
@@ -74,7 +79,7 @@ BODIES = {
     "program": """
 last="${*: -1}"
 case $what in
-instructions*) leave instructions "$last" ;;
+instructions*) leave "${0##*/}" "$last" ;;
 sweep*) cat "$JSON_FOLDER/sweep" ;;
 "oriel doctor"*) cat "$JSON_FOLDER/doctor"; exit 5 ;;
 *" --json "*) leave "${0##*/}" "$last" ;;
@@ -175,23 +180,26 @@ class StandIns(unittest.TestCase):
             "most_sm_clock": "1980 MHz", "most_memory_clock": "2619 MHz",
             "power_limit": "700 W"})
         self.assertEqual(about["clocks_while_timed"]["sm_mhz"],
-                         {"least": 1000, "median": 1500, "most": 1500, "n": 2})
+                         {"least": 1000, "median": 1500, "most": 1500, "n": 4})
 
     def test_what_each_step_left_is_in_the_report(self):
         report = self.place.run()[2]
         for part, program in (("instructions", "instructions"),
+                              ("instructions_hopper", "instructions_hopper"),
                               ("approximations", "sweep"), ("golden", "golden"),
                               ("doctor", "doctor"),
                               ("parity", "parity_hf.py"), ("torch", "towers")):
             self.assertEqual(report[part], JSON[program])
         rows = report["kernels"]["rows"]  # of products, of others, of peers
         self.assertEqual([row["by"] for row in rows],
-                         ["oriel", "cublaslt", "cublaslt best"] * 2 + ["torch"] * 2)
+                         ["oriel", "cublaslt", "cublaslt best", "hopper"] * 2 +
+                         ["torch"] * 2)
         self.assertEqual(rows[0]["of_roofline"], 600 / 400 / 2)
         self.assertEqual(rows[-1]["of_roofline"], 600 / 400 / 4)
         self.assertEqual(report["kernels"]["absent"], ["flash-attn: absent"])
         self.assertEqual(report["matrix_flops_per_s"], 1000)
         self.assertEqual(report["products"]["qkv"]["proposal"], "cublaslt")
+        self.assertEqual(report["products"]["qkv"]["own_over_hopper"], [1.25])
         self.assertEqual(report["encode"]["own"], "a description")
         direct, graphs = report["encode"]["rows"]
         self.assertEqual((direct["over_own_direct"], graphs["over_own_direct"]),
@@ -226,10 +234,10 @@ class StandIns(unittest.TestCase):
                           for name in ORDER})
 
     def test_a_run_that_is_killed_leaves_its_report(self):
-        for what, done in (("ops *", CORRECT),
-                           ("oriel synth --config 7b *",
-                            CORRECT + DECISIONS),
-                           ("encode *", CORRECT + DECISIONS + FULL)):
+        early = PRODUCTS + CORRECT + OTHERS
+        for what, done in (("ops *", PRODUCTS[:4]),
+                           ("oriel synth --config 7b *", early),
+                           ("encode *", early + FULL)):
             with self.subTest(what):
                 for old in self.place.out.iterdir():
                     old.unlink()
@@ -244,7 +252,8 @@ class StandIns(unittest.TestCase):
                 process.communicate()
                 report = self.place.report()
                 self.assertEqual([s["step"] for s in report["steps"]], done)
-                self.assertEqual(report["golden"], JSON["golden"])
+                self.assertEqual(report["instructions_hopper"],
+                                 JSON["instructions_hopper"])
                 self.assertIsNone(report["encode"])
 
     def test_what_is_missing_is_said(self):
@@ -288,7 +297,7 @@ class StandIns(unittest.TestCase):
 # What a rehearsal cannot have, and what depends on the machine's python3.
 SIMULATED = {"approximations", "checkpoint-7b", "time-torch", "sanitizers"}
 PERHAPS = {"parity-7b"}
-REHEARSED = CORRECT + ["time-products", "time-others"] + FULL + [
+REHEARSED = PRODUCTS[:-1] + CORRECT + OTHERS + FULL + [
     "time-encode", "time-torch", "sanitizers"]
 
 
@@ -312,12 +321,14 @@ def rehearse(build):
             name in PERHAPS and outcome == "skipped"), (name, outcome)
     assert report["about"]["kind"] == "rehearsal"
     assert report["about"]["commit"] != "unknown" or not shutil.which("git")
-    assert all(row["wrong"] == 0 for row in report["instructions"])
+    for part in ("instructions", "instructions_hopper"):
+        assert report[part] and all(row["wrong"] == 0 for row in report[part])
     gpu = next(d for d in report["doctor"]["devices"] if d["device"] == "cuda")
     assert gpu["kernels"].endswith(" kernels: sm_90a machine code"), gpu
     assert report["golden"] and report["golden"] != {"unreadable": "golden.json"}
     ops = {row["op"] for row in report["kernels"]["rows"]}
     assert len(ops) >= 10 and report["kernels"]["wrong"] == 0, ops
+    assert "hopper" in {row["by"] for row in report["kernels"]["rows"]}
     ways = {(row["kernels"], row["how"]) for row in report["encode"]["rows"]}
     assert ways == {(kernels, how) for kernels in ("own", "cublaslt")
                     for how in ("direct", "captured", "graphs")}, ways

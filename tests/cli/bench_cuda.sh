@@ -19,17 +19,25 @@ run = json.load(open(sys.argv[1]))
 assert run["wrong"] == 0 and run["device"]["kind"] == "simulated"
 by = {(row["op"], row["by"]) for row in run["rows"]}
 assert len({op for op, _ in by}) == 12, by
-for op in ("linear qkv", "linear_residual proj", "linear_swiglu gate_up",
-           "linear_residual down"):
-    assert {who for name, who in by if name == op} == {
-        "oriel", "cublaslt", "cublaslt best"}, (op, by)
+lt, hopper = {"cublaslt", "cublaslt best"}, {"hopper", "hopper large"}
+for op, others in (("linear qkv", lt | hopper),
+                   ("linear_residual proj", lt | hopper),
+                   ("linear_swiglu gate_up", lt | {"hopper"}),
+                   ("linear_residual down", lt | hopper),
+                   ("linear_gelu fc1", hopper), ("linear_rows fc2", hopper),
+                   ("window_attention", set())):
+    assert {who for name, who in by if name == op} == {"oriel"} | others, (
+        op, by)
 assert len(run["rows"]) == 2 * len(by)
 assert not any("seconds" in row for row in run["rows"])
 PY
-check test "$(grep -c . run.csv)" -eq 41
+check test "$(grep -c . run.csv)" -eq 63
 run 0 bench --device cuda --model tiny --size 40x56 --op 'fc1$' --kernels own \
     --python none
 check test "$(grep -c ' right ' out)" -eq 1
+run 0 bench --device cuda --model tiny --size 40x56 --op 'fc1$' \
+    --kernels hopper --python none
+check test "$(grep -c ' right ' out)" -eq 3
 run 0 bench --device cuda --op attention --list
 prints "window_attention        28 times an encode"
 run 0 bench --device cuda --model tiny --size 40x56 --op window --once
@@ -64,5 +72,5 @@ check grep -q '>budget<' gpu.html
 
 # A kind of products that is not there is no reason to fail, unless asked for.
 run 2 bench --device cuda --kernels best
-says "--kernels best: expected auto, own or cublaslt"
+says "--kernels best: expected auto, own, cublaslt or hopper"
 finish

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench_hopper.c - a case by the kernels of sm_90a in the place of our portable one */
+#include "bench_hopper.h"
+
+#include "cuda/hopper.h"
+
+bool
+bench_hopper_has(const bench_op *which)
+{
+    return op_hopper_has(which->op);
+}
+
+bool
+bench_hopper_runs(const bench_case *b)
+{
+    return bench_hopper_has(b->which) &&
+           (b->which->op != &op_full_attention ||
+            oriel_cuda_hopper_attends(b->operands.shape.head_dim));
+}
+
+int
+bench_hopper_sizes(const bench_case *b)
+{
+    return b->which->op == &op_full_attention ||
+                   b->which->op == &op_linear_swiglu
+               ? 1
+               : 2;
+}
+
+static int
+find_blocks(int *blocks)
+{
+    int device = 0;
+    cudaError_t error = cudaGetDevice(&device);
+
+    if (!error)
+        error = cudaDeviceGetAttribute(blocks, cudaDevAttrMultiProcessorCount,
+                                       device);
+    return op_must(error, "multiprocessors");
+}
+
+int
+bench_hopper_attach(bench_case *b, bool small)
+{
+    int blocks;
+
+    if (find_blocks(&blocks))
+        return -1;
+    b->hopper = op_hopper_make(b->which->op, small, blocks);
+    b->operands.op = &b->hopper.op;
+    b->name = b->hopper.op.name;
+    if (!op_must(b->hopper.op.prepare(&b->operands), b->name))
+        return 0;
+    bench_hopper_detach(b);
+    return -1;
+}
+
+int
+bench_hopper_attach_best(bench_case *b, bool *small)
+{
+    const int32_t columns = (int32_t)(b->operands.bias.device.bytes / 2);
+    int blocks;
+
+    *small = false;
+    if (find_blocks(&blocks))
+        return -1;
+    if (bench_hopper_sizes(b) > 1)
+        *small = oriel_cuda_hopper_small(
+            op_hopper_make(b->which->op, 0, blocks).which, b->operands.rows,
+            columns, blocks);
+    return bench_hopper_attach(b, *small);
+}
+
+void
+bench_hopper_detach(bench_case *b)
+{
+    b->operands.op = b->which->op;
+    b->name = b->which->name;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench_hopper.h - a case by the kernels of sm_90a in the place of our portable one */
+#ifndef BENCH_GPU_BENCH_HOPPER_H
+#define BENCH_GPU_BENCH_HOPPER_H
+
+#include "op_bench.h"
+
+#define BENCH_NO_HOPPER "the device is not of compute capability 9.0"
+
+/* Whether there is one for the op, and for the case's heads. */
+bool bench_hopper_has(const bench_op *which);
+bool bench_hopper_runs(const bench_case *b);
+/* In how many sizes of tiles. */
+int bench_hopper_sizes(const bench_case *b);
+
+/* From now on the case runs on it.  0, or -1 with a complaint. */
+int bench_hopper_attach(bench_case *b, bool small);
+/* With the tiles that an encoder has for all its rows. */
+int bench_hopper_attach_best(bench_case *b, bool *small);
+/* Back to our portable one; also when nothing is attached. */
+void bench_hopper_detach(bench_case *b);
+
+#endif /* BENCH_GPU_BENCH_HOPPER_H */
