@@ -10,12 +10,7 @@
 
 #include <string.h>
 
-enum {
-    CAPABILITY = 90,
-    /* Fewer rows make fewer large tiles than there are multiprocessors. */
-    FEW_ROWS = 2048,
-    ALIGNMENT = 64 /* of a map */
-};
+enum { CAPABILITY = 90, ALIGNMENT = _Alignof(CUtensorMap) };
 
 static oriel_hopper_op
 op_of(oriel_layer layer)
@@ -161,7 +156,8 @@ map_x(operands *o, const oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
 {
     const int32_t at = oriel_layer_in_block(layer) ? 1 + block : 0;
     /* gate and up have columns enough. */
-    const int32_t small = rows <= FEW_ROWS && layer != ORIEL_LAYER_GATE_UP;
+    const int32_t small =
+        rows <= ORIEL_CUDA_HOPPER_FEW_ROWS && layer != ORIEL_LAYER_GATE_UP;
 
     o->by = (oriel_hopper_product){
         &o->x, &h->maps[at][layer][small], &o->hi, &o->lo, small, h->blocks};

@@ -14,6 +14,9 @@
 
 #include "hopper_ops.h"
 
+/* So many rows, or fewer, make fewer large tiles than there are multiprocessors. */
+enum { ORIEL_CUDA_HOPPER_FEW_ROWS = 2048 };
+
 typedef struct oriel_cuda_hopper {
     const oriel_hooks *hooks;
     const oriel_backend_weights *weights;
