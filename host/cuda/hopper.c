@@ -159,8 +159,12 @@ map_x(operands *o, const oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
     const int32_t small =
         rows <= ORIEL_CUDA_HOPPER_FEW_ROWS && layer != ORIEL_LAYER_GATE_UP;
 
-    o->by = (oriel_hopper_product){
-        &o->x, &h->maps[at][layer][small], &o->hi, &o->lo, small, h->blocks};
+    o->by = (oriel_hopper_product){.x = &o->x,
+                                   .weight = &h->maps[at][layer][small],
+                                   .hi = &o->hi,
+                                   .lo = &o->lo,
+                                   .small = small,
+                                   .blocks = h->blocks};
     return oriel_cuda_check(
         oriel_cuda_hopper_map_x(&o->x, h->encode, x, rows, depth, small),
         "cuTensorMapEncodeTiled", err);
