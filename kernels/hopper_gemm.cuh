@@ -14,8 +14,8 @@
  * Launch   a block a multiprocessor, which takes tiles until there are none.  The
  *          last warpgroup copies: one lane of it keeps a ring of stages full, each
  *          64 of the depth of a tile's a and b.  Each of the others multiplies 64
- *          rows.  Registers go from the one to the others.  Tiles are taken as
- *          gemm.cuh takes them (tile_order.cuh).  In pairs two blocks are resident
+ *          rows.  Registers go from the one to the others.  Tiles are taken in
+ *          the order of tile_order.cuh.  In pairs two blocks are resident
  *          together and take tiles of the same columns: each copies its a, and a
  *          half of b to both, so that b crosses from L2 once.  With skew the second
  *          warpgroup begins two stages later and stays so: the one's results are
