@@ -262,7 +262,7 @@ about() { # what the report says of the machine and the tree
 # What decides between the kernels of products: whether instructions are what the
 # simulator takes them for, whether rows are their own, and rates.
 run_products() {
-    section 190
+    section 210
     step instructions 30 bin/instructions compare instructions.bin \
         "$PARTS/instructions.json"
     if [ "$status" = 77 ]; then
@@ -277,7 +277,7 @@ run_products() {
     step invariance-ops 60 bin/invariance $TINY --kernels $PRODUCTS
     watch_clocks
     # shellcheck disable=SC2086
-    step time-products 90 bin/ops $OPS --op "$PRODUCT_OPS" --kernels auto \
+    step time-products 110 bin/ops $OPS --op "$PRODUCT_OPS" --kernels auto \
         --json "$PARTS/products.json"
     show time-products 120
     if [ "$KIND" = hardware ] && [ $PRODUCTS = both ] && [ -n "$PYTHON" ]; then

@@ -88,7 +88,7 @@ write_row(FILE *to, bool first, const op_size *size, const op_row *row)
 void
 op_report_row(op_report *r, const op_size *size, const op_row *row)
 {
-    printf("%-12s %-9s %-22s %-13s ", size->name, row->step, row->op, row->by);
+    printf("%-12s %-9s %-22s %-18s ", size->name, row->step, row->op, row->by);
     if (row->times)
         printf("%-4s %10.1f us\n", row->cache, row->times->median * 1e6);
     else

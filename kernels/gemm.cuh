@@ -16,8 +16,7 @@
  *          49,152 bytes of shared memory, filled by cp.async two stages ahead.
  *          Two blocks share a multiprocessor on every architecture, so that one's
  *          epilogue and barriers run during the other's products.  Tiles are
- *          taken 8 rows of tiles at a time, so that a wave shares its operands in
- *          L2.
+ *          taken in the order of tile_order.cuh.
  *
  * Order    an element is one chain of mma over ascending depth into one fp32
  *          accumulator, whatever the tile, the row or the batch; rows beyond the
@@ -44,6 +43,7 @@
 #pragma once
 
 #include "tile.cuh"
+#include "tile_order.cuh"
 
 #include <ptx.cuh>
 
@@ -63,7 +63,6 @@ constexpr int ROW_GROUPS = WARP_ROWS / 16, COLUMN_GROUPS = WARP_COLUMNS / 8;
 constexpr int WARPS_WIDE = COLUMNS / WARP_COLUMNS;
 /* A thread brings one chunk of every so many rows of an operand. */
 constexpr int PART_ROWS = THREADS / tile::ROW_CHUNKS;
-constexpr int SWATH = 8; /* rows of tiles that are taken together */
 
 struct Operands {
     const uint16_t *a, *b;
@@ -82,28 +81,10 @@ within_limits(const Operands &op, const void *out, const uint16_t *bias)
            (uintptr_t)bias % 4 == 0;
 }
 
-struct Tile {
-    int64_t row;
-    int32_t column;
-};
-
 __host__ __device__ __forceinline__ int64_t
 tile_count(int64_t rows, int32_t columns)
 {
-    return (rows + ROWS - 1) / ROWS * ((columns + COLUMNS - 1) / COLUMNS);
-}
-
-/* Column by column within a swath, so that 8 tiles share their b. */
-__device__ __forceinline__ Tile
-tile_of_block(const Operands &op, int64_t block)
-{
-    const int64_t tall = (op.rows + ROWS - 1) / ROWS;
-    const int64_t wide = (op.columns + COLUMNS - 1) / COLUMNS;
-    const int64_t first = block / (SWATH * wide) * SWATH;
-    const int64_t height = tall - first < SWATH ? tall - first : SWATH;
-    const int64_t within = block % (SWATH * wide);
-    return {(first + within % height) * ROWS,
-            (int32_t)(within / height) * COLUMNS};
+    return tile_order::count<ROWS, COLUMNS>(rows, columns);
 }
 
 /*
@@ -272,7 +253,8 @@ run(const Operands &op, const Loader &loader, const Epilogue &epilogue)
     const int warp = (int)ptx::thread_index() / 32;
     const int row = warp / WARPS_WIDE * WARP_ROWS;
     const int column = warp % WARPS_WIDE * WARP_COLUMNS;
-    const Tile at = tile_of_block(op, ptx::block_index());
+    const tile_order::Place at =
+        tile_order::at<ROWS, COLUMNS>(op.rows, op.columns, ptx::block_index());
     const auto a = loader.rows(op, at.row);
     const Part b = part_of(op.b, at.column, op.columns, op.depth);
     const int n_stages = (op.depth + DEPTH - 1) / DEPTH;

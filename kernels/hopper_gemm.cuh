@@ -14,14 +14,21 @@
  * Launch   a block a multiprocessor, which takes tiles until there are none.  The
  *          last warpgroup copies: one lane of it keeps a ring of stages full, each
  *          64 of the depth of a tile's a and b.  Each of the others multiplies 64
- *          rows.  Registers go from the one to the others.  Tiles are taken as
- *          gemm.cuh takes them (tile_order.cuh).
+ *          rows.  Registers go from the one to the others.  Tiles are taken in
+ *          the order of tile_order.cuh.  In pairs two blocks are resident
+ *          together and take tiles of the same columns: each copies its a, and a
+ *          half of b to both, so that b crosses from L2 once.  With skew the second
+ *          warpgroup begins two stages later and stays so: the one's results are
+ *          stored while the other multiplies.
  *
  * Barriers full[s]: one arrival and the bytes of a stage; who multiplies waits.
  *          empty[s]: an arrival of each multiplying warp, when the products that
  *          read the stage have ended: after those of the next stage were issued, so
  *          that the tensor core never waits for a warp.  The number of stages so
- *          far says which stage and which parity.
+ *          far says which stage and which parity.  In pairs full[s] of each block
+ *          counts the bytes of both, which may come before it expects them: its own
+ *          arrival still holds the phase.  empty[s] counts the warps of both.  They
+ *          meet before the first copy, and before either ends.
  *
  * Order    an element is one chain of wgmma over ascending depth into one fp32
  *          accumulator, whatever the tile, the row or the batch.  The tensor core
@@ -64,6 +71,8 @@ using namespace hopper_ring;
 /* Through which a warp stores: 16 rows of 64 columns. */
 constexpr int STORE_COLUMNS = 64, STORE_CHUNKS = STORE_COLUMNS / 8;
 constexpr int STORE_BYTES = WARP_ROWS * ROW_BYTES;
+/* At which the second warpgroup waits for the first. */
+constexpr uint32_t SKEW_BARRIER = 1;
 /* Of a residual: rows of 80 columns without a swizzle, so that four rows of a
    fragment fall into different banks. */
 constexpr int BOX_COLUMNS = 80, BOX_BYTES = BOX_COLUMNS * 2;
@@ -81,6 +90,9 @@ template <int GROUPS_, int COLUMNS_, int STAGES_, int PLANES_ = 0> struct Tile {
     static constexpr int THREADS = (GROUPS + 1) * GROUP_THREADS;
     static constexpr int WARPS = GROUPS * GROUP_WARPS; /* that multiply */
     static constexpr int A_BYTES = ROWS * ROW_BYTES;
+    /* b comes in as many boxes: of a pair's blocks each copies one. */
+    static constexpr int B_BOXES = GROUPS;
+    static constexpr int B_BOX_BYTES = COLUMNS / B_BOXES * ROW_BYTES;
     static constexpr int STAGE_BYTES = A_BYTES + COLUMNS * ROW_BYTES;
     static constexpr int PLANE_BYTES = ROWS * COLUMNS * 2;
     static constexpr int RESULT_AT = STAGES * STAGE_BYTES;
@@ -101,7 +113,16 @@ using SmallWideResidual = Tile<1, 160, 6, 2>;
 struct Product {
     int64_t rows;
     int32_t columns, depth;
+    bool pairs = false, skew = false; /* of oriel_hopper_product */
 };
+
+/* What a launcher is asked for. */
+inline Product
+product_of(int64_t rows, int32_t columns, int32_t depth,
+           const oriel_hopper_product *by)
+{
+    return {rows, columns, depth, by->pairs != 0, by->skew != 0};
+}
 
 /* What a launcher checks; 'out' is where it stores, 'bias' what it adds or null. */
 inline bool
@@ -110,8 +131,52 @@ within_limits(const Product &p, const oriel_hopper_product *by, const void *out,
 {
     return p.rows >= 0 && p.rows <= 0x7fffff00 && p.columns > 0 &&
            p.depth > 0 && p.columns % 8 == 0 && p.depth % 8 == 0 &&
-           by->blocks > 0 && by->x && by->weight && (uintptr_t)out % 16 == 0 &&
-           (uintptr_t)bias % 4 == 0;
+           by->blocks > 0 && by->x && by->weight && !(by->small && by->pairs) &&
+           (uintptr_t)out % 16 == 0 && (uintptr_t)bias % 4 == 0;
+}
+
+/* The tiles of a block, or of a pair, which takes two below each other. */
+template <class T> struct Tiles {
+    const Product &p;
+    uint32_t rank; /* in the pair; 0 */
+
+    __device__ __forceinline__ bool pairs() const
+    {
+        return T::B_BOXES == 2 && p.pairs;
+    }
+
+    __device__ __forceinline__ int64_t count() const
+    {
+        return pairs()
+                   ? tile_order::count<2 * T::ROWS, T::COLUMNS>(p.rows,
+                                                                p.columns)
+                   : tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
+    }
+    __device__ __forceinline__ int64_t first() const
+    {
+        return pairs() ? ptx::block_index() / 2 : ptx::block_index();
+    }
+    __device__ __forceinline__ int64_t step() const
+    {
+        return pairs() ? ptx::grid_blocks() / 2 : ptx::grid_blocks();
+    }
+    /* Beyond the last row where a pair has one tile too many. */
+    __device__ __forceinline__ tile_order::Place at(int64_t i) const
+    {
+        if (!pairs())
+            return tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i);
+        tile_order::Place place =
+            tile_order::at<2 * T::ROWS, T::COLUMNS>(p.rows, p.columns, i);
+        place.row += rank * T::ROWS;
+        return place;
+    }
+};
+
+__device__ __forceinline__ void
+meet_pair()
+{
+    ptx::cluster_arrive();
+    ptx::cluster_wait();
 }
 
 /* Where a stage and its two barriers lie. */
@@ -151,12 +216,12 @@ template <class T> struct Ring {
                box * (T::ROWS * BOX_BYTES);
     }
 
-    /* By one thread, before the block meets. */
-    __device__ __forceinline__ void init() const
+    /* By one thread, before the block, or the pair, meets. */
+    __device__ __forceinline__ void init(bool pairs) const
     {
         for (uint32_t s = 0; s < T::STAGES; s++) {
             ptx::mbarrier_init(full(s), 1);
-            ptx::mbarrier_init(empty(s), T::WARPS);
+            ptx::mbarrier_init(empty(s), pairs ? 2 * T::WARPS : T::WARPS);
         }
         if constexpr (T::PLANES > 0) {
             ptx::mbarrier_init(residual_full(), 1);
@@ -198,19 +263,38 @@ copy_residual(const Ring<T> &ring, const Maps &maps,
                                 full);
 }
 
+/* b of a stage: all of it, or this block's half to both of a pair. */
 template <class T>
 __device__ __forceinline__ void
-copy_tiles(const Ring<T> &ring, const Maps &maps, const Product &p)
+copy_b(const Ring<T> &ring, const CUtensorMap *map, const Tiles<T> &tiles,
+       int32_t depth, int32_t column, uint32_t stage)
+{
+    constexpr int BOX_ROWS = T::COLUMNS / T::B_BOXES;
+    const uint32_t to = ring.b(stage), full = ring.full(stage);
+
+    if (tiles.pairs()) {
+        ptx::tensor_load_2d_multicast(
+            to + tiles.rank * T::B_BOX_BYTES, map, depth,
+            column + (int32_t)tiles.rank * BOX_ROWS, full, 3);
+        return;
+    }
+#pragma unroll
+    for (int box = 0; box < T::B_BOXES; box++)
+        ptx::tensor_load_2d(to + box * T::B_BOX_BYTES, map, depth,
+                            column + box * BOX_ROWS, full);
+}
+
+template <class T>
+__device__ __forceinline__ void
+copy_tiles(const Ring<T> &ring, const Maps &maps, const Tiles<T> &of)
 {
     uint32_t tiles = 0;
-    const int64_t n_tiles =
-        tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
-    const int32_t n_stages = stage_count(p);
+    const int64_t n_tiles = of.count();
+    const int32_t n_stages = stage_count(of.p);
     Turn<T::STAGES> turn;
 
-    for (int64_t i = ptx::block_index(); i < n_tiles; i += ptx::grid_blocks()) {
-        const tile_order::Place at =
-            tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i);
+    for (int64_t i = of.first(); i < n_tiles; i += of.step()) {
+        const tile_order::Place at = of.at(i);
 
         if constexpr (T::PLANES > 0)
             copy_residual(ring, maps, at, tiles++ & 1);
@@ -222,19 +306,29 @@ copy_tiles(const Ring<T> &ring, const Maps &maps, const Product &p)
             ptx::mbarrier_expect(full, T::STAGE_BYTES);
             ptx::tensor_load_2d(ring.a(turn.stage), maps.a, k * DEPTH,
                                 (int32_t)at.row, full);
-            ptx::tensor_load_2d(ring.b(turn.stage), maps.b, k * DEPTH,
-                                at.column, full);
+            copy_b(ring, maps.b, of, k * DEPTH, at.column, turn.stage);
         }
     }
 }
 
 /* ---- Multiplying --------------------------------------------------------- */
 
-/* All of a tile's depth; d needs no zeros beforehand. */
+/* This warp has read a stage, into which the other of a pair copies too. */
+template <class T>
+__device__ __forceinline__ void
+release_stage(const Ring<T> &ring, uint32_t stage, const Tiles<T> &of)
+{
+    release(ring.empty(stage));
+    if (of.pairs() && ptx::thread_index() % 32 == 0)
+        ptx::mbarrier_arrive_remote(ring.empty(stage), of.rank ^ 1);
+}
+
+/* All of a tile's depth; d needs no zeros beforehand.  'leads': after two stages the
+   other warpgroup may begin. */
 template <class T>
 __device__ __forceinline__ void
 multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring, Turn<T::STAGES> &turn,
-         int32_t n_stages, uint32_t group)
+         const Tiles<T> &of, int32_t n_stages, uint32_t group, bool leads)
 {
     uint32_t before = 0;
 
@@ -255,15 +349,17 @@ multiply(float (&d)[T::COLUMNS / 2], const Ring<T> &ring, Turn<T::STAGES> &turn,
                 (k | (int32_t)i) != 0);
         ptx::wgmma_commit();
         if (k > 0) {
+            if (leads && k == 1)
+                ptx::named_arrive(SKEW_BARRIER, 2 * GROUP_THREADS);
             ptx::wgmma_wait<1>();
-            release(ring.empty(before));
+            release_stage(ring, before, of);
         }
         before = stage;
         turn.next();
     }
     ptx::wgmma_wait<0>();
     ptx::wgmma_hold(d);
-    release(ring.empty(before));
+    release_stage(ring, before, of);
 }
 
 /* ---- Storing ------------------------------------------------------------- */
@@ -446,24 +542,26 @@ finish(const float (&d)[T::COLUMNS / 2], const Ring<T> &ring, char *shared,
 
 template <class T, class Store>
 __device__ __forceinline__ void
-multiply_tiles(const Ring<T> &ring, char *shared, const Product &p,
+multiply_tiles(const Ring<T> &ring, char *shared, const Tiles<T> &of,
                const Store &store)
 {
     const uint32_t group = ptx::thread_index() / GROUP_THREADS;
-    const int64_t n_tiles =
-        tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
-    const int32_t n_stages = stage_count(p);
+    const int64_t n_tiles = of.count();
+    const int32_t n_stages = stage_count(of.p);
+    /* Both warpgroups judge alike, or one would wait for ever. */
+    const bool skew =
+        T::GROUPS == 2 && of.p.skew && n_stages > 1 && of.first() < n_tiles;
     Turn<T::STAGES> turn;
     uint32_t tiles = 0;
 
-    for (int64_t i = ptx::block_index(); i < n_tiles;
-         i += ptx::grid_blocks(), tiles++) {
+    if (skew && group == 1)
+        ptx::sync_named(SKEW_BARRIER, 2 * GROUP_THREADS);
+    for (int64_t i = of.first(); i < n_tiles; i += of.step(), tiles++) {
         float d[T::COLUMNS / 2];
 
-        multiply(d, ring, turn, n_stages, group);
-        finish(d, ring, shared, p, store,
-               tile_order::at<T::ROWS, T::COLUMNS>(p.rows, p.columns, i),
-               tiles);
+        multiply(d, ring, turn, of, n_stages, group,
+                 skew && group == 0 && tiles == 0);
+        finish(d, ring, shared, of.p, store, of.at(i), tiles);
     }
 }
 
@@ -475,32 +573,52 @@ run(const Maps &maps, const Product &p, const Store &store)
     char *const shared = ptx::dynamic_shared_1024();
     const Ring<T> ring = {ptx::shared_address(shared)};
     const uint32_t thread = ptx::thread_index();
+    const Tiles<T> tiles = {p, p.pairs ? ptx::cluster_rank() : 0};
 
     if (thread == 0)
-        ring.init();
-    ptx::sync_block();
+        ring.init(tiles.pairs());
+    if (tiles.pairs())
+        meet_pair();
+    else
+        ptx::sync_block();
     if (thread >= T::WARPS * 32) {
         if constexpr (GIVES)
             ptx::registers_down<COPY_REGISTERS>();
         if (thread == T::WARPS * 32)
-            copy_tiles(ring, maps, p);
+            copy_tiles(ring, maps, tiles);
     } else {
         if constexpr (GIVES)
             ptx::registers_up<MULTIPLY_REGISTERS>();
-        multiply_tiles(ring, shared, p, store);
+        multiply_tiles(ring, shared, tiles, store);
     }
+    /* The other one may still copy to this block, and arrive at its barriers. */
+    if (tiles.pairs())
+        meet_pair();
 }
 
 /* ---- Launching ----------------------------------------------------------- */
 
+/* In pairs an even number, also where one block was allowed. */
 template <class T>
 inline int64_t
 block_count(const Product &p, const oriel_hopper_product *by)
 {
     const int64_t n_tiles =
-        tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
+        p.pairs ? tile_order::count<2 * T::ROWS, T::COLUMNS>(p.rows, p.columns)
+                : tile_order::count<T::ROWS, T::COLUMNS>(p.rows, p.columns);
+    const int64_t most = p.pairs ? (by->blocks + 1) / 2 : by->blocks;
+    const int64_t n = n_tiles < most ? n_tiles : most;
 
-    return n_tiles < by->blocks ? n_tiles : by->blocks;
+    return p.pairs ? 2 * n : n;
+}
+
+inline launch_shape
+shape_of(const Product &p)
+{
+    launch_shape shape;
+
+    shape.cluster = p.pairs ? 2 : 1;
+    return shape;
 }
 
 /* Of a kernel that takes the maps of its operands, the product and what stores. */
@@ -510,9 +628,9 @@ launch_tiles(void (*kernel)(CUtensorMap, CUtensorMap, Product, Store),
              const Product &p, const oriel_hopper_product *by,
              const Store &store, cudaStream_t stream)
 {
-    return launch(kernel, block_count<T>(p, by), (uint32_t)T::THREADS,
-                  (size_t)T::SHARED_BYTES, stream, *by->x, *by->weight, p,
-                  store);
+    return launch_as(shape_of(p), kernel, block_count<T>(p, by),
+                     (uint32_t)T::THREADS, (size_t)T::SHARED_BYTES, stream,
+                     *by->x, *by->weight, p, store);
 }
 
 } // namespace hopper_gemm

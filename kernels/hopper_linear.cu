@@ -48,13 +48,14 @@ cudaError_t
 add_to_residual(const oriel_linear_args *args, const oriel_hopper_product *by,
                 cudaStream_t stream)
 {
-    const Product p = {args->rows, args->columns, args->depth};
+    const Product p = product_of(args->rows, args->columns, args->depth, by);
 
-    return launch(hopper_linear_residual<T>, block_count<T>(p, by),
-                  (uint32_t)T::THREADS, (size_t)T::SHARED_BYTES, stream, *by->x,
-                  *by->weight, *by->hi, args->lo ? *by->lo : *by->hi, p,
-                  AddResidual<T::PLANES == 2>{
-                      {args->bias}, {args->out, args->lo}, args->columns});
+    return launch_as(shape_of(p), hopper_linear_residual<T>,
+                     block_count<T>(p, by), (uint32_t)T::THREADS,
+                     (size_t)T::SHARED_BYTES, stream, *by->x, *by->weight,
+                     *by->hi, args->lo ? *by->lo : *by->hi, p,
+                     AddResidual<T::PLANES == 2>{
+                         {args->bias}, {args->out, args->lo}, args->columns});
 }
 
 template <class T>
@@ -94,7 +95,7 @@ extern "C" cudaError_t
 oriel_cuda_hopper_linear(const oriel_linear_args *args,
                          const oriel_hopper_product *by, cudaStream_t stream)
 {
-    const Product p = {args->rows, args->columns, args->depth};
+    const Product p = product_of(args->rows, args->columns, args->depth, by);
     const StoreBias store = {{args->bias}, {args->out, args->columns}};
 
     if (!within_limits(p, by, args->out, args->bias))
@@ -110,7 +111,7 @@ oriel_cuda_hopper_linear_residual(const oriel_linear_args *args,
                                   const oriel_hopper_product *by,
                                   cudaStream_t stream)
 {
-    const Product p = {args->rows, args->columns, args->depth};
+    const Product p = product_of(args->rows, args->columns, args->depth, by);
 
     if (!within_limits(p, by, args->out, args->bias) || !by->hi ||
         (args->lo && !by->lo) || (uintptr_t)args->lo % 16)

@@ -75,7 +75,7 @@ oriel_cuda_hopper_linear_rows(const oriel_linear_rows_args *args,
                               const oriel_hopper_product *by,
                               cudaStream_t stream)
 {
-    const Product p = {args->rows, args->columns, args->depth};
+    const Product p = product_of(args->rows, args->columns, args->depth, by);
     const Places places = {args->places, args->row_index, (char *)args->out,
                            args->row_bytes, args->out_rows};
     const int64_t width = args->dtype == ORIEL_CUDA_F32 ? 4 : 2;

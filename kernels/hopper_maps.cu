@@ -29,6 +29,13 @@ rows_of(int32_t small)
     return small ? Small::ROWS : Large::ROWS;
 }
 
+/* In which the weight's part of a tile comes. */
+int
+boxes_of(int32_t small)
+{
+    return small ? Small::B_BOXES : Large::B_BOXES;
+}
+
 int
 columns_of(oriel_hopper_op op, int32_t small)
 {
@@ -115,7 +122,8 @@ oriel_cuda_hopper_map_weight(CUtensorMap *map, oriel_hopper_encode encode,
 {
     return encode_map(map, encode, weight,
                       mma_desc::map_2d(columns, depth, depth,
-                                       columns_of(op, small), SWIZZLE));
+                                       columns_of(op, small) / boxes_of(small),
+                                       SWIZZLE));
 }
 
 extern "C" cudaError_t

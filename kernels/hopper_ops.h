@@ -36,6 +36,10 @@ typedef struct oriel_hopper_product {
                                       args->out and, if it is wide, args->lo */
     int32_t small;              /* tiles for few rows; of all four maps too */
     int32_t blocks; /* at most so many: of multiprocessors, 1 or more */
+    /* No byte depends on these.  Not 0: pairs of blocks bring each half of the
+       weight's tile for both, large tiles alone; one warpgroup begins two stages
+       after the other. */
+    int32_t pairs, skew;
 } oriel_hopper_product;
 
 cudaError_t oriel_cuda_hopper_linear(const oriel_linear_args *args,

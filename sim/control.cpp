@@ -71,6 +71,12 @@ sim_architecture(int device, int architecture)
 }
 
 void
+sim_multiprocessors(int n)
+{
+    sim::set_multiprocessors(static_cast<uint32_t>(n));
+}
+
+void
 sim_image(uint64_t nth, int binary, int ptx)
 {
     sim::set_image(nth, binary, ptx);

@@ -27,6 +27,8 @@ int sim_has_context(int device);
 void sim_forget_contexts(void);
 /* What a device is, 80 for 8.0, with the limits of its kind. */
 void sim_architecture(int device, int architecture);
+/* How many multiprocessors every device has; 0: as many as its kind. */
+void sim_multiprocessors(int n);
 /* Break the simulated GPU in one place: plants.hpp has the names; NULL: mend it.
    0 for a name that it does not know. */
 int sim_plant(const char *fault);

@@ -5,20 +5,13 @@
 #include "runtime_state.hpp"
 
 #include <cstring>
-#include <string>
 
 namespace
 {
 
-int version = 130100;
-std::string missing;
-uint64_t calls, failing_call;
-oriel_lt_status failing_status;
+sim::StandIn library = {130100, ""};
 
-const struct {
-    const char *name;
-    void *function;
-} functions[] = {
+const sim::Function functions[] = {
 #define ROW(result, name, parameters) \
     {"cublasLt" #name, reinterpret_cast<void *>(&cublasLt##name)},
     ORIEL_LT_FUNCTIONS(ROW)
@@ -28,16 +21,13 @@ const struct {
 bool
 is_installed()
 {
-    return version != 0;
+    return library.version != 0;
 }
 
 void *
 find(const char *symbol)
 {
-    for (const auto &f : functions)
-        if (missing != symbol && strcmp(f.name, symbol) == 0)
-            return f.function;
-    return nullptr;
+    return library.find(functions, symbol);
 }
 
 } // namespace
@@ -50,9 +40,9 @@ const Library cublaslt = {ORIEL_LT_MODULE, is_installed, find};
 static oriel_lt_status
 status_at_entrance()
 {
-    calls++;
-    return failing_call && calls == failing_call ? failing_status
-                                                 : ORIEL_LT_SUCCESS;
+    return library.fails()
+               ? static_cast<oriel_lt_status>(library.failing_status)
+               : ORIEL_LT_SUCCESS;
 }
 
 LtEntrance::LtEntrance() : alone(runtime().lock), status(status_at_entrance())
@@ -66,33 +56,31 @@ extern "C" {
 void
 sim_lt_install(int installed)
 {
-    version = installed;
+    library.version = installed;
 }
 
 void
 sim_lt_without(const char *symbol)
 {
-    missing = symbol ? symbol : "";
+    library.missing = symbol ? symbol : "";
 }
 
 void
 sim_lt_fail_call(uint64_t nth, oriel_lt_status status)
 {
-    calls = 0;
-    failing_call = nth;
-    failing_status = status;
+    library.fail_call(nth, static_cast<int>(status));
 }
 
 uint64_t
 sim_lt_calls(void)
 {
-    return calls;
+    return library.calls;
 }
 
 size_t
 cublasLtGetVersion(void)
 {
-    return static_cast<size_t>(version);
+    return static_cast<size_t>(library.version);
 }
 
 const char *

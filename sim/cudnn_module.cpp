@@ -13,17 +13,11 @@
 namespace
 {
 
-int version = 91900;
-std::string missing;
+sim::StandIn library = {91900, ""};
 int64_t missing_engine = -1, more_workspace;
-uint64_t calls, failing_call;
-oriel_cudnn_status failing_status;
 thread_local std::string last_error;
 
-const struct {
-    const char *name;
-    void *function;
-} functions[] = {
+const sim::Function functions[] = {
 #define ROW(name, result, parameters) \
     {"cudnn" #name, reinterpret_cast<void *>(&cudnn##name)},
     ORIEL_CUDNN_FUNCTIONS(ROW)
@@ -33,25 +27,22 @@ const struct {
 bool
 is_installed()
 {
-    return version != 0;
+    return library.version != 0;
 }
 
 void *
 find(const char *symbol)
 {
-    for (const auto &f : functions)
-        if (missing != symbol && strcmp(f.name, symbol) == 0)
-            return f.function;
-    return nullptr;
+    return library.find(functions, symbol);
 }
 
 oriel_cudnn_status
 status_at_entrance()
 {
-    calls++;
-    return failing_call && calls == failing_call
-               ? sim::cudnn_refuse(failing_status, "as the test said")
-               : ORIEL_CUDNN_SUCCESS;
+    return library.fails() ? sim::cudnn_refuse(static_cast<oriel_cudnn_status>(
+                                                   library.failing_status),
+                                               "as the test said")
+                           : ORIEL_CUDNN_SUCCESS;
 }
 
 } // namespace
@@ -98,13 +89,13 @@ extern "C" {
 void
 sim_cudnn_install(int installed)
 {
-    version = installed;
+    library.version = installed;
 }
 
 void
 sim_cudnn_without(const char *symbol)
 {
-    missing = symbol ? symbol : "";
+    library.missing = symbol ? symbol : "";
 }
 
 void
@@ -122,21 +113,19 @@ sim_cudnn_wants_more(int64_t bytes)
 void
 sim_cudnn_fail_call(uint64_t nth, oriel_cudnn_status status)
 {
-    calls = 0;
-    failing_call = nth;
-    failing_status = status;
+    library.fail_call(nth, static_cast<int>(status));
 }
 
 uint64_t
 sim_cudnn_calls(void)
 {
-    return calls;
+    return library.calls;
 }
 
 size_t
 cudnnGetVersion(void)
 {
-    return static_cast<size_t>(version);
+    return static_cast<size_t>(library.version);
 }
 
 const char *

@@ -53,6 +53,8 @@ struct DeviceLimits {
 DeviceLimits device_limits(int device);
 /* Give a device the limits of a GPU of this architecture. */
 void set_architecture(int device, int architecture);
+/* All of them have so many multiprocessors; 0: as many as their kind. */
+void set_multiprocessors(uint32_t n);
 struct Launch;
 /* Whether its device can run it; else a host_violation(). */
 bool within_limits(const Launch &launch);

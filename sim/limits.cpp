@@ -25,17 +25,28 @@ const DeviceLimits known_limits[] = {
     {75, 64 * 1024, 72},
 };
 
+uint32_t multiprocessors_set; /* of every device; 0: its kind's */
+
 } // namespace
 
 DeviceLimits
 device_limits(int device)
 {
     auto it = architectures().find(device);
+    DeviceLimits limits = known_limits[0];
 
     for (const DeviceLimits &l : known_limits)
         if (it != architectures().end() && l.architecture == it->second)
-            return l;
-    return known_limits[0];
+            limits = l;
+    if (multiprocessors_set)
+        limits.multiprocessors = multiprocessors_set;
+    return limits;
+}
+
+void
+set_multiprocessors(uint32_t n)
+{
+    multiprocessors_set = n;
 }
 
 void

@@ -40,13 +40,15 @@ find_blocks(int *blocks)
 }
 
 int
-bench_hopper_attach(bench_case *b, bool small)
+bench_hopper_attach(bench_case *b, bench_hopper how)
 {
     int blocks;
 
     if (find_blocks(&blocks))
         return -1;
-    b->hopper = op_hopper_make(b->which->op, small, blocks);
+    b->hopper = op_hopper_make(b->which->op, how.small, blocks);
+    b->hopper.pairs = how.pairs;
+    b->hopper.skew = how.skew;
     b->operands.op = &b->hopper.op;
     b->name = b->hopper.op.name;
     if (!op_must(b->hopper.op.prepare(&b->operands), b->name))
@@ -56,19 +58,19 @@ bench_hopper_attach(bench_case *b, bool small)
 }
 
 int
-bench_hopper_attach_best(bench_case *b, bool *small)
+bench_hopper_attach_best(bench_case *b)
 {
+    bench_hopper how = {0};
     const int32_t columns = (int32_t)(b->operands.bias.device.bytes / 2);
     int blocks;
 
-    *small = false;
     if (find_blocks(&blocks))
         return -1;
     if (bench_hopper_sizes(b) > 1)
-        *small = oriel_cuda_hopper_small(
+        how.small = oriel_cuda_hopper_small(
             op_hopper_make(b->which->op, 0, blocks).which, b->operands.rows,
             columns, blocks);
-    return bench_hopper_attach(b, *small);
+    return bench_hopper_attach(b, how);
 }
 
 void

@@ -13,10 +13,16 @@ bool bench_hopper_runs(const bench_case *b);
 /* In how many sizes of tiles. */
 int bench_hopper_sizes(const bench_case *b);
 
+/* How a product is run that has both sizes of tiles: small ones, or large ones by
+   blocks in pairs, or with the second warpgroup behind the first. */
+typedef struct bench_hopper {
+    bool small, pairs, skew;
+} bench_hopper;
+
 /* From now on the case runs on it.  0, or -1 with a complaint. */
-int bench_hopper_attach(bench_case *b, bool small);
+int bench_hopper_attach(bench_case *b, bench_hopper how);
 /* With the tiles that an encoder has for all its rows. */
-int bench_hopper_attach_best(bench_case *b, bool *small);
+int bench_hopper_attach_best(bench_case *b);
 /* Back to our portable one; also when nothing is attached. */
 void bench_hopper_detach(bench_case *b);
 

@@ -119,7 +119,7 @@ judge_sizes(const judge *j, bench_case *c, int64_t first, int64_t rows)
 
     for (int small = 0; small < sizes && !result; small++) {
         if (j->now == HOPPER)
-            result = bench_hopper_attach(c, small);
+            result = bench_hopper_attach(c, (bench_hopper){.small = small});
         if (!result)
             result = judge_part(j, c, first, rows);
     }
@@ -178,7 +178,7 @@ judge_op(judge *j, const bench_op *which)
     if (j->now == CUBLASLT)
         result = bench_library_attach(&c);
     if (j->now == HOPPER)
-        result = bench_hopper_attach(&c, false);
+        result = bench_hopper_attach(&c, (bench_hopper){0});
     if (!result)
         result = judge_case(j, &c);
     bench_library_detach(&c);

@@ -7,8 +7,8 @@
  * the same run stand beside it: a copy's, and a large matrix product's.  Where
  * cuBLASLt runs a product, it does so twice: with the algorithm that an encoder
  * has, and with the best that a batch might get; their ratio is the price of
- * bytes that do not depend on the batch.  The kernels of sm_90a run with the tiles
- * that an encoder takes for the rows, and with the other ones.  On the simulated GPU the check is all
+ * bytes that do not depend on the batch.  The kernels of sm_90a run as an encoder
+ * runs them, and in every other way that they have: tiles, pairs, skew.  On the simulated GPU the check is all
  * there is.
  */
 #include "bench_hopper.h"
@@ -193,20 +193,34 @@ time_library(bench *b, bench_case *c)
     return result;
 }
 
+/* As an encoder runs it; then in every other way that there is. */
 static int
 time_hopper(bench *b, bench_case *c)
 {
-    bool small;
+    static const struct {
+        const char *by;
+        bench_hopper how;
+    } others[] = {
+        {"hopper small", {.small = true}},
+        {"hopper large", {0}},
+        {"hopper pairs", {.pairs = true}},
+        {"hopper skew", {.skew = true}},
+        {"hopper pairs, skew", {.pairs = true, .skew = true}},
+    };
     op_row row = describe(b, c);
-    int result = bench_hopper_attach_best(c, &small);
+    int result = bench_hopper_attach_best(c);
 
     row.by = "hopper";
     if (!result)
         result = judge(b, c, &row);
-    if (!result && bench_hopper_sizes(c) > 1 && !b->flags->once) {
-        result = bench_hopper_attach(c, !small);
-        row.by = small ? "hopper large" : "hopper small";
+    for (size_t i = 0; is_product(c->which) && !b->flags->once && !result &&
+                       i < sizeof(others) / sizeof(others[0]);
+         i++) {
+        if (others[i].how.small && bench_hopper_sizes(c) == 1)
+            continue;
+        row.by = others[i].by;
         row.times = NULL;
+        result = bench_hopper_attach(c, others[i].how);
         if (!result)
             result = judge(b, c, &row);
     }

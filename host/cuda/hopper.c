@@ -10,9 +10,7 @@
 
 #include <string.h>
 
-enum {
-    ALIGNMENT = 64 /* of a map */
-};
+enum { ALIGNMENT = _Alignof(CUtensorMap) };
 
 static oriel_hopper_op
 op_of(oriel_layer layer)
@@ -105,10 +103,8 @@ oriel_cuda_hopper_load(oriel_cuda_loaded *loaded, oriel_error *err)
 }
 
 oriel_status
-oriel_cuda_hopper_create(oriel_cuda_hopper *h,
-                         const oriel_backend_weights *weights,
-                         const oriel_hooks *hooks, int32_t device_index,
-                         oriel_error *err)
+oriel_cuda_hopper_open(oriel_cuda_hopper *h, const oriel_hooks *hooks,
+                       int32_t device_index, oriel_error *err)
 {
     const oriel_cuda_driver *driver;
     oriel_cuda_loaded loaded = {0};
@@ -116,7 +112,7 @@ oriel_cuda_hopper_create(oriel_cuda_hopper *h,
     int blocks = 0;
     oriel_status status = oriel_cuda_capability(device_index, &capability, err);
 
-    *h = (oriel_cuda_hopper){.hooks = hooks, .weights = weights};
+    *h = (oriel_cuda_hopper){.hooks = hooks};
     if (status)
         return status;
     if (capability != ORIEL_HOPPER_CAPABILITY)
@@ -137,6 +133,20 @@ oriel_cuda_hopper_create(oriel_cuda_hopper *h,
         return status;
     h->blocks = blocks;
     h->encode = driver->encode_tensor_map;
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_cuda_hopper_create(oriel_cuda_hopper *h,
+                         const oriel_backend_weights *weights,
+                         const oriel_hooks *hooks, int32_t device_index,
+                         oriel_error *err)
+{
+    oriel_status status = oriel_cuda_hopper_open(h, hooks, device_index, err);
+
+    if (status)
+        return status;
+    h->weights = weights;
     status = make_maps(h, err);
     if (status)
         oriel_cuda_hopper_destroy(h);
@@ -168,8 +178,12 @@ map_x(operands *o, const oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
     const int32_t small = oriel_cuda_hopper_small(
         op_of(layer), rows, (int32_t)weight.rows, h->blocks);
 
-    o->by = (oriel_hopper_product){
-        &o->x, &h->maps[at][layer][small], &o->hi, &o->lo, small, h->blocks};
+    o->by = (oriel_hopper_product){.x = &o->x,
+                                   .weight = &h->maps[at][layer][small],
+                                   .hi = &o->hi,
+                                   .lo = &o->lo,
+                                   .small = small,
+                                   .blocks = h->blocks};
     return oriel_cuda_check(
         oriel_cuda_hopper_map_x(&o->x, h->encode, x, rows, depth, small),
         "cuTensorMapEncodeTiled", err);

@@ -44,6 +44,11 @@ enum { ORIEL_HOPPER_CAPABILITY = 90 }; /* of the devices that have them */
 oriel_status oriel_cuda_hopper_load(oriel_cuda_loaded *loaded,
                                     oriel_error *err);
 
+/* For launches of other operands than an encoder's: no weights, no maps, nothing to
+   destroy.  Failures as of _create. */
+oriel_status oriel_cuda_hopper_open(oriel_cuda_hopper *hopper,
+                                    const oriel_hooks *hooks,
+                                    int32_t device_index, oriel_error *err);
 /* On the current device, which is device_index: load the kernels and encode the
    maps.  'hooks' and 'weights' outlive it.  ORIEL_ERR_UNSUPPORTED where the device
    is not of compute capability 9.0, _DEVICE where the driver refuses a map,

@@ -296,8 +296,12 @@ make_maps(maps *m, const run *r, oriel_hopper_op op, const uint16_t *hi,
         error = oriel_cuda_hopper_map_residual(&m->lo, h->encode, lo,
                                                ORIEL_KNOWN_ROWS,
                                                ORIEL_KNOWN_COLUMNS, small);
-    m->by = (oriel_hopper_product){&m->x,  &m->weight, &m->hi,
-                                   &m->lo, small,      h->blocks};
+    m->by = (oriel_hopper_product){.x = &m->x,
+                                   .weight = &m->weight,
+                                   .hi = &m->hi,
+                                   .lo = &m->lo,
+                                   .small = small,
+                                   .blocks = h->blocks};
     return oriel_cuda_check(error, "cuTensorMapEncodeTiled", err);
 }
 

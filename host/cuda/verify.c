@@ -9,6 +9,7 @@
 #include "cuda/cudnn.h"
 #include "cuda/device.h"
 #include "cuda/errors.h"
+#include "cuda/hopper.h"
 #include "cuda/known_answer.h"
 #include "cuda/prepare.h"
 
@@ -114,17 +115,26 @@ oriel_cuda_verify_instructions(const oriel_verify_job *job, oriel_error *err)
 
 /* ---- Known answers ----------------------------------------------------------- */
 
+static bool
+is_hopper(oriel_cuda_implementation which)
+{
+    return which == ORIEL_CUDA_HOPPER || which == ORIEL_CUDA_HOPPER_SMALL ||
+           which == ORIEL_CUDA_HOPPER_FRAMES;
+}
+
 static void
 check_answer(const oriel_verify_job *job, oriel_cuda_implementation which,
              oriel_cuda_check_result *check)
 {
     oriel_lt lt = {0};
     oriel_cudnn cudnn = {0};
+    oriel_cuda_hopper hopper = {0};
     const oriel_cuda_tested tested = {.which = which,
                                       .device_index = job->device_index,
                                       .head_dim = HEAD_DIM,
                                       .lt = &lt,
                                       .cudnn = &cudnn,
+                                      .hopper = &hopper,
                                       .hooks = job->sink->hooks};
     bool wrong;
     oriel_error err;
@@ -137,6 +147,9 @@ check_answer(const oriel_verify_job *job, oriel_cuda_implementation which,
     }
     if (which == ORIEL_CUDA_CUDNN)
         status = oriel_cudnn_open(&cudnn, job->device_index, &err);
+    if (is_hopper(which))
+        status = oriel_cuda_hopper_open(&hopper, job->sink->hooks,
+                                        job->device_index, &err);
     if (!status)
         status = oriel_cuda_known_answer(&tested, &wrong, &err);
     /* No library, too old a one, or none of its engines in our table. */
@@ -151,7 +164,9 @@ check_answer(const oriel_verify_job *job, oriel_cuda_implementation which,
 oriel_status
 oriel_cuda_verify_answers(const oriel_verify_job *job, oriel_error *err)
 {
-    oriel_status status = ORIEL_OK;
+    int32_t capability = 0;
+    oriel_status status =
+        oriel_cuda_capability(job->device_index, &capability, err);
 
     for (int i = 0; i < ORIEL_CUDA_N_IMPLEMENTATIONS && !status; i++) {
         const oriel_cuda_implementation which = (oriel_cuda_implementation)i;
@@ -160,6 +175,9 @@ oriel_cuda_verify_answers(const oriel_verify_job *job, oriel_error *err)
             .implementation = oriel_cuda_implementation_name(which),
             .kind = ORIEL_CHECK_KNOWN_ANSWER};
 
+        /* Other devices do not have them. */
+        if (is_hopper(which) && capability != ORIEL_HOPPER_CAPABILITY)
+            continue;
         check_answer(job, which, &check);
         status = oriel_cuda_tell(job, &check, err);
     }

@@ -19,10 +19,13 @@ run = json.load(open(sys.argv[1]))
 assert run["wrong"] == 0 and run["device"]["kind"] == "simulated"
 by = {(row["op"], row["by"]) for row in run["rows"]}
 assert len({op for op, _ in by}) == 12, by
-lt, hopper = {"cublaslt", "cublaslt best"}, {"hopper", "hopper large"}
+lt = {"cublaslt", "cublaslt best"}
+large = {"hopper", "hopper large", "hopper pairs", "hopper skew",
+         "hopper pairs, skew"}
+hopper = large | {"hopper small"}
 for op, others in (("linear qkv", lt | hopper),
                    ("linear_residual proj", lt | hopper),
-                   ("linear_swiglu gate_up", lt | {"hopper"}),
+                   ("linear_swiglu gate_up", lt | large),
                    ("linear_residual down", lt | hopper),
                    ("linear_gelu fc1", hopper), ("linear_rows fc2", hopper),
                    ("window_attention", set())):
@@ -31,13 +34,13 @@ for op, others in (("linear qkv", lt | hopper),
 assert len(run["rows"]) == 2 * len(by)
 assert not any("seconds" in row for row in run["rows"])
 PY
-check test "$(grep -c . run.csv)" -eq 63
+check test "$(grep -c . run.csv)" -eq 111
 run 0 bench --device cuda --model tiny --size 40x56 --op 'fc1$' --kernels own \
     --python none
 check test "$(grep -c ' right ' out)" -eq 1
 run 0 bench --device cuda --model tiny --size 40x56 --op 'fc1$' \
     --kernels hopper --python none
-check test "$(grep -c ' right ' out)" -eq 3
+check test "$(grep -c ' right ' out)" -eq 7
 run 0 bench --device cuda --op attention --list
 prints "window_attention        28 times an encode"
 run 0 bench --device cuda --model tiny --size 40x56 --op window --once

@@ -310,7 +310,7 @@ main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, an_encoder_works_while_another_context_is_current,
-                        ORIEL_KERNELS_OWN, ORIEL_KERNELS_CUBLASLT + 1);
+                        ORIEL_KERNELS_OWN, ORIEL_KERNELS_HOPPER + 1);
     tcase_add_test(tc, streams_of_another_context_are_refused);
     tcase_add_loop_test(tc, memory_of_another_context_is_refused, 0, 2);
     tcase_add_test(tc, a_call_that_fails_leaves_the_context);

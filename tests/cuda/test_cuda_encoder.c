@@ -364,6 +364,45 @@ with_cudnn(void)
     return tc;
 }
 
+static void
+use_hopper(void)
+{
+    fixture_kernels = ORIEL_KERNELS_HOPPER;
+}
+
+static void
+use_hopper_and_wide(void)
+{
+    use_hopper();
+    use_wide();
+}
+
+/* The kernels of sm_90a, which round as our own do. */
+static TCase *
+with_hopper(void)
+{
+    TCase *tc = tcase_create("hopper");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_checked_fixture(tc, use_hopper, use_defaults);
+    tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, COUNT(cases));
+    tcase_add_loop_test(tc, schedules_do_not_change_bytes, 0, 1);
+    tcase_add_loop_test(tc, an_item_has_its_own_bytes, 0, COUNT(cases));
+    tcase_add_loop_test(tc, frames_give_the_bytes_of_pixel_values, 0, 1);
+    return tc;
+}
+
+static TCase *
+with_hopper_and_wide(void)
+{
+    TCase *tc = tcase_create("hopper wide");
+
+    tcase_set_timeout(tc, 240);
+    tcase_add_checked_fixture(tc, use_hopper_and_wide, use_defaults);
+    tcase_add_loop_test(tc, follows_the_oracle_block_by_block, 0, COUNT(cases));
+    return tc;
+}
+
 static TCase *
 with_all(void)
 {
@@ -408,5 +447,7 @@ main(void)
     suite_add_tcase(suite, with_both());
     suite_add_tcase(suite, with_cudnn());
     suite_add_tcase(suite, with_all());
+    suite_add_tcase(suite, with_hopper());
+    suite_add_tcase(suite, with_hopper_and_wide());
     return run_suite(suite);
 }

@@ -81,20 +81,29 @@ compare_pair(const pair *p, int64_t tokens, size_t row, size_t pitch)
 }
 
 /* Every kind of input, dtype and place of results, gaps between rows or none:
-   one and the same graph; with our own products and with cuBLASLt's, and of a
-   residual of one plane and of two. */
+   one and the same graph; with our own products, with cuBLASLt's and with those of
+   sm_90a, and of a residual of one plane and of two. */
+static const struct {
+    const oriel_network *network;
+    int32_t kernels, residual;
+    int calls;
+} replays[] = {
+    {&fixture_tiny, ORIEL_KERNELS_OWN, ORIEL_RESIDUAL_BF16, 12},
+    {&fixture_broad, ORIEL_KERNELS_OWN, ORIEL_RESIDUAL_WIDE, 6},
+    {&fixture_tiny, ORIEL_KERNELS_CUBLASLT, ORIEL_RESIDUAL_BF16, 6},
+    {&fixture_broad, ORIEL_KERNELS_HOPPER, ORIEL_RESIDUAL_WIDE, 6},
+};
+
 START_TEST(replays_give_the_same_bytes)
 {
-    static const oriel_network *const networks[] = {&fixture_tiny,
-                                                    &fixture_broad};
-    const int calls = _i ? 6 : 12;
+    const int calls = replays[_i].calls;
     input_case random_frames =
-        input_case_make(networks[_i % 2], ORIEL_RESAMPLE_TORCHVISION);
+        input_case_make(replays[_i].network, ORIEL_RESAMPLE_TORCHVISION);
     int64_t out = random_frames.r.info.out_hidden_size;
     pair p;
 
-    fixture_kernels = _i < 2 ? ORIEL_KERNELS_OWN : ORIEL_KERNELS_CUBLASLT;
-    fixture_residual = _i % 2 ? ORIEL_RESIDUAL_WIDE : ORIEL_RESIDUAL_BF16;
+    fixture_kernels = replays[_i].kernels;
+    fixture_residual = replays[_i].residual;
     p = make_pair(&random_frames.r);
 
     for (int i = 0; i < calls; i++) {
@@ -442,7 +451,7 @@ main(void)
     TCase *tc = tcase_create("graphs");
 
     tcase_set_timeout(tc, 240);
-    tcase_add_loop_test(tc, replays_give_the_same_bytes, 0, 3);
+    tcase_add_loop_test(tc, replays_give_the_same_bytes, 0, COUNT(replays));
     tcase_add_test(tc, hidden_states_part_the_blocks);
     tcase_add_test(tc, shapes_take_turns);
     tcase_add_test(tc, an_idle_graph_gives_way);

@@ -101,8 +101,8 @@ START_TEST(a_wide_residual_takes_a_plane_more)
     fixture_model m = fixture_model_make(&fixture_tiny, 3);
     oriel_plan *plan = fixture_plan(&m, grids, COUNT(grids));
 
-    for (int32_t kernels = ORIEL_KERNELS_AUTO;
-         kernels <= ORIEL_KERNELS_CUBLASLT; kernels++) {
+    for (int32_t kernels = ORIEL_KERNELS_AUTO; kernels <= ORIEL_KERNELS_HOPPER;
+         kernels++) {
         size_t wide = workspace_of(plan, kernels, ORIEL_RESIDUAL_WIDE);
 
         ck_assert_uint_eq(wide, workspace(plan, kernels) + plane);
@@ -127,8 +127,8 @@ START_TEST(workspace_is_what_the_backend_takes)
     oriel_plan *plan = fixture_plan(&m, grids, COUNT(grids));
     size_t largest = 0;
 
-    for (int32_t kernels = ORIEL_KERNELS_AUTO;
-         kernels <= ORIEL_KERNELS_CUBLASLT; kernels++) {
+    for (int32_t kernels = ORIEL_KERNELS_AUTO; kernels <= ORIEL_KERNELS_HOPPER;
+         kernels++) {
         fixture_kernels = kernels;
         ck_assert_uint_eq(workspace(plan, kernels),
                           fixture_workspace(plan, ORIEL_PRECISION_BF16, 1) +

@@ -26,6 +26,7 @@ const golden_encoder_kind golden_encoder_kinds[] = {
     KIND("cuda bf16", CUDA, BF16, BF16, AUTO),
     KIND("cuda own", CUDA, BF16, BF16, OWN),
     KIND("cuda wide", CUDA, BF16, WIDE, OWN),
+    KIND("cuda hopper", CUDA, BF16, BF16, HOPPER),
     {.name = "cuda cudnn",
      .device = ORIEL_DEVICE_CUDA,
      .precision = ORIEL_PRECISION_BF16,

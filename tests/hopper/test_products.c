@@ -23,20 +23,24 @@ static const struct {
     const op *of;
     int32_t small, dtype;
     bool wide;
+    int32_t pairs, skew;
 } kinds[] = {
-    {&op_linear, 0, 0, false},
-    {&op_linear, 1, 0, false},
-    {&op_linear_residual, 0, 0, false},
-    {&op_linear_residual, 1, 0, false},
-    {&op_linear_residual, 0, 0, true},
-    {&op_linear_residual, 1, 0, true},
-    {&op_linear_swiglu, 0, 0, false},
-    {&op_linear_gelu, 0, 0, false},
-    {&op_linear_gelu, 1, 0, false},
-    {&op_linear_rows, 0, ORIEL_CUDA_F32, false},
-    {&op_linear_rows, 1, ORIEL_CUDA_F32, false},
-    {&op_linear_rows, 0, ORIEL_CUDA_BF16, false},
-    {&op_linear_rows, 1, ORIEL_CUDA_F16, false},
+    {&op_linear, 0, 0, false, 0, 0},
+    {&op_linear, 1, 0, false, 0, 0},
+    {&op_linear_residual, 0, 0, false, 0, 0},
+    {&op_linear_residual, 1, 0, false, 0, 0},
+    {&op_linear_residual, 0, 0, true, 0, 0},
+    {&op_linear_residual, 1, 0, true, 0, 0},
+    {&op_linear_swiglu, 0, 0, false, 0, 0},
+    {&op_linear_gelu, 0, 0, false, 0, 0},
+    {&op_linear_gelu, 1, 0, false, 0, 0},
+    {&op_linear_rows, 0, ORIEL_CUDA_F32, false, 0, 0},
+    {&op_linear_rows, 1, ORIEL_CUDA_F32, false, 0, 0},
+    {&op_linear_rows, 0, ORIEL_CUDA_BF16, false, 0, 0},
+    {&op_linear_rows, 1, ORIEL_CUDA_F16, false, 0, 0},
+    {&op_linear, 0, 0, false, 1, 0},
+    {&op_linear_swiglu, 0, 0, false, 0, 1},
+    {&op_linear_residual, 0, 0, true, 1, 1},
 };
 
 /* Rows that change places: the last is stored first. */
@@ -50,6 +54,16 @@ reverse(int64_t rows)
     for (int64_t r = 0; r < rows; r++)
         places[r] = (int32_t)(rows - 1 - r);
     return places;
+}
+
+static op_hopper
+kind_of(int kind)
+{
+    op_hopper h = op_hopper_make(kinds[kind].of, kinds[kind].small, BLOCKS);
+
+    h.pairs = kinds[kind].pairs;
+    h.skew = kinds[kind].skew;
+    return h;
 }
 
 /* i odd: with outliers. */
@@ -74,8 +88,7 @@ make(const op_hopper *h, int kind, int i)
 START_TEST(products_are_exact)
 {
     const int kind = _i % COUNT(kinds);
-    const op_hopper h =
-        op_hopper_make(kinds[kind].of, kinds[kind].small, BLOCKS);
+    const op_hopper h = kind_of(kind);
     op_case c = make(&h, kind, _i / COUNT(kinds));
 
     op_check_case(&c);
@@ -86,7 +99,7 @@ END_TEST
 /* ---- Rows ------------------------------------------------------------------------ */
 
 /* Several tiles of either size. */
-static const op_shape some_rows = {.rows = 150, .columns = 264, .depth = 200};
+static const op_shape some_rows = {.rows = 270, .columns = 264, .depth = 200};
 
 static void *
 run_once(const op_case *c, int64_t first, int64_t rows)
@@ -125,14 +138,16 @@ expect_row(const op_case *c, int64_t row, const char *got, int64_t at,
 }
 
 static const struct {
-    int32_t small, blocks;
-} others[] = {{0, 1}, {0, 3}, {0, 132}, {1, 1}, {1, 5}, {1, 132}};
+    int32_t small, blocks, pairs, skew;
+} others[] = {{0, 1, 0, 0}, {0, 3, 0, 1}, {0, 132, 0, 0},
+              {1, 1, 0, 0}, {1, 5, 0, 0}, {1, 132, 0, 0},
+              {0, 1, 1, 0}, {0, 4, 1, 1}, {0, 132, 1, 0}};
 
-/* Whatever the tile, the number of blocks, the place and the neighbours; on tensor
-   cores that group and truncate. */
+/* Whatever the tile, the number of blocks, pairs of them, the place and the
+   neighbours; on tensor cores that group and truncate. */
 START_TEST(rows_are_their_own)
 {
-    const op_hopper h = op_hopper_make(kinds[_i].of, kinds[_i].small, BLOCKS);
+    const op_hopper h = kind_of(_i);
     op_shape shape = some_rows;
     op_case c;
     char *expected, *got;
@@ -144,9 +159,11 @@ START_TEST(rows_are_their_own)
     c = op_check_make(&h.op, &shape, 11);
     expected = run_once(&c, 0, c.rows);
     for (size_t i = 0; i < COUNT(others); i++) {
-        const op_hopper other =
+        op_hopper other =
             op_hopper_make(kinds[_i].of, others[i].small, others[i].blocks);
 
+        other.pairs = others[i].pairs;
+        other.skew = others[i].skew;
         if (others[i].small && h.which == ORIEL_HOPPER_SWIGLU)
             continue; /* it has one size of tiles */
         c.op = &other.op;
@@ -207,7 +224,7 @@ START_TEST(what_is_out_of_limits_is_refused)
 {
     static CUtensorMap map;
     static uint16_t memory[64] __attribute__((aligned(16)));
-    const oriel_hopper_product good = {&map, &map, &map, &map, 0, 1};
+    const oriel_hopper_product good = {&map, &map, &map, &map, 0, 1, 0, 0};
     const oriel_linear_args fits = {memory, memory, memory, memory,
                                     1,      8,      8,      NULL};
     const oriel_linear_swiglu_args gate = {memory, memory, memory, memory,
@@ -263,6 +280,9 @@ START_TEST(what_is_out_of_limits_is_refused)
     by = good;
     by.small = 1;
     ck_assert_int_eq(oriel_cuda_hopper_linear_swiglu(&gate, &by, NULL),
+                     cudaErrorInvalidValue);
+    by.pairs = 1; /* of small tiles there are none */
+    ck_assert_int_eq(oriel_cuda_hopper_linear(&fits, &by, NULL),
                      cudaErrorInvalidValue);
     args = fits;
     args.rows = 0; /* nothing to do is no fault */

@@ -86,8 +86,8 @@ run(const op_case *c, int64_t first, int64_t rows, void *out)
 {
     const op_hopper *h = of(c);
     maps m;
-    const oriel_hopper_product by = {&m.x,  &m.weight, &m.hi,
-                                     &m.lo, h->small,  h->blocks};
+    const oriel_hopper_product by = {&m.x,     &m.weight, &m.hi,    &m.lo,
+                                     h->small, h->blocks, h->pairs, h->skew};
     const cudaError_t error = make_maps(&m, c, first, rows, out);
 
     if (error)

@@ -12,6 +12,7 @@ typedef struct op_hopper {
     oriel_hopper_op which; /* of a product */
     int32_t small;         /* tiles for few rows */
     int32_t blocks;        /* that take the tiles in turns */
+    int32_t pairs, skew;   /* of a product; 0 */
 } op_hopper;
 
 /* Whether there is one. */
