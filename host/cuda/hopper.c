@@ -14,7 +14,7 @@ enum {
     CAPABILITY = 90,
     /* Fewer rows make fewer large tiles than there are multiprocessors. */
     FEW_ROWS = 2048,
-    ALIGNMENT = 64 /* of a map */
+    ALIGNMENT = _Alignof(CUtensorMap)
 };
 
 static oriel_hopper_op
@@ -89,30 +89,34 @@ make_maps(oriel_cuda_hopper *h, oriel_error *err)
 static oriel_status
 load_kernels(oriel_error *err)
 {
-    static cudaError_t (*const prepare[])(oriel_cuda_loaded * loaded) = {
-#define X(name) oriel_cuda_##name##_prepare,
+    static const struct {
+        const char *op;
+        cudaError_t (*prepare)(oriel_cuda_loaded *loaded);
+    } files[] = {
+#define X(name) {#name, oriel_cuda_##name##_prepare},
         ORIEL_HOPPER_KERNELS(X)
 #undef X
     };
     cudaError_t error = cudaSuccess;
 
-    for (size_t i = 0; i < sizeof(prepare) / sizeof(prepare[0]) && !error; i++)
-        error = prepare[i](NULL);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !error; i++) {
+        oriel_cuda_loaded loaded = {.op = files[i].op};
+
+        error = files[i].prepare(&loaded);
+    }
     return oriel_cuda_check(error, "loading the kernels of sm_90a", err);
 }
 
 oriel_status
-oriel_cuda_hopper_create(oriel_cuda_hopper *h,
-                         const oriel_backend_weights *weights,
-                         const oriel_hooks *hooks, int32_t device_index,
-                         oriel_error *err)
+oriel_cuda_hopper_open(oriel_cuda_hopper *h, int32_t device_index,
+                       oriel_error *err)
 {
     const oriel_cuda_driver *driver;
     int32_t capability = 0;
     int blocks = 0;
     oriel_status status = oriel_cuda_capability(device_index, &capability, err);
 
-    *h = (oriel_cuda_hopper){.hooks = hooks, .weights = weights};
+    *h = (oriel_cuda_hopper){0};
     if (status)
         return status;
     if (capability != CAPABILITY)
@@ -133,6 +137,21 @@ oriel_cuda_hopper_create(oriel_cuda_hopper *h,
         return status;
     h->blocks = blocks;
     h->encode = driver->encode_tensor_map;
+    return ORIEL_OK;
+}
+
+oriel_status
+oriel_cuda_hopper_create(oriel_cuda_hopper *h,
+                         const oriel_backend_weights *weights,
+                         const oriel_hooks *hooks, int32_t device_index,
+                         oriel_error *err)
+{
+    oriel_status status = oriel_cuda_hopper_open(h, device_index, err);
+
+    if (status)
+        return status;
+    h->hooks = hooks;
+    h->weights = weights;
     status = make_maps(h, err);
     if (status)
         oriel_cuda_hopper_destroy(h);

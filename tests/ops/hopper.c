@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/hopper.h"
 
+#include "cuda/hopper.h"
 #include "ops/attention.h"
 #include "ops/linear.h"
 
@@ -136,6 +137,16 @@ run_attention(const op_case *c, int64_t first, int64_t rows, void *out)
     return error ? error : oriel_cuda_hopper_full_attention(&args, &by, NULL);
 }
 
+bool
+op_hopper_has(const op_case *c)
+{
+    for (int i = 0; i < OPS; i++)
+        if (ops[i].of == c->op)
+            return true;
+    return c->op == &op_full_attention &&
+           oriel_cuda_hopper_attends(c->shape.head_dim);
+}
+
 op_hopper
 op_hopper_make(const op *of_, int32_t small, int32_t blocks)
 {
@@ -150,6 +161,8 @@ op_hopper_make(const op *of_, int32_t small, int32_t blocks)
     for (int i = 0; i < OPS; i++)
         if (ops[i].of == of_)
             h.which = (oriel_hopper_op)i;
+    if (h.which == ORIEL_HOPPER_SWIGLU)
+        h.small = 0;
     h.op.name = ops[h.which].name;
     h.op.prepare = prepare;
     h.op.run = run;
