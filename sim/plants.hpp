@@ -38,6 +38,29 @@ namespace sim
     X(RSQRT, "rsqrt") \
     X(ROUND_BF16, "round-bf16") \
     X(ROUND_F16, "round-f16") \
+    /* wgmma loses the last of its 16 products, swaps two registers of its first \
+       operand, reads what is MN-major as K-major; takes rows of an operand beyond \
+       8, or beyond a tile of the swizzle, to be the first ones; adds to nothing, or \
+       to what its registers held; gives the last warp the rows of the one before; \
+       turns a sign on the second multiprocessor alone. */ \
+    X(WGMMA_DEPTH, "wgmma-depth") \
+    X(WGMMA_FRAGMENT, "wgmma-fragment") \
+    X(WGMMA_TRANSPOSED, "wgmma-transposed") \
+    X(WGMMA_STRIDE, "wgmma-stride") \
+    X(WGMMA_LEADING, "wgmma-leading") \
+    X(WGMMA_ADDS_NOT, "wgmma-adds-not") \
+    X(WGMMA_CLEARS_NOT, "wgmma-clears-not") \
+    X(WGMMA_WARP, "wgmma-warp") \
+    X(WGMMA_ONE_SM, "wgmma-one-sm") \
+    /* stmatrix stores the row before the last in its place. */ \
+    X(STMATRIX_ROW, "stmatrix-row") \
+    /* Of a tensor copy one row never comes, zeros are something else, a swizzle of \
+       128 bytes is left out. */ \
+    X(TENSOR_ROW, "tensor-row") \
+    X(TENSOR_ZEROS, "tensor-zeros") \
+    X(TENSOR_SWIZZLE, "tensor-swizzle") \
+    /* An mbarrier counts bytes of tensor copies before they have come. */ \
+    X(MBARRIER_BYTES, "mbarrier-bytes") \
     /* A multiprocessor holds one block less of each kernel. */ \
     X(OCCUPANCY, "occupancy") \
     /* cuBLASLt leaves the bias out, does not add, swaps the operands' values. */ \

@@ -4,6 +4,7 @@
 #include "counters.h"
 #include "grid.hpp"
 #include "mbarrier.hpp"
+#include "plants.hpp"
 #include "registers.hpp"
 #include "report.hpp"
 #include "tensor_map.hpp"
@@ -206,11 +207,13 @@ store_matrices(sim::Block &block, uint32_t warp, void **brought)
         for (uint32_t i = 0; i < 8; i++) {
             const uint32_t l = m * 8 + i;
             const Stored &lane = *static_cast<Stored *>(brought[l]);
+            const uint32_t of =
+                sim::planted == sim::Plant::STMATRIX_ROW && i == 7 ? 6 : i;
             uint32_t row[4];
 
             for (uint32_t t = 0; t < 4; t++)
                 row[t] =
-                    static_cast<Stored *>(brought[4 * i + t])->registers[m];
+                    static_cast<Stored *>(brought[4 * of + t])->registers[m];
             sim::shared_access(block.threads[warp * 32 + l],
                                block.shared + lane.offset, sizeof(row), true,
                                lane.where);

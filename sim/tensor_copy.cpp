@@ -4,6 +4,7 @@
 #include "global_shadow.hpp"
 #include "grid.hpp"
 #include "memory.hpp"
+#include "plants.hpp"
 #include "report.hpp"
 #include "tensor_map.hpp"
 
@@ -16,6 +17,7 @@ namespace
 {
 
 constexpr size_t CHUNK = 16, DESTINATION_ALIGNMENT = 128, MAP_ALIGNMENT = 64;
+constexpr uint32_t LOST_ROW = 5; /* of a box, where that is planted */
 
 /* Of row 'r' of the box: the values that the tensor has, from and to. */
 struct Part {
@@ -49,6 +51,11 @@ land(Block &block, const TensorCopy &copy)
 {
     const TensorMap &map = copy.map;
     const uint32_t row_bytes = map.row_bytes();
+    const CUtensorMapSwizzle swizzle =
+        planted == Plant::TENSOR_SWIZZLE &&
+                map.swizzle == CU_TENSOR_MAP_SWIZZLE_128B
+            ? CU_TENSOR_MAP_SWIZZLE_NONE
+            : map.swizzle;
     std::vector<char> row(row_bytes);
 
     for (uint32_t r = 0; r < map.box_rows; r++) {
@@ -56,17 +63,20 @@ land(Block &block, const TensorCopy &copy)
         const auto at =
             block.window() + static_cast<uint32_t>(copy.offset) + r * row_bytes;
 
-        std::fill(row.begin(), row.end(), 0);
+        if (planted == Plant::TENSOR_ROW && r == LOST_ROW)
+            continue;
+        std::fill(row.begin(), row.end(),
+                  planted == Plant::TENSOR_ZEROS ? 0x3f : 0);
         if (part.to > part.from)
             memcpy(row.data() + part.from * map.value_bytes,
                    source_of(copy, r, part.from),
                    static_cast<size_t>(part.to - part.from) * map.value_bytes);
         for (uint32_t c = 0; c < row_bytes; c += CHUNK)
-            memcpy(block.shared + swizzled(map.swizzle, at + c) -
-                       block.window(),
+            memcpy(block.shared + swizzled(swizzle, at + c) - block.window(),
                    row.data() + c, CHUNK);
     }
-    mbarrier_complete(block, copy.barrier, map.box_bytes());
+    if (planted != Plant::MBARRIER_BYTES)
+        mbarrier_complete(block, copy.barrier, map.box_bytes());
 }
 
 void
@@ -137,6 +147,8 @@ tensor_copy_issue(size_t offset, const CUtensorMap *map, int32_t column,
         block.shadow.tensor_copy(block.clocks, thread.clock(), b.agent,
                                  b.phase + 1, offset, copy.map.box_bytes(),
                                  where);
+        if (planted == Plant::MBARRIER_BYTES)
+            mbarrier_complete(block, barrier, copy.map.box_bytes());
         if (schedule_in_use().landing == Landing::AT_ISSUE)
             land(block, copy);
         else

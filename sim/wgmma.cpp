@@ -3,6 +3,7 @@
 
 #include "counters.h"
 #include "memory.hpp"
+#include "plants.hpp"
 #include "report.hpp"
 #include "tensor_core.hpp"
 #include "wgmma_operand.hpp"
@@ -265,11 +266,49 @@ operand_values(const RegisterOperand &a, float *values)
         for (uint32_t i = 0; i < 4; i++) {
             const uint32_t row = l / 4 + (i & 1) * 8;
             const uint32_t k = 2 * (l % 4) + (i >> 1) * 8;
+            const bool swapped =
+                planted == Plant::WGMMA_FRAGMENT && (i == 1 || i == 2);
+            const uint32_t pair = a.values[l][swapped ? 3 - i : i];
 
-            values[row * DEPTH + k] = float_of(a.values[l][i] << 16);
-            values[row * DEPTH + k + 1] =
-                float_of(a.values[l][i] & 0xffff0000u);
+            values[row * DEPTH + k] = float_of(pair << 16);
+            values[row * DEPTH + k + 1] = float_of(pair & 0xffff0000u);
         }
+}
+
+/* What is planted in an operand a [64, 16]. */
+void
+spoil_operand(std::vector<float> &a)
+{
+    constexpr size_t OF_WARP = size_t{WARP_ROWS} * DEPTH;
+
+    for (size_t row = 0; row < GROUP_ROWS && planted == Plant::WGMMA_DEPTH;
+         row++)
+        a[row * DEPTH + DEPTH - 1] = 0;
+    if (planted == Plant::WGMMA_WARP)
+        std::copy_n(a.begin() + 2 * OF_WARP, OF_WARP, a.begin() + 3 * OF_WARP);
+}
+
+/* In what one multiprocessor makes of them. */
+bool
+is_on_bad_sm(const Block &block)
+{
+    const DeviceLimits limits = device_limits(block.launch.device);
+
+    return planted == Plant::WGMMA_ONE_SM &&
+           block.index % limits.multiprocessors == 1;
+}
+
+/* In what an instruction says. */
+ProductSaid
+spoiled(ProductSaid said)
+{
+    if (planted == Plant::WGMMA_TRANSPOSED)
+        said.a_mn_major = said.b_mn_major = false;
+    if (planted == Plant::WGMMA_ADDS_NOT)
+        said.add = false;
+    if (planted == Plant::WGMMA_CLEARS_NOT)
+        said.add = true;
+    return said;
 }
 
 void
@@ -283,15 +322,20 @@ multiply(const Block &block, const Product &product)
 
     if (!said.a_in_registers)
         a = values_of(block, {said.a, said.a_mn_major}, GROUP_ROWS, false);
+    if (said.a_in_registers)
+        for (uint32_t w = 0; w < GROUP_WARPS; w++)
+            operand_values(*product.a[w],
+                           a.data() + size_t{w} * WARP_ROWS * DEPTH);
+    spoil_operand(a);
     for (uint32_t w = 0; w < GROUP_WARPS; w++) {
-        float *rows = a.data() + size_t{w} * WARP_ROWS * DEPTH;
         std::vector<float> &d = product.d[w]->values;
 
-        if (said.a_in_registers)
-            operand_values(*product.a[w], rows);
         if (!said.add)
             std::fill(d.begin(), d.end(), 0.0f);
-        warpgroup_core(rows, b.data(), said.columns, d.data());
+        warpgroup_core(a.data() + size_t{w} * WARP_ROWS * DEPTH, b.data(),
+                       said.columns, d.data());
+        if (is_on_bad_sm(block))
+            d[0] = -d[0];
     }
 }
 
@@ -430,7 +474,8 @@ wgmma_fence(const Site &site)
 void
 wgmma_issue(const ProductSaid &said, float *d, uint32_t *a)
 {
-    Brought mine = {&said, d, a, 0};
+    const ProductSaid heard = spoiled(said);
+    Brought mine = {&heard, d, a, 0};
 
     meet_warp(said.site, &mine, issue);
 }

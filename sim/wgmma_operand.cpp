@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wgmma_operand.hpp"
 
+#include "plants.hpp"
+
 namespace sim
 {
 namespace
@@ -20,6 +22,10 @@ WgmmaOperand::WgmmaOperand(uint64_t descriptor, bool is_mn_major)
       unknown_(descriptor &
                ~(FIELD | FIELD << 16 | FIELD << 32 | uint64_t{3} << 62))
 {
+    if (planted == Plant::WGMMA_STRIDE)
+        stride = 0;
+    if (planted == Plant::WGMMA_LEADING)
+        leading = 0;
 }
 
 /* Bits 49 to 51 are for a swizzle that begins elsewhere than at a multiple of its

@@ -20,7 +20,7 @@ foreach(name verify verify_exact verify_implementations verify_kernels verify_oc
 endforeach()
 include(${tests}/ops/ops.cmake)
 list(APPEND ORIEL_CUDA_VERIFY_FILES ${ORIEL_OPS_FILES} ${tests}/ops/library.c
-    ${tests}/ops/cudnn.c
+    ${tests}/ops/cudnn.c ${tests}/ops/hopper.c
     ${tests}/kernels/instructions_check.c)
 foreach(name bf16 random segments)
     list(APPEND ORIEL_CUDA_VERIFY_FILES ${tests}/support/${name}.c)
@@ -33,10 +33,10 @@ set_source_files_properties(
     ${CMAKE_CURRENT_LIST_DIR}/verify_occupancy.c PROPERTIES
     COMPILE_DEFINITIONS "ORIEL_CUDA_RESOURCES=\"${resources}\""
     OBJECT_DEPENDS ${resources})
-set(recorded ${tests}/kernels/instructions.bin)
+set(recorded ${tests}/kernels/instructions)
 set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/verify.c PROPERTIES
     COMPILE_DEFINITIONS "ORIEL_CUDA_RECORDED=\"${recorded}\""
-    OBJECT_DEPENDS ${recorded})
+    OBJECT_DEPENDS "${recorded}.bin;${recorded}_hopper.bin")
 
 # What images.c chooses from.
 list(JOIN ORIEL_CUDA_ARCHITECTURES " " images)

@@ -103,8 +103,8 @@ oriel_cuda_hopper_load(oriel_cuda_loaded *loaded, oriel_error *err)
 }
 
 oriel_status
-oriel_cuda_hopper_open(oriel_cuda_hopper *h, const oriel_hooks *hooks,
-                       int32_t device_index, oriel_error *err)
+oriel_cuda_hopper_open(oriel_cuda_hopper *h, int32_t device_index,
+                       oriel_error *err)
 {
     const oriel_cuda_driver *driver;
     oriel_cuda_loaded loaded = {0};
@@ -112,7 +112,7 @@ oriel_cuda_hopper_open(oriel_cuda_hopper *h, const oriel_hooks *hooks,
     int blocks = 0;
     oriel_status status = oriel_cuda_capability(device_index, &capability, err);
 
-    *h = (oriel_cuda_hopper){.hooks = hooks};
+    *h = (oriel_cuda_hopper){0};
     if (status)
         return status;
     if (capability != ORIEL_HOPPER_CAPABILITY)
@@ -142,10 +142,11 @@ oriel_cuda_hopper_create(oriel_cuda_hopper *h,
                          const oriel_hooks *hooks, int32_t device_index,
                          oriel_error *err)
 {
-    oriel_status status = oriel_cuda_hopper_open(h, hooks, device_index, err);
+    oriel_status status = oriel_cuda_hopper_open(h, device_index, err);
 
     if (status)
         return status;
+    h->hooks = hooks;
     h->weights = weights;
     status = make_maps(h, err);
     if (status)

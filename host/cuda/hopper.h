@@ -44,15 +44,14 @@ enum { ORIEL_HOPPER_CAPABILITY = 90 }; /* of the devices that have them */
 oriel_status oriel_cuda_hopper_load(oriel_cuda_loaded *loaded,
                                     oriel_error *err);
 
-/* For launches of other operands than an encoder's: no weights, no maps, nothing to
-   destroy.  Failures as of _create. */
+/* On the current device, which is device_index: load the kernels, so that what has
+   operands of its own can run them.  There is nothing to destroy.
+   ORIEL_ERR_UNSUPPORTED where the device is not of compute capability 9.0. */
 oriel_status oriel_cuda_hopper_open(oriel_cuda_hopper *hopper,
-                                    const oriel_hooks *hooks,
                                     int32_t device_index, oriel_error *err);
-/* On the current device, which is device_index: load the kernels and encode the
-   maps.  'hooks' and 'weights' outlive it.  ORIEL_ERR_UNSUPPORTED where the device
-   is not of compute capability 9.0, _DEVICE where the driver refuses a map,
-   _MEMORY. */
+/* The same, and encode the maps of an encoder's weights.  'hooks' and 'weights'
+   outlive it.  ORIEL_ERR_UNSUPPORTED as above, _DEVICE where the driver refuses a
+   map, _MEMORY. */
 oriel_status oriel_cuda_hopper_create(oriel_cuda_hopper *hopper,
                                       const oriel_backend_weights *weights,
                                       const oriel_hooks *hooks,

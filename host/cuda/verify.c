@@ -42,11 +42,13 @@ oriel_cuda_tell(const oriel_verify_job *job,
 
 /* ---- Instructions ----------------------------------------------------------- */
 
-/* What the simulated GPU recorded: tests/kernels/instructions.bin, whole. */
+/* What the simulated GPU recorded: tests/kernels/instructions.bin, whole, and that of
+   sm_90a after it. */
 __asm__(".section .rodata\n"
         ".balign 16\n"
         "oriel_cuda_recorded:\n"
-        ".incbin \"" ORIEL_CUDA_RECORDED "\"\n"
+        ".incbin \"" ORIEL_CUDA_RECORDED ".bin\"\n"
+        ".incbin \"" ORIEL_CUDA_RECORDED "_hopper.bin\"\n"
         "oriel_cuda_recorded_end:\n"
         ".previous\n");
 extern const char oriel_cuda_recorded[] __attribute__((visibility("hidden")));
@@ -70,19 +72,21 @@ find_recorded(const char *name, instruction_record_head *head)
 }
 
 static void
-check_instruction(int which, oriel_cuda_check_result *check)
+check_instruction(const instruction_list *list, int place,
+                  oriel_cuda_check_result *check)
 {
+    const instruction *which = &list->of[place];
     uint32_t in[INSTRUCTION_IN_WORDS], out[INSTRUCTION_OUT_WORDS];
     instruction_verdict v = {0};
     instruction_record_head head;
-    const uint32_t *recorded = find_recorded(instructions[which].name, &head);
+    const uint32_t *recorded = find_recorded(which->name, &head);
 
     if (!recorded || head.words != instruction_words(which)) {
         snprintf(check->why, sizeof(check->why), "no result was recorded");
         return;
     }
     for (int c = 0; c < head.cases && !check->why[0]; c++) {
-        instruction_input(which, c, in);
+        instruction_input(list, place, c, in);
         snprintf(check->why, sizeof(check->why), "%s",
                  instruction_run(which, in, out));
         if (!check->why[0])
@@ -96,69 +100,118 @@ check_instruction(int which, oriel_cuda_check_result *check)
                  (long long)v.words, v.first);
 }
 
-oriel_status
-oriel_cuda_verify_instructions(const oriel_verify_job *job, oriel_error *err)
+/* Of a GPU that lacks them there is one line, which says so. */
+static oriel_status
+skip_list(const oriel_verify_job *job, const instruction_list *list,
+          int32_t capability, oriel_error *err)
 {
-    oriel_status status = ORIEL_OK;
+    char name[64];
+    oriel_cuda_check_result check = {.name = name,
+                                     .implementation = "hardware",
+                                     .kind = ORIEL_CHECK_INSTRUCTION,
+                                     .verdict = ORIEL_VERDICT_SKIPPED};
 
-    for (int i = 0; i < n_instructions && !status; i++) {
-        oriel_cuda_check_result check = {.name = instructions[i].name,
+    snprintf(name, sizeof(name), "%d instructions of sm_%da", list->n,
+             list->gpu);
+    snprintf(check.why, sizeof(check.why),
+             "compute capability is %d.%d, expected %d.%d",
+             (int)capability / 10, (int)capability % 10, list->gpu / 10,
+             list->gpu % 10);
+    return oriel_cuda_tell(job, &check, err);
+}
+
+static oriel_status
+verify_list(const oriel_verify_job *job, const instruction_list *list,
+            oriel_error *err)
+{
+    int32_t capability = 0;
+    oriel_status status =
+        oriel_cuda_capability(job->device_index, &capability, err);
+
+    if (status)
+        return status;
+    if (list->gpu && list->gpu != capability)
+        return skip_list(job, list, capability, err);
+    for (int i = 0; i < list->n && !status; i++) {
+        oriel_cuda_check_result check = {.name = list->of[i].name,
                                          .implementation = "hardware",
                                          .kind = ORIEL_CHECK_INSTRUCTION,
-                                         .bound = instructions[i].bound};
+                                         .bound = list->of[i].bound};
 
-        check_instruction(i, &check);
+        check_instruction(list, i, &check);
         status = oriel_cuda_tell(job, &check, err);
     }
     return status;
 }
 
+oriel_status
+oriel_cuda_verify_instructions(const oriel_verify_job *job, oriel_error *err)
+{
+    oriel_status status = verify_list(job, &instructions, err);
+
+    return status ? status : verify_list(job, &instructions_hopper, err);
+}
+
 /* ---- Known answers ----------------------------------------------------------- */
 
-static bool
-is_hopper(oriel_cuda_implementation which)
+/* What some implementations need before they are tested; zeroed: not open. */
+typedef struct opened {
+    oriel_lt lt;
+    oriel_cudnn cudnn;
+    oriel_cuda_hopper hopper;
+} opened;
+
+/* *absent: the status that says that it is not there; ORIEL_OK: it always is. */
+static oriel_status
+open_implementation(opened *o, const oriel_verify_job *job,
+                    oriel_cuda_implementation which, oriel_status *absent,
+                    oriel_error *err)
 {
-    return which == ORIEL_CUDA_HOPPER || which == ORIEL_CUDA_HOPPER_SMALL ||
-           which == ORIEL_CUDA_HOPPER_FRAMES;
+    switch (which) {
+    case ORIEL_CUDA_CUBLASLT:
+        *absent = ORIEL_ERR_DEVICE;
+        return oriel_lt_open(&o->lt, job->sink->hooks, job->device_index, err);
+    case ORIEL_CUDA_CUDNN:
+        *absent = ORIEL_ERR_UNSUPPORTED;
+        return oriel_cudnn_open(&o->cudnn, job->device_index, err);
+    case ORIEL_CUDA_HOPPER:
+    case ORIEL_CUDA_HOPPER_SMALL:
+    case ORIEL_CUDA_HOPPER_FRAMES:
+        *absent = ORIEL_ERR_UNSUPPORTED;
+        return oriel_cuda_hopper_open(&o->hopper, job->device_index, err);
+    default:
+        *absent = ORIEL_OK;
+        return ORIEL_OK;
+    }
 }
 
 static void
 check_answer(const oriel_verify_job *job, oriel_cuda_implementation which,
              oriel_cuda_check_result *check)
 {
-    oriel_lt lt = {0};
-    oriel_cudnn cudnn = {0};
-    oriel_cuda_hopper hopper = {0};
+    opened o = {0};
     const oriel_cuda_tested tested = {.which = which,
                                       .device_index = job->device_index,
                                       .head_dim = HEAD_DIM,
-                                      .lt = &lt,
-                                      .cudnn = &cudnn,
-                                      .hopper = &hopper,
+                                      .lt = &o.lt,
+                                      .cudnn = &o.cudnn,
+                                      .hopper = &o.hopper,
                                       .hooks = job->sink->hooks};
     bool wrong;
     oriel_error err;
-    oriel_status status = ORIEL_OK;
+    oriel_status absent;
+    oriel_status status = open_implementation(&o, job, which, &absent, &err);
+    const bool is_open = !status;
 
-    if (which == ORIEL_CUDA_CUBLASLT) {
-        status = oriel_lt_open(&lt, job->sink->hooks, job->device_index, &err);
-        if (status == ORIEL_ERR_DEVICE)
-            check->verdict = ORIEL_VERDICT_SKIPPED;
-    }
-    if (which == ORIEL_CUDA_CUDNN)
-        status = oriel_cudnn_open(&cudnn, job->device_index, &err);
-    if (is_hopper(which))
-        status = oriel_cuda_hopper_open(&hopper, job->sink->hooks,
-                                        job->device_index, &err);
-    if (!status)
+    if (is_open)
         status = oriel_cuda_known_answer(&tested, &wrong, &err);
-    /* No library, too old a one, or none of its engines in our table. */
-    if (which == ORIEL_CUDA_CUDNN && status == ORIEL_ERR_UNSUPPORTED)
+    /* cuDNN's engines are looked for when it runs. */
+    if (status && status == absent && (!is_open || which == ORIEL_CUDA_CUDNN))
         check->verdict = ORIEL_VERDICT_SKIPPED;
     if (status)
         snprintf(check->why, sizeof(check->why), "%.300s", err.message);
-    oriel_lt_close(&lt);
-    oriel_cudnn_close(&cudnn);
+    oriel_lt_close(&o.lt);
+    oriel_cudnn_close(&o.cudnn);
 }
 
 oriel_status

@@ -2,6 +2,10 @@
 /* verify_implementations.c - own kernels, cuBLASLt and cuDNN on an op's case */
 #include "cuda/verify_implementations.h"
 
+#include "cuda/hopper.h"
+
+#include "ops/hopper.h"
+
 #include <stdio.h>
 
 static bool
@@ -75,6 +79,65 @@ loosen_cudnn(const op_case *c, const double *exact, double *bound)
         bound[i] *= 2;
 }
 
+/* ---- The kernels of sm_90a ----------------------------------------------------- */
+
+enum { FEW_BLOCKS = 3 }; /* so that each takes several tiles */
+
+static cudaError_t
+run_as(const op_case *c, const op_hopper *by, int64_t first, int64_t rows,
+       void *out)
+{
+    op_case of = *c;
+
+    of.op = &by->op;
+    return by->op.run(&of, first, rows, out);
+}
+
+/* As an encoder: by all multiprocessors, and rows that are few in small tiles, if the
+   op has any. */
+static cudaError_t
+run_hopper(const op_case *c, const op_library *library, int64_t first,
+           int64_t rows, void *out)
+{
+    op_hopper by = op_hopper_make(c->op, rows < c->rows, FEW_BLOCKS);
+    int device = 0, blocks = 0;
+    cudaError_t error = cudaGetDevice(&device);
+
+    (void)library;
+    if (!error)
+        error = cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount,
+                                       device);
+    by.blocks = blocks;
+    return error ? error : run_as(c, &by, first, rows, out);
+}
+
+/* The other way round: all rows in small tiles, some alone in large ones. */
+static cudaError_t
+run_small(const op_case *c, const op_library *library, int64_t first,
+          int64_t rows, void *out)
+{
+    const op_hopper by = op_hopper_make(c->op, rows == c->rows, FEW_BLOCKS);
+
+    (void)library;
+    return run_as(c, &by, first, rows, out);
+}
+
+/* On another GPU; here it loads the kernels. */
+static void
+find_hopper(char *why, size_t bytes)
+{
+    oriel_cuda_hopper hopper;
+    int device = 0;
+    oriel_error err;
+
+    why[0] = '\0';
+    (void)cudaGetDevice(&device);
+    if (oriel_cuda_hopper_open(&hopper, device, &err))
+        snprintf(why, bytes, "%.300s", err.message);
+}
+
+/* ---- Libraries ------------------------------------------------------------------- */
+
 /* Why cuBLASLt cannot be asked at all; "": it can. */
 static void
 find_cublaslt(char *why, size_t bytes)
@@ -115,4 +178,8 @@ const oriel_cuda_implemented
          op_library_run, op_library_close, op_library_loosen},
         {"cuDNN", cudnn_has, find_cudnn, open_cudnn, run_cudnn, close_cudnn,
          loosen_cudnn},
+        {"Hopper kernels", op_hopper_takes, find_hopper, open_own, run_hopper,
+         close_own, NULL},
+        {"Hopper kernels of few rows", op_hopper_takes, find_hopper, open_own,
+         run_small, close_own, NULL},
 };

@@ -181,8 +181,8 @@ encode(oriel_encoder *encoder, const oriel_plan *plan, const oriel_input *input,
 
 /* Who computes a network, and the status that says that it is not there. */
 typedef struct runner {
-    int32_t device, kernels, attention;
     const char *name;
+    int32_t device, kernels, attention;
     oriel_status absent; /* ORIEL_OK: it always is */
 } runner;
 
@@ -190,12 +190,14 @@ static const runner reference = {.device = ORIEL_DEVICE_CPU};
 /* What an encoder is that is left to choose. */
 static const runner chosen = {.device = ORIEL_DEVICE_CUDA};
 static const runner runners[] = {
-    {ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ORIEL_ATTENTION_OWN, "own kernels",
+    {"own kernels", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ORIEL_ATTENTION_OWN,
      ORIEL_OK},
-    {ORIEL_DEVICE_CUDA, ORIEL_KERNELS_CUBLASLT, ORIEL_ATTENTION_OWN, "cuBLASLt",
+    {"cuBLASLt", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_CUBLASLT, ORIEL_ATTENTION_OWN,
      ORIEL_ERR_DEVICE},
-    {ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ORIEL_ATTENTION_CUDNN, "cuDNN",
+    {"cuDNN", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_OWN, ORIEL_ATTENTION_CUDNN,
      ORIEL_ERR_UNSUPPORTED},
+    {"Hopper kernels", ORIEL_DEVICE_CUDA, ORIEL_KERNELS_HOPPER,
+     ORIEL_ATTENTION_OWN, ORIEL_ERR_UNSUPPORTED},
 };
 
 static oriel_status

@@ -175,6 +175,69 @@ START_TEST(the_next_implementation_takes_over)
 }
 END_TEST
 
+/* ---- The kernels of sm_90a ----------------------------------------------------- */
+
+#define LARGE "Hopper products: a wrong answer on CUDA device 0: "
+#define FEW "Hopper products of few rows: a wrong answer on CUDA device 0: "
+#define FRAMES "Hopper attention over frames: a wrong answer on CUDA device 0: "
+
+/* Operands in registers and values along the keys are of attention alone; with large
+   tiles the test has one block. */
+static const struct {
+    const char *fault, *words;
+} hopper_faults[] = {
+    {"wgmma-depth", LARGE "hopper_linear, row "},
+    {"wgmma-fragment", FRAMES "hopper_full_attention, row "},
+    {"wgmma-transposed", FRAMES "hopper_full_attention, row "},
+    {"wgmma-stride", LARGE "hopper_linear, row "},
+    {"wgmma-leading", FRAMES "hopper_full_attention, row "},
+    {"wgmma-adds-not", LARGE "hopper_linear, row "},
+    {"wgmma-clears-not", LARGE "hopper_linear, row "},
+    {"wgmma-warp", LARGE "hopper_linear, row "},
+    {"wgmma-one-sm", FEW "hopper_linear, row "},
+    {"stmatrix-row", LARGE "hopper_linear, row "},
+    {"tensor-row", LARGE "hopper_linear, row "},
+    {"tensor-zeros", LARGE "hopper_linear, row "},
+    {"tensor-swizzle", LARGE "hopper_linear, row "},
+    {"mbarrier-bytes", LARGE "hopper_linear, row "},
+    {"lost-block:hopper_linear", LARGE "hopper_linear, row "},
+    {"lost-block:hopper_linear_swiglu", LARGE "hopper_linear_swiglu, row "},
+    {"lost-block:hopper_linear_gelu", LARGE "hopper_linear_gelu, row "},
+    {"lost-block:hopper_linear_rows", LARGE "hopper_linear_rows, row "},
+    {"lost-block:hopper_full_attention", FRAMES "hopper_full_attention, row "},
+};
+
+/* They were asked for by name; all others run. */
+START_TEST(a_fault_of_hopper_is_found)
+{
+    fixture_model m = fixture_model_make(&fixture_wide, 31);
+
+    sim_architecture(0, 90);
+    ck_assert(sim_plant(hopper_faults[_i].fault));
+    for (int turn = 0; turn < 2; turn++) { /* the verdict stays */
+        expect_fails(&m, ORIEL_KERNELS_HOPPER, ORIEL_ERR_UNSUPPORTED,
+                     hopper_faults[_i].words);
+        expect_fails(&m, ORIEL_KERNELS_HOPPER, ORIEL_ERR_UNSUPPORTED,
+                     "expected other kernels");
+        expect_runs(&m, ORIEL_KERNELS_OWN, "own products (asked for)", NULL);
+        ck_assert(sim_plant(NULL));
+    }
+    fixture_model_free(&m);
+}
+END_TEST
+
+START_TEST(whole_hopper_kernels_run)
+{
+    fixture_model m = fixture_model_make(&fixture_wide, 31);
+
+    sim_architecture(0, 90);
+    expect_runs(&m, ORIEL_KERNELS_HOPPER, "Hopper products (asked for)", NULL);
+    fixture_model_free(&m);
+}
+END_TEST
+
+/* ---- A wide residual ------------------------------------------------------------ */
+
 /* A wide residual was asked for by name, and its kernels have an answer of their
    own; without it the library does all. */
 START_TEST(a_wide_residual_is_tested_where_it_is_used)
@@ -475,6 +538,9 @@ main(void)
     tcase_add_loop_test(tc, a_fault_of_all_kernels_is_found, 0, COUNT(faults));
     tcase_add_loop_test(tc, the_next_implementation_takes_over, 0,
                         COUNT(products));
+    tcase_add_loop_test(tc, a_fault_of_hopper_is_found, 0,
+                        COUNT(hopper_faults));
+    tcase_add_test(tc, whole_hopper_kernels_run);
     tcase_add_test(tc, a_wide_residual_is_tested_where_it_is_used);
     tcase_add_test(tc, a_whole_wide_residual_runs);
     tcase_add_test(tc, without_any_there_is_no_encoder);

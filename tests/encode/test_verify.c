@@ -201,6 +201,7 @@ check_told(int i, int32_t verdict, const char *name, const char *implementation,
 #define HIDDEN "two pictures: hidden states"
 #define EMBEDDINGS "two pictures: embeddings"
 #define OWN "own kernels"
+#define HOPPER "Hopper kernels"
 
 START_TEST(a_good_device_passes)
 {
@@ -218,7 +219,7 @@ START_TEST(a_good_device_passes)
     device.checks = checks;
     device.n_checks = 2;
     ck_assert_msg(verify(0, NULL) == ORIEL_OK, "%s", err.message);
-    ck_assert_int_eq(told.n, 9);
+    ck_assert_int_eq(told.n, 11);
     check_told(0, ORIEL_VERDICT_PASSED, "rope", OWN, "");
     check_told(1, ORIEL_VERDICT_SKIPPED, "blocks", OWN, "of another card");
     check_told(2, ORIEL_VERDICT_PASSED, RESAMPLED, OWN, "");
@@ -230,7 +231,9 @@ START_TEST(a_good_device_passes)
     /* The CPU, which is this device, has none. */
     check_told(8, ORIEL_VERDICT_SKIPPED, THROUGH, "cuDNN",
                "attention is ORIEL_ATTENTION_CUDNN");
-    ck_assert_int_eq(info.passed, 7);
+    check_told(9, ORIEL_VERDICT_PASSED, HIDDEN, HOPPER, "");
+    check_told(10, ORIEL_VERDICT_PASSED, EMBEDDINGS, HOPPER, "");
+    ck_assert_int_eq(info.passed, 9);
     ck_assert_int_eq(info.skipped, 2);
     ck_assert_int_eq(info.failed, 0);
     ck_assert_str_eq(info.card, "1 multiprocessor");
@@ -243,7 +246,7 @@ START_TEST(a_good_device_passes)
     ck_assert_int_eq(told.n, 1);
     check_told(0, ORIEL_VERDICT_PASSED, ALONE, OWN, "");
     ck_assert_int_eq(verify(ORIEL_CHECK_NETWORK, NULL), ORIEL_OK);
-    ck_assert_int_eq(told.n, 5);
+    ck_assert_int_eq(told.n, 7);
     ck_assert_int_eq(verify(ORIEL_CHECK_OCCUPANCY, NULL), ORIEL_OK);
     ck_assert_int_eq(told.n, 1);
     ck_assert_int_eq(oriel_device_verify(NULL, NULL, NULL), ORIEL_OK);
@@ -292,32 +295,35 @@ START_TEST(a_failed_check_is_named)
     device.checks = &checks[1];
     ck_assert_int_eq(verify(0, NULL), ORIEL_ERR_FAULT);
     ck_assert_str_eq(err.message,
-                     "2 of 8 checks failed: mma of own kernels: another sum");
-    ck_assert_int_eq(info.passed, 6);
+                     "2 of 10 checks failed: mma of own kernels: another sum");
+    ck_assert_int_eq(info.passed, 8);
 }
 END_TEST
 
 /* The results of the encodes in their order: which checks see one that is off. */
 static const char *const seen[] = {
-    RESAMPLED,  NULL,   RESAMPLED,  NULL,   /* pictures, then patches */
-    ALONE,      NULL,   ALONE,      NULL,   /* both, then the second */
-    EMBEDDINGS, HIDDEN, EMBEDDINGS, HIDDEN, /* own kernels, cuBLASLt */
+    RESAMPLED,  NULL,   RESAMPLED,  NULL, /* pictures, then patches */
+    ALONE,      NULL,   ALONE,      NULL, /* both, then the second */
+    EMBEDDINGS, HIDDEN,                   /* of each in 'whose' */
+    EMBEDDINGS, HIDDEN, EMBEDDINGS, HIDDEN,
 };
+enum { BYTES = 8 }; /* of them for the first two checks, which are of bytes */
+static const char *const whose[] = {OWN, "cuBLASLt", HOPPER};
 
 START_TEST(a_result_that_is_off_is_seen)
 {
-    const bool network = _i >= 8;
+    const bool network = _i >= BYTES;
 
     device.spoil = _i + 1;
     ck_assert_int_eq(verify(0, NULL), seen[_i] ? ORIEL_ERR_FAULT : ORIEL_OK);
     ck_assert_int_eq(device.stores, (int)COUNT(seen));
     ck_assert_int_eq(info.failed, seen[_i] != NULL);
-    ck_assert_int_eq(info.passed + info.failed, 6);
+    ck_assert_int_eq(info.passed + info.failed, 8);
     for (int i = 0; i < told.n; i++)
         if (told.checks[i].verdict == ORIEL_VERDICT_FAILED) {
             ck_assert_str_eq(told.checks[i].name, seen[_i]);
             ck_assert_str_eq(told.checks[i].implementation,
-                             _i >= 10 ? "cuBLASLt" : OWN);
+                             network ? whose[(_i - BYTES) / 2] : OWN);
             ck_assert_ptr_nonnull(
                 strstr(told.checks[i].message,
                        network ? "too far from the CPU" : "other bytes "));
@@ -332,21 +338,27 @@ START_TEST(encoders_that_cannot_be_made)
     device.kernels = ORIEL_KERNELS_CUBLASLT;
     device.encoders = ORIEL_ERR_DEVICE;
     ck_assert_int_eq(verify(0, NULL), ORIEL_OK);
-    ck_assert_int_eq(told.n, 6);
+    ck_assert_int_eq(told.n, 8);
     check_told(4, ORIEL_VERDICT_SKIPPED, THROUGH, "cuBLASLt",
                "no such kernels");
     device.encoders = ORIEL_ERR_FAULT;
     ck_assert_int_eq(verify(0, NULL), ORIEL_ERR_FAULT);
     check_told(4, ORIEL_VERDICT_FAILED, THROUGH, "cuBLASLt", "no such kernels");
+    /* Kernels of another device, too. */
+    device.kernels = ORIEL_KERNELS_HOPPER;
+    device.encoders = ORIEL_ERR_UNSUPPORTED;
+    ck_assert_int_eq(verify(0, NULL), ORIEL_OK);
+    ck_assert_int_eq(told.n, 8);
+    check_told(7, ORIEL_VERDICT_SKIPPED, THROUGH, HOPPER, "no such kernels");
     /* Our own may not. */
     device.kernels = ORIEL_KERNELS_OWN;
     device.encoders = ORIEL_ERR_DEVICE;
     ck_assert_int_eq(verify(0, NULL), ORIEL_ERR_FAULT);
-    ck_assert_int_eq(told.n, 6);
+    ck_assert_int_eq(told.n, 8);
     check_told(0, ORIEL_VERDICT_FAILED, RESAMPLED, OWN, "no such kernels");
     check_told(1, ORIEL_VERDICT_FAILED, ALONE, OWN, "no such kernels");
     check_told(2, ORIEL_VERDICT_FAILED, THROUGH, OWN, "no such kernels");
-    ck_assert_int_eq(info.passed, 2);
+    ck_assert_int_eq(info.passed, 4);
     ck_assert_int_eq(info.failed, 3);
     /* What would be chosen is told as far as it is known. */
     device.kernels = ORIEL_KERNELS_AUTO;

@@ -6,7 +6,8 @@
  *     instructions compare FILE [JSON]     run each again, compare
  *     instructions self FILE               compare must see a changed word
  *
- * Linked twice: with the simulated GPU, which records, and with CUDA.  The file
+ * Linked twice for each list (ORIEL_INSTRUCTIONS): with the simulated GPU, which
+ * records, and with CUDA.  The file
  * is in this machine's byte order and belongs to this build: of each instruction
  * its name and its results, [cases, words].
  */
@@ -20,6 +21,9 @@
 #include <string.h>
 
 enum { CASES = 32 };
+
+/* Which list the program has. */
+static const instruction_list *const list = &ORIEL_INSTRUCTIONS;
 
 static float
 float_of(uint32_t bits)
@@ -49,20 +53,20 @@ run(int which, int number, uint32_t *in, uint32_t *out)
 {
     const char *trouble;
 
-    instruction_input(which, number, in);
-    trouble = instruction_run(which, in, out);
-    return trouble[0] ? complain(instructions[which].name, trouble) : 0;
+    instruction_input(list, which, number, in);
+    trouble = instruction_run(&list->of[which], in, out);
+    return trouble[0] ? complain(list->of[which].name, trouble) : 0;
 }
 
 static int
 record_one(FILE *file, int which, int cases)
 {
     uint32_t in[INSTRUCTION_IN_WORDS], out[INSTRUCTION_OUT_WORDS];
-    const size_t words = (size_t)instruction_words(which);
+    const size_t words = (size_t)instruction_words(&list->of[which]);
     instruction_record_head head = {{0}, cases, (int32_t)words};
     int result;
 
-    snprintf(head.name, sizeof(head.name), "%s", instructions[which].name);
+    snprintf(head.name, sizeof(head.name), "%s", list->of[which].name);
     result = fwrite(&head, sizeof(head), 1, file) == 1 ? 0 : -1;
     for (int c = 0; c < cases && !result; c++) {
         result = run(which, c, in, out);
@@ -78,7 +82,7 @@ record(const char *path, int cases)
     FILE *file = fopen(path, "wb");
     int result = file ? 0 : -1;
 
-    for (int i = 0; i < n_instructions && !result; i++)
+    for (int i = 0; i < list->n && !result; i++)
         result = record_one(file, i, cases);
     if (file && fclose(file))
         result = -1;
@@ -90,9 +94,9 @@ static int
 next(FILE *file, int which, recorded *r)
 {
     if (fread(&r->head, sizeof(r->head), 1, file) != 1 ||
-        strcmp(r->head.name, instructions[which].name) != 0 ||
-        r->head.words != instruction_words(which) || r->head.cases < 1 ||
-        r->head.cases > CASES)
+        strcmp(r->head.name, list->of[which].name) != 0 ||
+        r->head.words != instruction_words(&list->of[which]) ||
+        r->head.cases < 1 || r->head.cases > CASES)
         return -1;
     for (int c = 0; c < r->head.cases; c++)
         if (fread(r->out[c], sizeof(uint32_t), (size_t)r->head.words, file) !=
@@ -129,7 +133,7 @@ compare_one(int which, const recorded *r, instruction_verdict *v)
     for (int c = 0; c < r->head.cases && !result; c++) {
         result = run(which, c, in, out);
         if (!result)
-            instruction_compare(which, in, r->out[c], out, v);
+            instruction_compare(&list->of[which], in, r->out[c], out, v);
     }
     return result;
 }
@@ -143,13 +147,13 @@ compare(const char *path, FILE *json)
     int result = file && r ? 0 : complain(path, "cannot be read");
     int differ = 0;
 
-    for (int i = 0; i < n_instructions && !result; i++) {
+    for (int i = 0; i < list->n && !result; i++) {
         instruction_verdict v = {0, 0, 0, ""};
 
         result = next(file, i, r) ? complain(path, "is of another build")
                                   : compare_one(i, r, &v);
         if (!result) {
-            show(json, &instructions[i], &v, i);
+            show(json, &list->of[i], &v, i);
             differ += v.wrong > 0;
         }
     }
@@ -163,7 +167,7 @@ compare(const char *path, FILE *json)
 static int
 telling_word(int which, const uint32_t *out)
 {
-    for (int i = 0; i < instruction_words(which); i++) {
+    for (int i = 0; i < instruction_words(&list->of[which]); i++) {
         const float value = float_of(out[i]);
 
         if (isnormal(value) && fabsf(value) > 1e-30f && fabsf(value) < 1e30f)
@@ -179,15 +183,15 @@ self_check(int which, int number, const uint32_t *recorded_out)
     instruction_verdict same = {0, 0, 0, ""}, turned = {0, 0, 0, ""};
     uint32_t in[INSTRUCTION_IN_WORDS], out[INSTRUCTION_OUT_WORDS];
 
-    instruction_input(which, number, in);
+    instruction_input(list, which, number, in);
     memcpy(out, recorded_out, sizeof(out));
-    instruction_compare(which, in, recorded_out, out, &same);
+    instruction_compare(&list->of[which], in, recorded_out, out, &same);
     if (same.wrong)
-        return complain(instructions[which].name, "differs from itself");
+        return complain(list->of[which].name, "differs from itself");
     out[telling_word(which, out)] ^= 0x00200000;
-    instruction_compare(which, in, recorded_out, out, &turned);
+    instruction_compare(&list->of[which], in, recorded_out, out, &turned);
     if (!turned.wrong)
-        return complain(instructions[which].name, "a turned bit was not seen");
+        return complain(list->of[which].name, "a turned bit was not seen");
     return 0;
 }
 
@@ -198,7 +202,7 @@ self(const char *path)
     FILE *file = fopen(path, "rb");
     int result = file && r ? 0 : complain(path, "cannot be read");
 
-    for (int i = 0; i < n_instructions && !result; i++) {
+    for (int i = 0; i < list->n && !result; i++) {
         if (next(file, i, r))
             result = complain(path, "is too short or of another build");
         for (int c = 0; !result && c < r->head.cases; c++)
@@ -240,11 +244,11 @@ skips(void)
 
     (void)cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0);
     (void)cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, 0);
-    if (!instructions_of || 10 * major + minor == instructions_of)
+    if (!list->gpu || 10 * major + minor == list->gpu)
         return 0;
     printf(
         "skipped: these are instructions of sm_%da, and the GPU is of %d.%d\n",
-        instructions_of, major, minor);
+        list->gpu, major, minor);
     return 1;
 }
 

@@ -265,9 +265,7 @@ run(const uint32_t *in, uint32_t *out)
    as the heads of the kernels assume. */
 constexpr double PRODUCT_BOUND = 5 * 0x1p-22;
 
-} // namespace
-
-extern "C" const instruction instructions[] = {
+constexpr instruction listed[] = {
     {"thread_index, block_index, grid_blocks", INSTRUCTION_BITS, 0, 3,
      run<identity, 3>},
     {"sync_block", INSTRUCTION_BITS, 0, 1, run<sync<false>, 1>},
@@ -297,6 +295,8 @@ extern "C" const instruction instructions[] = {
     {"rsqrt_approx", INSTRUCTION_APPROX, 0x1.125p-23 + 0x1p-24, 1,
      run<approximate<RSQRT>, 1>},
 };
-extern "C" const int n_instructions =
-    sizeof(instructions) / sizeof(instructions[0]);
-extern "C" const int instructions_of = 0;
+
+} // namespace
+
+extern "C" const instruction_list instructions = {
+    listed, sizeof(listed) / sizeof(listed[0]), 0};

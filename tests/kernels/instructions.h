@@ -4,8 +4,7 @@
  *
  * The same source runs on the simulated GPU and on hardware.  A case is one
  * launch: every thread has INSTRUCTION_IN words of input and gives
- * INSTRUCTION_OUT words back.  A program has one list: that of instructions.cu, or
- * that of instructions_hopper.cu for what sm_90a alone has.
+ * INSTRUCTION_OUT words back.
  */
 #ifndef TESTS_KERNELS_INSTRUCTIONS_H
 #define TESTS_KERNELS_INSTRUCTIONS_H
@@ -42,10 +41,14 @@ typedef struct instruction {
     cudaError_t (*run)(const uint32_t *in, uint32_t *out);
 } instruction;
 
-extern const instruction instructions[];
-extern const int n_instructions;
-/* Of which GPU alone they are, 90 for 9.0; 0: of all. */
-extern const int instructions_of;
+typedef struct instruction_list {
+    const instruction *of;
+    int n;
+    int gpu; /* which alone has them, 90 for 9.0; 0: all have */
+} instruction_list;
+
+/* Of instructions.cu, and of instructions_hopper.cu. */
+extern const instruction_list instructions, instructions_hopper;
 
 #ifdef __cplusplus
 }

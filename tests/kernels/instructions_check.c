@@ -27,9 +27,9 @@ bits_of(float value)
 }
 
 int
-instruction_words(int which)
+instruction_words(const instruction *which)
 {
-    return instructions[which].blocks * INSTRUCTION_THREADS * INSTRUCTION_OUT;
+    return which->blocks * INSTRUCTION_THREADS * INSTRUCTION_OUT;
 }
 
 /* ---- Inputs -------------------------------------------------------------- */
@@ -90,19 +90,19 @@ input_word(random_stream *random, instruction_kind kind, int i)
 }
 
 void
-instruction_input(int which, int number, uint32_t *in)
+instruction_input(const instruction_list *list, int place, int number,
+                  uint32_t *in)
 {
-    random_stream random = {(uint64_t)which * 1000 + (uint64_t)number + 1};
+    random_stream random = {(uint64_t)place * 1000 + (uint64_t)number + 1};
 
     for (int i = 0; i < INSTRUCTION_IN_WORDS; i++)
-        in[i] =
-            input_word(&random, instructions[which].kind, i % INSTRUCTION_IN);
+        in[i] = input_word(&random, list->of[place].kind, i % INSTRUCTION_IN);
 }
 
 /* ---- Running ------------------------------------------------------------- */
 
 const char *
-instruction_run(int which, const uint32_t *in, uint32_t *out)
+instruction_run(const instruction *which, const uint32_t *in, uint32_t *out)
 {
     const size_t in_bytes = sizeof(uint32_t) * INSTRUCTION_IN_WORDS;
     const size_t out_bytes = sizeof(uint32_t) * INSTRUCTION_OUT_WORDS;
@@ -117,7 +117,7 @@ instruction_run(int which, const uint32_t *in, uint32_t *out)
     if (!error)
         error = cudaMemsetAsync(d_out, 0xff, out_bytes, NULL);
     if (!error)
-        error = instructions[which].run(d_in, d_out);
+        error = which->run(d_in, d_out);
     trouble = device_finish();
     if (!error && !trouble[0])
         error = cudaMemcpy(out, d_out, out_bytes, cudaMemcpyDeviceToHost);
@@ -181,17 +181,16 @@ distance(const instruction *which, const uint32_t *in, const uint32_t *recorded,
 }
 
 void
-instruction_compare(int which, const uint32_t *in, const uint32_t *recorded,
-                    const uint32_t *out, instruction_verdict *v)
+instruction_compare(const instruction *which, const uint32_t *in,
+                    const uint32_t *recorded, const uint32_t *out,
+                    instruction_verdict *v)
 {
-    const instruction *of = &instructions[which];
-
     for (int i = 0; i < instruction_words(which); i++) {
-        const double off = distance(of, in, recorded, i, out[i]);
+        const double off = distance(which, in, recorded, i, out[i]);
 
         v->words++;
         v->worst = fmax(v->worst, off);
-        if (off >= 0 && off <= of->bound)
+        if (off >= 0 && off <= which->bound)
             continue;
         if (v->wrong++ == 0)
             snprintf(v->first, sizeof(v->first),

@@ -34,14 +34,17 @@ typedef struct instruction_verdict {
 } instruction_verdict;
 
 /* Words of one case's output. */
-int instruction_words(int which);
-/* The input of case 'number' of an instruction, [INSTRUCTION_IN_WORDS]. */
-void instruction_input(int which, int number, uint32_t *in);
+int instruction_words(const instruction *which);
+/* The input of case 'number' of instruction 'place' of a list,
+   [INSTRUCTION_IN_WORDS]. */
+void instruction_input(const instruction_list *list, int place, int number,
+                       uint32_t *in);
 /* Run it on the current device and wait: [INSTRUCTION_OUT_WORDS], of which words
    that the instruction leaves are 0xFFFFFFFF.  "", or what went wrong: static. */
-const char *instruction_run(int which, const uint32_t *in, uint32_t *out);
+const char *instruction_run(const instruction *which, const uint32_t *in,
+                            uint32_t *out);
 /* Add to 'v' how 'out' compares with what was recorded of this input. */
-void instruction_compare(int which, const uint32_t *in,
+void instruction_compare(const instruction *which, const uint32_t *in,
                          const uint32_t *recorded, const uint32_t *out,
                          instruction_verdict *v);
 

@@ -296,9 +296,7 @@ whole(const char *name, cudaError_t (*start)(const uint32_t *, uint32_t *))
     return {name, INSTRUCTION_INTEGER, 0, 1, start};
 }
 
-} // namespace
-
-extern "C" const instruction instructions[] = {
+constexpr instruction listed[] = {
     exact("mbarrier_arrive, mbarrier_wait", run<exchange, THREADS>),
     exact("named_arrive", run<hand_over, THREADS>),
     exact("store_matrix_x4", run<store_matrix, THREADS>),
@@ -321,6 +319,8 @@ extern "C" const instruction instructions[] = {
     whole("wgmma_rs n128", run_rs<128, false, Swizzle::B128>),
     whole("wgmma_rs n80, b MN-major", run_rs<80, true, Swizzle::B128>),
 };
-extern "C" const int n_instructions =
-    sizeof(instructions) / sizeof(instructions[0]);
-extern "C" const int instructions_of = 90;
+
+} // namespace
+
+extern "C" const instruction_list instructions_hopper = {
+    listed, sizeof(listed) / sizeof(listed[0]), 90};

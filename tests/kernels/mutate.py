@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Generate mistakes in the kernels and count how many the tests catch.
 
-    tests/kernels/mutate.py BUILD [--only KERNEL] [--limit N] [--seconds S]
-                            [--results FILE] [--table FILE]
+    tests/kernels/mutate.py BUILD [--family NAME] [--only KERNEL] [--limit N]
+                            [--seconds S] [--results FILE] [--table FILE]
 
 BUILD is a configured build folder whose sim_* tests are built.  No mutant is
 chosen by hand: every place of the device code that matches a kind gives one.
@@ -17,6 +17,9 @@ takes twice the processor time of the original.
 Results go to FILE, one JSON line a mutant; mutants that are there already are
 not run again, so a run may be cut and goes on.  The reasons why a survivor
 changes nothing are in REASONS.
+
+The kernels of a family are mutated together: those for every GPU, or those of
+sm_90a, which have programs and a table of their own.
 """
 import argparse
 import atexit
@@ -42,31 +45,55 @@ OVER_ALL = ["far", "attention"]
 # These take long and see no value that the others do not, or launch nothing.
 LEFT_OUT = ["attention_long", "counters", "invariance", "refusals"]
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAMS = sorted(f[len("test_"):-len(".c")] for f in os.listdir(HERE)
-                  if re.fullmatch(r"test_.+\.c", f))
-PROGRAMS = [p for p in PROGRAMS if p not in OVER_ALL + LEFT_OUT] + OVER_ALL
+OWN = sorted(f[len("test_"):-len(".c")] for f in os.listdir(HERE)
+             if re.fullmatch(r"test_.+\.c", f))
+# What is mutated together: the names of its files, and of each program the names
+# of the kernels that it launches.
+Family = collections.namedtuple("Family", "files programs")
+FAMILIES = {
+    "own": Family(r"(?!hopper_).*", {
+        **{p: p for p in OWN if p not in OVER_ALL + LEFT_OUT},
+        **{p: ".*" for p in OVER_ALL}}),
+    "hopper": Family(r"hopper_.*|tile_order", {
+        "hopper_full_attention": "hopper_full_attention",
+        "hopper_products": "hopper_linear.*"}),
+}
 # What it counts depends on what the compiler makes of a kernel, so it meets a
 # mutant without any switch, at the level of the build.
 COUNTING = "counters"
 
 
 class Build:
-    def __init__(self, build, folder):
-        self.build, self.folder = build, folder
+    def __init__(self, build, folder, family):
+        self.build, self.folder, self.family = build, folder, family
         self.commands = subprocess.run(
             ["ninja", "-t", "commands"] + [f"bin/test_sim_{p}" for p in
                                            self.programs() + [COUNTING]],
             cwd=build, capture_output=True, text=True, check=True).stdout
         self.base = os.path.join(folder, "kernels")
         shutil.copytree(KERNELS, self.base, dirs_exist_ok=True)
+        for file in os.listdir(self.base):
+            if file.endswith((".cu", ".cuh")):
+                self.write(file, open(os.path.join(KERNELS, file)).read())
         open(os.path.join(folder, "mutant.hpp"), "w").write(SUPPORT_HEADER)
         open(os.path.join(folder, "support.cpp"), "w").write(SUPPORT)
         subprocess.run(["g++", "-O2", "-c", "support.cpp"], cwd=folder,
                        check=True)
 
+    def write(self, file, text):
+        """A function with two callers would join their loops: the simulator asks
+        of each meeting of lanes how often each went round."""
+        open(os.path.join(self.base, file), "w").write(text.replace(
+            "__forceinline__", "inline __attribute__((always_inline))"))
+
     def programs(self):
-        return [p for p in PROGRAMS if os.path.exists(
+        return [p for p in self.family.programs if os.path.exists(
             os.path.join(self.build, "bin", "test_sim_" + p))]
+
+    def launches(self, program, kernels):
+        """Whether a program launches one of these kernels."""
+        return any(re.fullmatch(self.family.programs[program], k)
+                   for k in kernels)
 
     def compile(self, kernel, objects, level="-O1"):
         """The object of one .cu; what g++ said."""
@@ -91,7 +118,7 @@ class Build:
         for file, text in texts.items():
             edits = [(a, b, a, b, t) for a, b, t in mutant.plain] \
                 if file == mutant.file else []
-            open(os.path.join(self.base, file), "w").write(apply(text, edits))
+            self.write(file, apply(text, edits))
         for k in users(mutant.file, kernels, texts):
             if self.compile(k, objects, level):
                 return None
@@ -158,7 +185,17 @@ def users(file, kernels, texts):
     return sorted(f[:-3] for f in found if f.endswith(".cu"))
 
 
-def table(results, mutants, path):
+def title(family):
+    return "# Mutants of the kernels" if family == "own" else \
+        f"# Mutants of the {family.capitalize()} kernels"
+
+
+def command(family):
+    return "tests/kernels/mutate.py" + \
+        ("" if family == "own" else f" --family {family}")
+
+
+def table(results, mutants, path, family):
     places, results = len(results), [r for r in results if
                                      r["verdict"] != "no program"]
     n_mutants = len(mutants) - (places - len(results))
@@ -173,8 +210,8 @@ def table(results, mutants, path):
         cells["total", r["kind"]][verdict] += 1
         cells[r["file"], "total"][verdict] += 1
         cells["total", "total"][verdict] += 1
-    out = ["# Mutants of the kernels", "",
-           "Written by `tests/kernels/mutate.py`. A cell is killed / mutants "
+    out = [title(family), "",
+           f"Written by `{command(family)}`. A cell is killed / mutants "
            "that change something;", "those that change nothing are counted "
            "after a plus sign and explained below.", "",
            "| file | " + " | ".join(kinds) + " | total |",
@@ -218,12 +255,13 @@ def table(results, mutants, path):
 def finish(mutants, known, n, args):
     present = [known[m.name] for m in mutants if m.name in known]
     print(f"{n} run now, {len(present)} of {len(mutants)} known")
-    table(present, mutants, args.table or os.devnull)
+    table(present, mutants, args.table or os.devnull, args.family)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
+    parser.add_argument("--family", choices=FAMILIES, default="own")
     parser.add_argument("--only")
     parser.add_argument("--limit", type=int)
     parser.add_argument("--seconds", type=float, default=1e9)
@@ -236,8 +274,10 @@ def main():
                         help="unexplained survivors, too")
     args = parser.parse_args()
     began = time.time()
+    family = FAMILIES[args.family]
     files = sorted(f for f in os.listdir(KERNELS)
-                   if f.endswith((".cu", ".cuh")) and f not in SKIPPED)
+                   if f.endswith((".cu", ".cuh")) and f not in SKIPPED and
+                   re.fullmatch(family.files, f.rsplit(".", 1)[0]))
     # A kernel that the build lacks has no test there.
     built = subprocess.run(["ninja", "-t", "targets", "all"], cwd=args.build,
                            capture_output=True, text=True, check=True).stdout
@@ -263,7 +303,7 @@ def main():
         return
     folder = tempfile.mkdtemp(prefix="oriel-mutants-")
     atexit.register(shutil.rmtree, folder)
-    build = Build(os.path.abspath(args.build), folder)
+    build = Build(os.path.abspath(args.build), folder, family)
     texts = {f: made[f][0] for f in files}
     kernels = [f[:-3] for f in files if f.endswith(".cu")]
     objects = os.path.join(folder, "all")
@@ -273,7 +313,7 @@ def main():
     pending = list(kernels)
     for attempt in range(8):
         for f in files:
-            open(os.path.join(build.base, f), "w").write(switched(
+            build.write(f, switched(
                 texts[f], [m for m in made[f][1] if not m.alone]))
         failed, dropped = [], 0
         for k in pending:
@@ -340,7 +380,7 @@ def main():
             if alone is None:
                 verdict, how = "no program", "it does not compile"
             for p in programs if alone else []:
-                if p in users(m.file, kernels, texts) + OVER_ALL:
+                if build.launches(p, users(m.file, kernels, texts)):
                     met.append(p)
                     verdict, how = run(build.link(p, alone, objects), -1,
                                        2 * seconds[p])

@@ -23,6 +23,10 @@ OPERATORS = {"+": ("Plus", "-"), "-": ("Minus", "+"), "*": ("Times", "+"),
              "<=": ("LessEqual", "<"), ">": ("Greater", ">="),
              ">=": ("GreaterEqual", ">"), "==": ("Equal", "!="),
              "!=": ("Unequal", "==")}
+# What an instruction is for, where deleting it is no mistake of values alone.
+KINDS = {"sync": r"sync_\w+|mbarrier_\w+|fence_\w+|wgmma_(?:fence|commit|wait|hold)"
+                 r"|registers_\w+",
+         "copy": r"copy_\w+|tensor_load_\w+"}
 COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
 
 
@@ -164,15 +168,21 @@ def generate(file):
         for s, e in statements(code, start, end):
             plain = text[s:e]
             kind = "statement"
-            name = re.match(r"ptx::(sync|copy)_(\w+)", plain)
-            if name:
-                kind = name.group(1)
+            for kind_, names in KINDS.items():
+                if re.match(rf"ptx::(?:{names})\b", plain):
+                    kind = kind_
             wrap(kind, s, e, "{ if (!oriel_mutant_on(@)) ", " }", "deleted",
                  ";")
             variants = []
-            if "copy_wait<" in plain:
-                variants.append(("copy", re.sub(r"<([^>]*)>", r"<(\1) + 1>",
-                                                plain)))
+            if re.search(r"copy_wait<|wgmma_wait<", plain):
+                variants.append((kind, re.sub(r"<([^>]*)>", r"<(\1) + 1>",
+                                              plain)))
+            turned = re.match(r"ptx::wgmma_[rs]s<", plain)
+            for m in re.finditer(r"\b(true|false)\b", plain) if turned else []:
+                if m.start() < plain.index(">("):
+                    other = {"true": "false", "false": "true"}[m.group()]
+                    variants.append(("fragment", plain[:m.start()] + other +
+                                     plain[m.end():]))
             if "ldmatrix_x4_trans" in plain:
                 variants.append(("fragment", plain.replace("_trans", "")))
             elif "ldmatrix_x4" in plain:

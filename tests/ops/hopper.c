@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/hopper.h"
 
+#include "cuda/hopper.h"
 #include "ops/attention.h"
 #include "ops/linear.h"
 
@@ -147,6 +148,14 @@ op_hopper_has(const op *of_)
 }
 
 bool
+op_hopper_takes(const op_case *c)
+{
+    return op_hopper_has(c->op) &&
+           (c->op != &op_full_attention ||
+            oriel_cuda_hopper_attends(c->shape.head_dim));
+}
+
+bool
 op_hopper_runs_here(void)
 {
     int device = 0, major = 0, minor = 0;
@@ -176,6 +185,8 @@ op_hopper_make(const op *of_, int32_t small, int32_t blocks)
     for (int i = 0; i < OPS; i++)
         if (ops[i].of == of_)
             h.which = (oriel_hopper_op)i;
+    if (h.which == ORIEL_HOPPER_SWIGLU)
+        h.small = 0;
     h.op.name = ops[h.which].name;
     h.op.prepare = prepare;
     h.op.run = run;

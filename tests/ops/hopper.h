@@ -10,13 +10,15 @@
 typedef struct op_hopper {
     op op;                 /* first: an op_case points at it */
     oriel_hopper_op which; /* of a product */
-    int32_t small;         /* tiles for few rows */
+    int32_t small;         /* tiles for few rows; swiglu has none */
     int32_t blocks;        /* that take the tiles in turns */
     int32_t pairs, skew;   /* of a product; 0 */
 } op_hopper;
 
 /* Whether there is one. */
 bool op_hopper_has(const op *of);
+/* And it takes this case: attention is of heads of 80 alone. */
+bool op_hopper_takes(const op_case *c);
 /* Whether the current device can run them: it is of compute capability 9.0. */
 bool op_hopper_runs_here(void);
 
