@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BENCH_SKIPPED = 77 }; /* exit status where a machine lacks what it takes */
+enum { BENCH_SKIPPED = 77 }; /* exit status where a machine cannot run it */
 
 /* Seconds on the monotonic clock. */
 double bench_now(void);

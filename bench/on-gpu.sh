@@ -275,6 +275,8 @@ run_products() {
     step invariance-hopper 60 bin/invariance $TINY --kernels hopper
     # shellcheck disable=SC2086
     step invariance-ops 60 bin/invariance $TINY --kernels $PRODUCTS
+    step checkpoint-tiny 10 bin/oriel synth --config tiny --seed 1 --force \
+        "$PARTS/tiny"
     watch_clocks
     # shellcheck disable=SC2086
     step time-products 110 bin/ops $OPS --op "$PRODUCT_OPS" --kernels auto \
@@ -302,8 +304,6 @@ run_correct() { # all else that must be right
     for program in bin/kernel_*; do
         step "kernel-${program#bin/kernel_}" 40 "$program"
     done
-    step checkpoint-tiny 10 bin/oriel synth --config tiny --seed 1 --force \
-        "$PARTS/tiny"
     step invariance-tiny 30 bin/encode_invariance "$PARTS/tiny" --small
     step checks-tiny 30 bin/encode_invariance "$PARTS/tiny" --small --checks
     [ $PRODUCTS = own ] || step invariance-tiny-cublaslt 30 \

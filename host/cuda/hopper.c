@@ -71,13 +71,13 @@ make_maps(oriel_cuda_hopper *h, oriel_error *err)
 {
     const size_t bytes =
         (1 + (size_t)h->weights->network.depth) * sizeof(*h->maps);
-    uintptr_t at;
+    char *at;
 
     h->memory = oriel_alloc(h->hooks, bytes + ALIGNMENT);
     if (!h->memory)
         return oriel_fail_memory(err, bytes + ALIGNMENT, "tensor maps");
-    at = ((uintptr_t)h->memory + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    h->maps = (CUtensorMap(*)[ORIEL_N_LINEAR_LAYERS][2])at;
+    at = (char *)h->memory + ALIGNMENT - 1;
+    h->maps = (void *)(at - (uintptr_t)at % ALIGNMENT);
     return encode_all(h, err);
 }
 
