@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plants.hpp"
 
+#include "grid.hpp"
+
 #include <cstring>
 #include <string>
 
@@ -52,6 +54,14 @@ bool
 loses_block(const char *op)
 {
     return !loser().empty() && loser() == op;
+}
+
+bool
+is_on_second_sm(const Block &block)
+{
+    const DeviceLimits limits = device_limits(block.launch.device);
+
+    return block.index % limits.multiprocessors == 1;
 }
 
 } // namespace sim

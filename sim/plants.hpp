@@ -87,4 +87,8 @@ bool plant(const char *name);
 /* Whether launches of these kernels lose their last block. */
 bool loses_block(const char *op);
 
+struct Block;
+/* Where a fault of one multiprocessor is. */
+bool is_on_second_sm(const Block &block);
+
 } // namespace sim

@@ -262,16 +262,6 @@ spoil_operands(float (&a)[16][16], float (&b)[16][8])
         a[i][15] = 0;
 }
 
-/* And in what one multiprocessor makes of them. */
-static bool
-is_on_bad_sm(const sim::Block &block)
-{
-    const sim::DeviceLimits limits = sim::device_limits(block.launch.device);
-
-    return sim::planted == sim::Plant::MMA_ONE_SM &&
-           block.index % limits.multiprocessors == 1;
-}
-
 static void
 multiply(sim::Block &block, uint32_t, void **brought)
 {
@@ -300,7 +290,7 @@ multiply(sim::Block &block, uint32_t, void **brought)
     }
     spoil_operands(a, b);
     sim::tensor_core(a, b, c);
-    if (is_on_bad_sm(block))
+    if (sim::planted == sim::Plant::MMA_ONE_SM && sim::is_on_second_sm(block))
         c[0][0] = -c[0][0];
     for (uint32_t l = 0; l < 32; l++) {
         const Brought &lane = *static_cast<Brought *>(brought[l]);

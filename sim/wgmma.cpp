@@ -288,16 +288,6 @@ spoil_operand(std::vector<float> &a)
         std::copy_n(a.begin() + 2 * OF_WARP, OF_WARP, a.begin() + 3 * OF_WARP);
 }
 
-/* In what one multiprocessor makes of them. */
-bool
-is_on_bad_sm(const Block &block)
-{
-    const DeviceLimits limits = device_limits(block.launch.device);
-
-    return planted == Plant::WGMMA_ONE_SM &&
-           block.index % limits.multiprocessors == 1;
-}
-
 /* In what an instruction says. */
 ProductSaid
 spoiled(ProductSaid said)
@@ -334,7 +324,7 @@ multiply(const Block &block, const Product &product)
             std::fill(d.begin(), d.end(), 0.0f);
         warpgroup_core(a.data() + size_t{w} * WARP_ROWS * DEPTH, b.data(),
                        said.columns, d.data());
-        if (is_on_bad_sm(block))
+        if (planted == Plant::WGMMA_ONE_SM && is_on_second_sm(block))
             d[0] = -d[0];
     }
 }

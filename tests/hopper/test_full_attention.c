@@ -66,6 +66,30 @@ START_TEST(scores_beyond_any_exponent)
 }
 END_TEST
 
+/* A lane has two rows.  The maxima of one stay, and in the second tile of keys those
+   of the other reach the same value: what went before must shrink all the same. */
+START_TEST(one_of_two_rows_moves)
+{
+    enum { ONE = 0x3f80, FOUR = 0x4080, KEYS = 128 };
+    static const int lengths[] = {2 * KEYS};
+    op_case c = make(1, lengths, 1, 2, 0);
+
+    for (int64_t r = 0; r < c.rows; r++) {
+        uint16_t *const q = attention_qkv(&c) + r * 3 * HEAD_DIM;
+        uint16_t *const k = q + HEAD_DIM;
+        const int64_t half = r / 8 % 2, first = r / KEYS ? 1 - _i : _i;
+
+        for (int d = 0; d < HEAD_DIM; d++) {
+            q[d] = d == half ? ONE : 0;
+            k[d] = d == first ? FOUR : d == 1 - first ? ONE : 0;
+        }
+    }
+    op_check_send(&c.x);
+    op_check_case(&c);
+    op_case_free(&c);
+}
+END_TEST
+
 /* ---- Rows ------------------------------------------------------------------ */
 
 static uint16_t *
@@ -193,6 +217,7 @@ main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, frames_of_any_length, 0, COUNT(frames));
     tcase_add_loop_test(tc, scores_beyond_any_exponent, 0, 2);
+    tcase_add_loop_test(tc, one_of_two_rows_moves, 0, 2);
     tcase_add_test(tc, frames_are_their_own);
     tcase_add_test(tc, what_is_out_of_limits_is_refused);
     suite_add_tcase(suite, tc);

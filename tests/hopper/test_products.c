@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Both sides of the edges of both sizes of tiles, in rows, columns and depth. */
+/* Both sides of the edges of both sizes of tiles, in rows, columns and depth; first
+   the one with most of them, so that a mistake shows soon. */
 static const product_shape shapes[] = {
-    {1, 16, 8},      {4, 256, 64},  {63, 128, 72},   {64, 264, 128},
-    {65, 160, 40},   {129, 8, 24},  {130, 168, 256}, {257, 264, 200},
+    {257, 264, 200}, {1, 16, 8},    {4, 256, 64}, {63, 128, 72},
+    {64, 264, 128},  {65, 160, 40}, {129, 8, 24}, {130, 168, 256},
     {140, 512, 320}, {2, 320, 640},
 };
 enum { RANDOM_SHAPES = 2, SHAPES = COUNT(shapes) + RANDOM_SHAPES };

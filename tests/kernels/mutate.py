@@ -47,28 +47,28 @@ LEFT_OUT = ["attention_long", "counters", "invariance", "refusals"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 OWN = sorted(f[len("test_"):-len(".c")] for f in os.listdir(HERE)
              if re.fullmatch(r"test_.+\.c", f))
-# What is mutated together: the names of its files, and of each program the names
-# of the kernels that it launches.
-Family = collections.namedtuple("Family", "files programs")
+# What is mutated together: the names of its files, of each program the names of the
+# kernels that it launches, and the program that counts accesses, or None.  What that
+# one counts depends on what the compiler makes of a kernel, so it meets a mutant
+# without any switch, at the level of the build.
+Family = collections.namedtuple("Family", "files programs counting")
 FAMILIES = {
     "own": Family(r"(?!hopper_).*", {
         **{p: p for p in OWN if p not in OVER_ALL + LEFT_OUT},
-        **{p: ".*" for p in OVER_ALL}}),
+        **{p: ".*" for p in OVER_ALL}}, "counters"),
     "hopper": Family(r"hopper_.*|tile_order", {
         "hopper_full_attention": "hopper_full_attention",
-        "hopper_products": "hopper_linear.*"}),
+        "hopper_products": "hopper_linear.*"}, None),
 }
-# What it counts depends on what the compiler makes of a kernel, so it meets a
-# mutant without any switch, at the level of the build.
-COUNTING = "counters"
 
 
 class Build:
     def __init__(self, build, folder, family):
         self.build, self.folder, self.family = build, folder, family
         self.commands = subprocess.run(
-            ["ninja", "-t", "commands"] + [f"bin/test_sim_{p}" for p in
-                                           self.programs() + [COUNTING]],
+            ["ninja", "-t", "commands"] + [
+                f"bin/test_sim_{p}" for p in
+                self.programs() + [family.counting] if p],
             cwd=build, capture_output=True, text=True, check=True).stdout
         self.base = os.path.join(folder, "kernels")
         shutil.copytree(KERNELS, self.base, dirs_exist_ok=True)
@@ -185,7 +185,7 @@ def users(file, kernels, texts):
     return sorted(f[:-3] for f in found if f.endswith(".cu"))
 
 
-def title(family):
+def heading(family):
     return "# Mutants of the kernels" if family == "own" else \
         f"# Mutants of the {family.capitalize()} kernels"
 
@@ -210,7 +210,7 @@ def table(results, mutants, path, family):
         cells["total", r["kind"]][verdict] += 1
         cells[r["file"], "total"][verdict] += 1
         cells["total", "total"][verdict] += 1
-    out = [title(family), "",
+    out = [heading(family), "",
            f"Written by `{command(family)}`. A cell is killed / mutants "
            "that change something;", "those that change nothing are counted "
            "after a plus sign and explained below.", "",
@@ -306,6 +306,13 @@ def main():
     build = Build(os.path.abspath(args.build), folder, family)
     texts = {f: made[f][0] for f in files}
     kernels = [f[:-3] for f in files if f.endswith(".cu")]
+    order = [m for m in mutants if not args.only or
+             args.only in (m.file, m.file.rsplit(".", 1)[0])]
+    if not order:
+        sys.exit(f"--only {args.only}: no mutant is in such a file, expected "
+                 f"one of {', '.join(files)}")
+    if args.only:
+        kernels = users(order[0].file, kernels, texts)
     objects = os.path.join(folder, "all")
     os.makedirs(objects)
 
@@ -338,7 +345,8 @@ def main():
         pending = failed
         if not failed:
             break
-    programs = {p: build.link(p, objects, objects) for p in build.programs()}
+    programs = {p: build.link(p, objects, objects) for p in build.programs()
+                if build.launches(p, kernels)}
     seconds, reached = {}, {}
     for p, path in programs.items():
         t = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -353,11 +361,6 @@ def main():
         p: round(s, 2) for p, s in seconds.items()}, flush=True)
 
     important = {"sync": 0, "copy": 0, "fragment": 1, "zero-fill": 1}
-    order = [m for m in mutants if not args.only or
-             args.only in (m.file, m.file.rsplit(".", 1)[0])]
-    if not order:
-        sys.exit(f"--only {args.only}: no mutant is in such a file, expected "
-                 f"one of {', '.join(files)}")
     random.Random(1).shuffle(order)
     if args.from_end:
         order.reverse()
@@ -393,10 +396,11 @@ def main():
                     verdict, how = run(programs[p], m.id, 2 * seconds[p])
                     if verdict == "killed":
                         break
-        if verdict == "survived":
+        if verdict == "survived" and family.counting:
             alone = build.alone(m, texts, kernels, "-O2")
             if alone is not None:
-                verdict, how = run(build.link(COUNTING, alone, alone), -1, 10)
+                verdict, how = run(build.link(family.counting, alone, alone),
+                                   -1, 10)
         if verdict == "survived" and not met:
             how = "no test reaches it"
         result = {"name": m.name, "file": m.file, "line": m.line,

@@ -7,7 +7,23 @@ ORDER = "the same terms in another order, which the bound allows"
 PAIRS = "lanes 1 apart hold the same value by then: 2 or 3 away is the same"
 MASKED = "more groups of scores, all of which are masked"
 STRICTER = "the slow way, byte by byte, loads the same where the fast one may not"
+FINITE = "a finite value, whose weight is 0"
 REASONS = [
+    ("hopper_full_attention.cu", "literal", "= uint4{0, 0, 0, 0}; -> 1",
+     FINITE),
+    ("hopper_full_attention.cu", "literal",
+     "rows.sums[0] = rows.sums[1] = 0; -> 1",
+     "the first maximum shrinks what was there before to 0"),
+    ("hopper_full_attention.cu", "literal", "return barrier(2 + ",
+     "another place for barriers, of which there is room for 128"),
+    ("hopper_full_attention.cu", "literal",
+     "32 in if (thread == WARPS * 32) -> 33",
+     "another lane of the same warp copies"),
+    ("hopper_full_attention.cu", "condition", "r.moved -> true",
+     "what did not move is shrunk by exactly 1"),
+    ("hopper_full_attention.cu", "operator",
+     "scores[2 * i + 1]) & 0xffff0000u); -> dropped",
+     "those bits of a rounded value are zeros"),
     ("gemm.cuh", "", "s < n_stages",
      "a stage beyond the depth is filled with zeros and never multiplied"),
     ("expand_plan.cu", "comparison", "return a < b ? a : b", AT_EDGE),
