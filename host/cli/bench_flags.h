@@ -42,8 +42,9 @@
         CLI_BENCH_CHOICE(precision, "precision", COMPUTE, cli_precisions, \
                          "compute in this format on the CPU; auto is bf16"), \
         CLI_BENCH_CHOICE(kernels, "kernels", GPU, cli_kernels, \
-                         "time Oriel's own products or cuBLASLt's; auto " \
-                         "times both where there is a cuBLASLt"), \
+                         "time Oriel's own kernels, those for compute " \
+                         "capability 9.0, or cuBLASLt's products; auto times " \
+                         "all that can run"), \
         CLI_BENCH_FLAG(repeats, "repeats", NUMBER, COMPUTE, "N", \
                        "take N samples of each op; default: what fits 0.3 s " \
                        "on the CPU, 0.12 s on a GPU"), \
