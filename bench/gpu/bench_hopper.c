@@ -13,9 +13,7 @@ bench_hopper_has(const bench_op *which)
 bool
 bench_hopper_runs(const bench_case *b)
 {
-    return bench_hopper_has(b->which) &&
-           (b->which->op != &op_full_attention ||
-            oriel_cuda_hopper_attends(b->operands.shape.head_dim));
+    return op_hopper_takes(&b->operands);
 }
 
 int

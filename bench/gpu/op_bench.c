@@ -209,6 +209,8 @@ bench_case_free(bench_case *b)
 static cudaError_t
 enqueue(const bench_case *b, int64_t first, int64_t rows, void *out)
 {
+    if (b->cudnn)
+        return op_cudnn_run(&b->operands, b->cudnn, out);
     return b->library ? bench_library_run(b, first, rows, out)
                       : b->operands.op->run(&b->operands, first, rows, out);
 }
@@ -257,6 +259,8 @@ check_row(const bench_case *b, int64_t row, const void *got, double *exact,
     c->op->exact(c, row, 1, exact, bound);
     if (b->library)
         op_library_loosen(c, exact, bound);
+    if (b->cudnn)
+        op_cudnn_loosen(c, exact, bound);
     for (int32_t i = 0; i < c->columns; i++) {
         const double value = op_case_value(c, got, i);
 

@@ -9,6 +9,7 @@
 #ifndef BENCH_GPU_OP_BENCH_H
 #define BENCH_GPU_OP_BENCH_H
 
+#include "ops/cudnn.h"
 #include "ops/hopper.h"
 #include "oriel.h"
 
@@ -54,6 +55,7 @@ typedef struct bench_case {
     op_case operands;
     void *out;              /* the result on the device */
     bench_library *library; /* what runs it; NULL: our own */
+    op_cudnn *cudnn;        /* likewise */
     op_hopper hopper;       /* which of our own, where operands.op is this */
 } bench_case;
 

@@ -7,9 +7,10 @@
  * the same run stand beside it: a copy's, and a large matrix product's.  Where
  * cuBLASLt runs a product, it does so twice: with the algorithm that an encoder
  * has, and with the best that a batch might get; their ratio is the price of
- * bytes that do not depend on the batch.  The kernels of sm_90a run as an encoder
- * runs them, and in every other way that they have: tiles, pairs, skew.  On the simulated GPU the check is all
- * there is.
+ * bytes that do not depend on the batch.  Attention over frames is also cuDNN's, by
+ * the engine that an encoder has.  The kernels of sm_90a run as an encoder runs them,
+ * and in every other way that they have: tiles, pairs, skew.  On the simulated GPU
+ * the check is all there is.
  */
 #include "bench_hopper.h"
 #include "bench_library.h"
@@ -29,7 +30,7 @@
 
 typedef struct bench {
     const op_flags *flags;
-    bool own, cublaslt, hopper; /* whose kernels */
+    bool own, cublaslt, cudnn, hopper; /* whose kernels */
     op_geometry geometry;
     op_report report;
     const op_size *size;
@@ -193,6 +194,25 @@ time_library(bench *b, bench_case *c)
     return result;
 }
 
+/* With a plan of the very frames. */
+static int
+time_cudnn(bench *b, bench_case *c)
+{
+    const char *const own = c->name;
+    op_row row = describe(b, c);
+    op_cudnn by;
+    int result = op_cudnn_open(&c->operands, &by, 0, 0);
+
+    row.by = c->name = "cudnn";
+    c->cudnn = &by;
+    if (!result)
+        result = judge(b, c, &row);
+    c->cudnn = NULL;
+    c->name = own;
+    op_cudnn_close(&by);
+    return result;
+}
+
 /* As an encoder runs it; then in every other way that there is. */
 static int
 time_hopper(bench *b, bench_case *c)
@@ -248,6 +268,8 @@ bench_one(bench *b, const bench_op *which)
             result = judge(b, &c, &row);
         if (!result && by_library)
             result = time_library(b, &c);
+        if (!result && b->cudnn && op_cudnn_has(which->op))
+            result = time_cudnn(b, &c);
         if (!result && b->hopper && bench_hopper_runs(&c))
             result = time_hopper(b, &c);
         bench_case_free(&c);
@@ -280,7 +302,9 @@ list_ops(const bench *b, const bench_op *ops, int n)
             printf("%-9s %-22s %3d times an encode%s%s\n", ops[i].step,
                    ops[i].name, (int)times_a_call(b, &ops[i]),
                    bench_hopper_has(&ops[i]) ? ", or that of sm_90a" : "",
-                   op_library_has(ops[i].op) ? ", or cuBLASLt" : "");
+                   op_library_has(ops[i].op) ? ", or cuBLASLt"
+                   : op_cudnn_has(ops[i].op) ? ", or cuDNN"
+                                             : "");
 }
 
 static int
@@ -303,6 +327,9 @@ choose_kernels(bench *b)
     b->cublaslt = bench_library_is_there(&why);
     if (!b->cublaslt)
         printf("cublaslt is absent: %s\n", why.message);
+    b->cudnn = op_cudnn_is_there(&why);
+    if (!b->cudnn)
+        printf("cudnn is absent: %s\n", why.message);
     return 0;
 }
 

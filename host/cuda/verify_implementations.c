@@ -70,15 +70,6 @@ close_cudnn(op_library *library)
     op_cudnn_close(&library->cudnn);
 }
 
-/* Its tiles of keys and its exponentials are its own: the bound twice. */
-static void
-loosen_cudnn(const op_case *c, const double *exact, double *bound)
-{
-    (void)exact;
-    for (int32_t i = 0; i < c->columns; i++)
-        bound[i] *= 2;
-}
-
 /* ---- The kernels of sm_90a ----------------------------------------------------- */
 
 enum { FEW_BLOCKS = 3 }; /* so that each takes several tiles */
@@ -151,23 +142,15 @@ find_cublaslt(char *why, size_t bytes)
         snprintf(why, bytes, "%.300s", err.message);
 }
 
-/* The same of cuDNN, which has no engine that we know on some devices. */
+/* The same of cuDNN. */
 static void
 find_cudnn(char *why, size_t bytes)
 {
-    const oriel_cudnn_shape least = {1, 80, 1, 1024};
-    oriel_cudnn cudnn = {0};
-    oriel_cudnn_plan plan = {0};
-    int device = 0;
     oriel_error err;
 
     why[0] = '\0';
-    (void)cudaGetDevice(&device);
-    if (oriel_cudnn_open(&cudnn, device, &err) ||
-        oriel_cudnn_make(&cudnn, &plan, &least, &err))
+    if (!op_cudnn_is_there(&err))
         snprintf(why, bytes, "%.300s", err.message);
-    oriel_cudnn_plan_destroy(&plan);
-    oriel_cudnn_close(&cudnn);
 }
 
 const oriel_cuda_implemented
@@ -177,7 +160,7 @@ const oriel_cuda_implemented
         {"cuBLASLt", cublaslt_has, find_cublaslt, op_library_open,
          op_library_run, op_library_close, op_library_loosen},
         {"cuDNN", cudnn_has, find_cudnn, open_cudnn, run_cudnn, close_cudnn,
-         loosen_cudnn},
+         op_cudnn_loosen},
         {"Hopper kernels", op_hopper_takes, find_hopper, open_own, run_hopper,
          close_own, NULL},
         {"Hopper kernels of few rows", op_hopper_takes, find_hopper, open_own,

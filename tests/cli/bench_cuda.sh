@@ -28,13 +28,13 @@ for op, others in (("linear qkv", lt | hopper),
                    ("linear_swiglu gate_up", lt | large),
                    ("linear_residual down", lt | hopper),
                    ("linear_gelu fc1", hopper), ("linear_rows fc2", hopper),
-                   ("window_attention", set())):
+                   ("full_attention", {"cudnn"}), ("window_attention", set())):
     assert {who for name, who in by if name == op} == {"oriel"} | others, (
         op, by)
 assert len(run["rows"]) == 2 * len(by)
 assert not any("seconds" in row for row in run["rows"])
 PY
-check test "$(grep -c . run.csv)" -eq 111
+check test "$(grep -c . run.csv)" -eq 113
 run 0 bench --device cuda --model tiny --size 40x56 --op 'fc1$' --kernels own \
     --python none
 check test "$(grep -c ' right ' out)" -eq 1

@@ -13,6 +13,9 @@ typedef struct op_cudnn {
     op_array lengths, qkv_offsets, out_offsets, workspace;
 } op_cudnn;
 
+/* Whether the library is here and has an engine that we know on the current device;
+   without one 'why' says what is missing. */
+bool op_cudnn_is_there(oriel_error *why);
 /* Whether it is cuDNN's to run. */
 bool op_cudnn_has(const op *which);
 /* With the one engine that an encoder would have, and a plan of at least so many
@@ -24,5 +27,7 @@ void op_cudnn_close(op_cudnn *by);
 /* All rows, on the default stream. */
 oriel_cudnn_args op_cudnn_args(const op_case *c, const op_cudnn *by, void *out);
 cudaError_t op_cudnn_run(const op_case *c, const op_cudnn *by, void *out);
+/* Its tiles of keys and its exponentials are its own: the bound twice. */
+void op_cudnn_loosen(const op_case *c, const double *exact, double *bound);
 
 #endif /* TESTS_OPS_CUDNN_H */
