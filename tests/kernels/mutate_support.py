@@ -4,20 +4,21 @@
 SUPPORT_HEADER = """
 #pragma once
 extern "C" bool oriel_mutant_on(int mutant);
+#define MUTANT_INLINE inline __attribute__((always_inline))
 namespace mutant {
 #define ORIEL_OPERATOR(NAME, OP, ELSE)                                    \\
     struct NAME { int k; };                                               \\
     template <class T> struct Held##NAME { T left; int k; };              \\
-    template <class T> inline Held##NAME<T> operator OP(T left, NAME m)   \\
+    template <class T> MUTANT_INLINE Held##NAME<T> operator OP(T left, NAME m)   \\
     { return {left, m.k}; }                                               \\
     template <class T, class U>                                           \\
-    inline auto operator OP(Held##NAME<T> h, U right)                     \\
+    MUTANT_INLINE auto operator OP(Held##NAME<T> h, U right)                     \\
     { using R = decltype(h.left OP right);                                \\
       return oriel_mutant_on(h.k) ? (R)(ELSE) : (R)(h.left OP right); }
-template <class T, class U> inline auto modulo(T a, U b)
+template <class T, class U> MUTANT_INLINE auto modulo(T a, U b)
 { if constexpr (__is_same(T, float)) return a * b; else return a % b; }
-template <class T, class U> inline auto sum(T a, U b) { return a + b; }
-template <class T> inline auto sum(const T *a, const T *b) { return b - a; }
+template <class T, class U> MUTANT_INLINE auto sum(T a, U b) { return a + b; }
+template <class T> MUTANT_INLINE auto sum(const T *a, const T *b) { return b - a; }
 ORIEL_OPERATOR(Plus, +, h.left - right)
 ORIEL_OPERATOR(Minus, -, sum(h.left, right))
 ORIEL_OPERATOR(Times, *, h.left + right)
