@@ -4,12 +4,12 @@
 #include "model/checkpoint_builder.h"
 #include "model/model.h"
 #include "oriel.h"
+#include "support/child.h"
 #include "support/suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static oriel_model *
@@ -256,25 +256,25 @@ START_TEST(an_encoder_keeps_its_model_alive)
 }
 END_TEST
 
-/* It has the parent's lock, which another thread may have held. */
+/* In a child: it has the parent's lock, which another thread may have held. */
+static int
+ask_parents_model(void *model)
+{
+    char digest[33];
+    oriel_error err;
+
+    CHILD_MUST(oriel_model_digest(model, digest, &err) == ORIEL_ERR_ARGUMENT);
+    CHILD_MUST(strstr(err.message, "made before fork()") != NULL);
+    return 0;
+}
+
 START_TEST(a_child_has_no_digest_of_its_parents_model)
 {
     checkpoint_builder *b = builder_create("visual.", "BF16", 0, 0);
     char *folder = temp_checkpoint(b);
     oriel_model *model = open_good(folder);
-    pid_t child = fork();
-    int status;
 
-    if (child == 0) {
-        char digest[33];
-        oriel_error err;
-
-        exit(oriel_model_digest(model, digest, &err) != ORIEL_ERR_ARGUMENT ||
-             !strstr(err.message, "made before fork()"));
-    }
-    ck_assert_int_gt(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
+    run_in_child(ask_parents_model, model);
     oriel_model_destroy(model);
     temp_remove(folder);
     builder_free(b);

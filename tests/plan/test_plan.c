@@ -3,14 +3,13 @@
 #include "oriel.h"
 #include "plan/plan.h"
 #include "plan/planned.h"
+#include "support/child.h"
 #include "support/fake_model.h"
 #include "support/suite.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 /* ---- Items ------------------------------------------------------------ */
 
@@ -413,26 +412,26 @@ START_TEST(refusals_come_before_allocations)
 }
 END_TEST
 
+static int
+plan_in_child(void *parents)
+{
+    static const oriel_item item = {640, 480, 1, 0, 0, 0};
+    oriel_plan *plan;
+
+    CHILD_MUST(info_of(parents).tokens == 391);
+    CHILD_MUST(
+        !oriel_plan_create(&plan, model_of(&network_7b), &item, 1, NULL, NULL));
+    CHILD_MUST(info_of(plan).tokens == 391);
+    oriel_plan_destroy(plan);
+    return 0;
+}
+
 START_TEST(plans_in_a_forked_child)
 {
     static const oriel_item item = {640, 480, 1, 0, 0, 0};
     oriel_plan *parents = plan_items(&item, 1, NULL);
-    int status;
-    pid_t child = fork();
 
-    ck_assert_int_ge(child, 0);
-    if (!child) {
-        oriel_plan *plan;
-        int good = info_of(parents).tokens == 391 &&
-                   !oriel_plan_create(&plan, model_of(&network_7b), &item, 1,
-                                      NULL, NULL) &&
-                   info_of(plan).tokens == 391;
-
-        oriel_plan_destroy(parents);
-        _exit(good ? 0 : 1);
-    }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
+    run_in_child(plan_in_child, parents);
     oriel_plan_destroy(parents);
 }
 END_TEST
