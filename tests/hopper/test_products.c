@@ -43,6 +43,7 @@ static const struct {
     {&op_linear_swiglu, 0, 0, false, 0, 1},
     {&op_linear_residual, 0, 0, true, 1, 1},
 };
+enum { KINDS = COUNT(kinds) };
 
 /* Rows that change places: the last is stored first. */
 static const int32_t *
@@ -88,9 +89,9 @@ make(const op_hopper *h, int kind, int i)
 
 START_TEST(products_are_exact)
 {
-    const int kind = _i % COUNT(kinds);
+    const int kind = _i % KINDS;
     const op_hopper h = kind_of(kind);
-    op_case c = make(&h, kind, _i / COUNT(kinds));
+    op_case c = make(&h, kind, _i / KINDS);
 
     op_check_case(&c);
     op_case_free(&c);
@@ -299,8 +300,7 @@ main(void)
 
     device_skip_unless(9, 0);
     tcase_set_timeout(tc, 300);
-    tcase_add_loop_test(tc, products_are_exact, 0,
-                        (int)(SHAPES * COUNT(kinds)));
+    tcase_add_loop_test(tc, products_are_exact, 0, SHAPES * KINDS);
     tcase_add_loop_test(tc, rows_are_their_own, 0, COUNT(kinds));
     tcase_add_loop_test(tc, the_faster_tiles_are_taken, 0, COUNT(sizes));
     tcase_add_test(tc, what_is_out_of_limits_is_refused);
