@@ -30,6 +30,13 @@ op_of(oriel_layer layer)
     }
 }
 
+/* Of a layer's weight, in large tiles and in small ones. */
+static CUtensorMap *
+maps_of(const oriel_cuda_hopper *h, oriel_layer layer, int32_t block)
+{
+    return h->maps[oriel_layer_in_block(layer) ? 1 + block : 0][layer];
+}
+
 /* ---- Create and destroy ------------------------------------------------------ */
 
 static oriel_status
@@ -37,13 +44,12 @@ encode_layer(oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
              oriel_error *err)
 {
     const oriel_tensor_shape shape = oriel_cuda_layer_shape(h->weights, layer);
-    const int32_t at = oriel_layer_in_block(layer) ? 1 + block : 0;
     oriel_status status = ORIEL_OK;
 
     for (int32_t small = 0; small < 2 && !status; small++)
         status = oriel_cuda_check(
             oriel_cuda_hopper_map_weight(
-                &h->maps[at][layer][small], h->encode, op_of(layer),
+                &maps_of(h, layer, block)[small], h->encode, op_of(layer),
                 oriel_cuda_get_layer(h->weights, layer, block)->weight,
                 (int32_t)shape.rows, (int32_t)shape.columns, small),
             "cuTensorMapEncodeTiled", err);
@@ -175,12 +181,11 @@ map_x(operands *o, const oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
       const uint16_t *x, int64_t rows, int32_t depth, oriel_error *err)
 {
     const oriel_tensor_shape weight = oriel_cuda_layer_shape(h->weights, layer);
-    const int32_t at = oriel_layer_in_block(layer) ? 1 + block : 0;
     const int32_t small = oriel_cuda_hopper_small(
         op_of(layer), rows, (int32_t)weight.rows, h->blocks);
 
     o->by = (oriel_hopper_product){.x = &o->x,
-                                   .weight = &h->maps[at][layer][small],
+                                   .weight = &maps_of(h, layer, block)[small],
                                    .hi = &o->hi,
                                    .lo = &o->lo,
                                    .small = small,

@@ -305,44 +305,41 @@ make_maps(maps *m, const run *r, oriel_hopper_op op, const uint16_t *hi,
     return oriel_cuda_check(error, "cuTensorMapEncodeTiled", err);
 }
 
+typedef cudaError_t hopper_launch(const oriel_linear_args *args,
+                                  const oriel_hopper_product *by,
+                                  cudaStream_t stream);
+
+static oriel_status
+multiply_by_hopper(const run *r, oriel_hopper_op op, hopper_launch *launch,
+                   const char *what, const oriel_linear_args *args,
+                   oriel_error *err)
+{
+    const bool adds = op == ORIEL_HOPPER_RESIDUAL;
+    maps m;
+    oriel_status status =
+        make_maps(&m, r, op, adds ? args->out : NULL, args->lo, err);
+
+    return status ? status
+                  : oriel_cuda_check(launch(args, &m.by, r->stream), what, err);
+}
+
 static oriel_status
 run_hopper_linear(const run *r, oriel_error *err)
 {
     const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_LINEAR);
-    maps m;
-    oriel_status status =
-        make_maps(&m, r, ORIEL_HOPPER_LINEAR, NULL, NULL, err);
 
-    return status ? status
-                  : oriel_cuda_check(
-                        oriel_cuda_hopper_linear(&args, &m.by, r->stream),
-                        "hopper_linear", err);
+    return multiply_by_hopper(r, ORIEL_HOPPER_LINEAR, oriel_cuda_hopper_linear,
+                              "hopper_linear", &args, err);
 }
 
 static oriel_status
 run_hopper_gelu(const run *r, oriel_error *err)
 {
     const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_GELU);
-    maps m;
-    oriel_status status = make_maps(&m, r, ORIEL_HOPPER_GELU, NULL, NULL, err);
 
-    return status ? status
-                  : oriel_cuda_check(
-                        oriel_cuda_hopper_linear_gelu(&args, &m.by, r->stream),
-                        "hopper_linear_gelu", err);
-}
-
-static oriel_status
-add_by_hopper(const run *r, const oriel_linear_args *args, oriel_error *err)
-{
-    maps m;
-    oriel_status status =
-        make_maps(&m, r, ORIEL_HOPPER_RESIDUAL, args->out, args->lo, err);
-
-    return status ? status
-                  : oriel_cuda_check(oriel_cuda_hopper_linear_residual(
-                                         args, &m.by, r->stream),
-                                     "hopper_linear_residual", err);
+    return multiply_by_hopper(r, ORIEL_HOPPER_GELU,
+                              oriel_cuda_hopper_linear_gelu,
+                              "hopper_linear_gelu", &args, err);
 }
 
 static oriel_status
@@ -350,7 +347,9 @@ run_hopper_residual(const run *r, oriel_error *err)
 {
     const oriel_linear_args args = linear_args(r, ORIEL_KNOWN_RESIDUAL);
 
-    return add_by_hopper(r, &args, err);
+    return multiply_by_hopper(r, ORIEL_HOPPER_RESIDUAL,
+                              oriel_cuda_hopper_linear_residual,
+                              "hopper_linear_residual", &args, err);
 }
 
 static oriel_status
@@ -359,7 +358,9 @@ run_hopper_wide(const run *r, oriel_error *err)
     oriel_linear_args args = linear_args(r, ORIEL_KNOWN_HI);
 
     args.lo = of(r, ORIEL_KNOWN_LO);
-    return add_by_hopper(r, &args, err);
+    return multiply_by_hopper(r, ORIEL_HOPPER_RESIDUAL,
+                              oriel_cuda_hopper_linear_residual,
+                              "hopper_linear_residual", &args, err);
 }
 
 static oriel_status
