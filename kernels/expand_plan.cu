@@ -20,10 +20,11 @@
  *          windows of 64 patches.  Lists of frames: 256 of them, which the caller
  *          counts.
  *
- * Launch   a thread a token, in image order; blocks of 256.  The first token of
- *          a window writes its prefix sum and its place in a pack, the first of
- *          every 32 of a segment, 128 patches, a tile.  Where frames are listed,
- *          one block more, of another kernel, with a thread a sequence.
+ * Launch   a thread a token, in image order; blocks of 256.  The first token of a
+ *          window writes its prefix sum and its place in a pack, the first of every 32
+ *          of a segment, 128 patches, a tile; the last one how much there is of all.
+ *          Where frames are listed, one block more, of another kernel, with a thread a
+ *          sequence.
  *
  * Sectors  of 16 windows of 4 x 4 tokens: stores 693 where 409 would do, as the
  *          places of neighbours lie in turn in rows of 4 and the two stores of a
@@ -292,8 +293,11 @@ __global__ void __launch_bounds__(THREADS, 4)
                        p.frame * divide_up(r.rows * r.columns, TILE_TOKENS) +
                        p.in_frame / TILE_TOKENS,
                    p.frame_start, r.rows * r.columns, p.in_frame);
-    if (token == args.tokens - 1)
-        args.cu_window[args.n_windows] = args.tokens * PATCHES;
+    if (token < args.tokens - 1)
+        return;
+    args.cu_window[args.n_windows] = args.tokens * PATCHES;
+    if (args.counts_out)
+        *args.counts_out = args.counts;
 }
 
 __device__ __forceinline__ void
@@ -347,7 +351,7 @@ oriel_cuda_expand_plan(const oriel_expand_plan_args *args, cudaStream_t stream)
         (args->tokens > 0 && args->n_records == 0) || args->side <= 0 ||
         (args->packs && args->side > SIDE_MOST) ||
         ((uintptr_t)args->positions | (uintptr_t)args->packs) % 16 ||
-        (uintptr_t)args->is_still % 4 ||
+        ((uintptr_t)args->is_still | (uintptr_t)args->counts_out) % 4 ||
         (args->lengths &&
          (args->hidden <= 0 || !args->qkv_offsets || !args->out_offsets)))
         return cudaErrorInvalidValue;

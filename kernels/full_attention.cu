@@ -19,11 +19,11 @@
  *
  * Limits   head_dim % 8 == 0, at most 128; frames of any length
  *
- * Launch   block = tile x heads + head, heads fastest: 256 threads = 8 warps of
- *          16 queries.  Two stages of 64 keys and 64 values: 45,056 bytes at
- *          head_dim 80; queries pass through the first stage into registers.
- *          Keys and values are committed apart, so that the scores of a tile
- *          start before its values have come.
+ * Launch   block = tile x heads + head, heads fastest; with a count, blocks beyond it
+ *          end at once.  256 threads = 8 warps of 16 queries.  Two stages of 64 keys
+ *          and 64 values: 45,056 bytes at head_dim 80; queries pass through the first
+ *          stage into registers.  Keys and values are committed apart, so that the
+ *          scores of a tile start before its values have come.
  *
  * Banks    ldmatrix: no conflicts.  cp.async writes take 8/5 of the least phases
  *          at head_dim 80, twice the least at 16 and 32, the least at 64 and 128.
@@ -47,6 +47,7 @@
 #include "ops.h"
 
 #include "attention.cuh"
+#include "counted.cuh"
 
 #include <launch.cuh>
 
@@ -127,8 +128,12 @@ __global__ void __launch_bounds__(THREADS, HEAD_DIM <= 80 ? 2 : 1)
     const int lane = (int)ptx::thread_index() % 32;
     const int warp = (int)ptx::thread_index() / 32;
     const int head = (int)(ptx::block_index() % (uint32_t)args.heads);
-    const int32_t *at =
-        args.tiles + (int64_t)(ptx::block_index() / (uint32_t)args.heads) * 3;
+    const uint32_t tile = ptx::block_index() / (uint32_t)args.heads;
+    const int32_t *at = args.tiles + (int64_t)tile * 3;
+
+    counted::begin();
+    if (tile >= counted::count(args.counted, args.n_tiles))
+        return;
     const int32_t first_row = at[0], n = at[1], first_query = at[2];
     const int64_t hidden = (int64_t)args.heads * args.head_dim;
     const int32_t row_values = 3 * args.heads * args.head_dim;
@@ -238,10 +243,11 @@ oriel_cuda_full_attention(const oriel_full_attention_args *args,
     if (args->n_tiles < 0 || args->heads <= 0 || args->head_dim <= 0 ||
         args->head_dim > 128 || args->head_dim % 8 ||
         ((uintptr_t)args->qkv | (uintptr_t)args->out) % 16 ||
-        (uintptr_t)args->tiles % 4)
+        ((uintptr_t)args->tiles | (uintptr_t)args->counted.count) % 4)
         return cudaErrorInvalidValue;
     return with_head_dim(args->head_dim, [=](auto kernel, int padded) {
-        return launch(kernel, (int64_t)args->n_tiles * args->heads, THREADS,
-                      shared_bytes(padded), stream, *args);
+        return launch_as(counted::shape(args->counted), kernel,
+                         (int64_t)args->n_tiles * args->heads, THREADS,
+                         shared_bytes(padded), stream, *args);
     });
 }

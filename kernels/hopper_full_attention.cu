@@ -12,8 +12,9 @@
  * Shapes   as full_attention.cu, head_dim 80
  *
  * Launch   a block a multiprocessor, which takes tiles of 128 queries of a head in
- *          turns, heads fastest.  Two warpgroups multiply 64 queries each; of the
- *          third one lane copies and one warp makes the end of a frame.
+ *          turns, heads fastest; with a count, of the tiles that there are.  Two
+ *          warpgroups multiply 64 queries each; of the third one lane copies and one
+ *          warp makes the end of a frame.
  *
  * Tiles    queries and keys are boxes of 64 columns, swizzled over 128 bytes, and of
  *          16, over 32.  Values are two boxes of 64 columns, read along the keys
@@ -51,6 +52,7 @@
 #include "hopper_ops.h"
 
 #include "attention.cuh"
+#include "counted.cuh"
 #include "hopper_ring.cuh"
 
 #include <launch.cuh>
@@ -163,12 +165,6 @@ struct Item {
     }
 };
 
-__device__ __forceinline__ int64_t
-item_count(const oriel_full_attention_args &args)
-{
-    return (int64_t)args.n_tiles * args.heads;
-}
-
 /* ---- Copying ------------------------------------------------------------- */
 
 /* 128 rows of a head's q, k or v from 'column' on. */
@@ -184,13 +180,14 @@ copy_head(uint32_t to, const CUtensorMap *box, const CUtensorMap *rest,
 
 __device__ __forceinline__ void
 copy_items(const Shared &shared, const CUtensorMap *box,
-           const CUtensorMap *rest, const oriel_full_attention_args &args)
+           const CUtensorMap *rest, const oriel_full_attention_args &args,
+           int64_t n_items)
 {
     const int32_t hidden = args.heads * HEAD_DIM;
     uint32_t items = 0;
     Turn<STAGES> turn;
 
-    for (int64_t i = ptx::block_index(); i < item_count(args);
+    for (int64_t i = ptx::block_index(); i < n_items;
          i += ptx::grid_blocks(), items++) {
         const Item item(args, i);
         const int32_t q = item.head * HEAD_DIM, k = q + hidden, v = k + hidden;
@@ -219,15 +216,14 @@ copy_items(const Shared &shared, const CUtensorMap *box,
 /* By a warp: the values of no patch become zeros. */
 __device__ __forceinline__ void
 clear_tails(const Shared &shared, char *memory,
-            const oriel_full_attention_args &args)
+            const oriel_full_attention_args &args, int64_t n_items)
 {
     constexpr int CHUNKS = BOX_ROW / 16;
     const int lane = (int)ptx::thread_index() % 32;
     uint32_t parities = 0; /* of each stage's tail */
     Turn<STAGES> turn;
 
-    for (int64_t i = ptx::block_index(); i < item_count(args);
-         i += ptx::grid_blocks()) {
+    for (int64_t i = ptx::block_index(); i < n_items; i += ptx::grid_blocks()) {
         const Item item(args, i);
 
         for (int32_t first = 0; first < item.n; first += KEYS, turn.next()) {
@@ -527,12 +523,13 @@ store(const Walk &walk, const Item &item, const oriel_full_attention_args &args)
 }
 
 __device__ __forceinline__ void
-multiply_items(const Shared &shared, const oriel_full_attention_args &args)
+multiply_items(const Shared &shared, const oriel_full_attention_args &args,
+               int64_t n_items)
 {
     Walk walk(shared, args.scale_log2);
     uint32_t items = 0;
 
-    for (int64_t i = ptx::block_index(); i < item_count(args);
+    for (int64_t i = ptx::block_index(); i < n_items;
          i += ptx::grid_blocks(), items++) {
         const Item item(args, i);
 
@@ -553,15 +550,18 @@ __global__ void __launch_bounds__(THREADS, 1)
     if (thread == 0)
         shared.init();
     ptx::sync_block();
+    counted::begin();
+    const int64_t n_items =
+        counted::count(args.counted, args.n_tiles) * args.heads;
     if (thread >= WARPS * 32) {
         ptx::registers_down<COPY_REGISTERS>();
         if (thread == WARPS * 32)
-            copy_items(shared, &box, &rest, args);
+            copy_items(shared, &box, &rest, args, n_items);
         else if (thread / 32 == WARPS + 1)
-            clear_tails(shared, memory, args);
+            clear_tails(shared, memory, args, n_items);
     } else {
         ptx::registers_up<MULTIPLY_REGISTERS>();
-        multiply_items(shared, args);
+        multiply_items(shared, args, n_items);
     }
 }
 
@@ -582,9 +582,10 @@ oriel_cuda_hopper_full_attention(const oriel_full_attention_args *args,
 
     if (args->n_tiles < 0 || args->heads <= 0 || args->head_dim != HEAD_DIM ||
         ((uintptr_t)args->qkv | (uintptr_t)args->out) % 16 ||
-        (uintptr_t)args->tiles % 4 || by->blocks <= 0 || !by->box || !by->rest)
+        ((uintptr_t)args->tiles | (uintptr_t)args->counted.count) % 4 ||
+        by->blocks <= 0 || !by->box || !by->rest)
         return cudaErrorInvalidValue;
-    return launch(hopper_full_attention,
-                  items < by->blocks ? items : int64_t{by->blocks}, THREADS,
-                  SHARED_BYTES, stream, *by->box, *by->rest, *args);
+    return launch_as(counted::shape(args->counted), hopper_full_attention,
+                     items < by->blocks ? items : int64_t{by->blocks}, THREADS,
+                     SHARED_BYTES, stream, *by->box, *by->rest, *args);
 }

@@ -11,15 +11,15 @@
  *          aligned; rows up to 2^31 - 256.  Rows, columns and depth beyond those of
  *          a map are zeros that tensor copies make.
  *
- * Launch   a block a multiprocessor, which takes tiles until there are none.  The
- *          last warpgroup copies: one lane of it keeps a ring of stages full, each
- *          64 of the depth of a tile's a and b.  Each of the others multiplies 64
- *          rows.  Registers go from the one to the others.  Tiles are taken in
- *          the order of tile_order.cuh.  In pairs two blocks are resident
- *          together and take tiles of the same columns: each copies its a, and a
- *          half of b to both, so that b crosses from L2 once.  With skew the second
- *          warpgroup begins two stages later and stays so: the one's results are
- *          stored while the other multiplies.
+ * Launch   a block a multiprocessor, which takes tiles until there are none; with a
+ *          count, of the rows that there are.  The last warpgroup copies: one lane of
+ *          it keeps a ring of stages full, each 64 of the depth of a tile's a and b.
+ *          Each of the others multiplies 64 rows.  Registers go from the one to the
+ *          others.  Tiles are taken in the order of tile_order.cuh.  In pairs two
+ *          blocks are resident together and take tiles of the same columns: each
+ *          copies its a, and a half of b to both, so that b crosses from L2 once.
+ *          With skew the second warpgroup begins two stages later and stays so: the
+ *          one's results are stored while the other multiplies.
  *
  * Barriers full[s]: one arrival and the bytes of a stage; who multiplies waits.
  *          empty[s]: an arrival of each multiplying warp, when the products that
@@ -55,6 +55,7 @@
 
 #include "hopper_ops.h"
 
+#include "counted.cuh"
 #include "hopper_ring.cuh"
 #include "tile.cuh"
 #include "tile_order.cuh"
@@ -111,17 +112,18 @@ using LargeWideResidual = Tile<2, 160, 4, 2>;
 using SmallWideResidual = Tile<1, 160, 6, 2>;
 
 struct Product {
-    int64_t rows;
+    int64_t rows; /* in a kernel: those that there are */
     int32_t columns, depth;
-    bool pairs = false, skew = false; /* of oriel_hopper_product */
+    bool pairs, skew; /* of oriel_hopper_product */
+    oriel_counted counted;
 };
 
 /* What a launcher is asked for. */
 inline Product
 product_of(int64_t rows, int32_t columns, int32_t depth,
-           const oriel_hopper_product *by)
+           const oriel_hopper_product *by, const oriel_counted &counted = {})
 {
-    return {rows, columns, depth, by->pairs != 0, by->skew != 0};
+    return {rows, columns, depth, by->pairs != 0, by->skew != 0, counted};
 }
 
 /* What a launcher checks; 'out' is where it stores, 'bias' what it adds or null. */
@@ -131,7 +133,8 @@ within_limits(const Product &p, const oriel_hopper_product *by, const void *out,
 {
     return p.rows >= 0 && p.rows <= 0x7fffff00 && p.columns > 0 &&
            p.depth > 0 && p.columns % 8 == 0 && p.depth % 8 == 0 &&
-           by->blocks > 0 && by->x && by->weight && !(by->small && by->pairs) &&
+           (uintptr_t)p.counted.count % 4 == 0 && by->blocks > 0 && by->x &&
+           by->weight && !(by->small && by->pairs) &&
            (uintptr_t)out % 16 == 0 && (uintptr_t)bias % 4 == 0;
 }
 
@@ -567,12 +570,13 @@ multiply_tiles(const Ring<T> &ring, char *shared, const Tiles<T> &of,
 
 template <class T, class Store>
 __device__ __forceinline__ void
-run(const Maps &maps, const Product &p, const Store &store)
+run(const Maps &maps, const Product &given, const Store &store)
 {
     constexpr bool GIVES = T::GROUPS > 1; /* else there are enough registers */
     char *const shared = ptx::dynamic_shared_1024();
     const Ring<T> ring = {ptx::shared_address(shared)};
     const uint32_t thread = ptx::thread_index();
+    Product p = given;
     const Tiles<T> tiles = {p, p.pairs ? ptx::cluster_rank() : 0};
 
     if (thread == 0)
@@ -581,6 +585,8 @@ run(const Maps &maps, const Product &p, const Store &store)
         meet_pair();
     else
         ptx::sync_block();
+    counted::begin();
+    p.rows = counted::count(p.counted, p.rows);
     if (thread >= T::WARPS * 32) {
         if constexpr (GIVES)
             ptx::registers_down<COPY_REGISTERS>();
@@ -615,7 +621,7 @@ block_count(const Product &p, const oriel_hopper_product *by)
 inline launch_shape
 shape_of(const Product &p)
 {
-    launch_shape shape;
+    launch_shape shape = counted::shape(p.counted);
 
     shape.cluster = p.pairs ? 2 : 1;
     return shape;

@@ -48,7 +48,8 @@ cudaError_t
 add_to_residual(const oriel_linear_args *args, const oriel_hopper_product *by,
                 cudaStream_t stream)
 {
-    const Product p = product_of(args->rows, args->columns, args->depth, by);
+    const Product p =
+        product_of(args->rows, args->columns, args->depth, by, args->counted);
 
     return launch_as(shape_of(p), hopper_linear_residual<T>,
                      block_count<T>(p, by), (uint32_t)T::THREADS,
@@ -95,7 +96,8 @@ extern "C" cudaError_t
 oriel_cuda_hopper_linear(const oriel_linear_args *args,
                          const oriel_hopper_product *by, cudaStream_t stream)
 {
-    const Product p = product_of(args->rows, args->columns, args->depth, by);
+    const Product p =
+        product_of(args->rows, args->columns, args->depth, by, args->counted);
     const StoreBias store = {{args->bias}, {args->out, args->columns}};
 
     if (!within_limits(p, by, args->out, args->bias))
@@ -111,7 +113,8 @@ oriel_cuda_hopper_linear_residual(const oriel_linear_args *args,
                                   const oriel_hopper_product *by,
                                   cudaStream_t stream)
 {
-    const Product p = product_of(args->rows, args->columns, args->depth, by);
+    const Product p =
+        product_of(args->rows, args->columns, args->depth, by, args->counted);
 
     if (!within_limits(p, by, args->out, args->bias) || !by->hi ||
         (args->lo && !by->lo) || (uintptr_t)args->lo % 16)

@@ -49,7 +49,8 @@ oriel_cuda_hopper_linear_gelu(const oriel_linear_args *args,
                               const oriel_hopper_product *by,
                               cudaStream_t stream)
 {
-    const Product p = product_of(args->rows, args->columns, args->depth, by);
+    const Product p =
+        product_of(args->rows, args->columns, args->depth, by, args->counted);
     const StoreGelu store = {{args->bias}, {args->out, args->columns}};
 
     if (!within_limits(p, by, args->out, args->bias))

@@ -40,8 +40,8 @@ oriel_cuda_hopper_linear_swiglu(const oriel_linear_swiglu_args *args,
                                 const oriel_hopper_product *by,
                                 cudaStream_t stream)
 {
-    const Product p =
-        product_of(args->rows, 2 * args->columns, args->depth, by);
+    const Product p = product_of(args->rows, 2 * args->columns, args->depth, by,
+                                 args->counted);
     const StoreSwiglu store = {{args->out, args->columns}, {args->bias}};
 
     /* The product's columns are twice as many, so it would take 12. */

@@ -26,6 +26,12 @@ typedef struct oriel_plan_record {
                                                     it */
 } oriel_plan_record;
 
+/* What a batch has of what blocks take, where launches are made for more: written by
+   expand_plan.cu, read by whatever has an oriel_counted. */
+typedef struct oriel_batch_counts {
+    int32_t rows, n_packs, n_frame_tiles;
+} oriel_batch_counts;
+
 /* resample.cu */
 /* One axis: 'source' samples become 'size'.  Equal: it is skipped and the rest
    is unused.  The arrays are as in host/pixels/axis.h, on the device. */

@@ -24,6 +24,7 @@
  */
 #include "ops.h"
 
+#include "counted.cuh"
 #include "epilogue.cuh"
 #include "gemm.cuh"
 
@@ -149,7 +150,8 @@ oriel_cuda_linear_prepare(oriel_cuda_loaded *loaded)
 extern "C" cudaError_t
 oriel_cuda_linear(const oriel_linear_args *args, cudaStream_t stream)
 {
-    if (!gemm::within_limits(operands(args), args->out, args->bias))
+    if (!gemm::within_limits(operands(args), args->out, args->bias) ||
+        !counted::is_none(args->counted))
         return cudaErrorInvalidValue;
     return launch(linear, gemm::tile_count(args->rows, args->columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, operands(args),
@@ -160,7 +162,7 @@ extern "C" cudaError_t
 oriel_cuda_linear_residual(const oriel_linear_args *args, cudaStream_t stream)
 {
     if (!gemm::within_limits(operands(args), args->out, args->bias) ||
-        (uintptr_t)args->lo % 16)
+        !counted::is_none(args->counted) || (uintptr_t)args->lo % 16)
         return cudaErrorInvalidValue;
     return args->lo ? add_to_residual<true>(args, stream)
                     : add_to_residual<false>(args, stream);

@@ -15,6 +15,7 @@
  */
 #include "ops.h"
 
+#include "counted.cuh"
 #include "epilogue.cuh"
 #include "gemm.cuh"
 
@@ -60,7 +61,8 @@ oriel_cuda_linear_gelu(const oriel_linear_args *args, cudaStream_t stream)
     const gemm::Operands op = {args->x, args->weight, args->rows, args->columns,
                                args->depth};
 
-    if (!gemm::within_limits(op, args->out, args->bias))
+    if (!gemm::within_limits(op, args->out, args->bias) ||
+        !counted::is_none(args->counted))
         return cudaErrorInvalidValue;
     return launch(linear_gelu, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,

@@ -23,6 +23,7 @@
  */
 #include "ops.h"
 
+#include "counted.cuh"
 #include "epilogue.cuh"
 #include "gemm.cuh"
 
@@ -70,7 +71,8 @@ oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
                                2 * args->columns, args->depth};
 
     /* The product's columns are twice as many, so it would take 12. */
-    if (args->columns % 8 || !gemm::within_limits(op, args->out, args->bias))
+    if (args->columns % 8 || !gemm::within_limits(op, args->out, args->bias) ||
+        !counted::is_none(args->counted))
         return cudaErrorInvalidValue;
     return launch(linear_swiglu, gemm::tile_count(op.rows, op.columns),
                   gemm::THREADS, gemm::SHARED_BYTES, stream, op,

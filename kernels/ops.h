@@ -59,6 +59,21 @@ ORIEL_KERNELS(ORIEL_DECLARE_PREPARE)
 ORIEL_HEAD_DIM_KERNELS(ORIEL_DECLARE_PREPARE)
 #undef ORIEL_DECLARE_PREPARE
 
+/* Of a launch that serves every batch of a size class.  Zeros: it serves one batch,
+   with as many rows, packs or tiles as the arguments say.
+   With a count blocks read on the device how many there are, at most as many as the
+   arguments say.  Of those beyond nothing is written; tensor copies may read them. */
+typedef struct oriel_counted {
+    const int32_t *count; /* NULL: as many as the arguments say */
+    int32_t
+        multiprocessors; /* with a count: as many blocks as these hold take them in
+                                turns; hopper_ops.h has its own number, and
+                                full_attention a block for each */
+    int32_t overlaps; /* 1: blocks begin before the kernel before has ended, and
+                         wait; on devices of 9.0 or later, by kernels that were
+                         compiled for them */
+} oriel_counted;
+
 /* rms_norm.cu */
 typedef struct oriel_rms_norm_args {
     const uint16_t *x;      /* bf16 [rows, columns] */
@@ -67,6 +82,7 @@ typedef struct oriel_rms_norm_args {
     int64_t rows;
     int32_t columns;    /* a multiple of 8, at most 8192 */
     const uint16_t *lo; /* bf16 [rows, columns], added to x; NULL: nothing */
+    oriel_counted counted;
 } oriel_rms_norm_args;
 cudaError_t oriel_cuda_rms_norm(const oriel_rms_norm_args *args,
                                 cudaStream_t stream);
@@ -94,6 +110,9 @@ typedef struct oriel_expand_plan_args {
     int32_t *lengths;                   /* [ORIEL_CUDA_SEQUENCES]; NULL: none */
     int64_t *qkv_offsets, *out_offsets; /* [ORIEL_CUDA_SEQUENCES + 1] */
     int32_t hidden; /* values of a row of out; 3 times qkv */
+
+    oriel_batch_counts counts;      /* what is written to ... */
+    oriel_batch_counts *counts_out; /* ... here; NULL: nowhere */
 } oriel_expand_plan_args;
 cudaError_t oriel_cuda_expand_plan(const oriel_expand_plan_args *args,
                                    cudaStream_t stream);
@@ -158,6 +177,7 @@ typedef struct oriel_linear_args {
     int32_t depth;   /* a multiple of 8 */
     uint16_t *lo;    /* bf16 [rows, columns]: the residual is out + lo; NULL: it
                         is out.  linear_residual alone reads it */
+    oriel_counted counted; /* for hopper_ops.h alone */
 } oriel_linear_args;
 cudaError_t oriel_cuda_linear(const oriel_linear_args *args,
                               cudaStream_t stream);
@@ -172,8 +192,9 @@ typedef struct oriel_linear_swiglu_args {
     const uint16_t *bias;   /* bf16 [2 columns], in the same order */
     uint16_t *out;          /* bf16 [rows, columns] */
     int64_t rows;
-    int32_t columns; /* a multiple of 8 */
-    int32_t depth;   /* a multiple of 8 */
+    int32_t columns;       /* a multiple of 8 */
+    int32_t depth;         /* a multiple of 8 */
+    oriel_counted counted; /* for hopper_ops.h alone */
 } oriel_linear_swiglu_args;
 cudaError_t oriel_cuda_linear_swiglu(const oriel_linear_swiglu_args *args,
                                      cudaStream_t stream);
@@ -218,6 +239,7 @@ typedef struct oriel_rope_args {
     const int32_t *positions; /* [rows, 2] */
     int64_t rows;
     int32_t heads, head_dim;
+    oriel_counted counted;
 } oriel_rope_args;
 cudaError_t oriel_cuda_rope(const oriel_rope_args *args, cudaStream_t stream);
 
@@ -230,7 +252,8 @@ typedef struct oriel_window_attention_args {
     const float *rope;        /* (cos, sin) [positions, head_dim / 4] */
     const int32_t *positions; /* [rows, 2] */
     int32_t n_packs, heads, head_dim;
-    float scale_log2; /* head_dim^-1/2 log2 e */
+    float scale_log2;      /* head_dim^-1/2 log2 e */
+    oriel_counted counted; /* of packs */
 } oriel_window_attention_args;
 cudaError_t oriel_cuda_window_attention(const oriel_window_attention_args *args,
                                         cudaStream_t stream);
@@ -241,7 +264,8 @@ typedef struct oriel_full_attention_args {
     uint16_t *out;        /* bf16 [rows, heads, head_dim] */
     const int32_t *tiles; /* [n_tiles, 3]: frame's row, patches, first query */
     int32_t n_tiles, heads, head_dim;
-    float scale_log2; /* head_dim^-1/2 log2 e */
+    float scale_log2;      /* head_dim^-1/2 log2 e */
+    oriel_counted counted; /* of tiles */
 } oriel_full_attention_args;
 cudaError_t oriel_cuda_full_attention(const oriel_full_attention_args *args,
                                       cudaStream_t stream);

@@ -35,6 +35,36 @@ grid_blocks()
     return gridDim.x;
 }
 
+/* The same value, of which the compiler knows nothing: what depends on it is computed
+   where it stands, and not kept in registers through a loop. */
+__device__ __forceinline__ uint32_t
+opaque(uint32_t value)
+{
+    asm volatile("" : "+r"(value)::"memory");
+    return value;
+}
+
+/* ---- Kernels that overlap ---------------------------------------------- */
+
+/* Until the kernel before has ended and its writes are seen: before anything else is
+   done with memory that it, or one after it, writes.  Before 9.0 none overlap. */
+__device__ __forceinline__ void
+grid_wait()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/* The next kernel may begin when every block has said so, or has ended. */
+__device__ __forceinline__ void
+grid_launch_dependents()
+{
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 /* ---- Shared memory ----------------------------------------------------- */
 
 /* What the launch asked for; 16-byte aligned. */

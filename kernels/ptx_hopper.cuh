@@ -169,23 +169,6 @@ tensor_load_2d_multicast(uint32_t shared, const CUtensorMap *map,
                  : "memory");
 }
 
-/* ---- Kernels that overlap ----------------------------------------------- */
-
-/* Until the kernel before has ended and its writes are seen: before anything else is
-   done with memory that it, or one after it, writes. */
-__device__ __forceinline__ void
-grid_wait()
-{
-    asm volatile("griddepcontrol.wait;" ::: "memory");
-}
-
-/* The next kernel may begin when every block has said so, or has ended. */
-__device__ __forceinline__ void
-grid_launch_dependents()
-{
-    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
-}
-
 /* ---- Fragments and registers -------------------------------------------- */
 
 /* The inverse of ldmatrix_x4: lanes 8i to 8i + 7 give the addresses of the rows of

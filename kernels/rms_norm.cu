@@ -8,9 +8,10 @@
  *          lo       likewise, or NULL; x is x + lo, which is exact in fp32
  *          weight   bf16 [columns]
  *
- * Launch   one warp a row, 4 rows a block of 128 threads; a lane takes 8
- *          columns at a time, 16 bytes a load.  The row is read twice: the
- *          second time it comes from L1 (2,560 bytes a row when published).
+ * Launch   one warp a row, 4 rows a block of 128 threads; with a count the blocks
+ *          that are resident take rows in turns.  A lane takes 8 columns at a time,
+ *          16 bytes a load.  The row is read twice: the second time it comes from
+ *          L1 (2,560 bytes a row when published).
  *
  * Sectors  loads and stores: the least.
  *
@@ -30,6 +31,7 @@
  */
 #include "ops.h"
 
+#include "counted.cuh"
 #include "tile.cuh"
 
 #include <launch.cuh>
@@ -92,14 +94,9 @@ scaled(const Eight &v, const Eight &weight, float scale)
 }
 
 template <bool WIDE>
-__global__ void __launch_bounds__(WARPS * 32, 8)
-    rms_norm(oriel_rms_norm_args args)
+__device__ __forceinline__ void
+normalise(const oriel_rms_norm_args &args, int64_t row, uint32_t lane)
 {
-    const uint32_t lane = ptx::thread_index() % 32;
-    const int64_t row =
-        (int64_t)ptx::block_index() * WARPS + ptx::thread_index() / 32;
-    if (row >= args.rows)
-        return;
     const int n = args.columns / VALUES;
     const int64_t first = row * args.columns;
     const Row<WIDE> x = {(const uint4 *)(args.x + first),
@@ -119,12 +116,36 @@ __global__ void __launch_bounds__(WARPS * 32, 8)
         out[i] = scaled(x.at(i), eight(weight[i]), scale);
 }
 
+/* Of blocks, on a multiprocessor. */
+constexpr int
+resident(bool wide)
+{
+    return wide ? 9 : 12;
+}
+
+template <bool WIDE>
+__global__ void __launch_bounds__(WARPS * 32, resident(WIDE))
+    rms_norm(oriel_rms_norm_args args)
+{
+    counted::begin();
+    const int64_t rows = counted::count(args.counted, args.rows);
+    const uint32_t lane = ptx::thread_index() % 32;
+
+    for (int64_t row =
+             (int64_t)ptx::block_index() * WARPS + ptx::thread_index() / 32;
+         row < rows; row += (int64_t)ptx::grid_blocks() * WARPS)
+        normalise<WIDE>(args, row, lane);
+}
+
 template <bool WIDE>
 cudaError_t
 norm(const oriel_rms_norm_args *args, cudaStream_t stream)
 {
-    return launch(rms_norm<WIDE>, (args->rows + WARPS - 1) / WARPS, WARPS * 32,
-                  0, stream, *args);
+    const int64_t blocks = (args->rows + WARPS - 1) / WARPS;
+
+    return launch_as(counted::shape(args->counted), rms_norm<WIDE>,
+                     counted::grid(args->counted, blocks, resident(WIDE)),
+                     WARPS * 32, 0, stream, *args);
 }
 
 } // namespace
@@ -143,7 +164,7 @@ extern "C" cudaError_t
 oriel_cuda_rms_norm(const oriel_rms_norm_args *args, cudaStream_t stream)
 {
     if (args->columns <= 0 || args->columns % VALUES || args->columns > 8192 ||
-        args->rows < 0 ||
+        args->rows < 0 || !counted::within_limits(args->counted) ||
         ((uintptr_t)args->x | (uintptr_t)args->weight | (uintptr_t)args->out |
          (uintptr_t)args->lo) %
             16)

@@ -15,7 +15,8 @@
  *
  * Limits   head_dim % 8 == 0
  *
- * Launch   a block of 256 threads a row; a thread turns two neighbouring pairs.
+ * Launch   a block of 256 threads a row; with a count the blocks that are resident
+ *          take rows in turns.  A thread turns two neighbouring pairs.
  *
  * Sectors  at head_dim 80: loads 1,296 where 1,104 would do, stores 832 where 640
  *          would: half a head is 80 bytes, so its warps begin within sectors.
@@ -30,6 +31,7 @@
  */
 #include "ops.h"
 
+#include "counted.cuh"
 #include "rope.cuh"
 
 #include <launch.cuh>
@@ -37,11 +39,11 @@
 namespace
 {
 
-constexpr int THREADS = 256;
+constexpr int THREADS = 256, RESIDENT = 5; /* blocks */
 
-__global__ void __launch_bounds__(THREADS, 4) turn_rows(oriel_rope_args args)
+__device__ __forceinline__ void
+turn_row(const oriel_rope_args &args, int64_t row)
 {
-    const int64_t row = ptx::block_index();
     const int half = args.head_dim / 2, pairs = half / 2;
     const int32_t at[2] = {args.positions[row * 2],
                            args.positions[row * 2 + 1]};
@@ -57,6 +59,17 @@ __global__ void __launch_bounds__(THREADS, 4) turn_rows(oriel_rope_args args)
     }
 }
 
+__global__ void __launch_bounds__(THREADS, RESIDENT)
+    turn_rows(oriel_rope_args args)
+{
+    counted::begin();
+    const int64_t rows = counted::count(args.counted, args.rows);
+
+    for (int64_t row = ptx::block_index(); row < rows;
+         row += ptx::grid_blocks())
+        turn_row(args, row);
+}
+
 } // namespace
 
 extern "C" cudaError_t
@@ -69,9 +82,11 @@ extern "C" cudaError_t
 oriel_cuda_rope(const oriel_rope_args *args, cudaStream_t stream)
 {
     if (args->rows < 0 || args->heads <= 0 || args->head_dim <= 0 ||
-        args->head_dim % 8 ||
+        args->head_dim % 8 || !counted::within_limits(args->counted) ||
         ((uintptr_t)args->qkv | (uintptr_t)args->rope) % 16 ||
         (uintptr_t)args->positions % 4)
         return cudaErrorInvalidValue;
-    return launch(turn_rows, args->rows, THREADS, 0, stream, *args);
+    return launch_as(counted::shape(args->counted), turn_rows,
+                     counted::grid(args->counted, args->rows, RESIDENT),
+                     THREADS, 0, stream, *args);
 }

@@ -21,8 +21,9 @@
  * Limits   n <= 64; head_dim % 8 == 0, at most 128
  *
  * Launch   block = pack x heads + head: heads fastest, so that the slices of a
- *          row are fetched together; 128 threads = 4 warps of 16 queries.  3 x
- *          64 rows of head_dim: 33,792 bytes at head_dim 80.  A window fits
+ *          row are fetched together; with a count the blocks that are resident
+ *          take them in turns.  128 threads = 4 warps of 16 queries.  3 x 64
+ *          rows of head_dim: 33,792 bytes at head_dim 80.  A window fits
  *          whole, so there is no loop over keys and no running maximum.  Small
  *          windows share a block, each from a multiple of 16 on, so where a
  *          window lies does not change how its keys fall into instructions.  A
@@ -53,6 +54,7 @@
 #include "ops.h"
 
 #include "attention.cuh"
+#include "counted.cuh"
 #include "rope.cuh"
 
 #include <launch.cuh>
@@ -152,24 +154,18 @@ turn_rows(uint16_t *rows, const oriel_window_attention_args &args,
 
 /*
  * A warp copies and turns the rows of its own slot; then all meet once, since its
- * queries meet the keys of the whole window.  At 80 and less six blocks share a
- * multiprocessor of sm_90 and sm_100.
+ * queries meet the keys of the whole window.
  */
 template <int HEAD_DIM>
-__global__ void __launch_bounds__(WARPS * 32, HEAD_DIM <= 80 ? 6 : 4)
-    window_attention(oriel_window_attention_args args)
+__device__ __forceinline__ void
+attend(const oriel_window_attention_args &args, uint32_t pack, int head)
 {
     constexpr uint32_t PART_BYTES = ROWS * attention::row_bytes<HEAD_DIM>();
     uint16_t *const memory = (uint16_t *)ptx::dynamic_shared();
     const uint32_t shared = ptx::shared_address(memory);
-    const int lane = (int)ptx::thread_index() % 32;
-    const int warp = (int)ptx::thread_index() / 32;
-    const int head = (int)(ptx::block_index() % (uint32_t)args.heads);
-    const Slot slot = slot_of(
-        args,
-        args.packs +
-            (int64_t)(ptx::block_index() / (uint32_t)args.heads) * WARPS,
-        warp);
+    const uint32_t thread = ptx::opaque(ptx::thread_index());
+    const int lane = (int)thread % 32, warp = (int)thread / 32;
+    const Slot slot = slot_of(args, args.packs + (int64_t)pack * WARPS, warp);
     const int first =
         (warp - slot.first) * SLOT_ROWS; /* of the window's rows */
 
@@ -210,16 +206,42 @@ __global__ void __launch_bounds__(WARPS * 32, HEAD_DIM <= 80 ? 6 : 4)
     attention::exponentiate(p, sums, scores, most, args.scale_log2);
     attention::multiply_values<HEAD_DIM>(o, p, shared + 2 * PART_BYTES,
                                          first_key, n_groups, lane);
+    /* Asked again: no register is left for it. */
+    const int of_warp = (int)ptx::opaque(ptx::thread_index()) % 32;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
         const float scale = 1.0f / attention::quad_sum(sums[half]);
-        const int local = first + half * 8 + lane / 4;
+        const int local = first + half * 8 + of_warp / 4;
         if (local < slot.n)
             attention::store_row<HEAD_DIM>(
                 args.out +
                     ((int64_t)(slot.first_row + local) * args.heads + head) *
                         args.head_dim,
-                o, half, scale, args.head_dim, lane);
+                o, half, scale, args.head_dim, of_warp);
+    }
+}
+
+/* Of blocks, on a multiprocessor of sm_90 and sm_100. */
+constexpr int
+resident(int head_dim)
+{
+    return head_dim <= 80 ? 6 : 4;
+}
+
+template <int HEAD_DIM>
+__global__ void __launch_bounds__(WARPS * 32, resident(HEAD_DIM))
+    window_attention(oriel_window_attention_args args)
+{
+    const uint32_t heads = (uint32_t)args.heads;
+
+    counted::begin();
+    /* How many there are is read again: no register is left for it. */
+    for (uint32_t i = ptx::block_index();
+         i < (uint32_t)counted::count(args.counted, args.n_packs) * heads;
+         i += ptx::grid_blocks()) {
+        if (i >= ptx::grid_blocks())
+            ptx::sync_block(); /* others may read what the last one had */
+        attend<HEAD_DIM>(args, i / heads, (int)(i % heads));
     }
 }
 
@@ -261,6 +283,7 @@ oriel_cuda_window_attention(const oriel_window_attention_args *args,
 {
     if (args->n_packs < 0 || args->heads <= 0 || args->head_dim <= 0 ||
         args->head_dim > 128 || args->head_dim % 8 ||
+        !counted::within_limits(args->counted) ||
         ((uintptr_t)args->qkv | (uintptr_t)args->out | (uintptr_t)args->rope) %
             16 ||
         ((uintptr_t)args->cu_window | (uintptr_t)args->packs |
@@ -268,7 +291,10 @@ oriel_cuda_window_attention(const oriel_window_attention_args *args,
             4)
         return cudaErrorInvalidValue;
     return with_head_dim(args->head_dim, [=](auto kernel, int padded) {
-        return launch(kernel, (int64_t)args->n_packs * args->heads, WARPS * 32,
-                      shared_bytes(padded), stream, *args);
+        const int64_t blocks = (int64_t)args->n_packs * args->heads;
+
+        return launch_as(counted::shape(args->counted), kernel,
+                         counted::grid(args->counted, blocks, resident(padded)),
+                         WARPS * 32, shared_bytes(padded), stream, *args);
     });
 }

@@ -142,7 +142,7 @@ plain_access(const void *address, size_t bytes, bool write, const void *where)
     if (!write && in_program(reinterpret_cast<uintptr_t>(address)))
         return;
     const GlobalTouch who = touch_of(*thread);
-    if (write && thread->block->launch.overlaps && !thread->block->waited)
+    if (write && thread->block->launch.overlaps && !thread->waited_for_grid)
         violation("writes global memory at %s before grid_wait: a kernel "
                   "before this one may still use it",
                   source_line(where).c_str());

@@ -72,9 +72,6 @@ EXPECTED = {
         "uint32_t a, uint32_t b", "ptx::mbarrier_arrive_remote(a, b);",
         ["{", ".reg .b32 remote", "mapa.shared::cluster.u32 remote, 0, 1",
          "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote]", "}"]),
-    "grid_wait": ("", "ptx::grid_wait();", ["griddepcontrol.wait"]),
-    "grid_launch_dependents": ("", "ptx::grid_launch_dependents();",
-                               ["griddepcontrol.launch_dependents"]),
     # As tensor_load_2d, and for whom.
     "tensor_load_2d_multicast": (
         "uint32_t a, const CUtensorMap *b, int c, int d, uint32_t e, uint16_t f",

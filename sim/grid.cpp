@@ -282,10 +282,12 @@ check_end(const Block &block)
         left = products_left(block);
     if (left.empty())
         left = registers_left(block);
-    if (block.launch.overlaps && !block.waited)
-        left = "block " + std::to_string(block.index) +
-               " of a kernel that overlaps the one before ends with no "
-               "grid_wait";
+    for (const Thread &thread : block.threads)
+        if (left.empty() && block.launch.overlaps && !thread.waited_for_grid)
+            left = "thread " + std::to_string(thread.index) + " of block " +
+                   std::to_string(block.index) +
+                   " of a kernel that overlaps the one before ends with no "
+                   "grid_wait";
     for (uint32_t i = 0; i < 16; i++)
         if (!block.barriers[i].passed.empty())
             left = "block " + std::to_string(block.index) +
@@ -474,7 +476,7 @@ grid_wait(const Site &site)
         thread.waiting = true;
         thread.fiber.suspend();
     }
-    thread.block->waited = true;
+    thread.waited_for_grid = true;
 }
 
 void

@@ -94,6 +94,7 @@ struct Thread {
     std::vector<AsyncCopy> open_copies;
     bool in_cluster_barrier = false; /* between its arrival and its wait */
     uint32_t cluster_phase = 0;      /* in which it arrived */
+    bool waited_for_grid = false;    /* that the kernel before has ended */
 
     /* Its number among the threads of the cluster. */
     uint32_t clock() const;
@@ -128,7 +129,6 @@ struct Block {
     uint32_t rank;          /* in the cluster */
     uint32_t first_thread;  /* its number among the cluster's */
     bool checked = false;   /* since it ended */
-    bool waited = false;    /* for the kernel before */
     bool lets_next = false; /* begin, as far as it is concerned */
     std::vector<Thread> threads;
     char *shared = nullptr;

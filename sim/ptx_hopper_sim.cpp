@@ -127,21 +127,6 @@ tensor_load_2d(uint32_t shared, const CUtensorMap *map, int32_t column,
         1u << sim::current()->block->rank, site, __builtin_return_address(0));
 }
 
-/* ---- Kernels that overlap ------------------------------------------------ */
-
-void
-grid_wait(const char *file, int line)
-{
-    sim::grid_wait(hopper("grid_wait", file, line));
-}
-
-void
-grid_launch_dependents()
-{
-    hopper("grid_launch_dependents", nullptr, 0);
-    sim::grid_launch_dependents();
-}
-
 /* ---- Clusters ------------------------------------------------------------ */
 
 uint32_t

@@ -43,11 +43,6 @@ void tensor_load_2d_multicast(uint32_t shared, const CUtensorMap *map,
                               int32_t column, int32_t row, uint32_t barrier,
                               uint16_t ranks, ORIEL_SIM_HERE);
 
-/* ---- Kernels that overlap ------------------------------------------------ */
-
-void grid_wait(ORIEL_SIM_HERE);
-void grid_launch_dependents();
-
 /* ---- Fragments and registers --------------------------------------------- */
 
 void store_matrix_x4(uint32_t address, const uint32_t (&r)[4], ORIEL_SIM_HERE);

@@ -50,6 +50,28 @@ grid_blocks()
     return sim::current()->block->launch.blocks;
 }
 
+uint32_t
+opaque(uint32_t value)
+{
+    return value;
+}
+
+/* ---- Kernels that overlap ---------------------------------------------- */
+
+void
+grid_wait(const char *file, int line)
+{
+    sim::grid_wait(site("grid_wait", file, line));
+}
+
+void
+grid_launch_dependents()
+{
+    sim::grid_launch_dependents();
+}
+
+/* ---- Shared memory ----------------------------------------------------- */
+
 char *
 dynamic_shared()
 {

@@ -94,6 +94,14 @@ uint32_t thread_index();
 uint32_t block_index();
 uint32_t grid_blocks();
 
+/* The same value. */
+uint32_t opaque(uint32_t value);
+
+/* ---- Kernels that overlap ---------------------------------------------- */
+
+void grid_wait(ORIEL_SIM_HERE);
+void grid_launch_dependents();
+
 /* ---- Shared memory ----------------------------------------------------- */
 
 char *dynamic_shared();

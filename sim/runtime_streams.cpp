@@ -18,6 +18,7 @@ namespace
 
 constexpr uint32_t CLUSTER_MOST =
     8; /* blocks; more need leave that none asks */
+constexpr int FIRST_TO_OVERLAP = 90; /* of architectures */
 
 /* The shared memory of each kernel in each context. */
 std::map<std::pair<int, const void *>, size_t> prepared;
@@ -229,6 +230,9 @@ enqueue_kernel(const void *kernel, int64_t blocks, const Shape &shape,
         return result(cudaErrorInvalidValue);
     if (shape.cluster == 0 || shape.cluster > CLUSTER_MOST ||
         blocks % shape.cluster)
+        return result(cudaErrorInvalidConfiguration);
+    if (shape.overlaps &&
+        device_limits(current_device()).architecture < FIRST_TO_OVERLAP)
         return result(cudaErrorInvalidConfiguration);
     /* kernels/resources.txt counts blocks by what is prepared. */
     if (shared_bytes < it->second)

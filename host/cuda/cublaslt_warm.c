@@ -90,7 +90,8 @@ oriel_lt_warm(const oriel_lt *lt, const oriel_lt_product *p, oriel_error *err)
                                         few_and_many[i],
                                         p->columns,
                                         p->depth,
-                                        NULL};
+                                        NULL,
+                                        {0}};
 
         status = oriel_lt_run(lt, p, &args, s.stream, err);
     }

@@ -49,11 +49,15 @@ of(const run *r, oriel_known_array array)
 static oriel_linear_args
 linear_args(const run *r, oriel_known_array out)
 {
-    const oriel_linear_args args = {
-        of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT),
-        of(r, ORIEL_KNOWN_BIAS),  of(r, out),
-        ORIEL_KNOWN_ROWS,         ORIEL_KNOWN_COLUMNS,
-        ORIEL_KNOWN_DEPTH,        NULL};
+    const oriel_linear_args args = {of(r, ORIEL_KNOWN_INPUT),
+                                    of(r, ORIEL_KNOWN_WEIGHT),
+                                    of(r, ORIEL_KNOWN_BIAS),
+                                    of(r, out),
+                                    ORIEL_KNOWN_ROWS,
+                                    ORIEL_KNOWN_COLUMNS,
+                                    ORIEL_KNOWN_DEPTH,
+                                    NULL,
+                                    {0}};
 
     return args;
 }
@@ -94,8 +98,8 @@ swiglu_args(const run *r)
 {
     const oriel_linear_args a = linear_args(r, ORIEL_KNOWN_SWIGLU);
 
-    return (oriel_linear_swiglu_args){a.x,    a.weight,      a.bias, a.out,
-                                      a.rows, a.columns / 2, a.depth};
+    return (oriel_linear_swiglu_args){a.x,    a.weight,      a.bias,  a.out,
+                                      a.rows, a.columns / 2, a.depth, {0}};
 }
 
 static oriel_status
@@ -149,9 +153,13 @@ static oriel_status
 normalise(const run *r, const uint16_t *lo, oriel_known_array out,
           oriel_error *err)
 {
-    const oriel_rms_norm_args args = {
-        of(r, ORIEL_KNOWN_INPUT), of(r, ORIEL_KNOWN_WEIGHT), of(r, out),
-        ORIEL_KNOWN_FEW,          ORIEL_KNOWN_DEPTH,         lo};
+    const oriel_rms_norm_args args = {of(r, ORIEL_KNOWN_INPUT),
+                                      of(r, ORIEL_KNOWN_WEIGHT),
+                                      of(r, out),
+                                      ORIEL_KNOWN_FEW,
+                                      ORIEL_KNOWN_DEPTH,
+                                      lo,
+                                      {0}};
 
     return oriel_cuda_check(oriel_cuda_rms_norm(&args, r->stream), "rms_norm",
                             err);
@@ -177,7 +185,8 @@ run_rope(const run *r, oriel_error *err)
                                   of(r, ORIEL_KNOWN_POSITIONS),
                                   ORIEL_KNOWN_FEW,
                                   ORIEL_KNOWN_HEADS,
-                                  r->values.head_dim};
+                                  r->values.head_dim,
+                                  {0}};
 
     return oriel_cuda_check(oriel_cuda_rope(&args, r->stream), "rope", err);
 }
@@ -191,12 +200,17 @@ scale_log2(const run *r)
 static oriel_status
 run_windows(const run *r, oriel_error *err)
 {
-    const oriel_window_attention_args args = {
-        of(r, ORIEL_KNOWN_QKV),       of(r, ORIEL_KNOWN_OF_WINDOWS),
-        of(r, ORIEL_KNOWN_CU_WINDOW), of(r, ORIEL_KNOWN_PACKS),
-        of(r, ORIEL_KNOWN_ANGLES),    of(r, ORIEL_KNOWN_POSITIONS),
-        ORIEL_KNOWN_N_PACKS,          ORIEL_KNOWN_HEADS,
-        r->values.head_dim,           scale_log2(r)};
+    const oriel_window_attention_args args = {of(r, ORIEL_KNOWN_QKV),
+                                              of(r, ORIEL_KNOWN_OF_WINDOWS),
+                                              of(r, ORIEL_KNOWN_CU_WINDOW),
+                                              of(r, ORIEL_KNOWN_PACKS),
+                                              of(r, ORIEL_KNOWN_ANGLES),
+                                              of(r, ORIEL_KNOWN_POSITIONS),
+                                              ORIEL_KNOWN_N_PACKS,
+                                              ORIEL_KNOWN_HEADS,
+                                              r->values.head_dim,
+                                              scale_log2(r),
+                                              {0}};
 
     return oriel_cuda_check(oriel_cuda_window_attention(&args, r->stream),
                             "window_attention", err);
@@ -211,7 +225,8 @@ frame_args(const run *r)
                                        1,
                                        ORIEL_KNOWN_HEADS,
                                        r->values.head_dim,
-                                       scale_log2(r)};
+                                       scale_log2(r),
+                                       {0}};
 }
 
 static oriel_status

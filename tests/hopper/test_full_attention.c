@@ -90,6 +90,17 @@ START_TEST(one_of_two_rows_moves)
 }
 END_TEST
 
+/* Counts of tiles that blocks take in turns, and of fewer than there are blocks. */
+START_TEST(tiles_are_counted_on_the_device)
+{
+    static const int lengths[] = {130, 300, 12};
+    op_case c = make(1 + _i, lengths, _i ? 3 : 1, 2, 0);
+
+    op_check_counted(&c, 100);
+    op_case_free(&c);
+}
+END_TEST
+
 /* ---- Rows ------------------------------------------------------------------ */
 
 static uint16_t *
@@ -171,9 +182,10 @@ START_TEST(what_is_out_of_limits_is_refused)
     static uint16_t memory[8] __attribute__((aligned(16)));
     static int32_t tile[3];
     const oriel_hopper_attention good = {&map, &map, 1};
-    const oriel_full_attention_args fits = {memory, memory, tile, 1, 1, 80, 1};
+    const oriel_full_attention_args fits = {memory, memory, tile, 1,
+                                            1,      80,     1,    {0}};
 
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         oriel_hopper_attention with = good;
         oriel_full_attention_args args = fits;
 
@@ -192,6 +204,9 @@ START_TEST(what_is_out_of_limits_is_refused)
             break;
         case 4:
             with.blocks = 0;
+            break;
+        case 5:
+            args.counted.count = (const int32_t *)((const char *)tile + 2);
             break;
         default:
             with.rest = NULL;
@@ -218,6 +233,7 @@ main(void)
     tcase_add_loop_test(tc, frames_of_any_length, 0, COUNT(frames));
     tcase_add_loop_test(tc, scores_beyond_any_exponent, 0, 2);
     tcase_add_loop_test(tc, one_of_two_rows_moves, 0, 2);
+    tcase_add_loop_test(tc, tiles_are_counted_on_the_device, 0, 2);
     tcase_add_test(tc, frames_are_their_own);
     tcase_add_test(tc, what_is_out_of_limits_is_refused);
     suite_add_tcase(suite, tc);

@@ -98,6 +98,20 @@ START_TEST(products_are_exact)
 }
 END_TEST
 
+/* Of every kind but linear_rows, whose launches are of one batch. */
+START_TEST(rows_are_counted_on_the_device)
+{
+    const op_hopper h = kind_of(_i);
+    op_case c;
+
+    if (kinds[_i].of == &op_linear_rows)
+        return;
+    c = make(&h, _i, 0);
+    op_check_counted(&c, 5000);
+    op_case_free(&c);
+}
+END_TEST
+
 /* ---- Rows ------------------------------------------------------------------------ */
 
 /* Several tiles of either size. */
@@ -227,12 +241,12 @@ START_TEST(what_is_out_of_limits_is_refused)
     static CUtensorMap map;
     static uint16_t memory[64] __attribute__((aligned(16)));
     const oriel_hopper_product good = {&map, &map, &map, &map, 0, 1, 0, 0};
-    const oriel_linear_args fits = {memory, memory, memory, memory,
-                                    1,      8,      8,      NULL};
+    const oriel_linear_args fits = {memory, memory, memory, memory, 1,
+                                    8,      8,      NULL,   {0}};
     const oriel_linear_swiglu_args gate = {memory, memory, memory, memory,
-                                           1,      8,      8};
+                                           1,      8,      8,      {0}};
 
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 9; i++) {
         oriel_hopper_product by = good;
         oriel_linear_args args = fits;
 
@@ -257,6 +271,9 @@ START_TEST(what_is_out_of_limits_is_refused)
             break;
         case 6:
             by.x = NULL;
+            break;
+        case 7:
+            args.counted.count = (const int32_t *)((const char *)memory + 2);
             break;
         default:
             by.weight = NULL;
@@ -301,6 +318,7 @@ main(void)
     device_skip_unless(9, 0);
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, products_are_exact, 0, SHAPES * KINDS);
+    tcase_add_loop_test(tc, rows_are_counted_on_the_device, 0, COUNT(kinds));
     tcase_add_loop_test(tc, rows_are_their_own, 0, COUNT(kinds));
     tcase_add_loop_test(tc, the_faster_tiles_are_taken, 0, COUNT(sizes));
     tcase_add_test(tc, what_is_out_of_limits_is_refused);

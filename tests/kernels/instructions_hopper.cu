@@ -2,7 +2,8 @@
 /*
  * instructions_hopper.cu - each instruction of ptx_hopper.cuh, on given inputs
  *
- * As instructions.cu, for sm_90a.  What a product or a copy gives is more than a case
+ * As instructions.cu, for sm_90a; and of ptx.cuh what overlaps kernels, which only
+ * those of sm_90a ask for.  What a product or a copy gives is more than a case
  * holds: of a thread's accumulators there are two weighted sums, of whole numbers
  * that fp32 holds exactly, and of shared memory the first KiB.
  */
@@ -102,6 +103,46 @@ __global__ void __launch_bounds__(3 * GROUP, 1)
         ptx::registers_up<232>();
     if (t < THREADS)
         out[t * OUT] = in[t * IN];
+}
+
+/* ---- Kernels that overlap ------------------------------------------------ */
+
+/* The next one may begin, but finds what this one writes much later. */
+__global__ void __launch_bounds__(THREADS, 1)
+    write_late(const uint32_t *in, uint32_t *out)
+{
+    const uint32_t t = ptx::thread_index();
+    uint32_t x = in[t * IN];
+
+    ptx::grid_launch_dependents();
+#pragma unroll 1
+    for (int i = 0; i < 1000; i++)
+        x = ptx::opaque(x) * 1664525u + 1013904223u;
+    out[t * OUT] = x;
+}
+
+__global__ void __launch_bounds__(THREADS, 1)
+    read_when_over(const uint32_t *in, uint32_t *out)
+{
+    const uint32_t t = ptx::thread_index();
+    const uint32_t own = in[t * IN + 1];
+
+    ptx::grid_wait();
+    out[t * OUT + 1] = out[(t ^ 33) * OUT] ^ own;
+}
+
+cudaError_t
+run_overlap(const uint32_t *in, uint32_t *out)
+{
+    cudaError_t error = prepare(nullptr, write_late, 0);
+
+    if (error == cudaSuccess)
+        error = prepare(nullptr, read_when_over, 0);
+    if (error == cudaSuccess)
+        error = launch(write_late, 1, THREADS, 0, nullptr, in, out);
+    return error == cudaSuccess ? launch_as({1, true}, read_when_over, 1,
+                                            THREADS, 0, nullptr, in, out)
+                                : error;
 }
 
 /* ---- Tensor copies ------------------------------------------------------- */
@@ -301,6 +342,7 @@ constexpr instruction listed[] = {
     exact("named_arrive", run<hand_over, THREADS>),
     exact("store_matrix_x4", run<store_matrix, THREADS>),
     exact("registers_up, registers_down", run<registers, 3 * GROUP>),
+    exact("grid_wait, grid_launch_dependents", run_overlap),
     exact("tensor_load_2d, 128B", run_box<Swizzle::B128, 0, 5>),
     exact("tensor_load_2d, 64B", run_box<Swizzle::B64, 32, 3>),
     exact("tensor_load_2d, 32B", run_box<Swizzle::B32, 16, 0>),

@@ -16,6 +16,9 @@ void *op_check_run_from(op_case *c, const void *initial);
 void op_check_rows(const op_case *c, const void *out, int64_t first,
                    int64_t rows);
 void op_check_case(op_case *c); /* all of that */
+/* Launches that are told of 'more' than there is, and count on the device, give the
+   bytes of others. */
+void op_check_counted(op_case *c, int32_t more);
 /* Make, check, free. */
 void op_check(const op *which, const op_shape *shape, uint64_t seed);
 

@@ -212,6 +212,29 @@ START_TEST(infinity_stays_infinite)
 }
 END_TEST
 
+/* More packs and heads than a multiprocessor takes at once. */
+START_TEST(packs_are_counted_on_the_device)
+{
+    static const int lengths[] = {64, 48, 16, 20, 32, 4, 64, 64};
+    op_case c = attention_make(true, 3, _i % 2 ? 80 : 128, lengths,
+                               COUNT(lengths), 2, 0);
+
+    ck_assert_int_gt(c.n_work * 3, 6 * 2);
+    op_check_counted(&c, _i / 2 * 500);
+    op_case_free(&c);
+}
+END_TEST
+
+START_TEST(tiles_are_counted_on_the_device)
+{
+    static const int lengths[] = {130, 20};
+    op_case c = attention_make(false, 2, 40, lengths, COUNT(lengths), 2, 0);
+
+    op_check_counted(&c, _i * 7);
+    op_case_free(&c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -231,7 +254,9 @@ main(void)
     tcase_add_loop_test(windows, scores_beyond_any_exponent, 0, 4);
     tcase_add_loop_test(windows, outlier_channels, 0, 2);
     tcase_add_loop_test(windows, random_shapes, 0, 8);
+    tcase_add_loop_test(windows, packs_are_counted_on_the_device, 0, 4);
     tcase_add_loop_test(full, frames_of_any_length, 0, COUNT(frames));
+    tcase_add_loop_test(full, tiles_are_counted_on_the_device, 0, 2);
     tcase_add_loop_test(full, frames_of_every_head_dim, 0, COUNT(head_dims));
     tcase_add_test(full, frames_of_thousands);
     suite_add_tcase(suite, windows);

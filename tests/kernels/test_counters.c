@@ -103,7 +103,7 @@ linear_swiglu(int32_t variant)
 {
     oriel_linear_args a = linear_args();
     oriel_linear_swiglu_args args = {a.x,  a.weight, a.bias, a.out,
-                                     TILE, TILE / 2, TILE};
+                                     TILE, TILE / 2, TILE,   {0}};
 
     (void)variant;
     ck_assert_int_eq(oriel_cuda_linear_swiglu_prepare(NULL), cudaSuccess);
@@ -199,7 +199,8 @@ rope(int32_t head_dim)
                             zeros(ROWS * 2 * sizeof(int32_t)),
                             ROWS,
                             HEADS,
-                            head_dim};
+                            head_dim,
+                            {0}};
 
     ck_assert_int_eq(oriel_cuda_rope_prepare(NULL), cudaSuccess);
     return oriel_cuda_rope(&args, NULL);
@@ -251,7 +252,8 @@ window_attention(int32_t head_dim)
         1,
         2,
         head_dim,
-        1};
+        1,
+        {0}};
 
     ck_assert_int_eq(oriel_cuda_window_attention_prepare(head_dim, NULL),
                      cudaSuccess);
@@ -270,7 +272,8 @@ full_attention(int32_t head_dim)
         1,
         2,
         head_dim,
-        1};
+        1,
+        {0}};
 
     ck_assert_int_eq(oriel_cuda_full_attention_prepare(head_dim, NULL),
                      cudaSuccess);

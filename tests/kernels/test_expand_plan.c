@@ -29,6 +29,7 @@ enum {
     LENGTHS,
     QKV_OFFSETS,
     OUT_OFFSETS,
+    COUNTED,
     OUTPUTS
 };
 
@@ -132,7 +133,8 @@ lay_out(batch *b)
         tokens * 4,
         SEQUENCES * word,
         (SEQUENCES + 1) * sizeof(int64_t),
-        (SEQUENCES + 1) * sizeof(int64_t)};
+        (SEQUENCES + 1) * sizeof(int64_t),
+        sizeof(oriel_batch_counts)};
 
     for (size_t i = 0; i < COUNT(bytes); i++)
         b->at[i + 1] = (b->at[i] + bytes[i] + 15) / 16 * 16;
@@ -168,6 +170,9 @@ fill_expected(batch *b)
                      b->counts.n_frame_tiles);
     if (b->listed)
         put_sequences(b);
+    if (b->fit)
+        memcpy(part(b, COUNTED), &(oriel_batch_counts){7, 5, 3},
+               sizeof(oriel_batch_counts));
     if (b->plan->from_grids) /* then these are not asked for */
         return;
     memcpy(part(b, INVERSE), info->window_inverse, tokens * word);
@@ -301,9 +306,11 @@ args_of(const batch *b, char *out)
         args.out_offsets = (int64_t *)(void *)(out + b->at[OUT_OFFSETS]);
         args.hidden = HIDDEN;
     }
-    if (b->fit)
+    args.counts = (oriel_batch_counts){7, 5, 3};
+    if (b->fit) {
         args.packs = (int32_t *)(void *)(out + b->at[PACKS]);
-    else
+        args.counts_out = (oriel_batch_counts *)(void *)(out + b->at[COUNTED]);
+    } else
         args.window_tiles = (int32_t *)(void *)(out + b->at[W_TILES]);
     memcpy(args.windows_of, b->counts.windows_of, sizeof(args.windows_of));
     return args;
@@ -323,7 +330,7 @@ compare(const batch *b, const unsigned char *out)
     static const char *const names[] = {
         "window_index", "window_inverse", "positions",   "cu_window",
         "packs",        "window_tiles",   "frame_tiles", "is_still",
-        "lengths",      "qkv_offsets",    "out_offsets"};
+        "lengths",      "qkv_offsets",    "out_offsets", "counts_out"};
 
     for (size_t i = 0; i < COUNT(names); i++)
         ck_assert_msg(memcmp(out + b->at[i], b->expected + b->at[i],

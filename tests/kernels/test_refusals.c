@@ -54,7 +54,7 @@ LAUNCHER(run_expand_plan, oriel_cuda_expand_plan, expand_plan)
 LAUNCHER(run_store_rows, oriel_cuda_store_rows, store_rows)
 LAUNCHER(run_store_bytes, oriel_cuda_store_bytes, store_bytes)
 
-enum { MOST_POINTERS = 7, MOST_SIZES = 9 };
+enum { MOST_POINTERS = 8, MOST_SIZES = 11 };
 
 /* Each pointer: where it is, and the alignment it needs. */
 typedef struct pointer {
@@ -89,6 +89,14 @@ typedef struct size {
         SIZE(patch_embed.hidden, 12), SIZE(patch_embed.patch_size, 0), \
         SIZE(patch_embed.patch_size, 33), SIZE(patch_embed.slices, 0), \
         SIZE(patch_embed.slices, 3)
+/* What kernels with a count take, and what others refuse. */
+#define COUNTED \
+    { \
+        MEMORY, 1, 0 \
+    }
+#define NO_MULTIPROCESSORS(member) SIZE(member.counted.multiprocessors, 0)
+#define A_COUNT(member) SIZE(member.counted.count, 16)
+#define AN_OVERLAP(member) SIZE(member.counted.overlaps, 1)
 #define DTYPES(member) SIZE(member, 0), SIZE(member, ORIEL_CUDA_F16 + 1)
 
 static const struct {
@@ -108,9 +116,10 @@ static const struct {
                       .cu_window = MEMORY,
                       .packs = MEMORY,
                       .frame_tiles = MEMORY,
-                      .is_still = MEMORY}},
+                      .is_still = MEMORY,
+                      .counts_out = MEMORY}},
      {AT(expand_plan.positions, 8), AT(expand_plan.packs, 16),
-      AT(expand_plan.is_still, 4)},
+      AT(expand_plan.is_still, 4), AT(expand_plan.counts_out, 4)},
      {SIZE(expand_plan.tokens, -1), SIZE(expand_plan.tokens, (1 << 22) + 1),
       SIZE(expand_plan.side, 0), SIZE(expand_plan.side, 5)}},
     {"expand_plan that lists frames",
@@ -130,12 +139,12 @@ static const struct {
      {SIZE(expand_plan.tokens, 1)}},
     {"rms_norm",
      run_rms_norm,
-     {.rms_norm = {MEMORY, MEMORY, MEMORY, 0, 8, MEMORY}},
+     {.rms_norm = {MEMORY, MEMORY, MEMORY, 0, 8, MEMORY, COUNTED}},
      {AT(rms_norm.x, 16), AT(rms_norm.weight, 16), AT(rms_norm.out, 16),
-      AT(rms_norm.lo, 16)},
+      AT(rms_norm.lo, 16), AT(rms_norm.counted.count, 4)},
      {SIZE(rms_norm.rows, -1), SIZE(rms_norm.columns, 0),
       SIZE(rms_norm.columns, -8), SIZE(rms_norm.columns, 12),
-      SIZE(rms_norm.columns, 8200)}},
+      SIZE(rms_norm.columns, 8200), NO_MULTIPROCESSORS(rms_norm)}},
     {"resample",
      run_resample,
      {.resample = {.jobs = MEMORY,
@@ -194,24 +203,24 @@ static const struct {
      {DTYPES(patch_embed.dtype), SIZE(patch_embed.dtype, ORIEL_CUDA_U8 + 1)}},
     {"linear",
      run_linear,
-     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8, MEMORY}},
+     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8, MEMORY, {0}}},
      {PRODUCT(linear)},
-     {PRODUCT_SIZES(linear)}},
+     {PRODUCT_SIZES(linear), A_COUNT(linear), AN_OVERLAP(linear)}},
     {"linear_residual",
      run_residual,
-     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8, MEMORY}},
+     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8, MEMORY, {0}}},
      {PRODUCT(linear), AT(linear.lo, 16)},
-     {PRODUCT_SIZES(linear)}},
+     {PRODUCT_SIZES(linear), A_COUNT(linear), AN_OVERLAP(linear)}},
     {"linear_gelu",
      run_gelu,
-     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8, MEMORY}},
+     {.linear = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 16, 8, MEMORY, {0}}},
      {PRODUCT(linear)},
-     {PRODUCT_SIZES(linear)}},
+     {PRODUCT_SIZES(linear), A_COUNT(linear), AN_OVERLAP(linear)}},
     {"linear_swiglu",
      run_swiglu,
-     {.swiglu = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 8, 8}},
+     {.swiglu = {MEMORY, MEMORY, MEMORY, MEMORY, 0, 8, 8, {0}}},
      {PRODUCT(swiglu)},
-     {PRODUCT_SIZES(swiglu)}},
+     {PRODUCT_SIZES(swiglu), A_COUNT(swiglu), AN_OVERLAP(swiglu)}},
     {"linear_rows",
      run_rows,
      {.rows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 64, 0, 0, 16, 8,
@@ -226,19 +235,24 @@ static const struct {
       SIZE(gated.columns, 12)}},
     {"rope",
      run_rope,
-     {.rope = {MEMORY, MEMORY, MEMORY, 0, 1, 8}},
-     {AT(rope.qkv, 16), AT(rope.rope, 16), AT(rope.positions, 4)},
-     {SIZE(rope.rows, -1), SIZE(rope.heads, 0)}},
+     {.rope = {MEMORY, MEMORY, MEMORY, 0, 1, 8, COUNTED}},
+     {AT(rope.qkv, 16), AT(rope.rope, 16), AT(rope.positions, 4),
+      AT(rope.counted.count, 4)},
+     {SIZE(rope.rows, -1), SIZE(rope.heads, 0), NO_MULTIPROCESSORS(rope)}},
     {"window_attention",
      run_windows,
-     {.windows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 0, 1, 80, 1}},
+     {.windows = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 0, 1, 80, 1,
+                  COUNTED}},
      {AT(windows.qkv, 16), AT(windows.out, 16), AT(windows.rope, 16),
-      AT(windows.cu_window, 4), AT(windows.packs, 4), AT(windows.positions, 4)},
-     {SIZE(windows.n_packs, -1), SIZE(windows.heads, 0)}},
+      AT(windows.cu_window, 4), AT(windows.packs, 4), AT(windows.positions, 4),
+      AT(windows.counted.count, 4)},
+     {SIZE(windows.n_packs, -1), SIZE(windows.heads, 0),
+      NO_MULTIPROCESSORS(windows)}},
     {"full_attention",
      run_frames,
-     {.frames = {MEMORY, MEMORY, MEMORY, 0, 1, 80, 1}},
-     {AT(frames.qkv, 16), AT(frames.out, 16), AT(frames.tiles, 4)},
+     {.frames = {MEMORY, MEMORY, MEMORY, 0, 1, 80, 1, COUNTED}},
+     {AT(frames.qkv, 16), AT(frames.out, 16), AT(frames.tiles, 4),
+      AT(frames.counted.count, 4)},
      {SIZE(frames.n_tiles, -1), SIZE(frames.heads, 0)}},
     {"store_rows",
      run_store_rows,
@@ -299,9 +313,10 @@ START_TEST(heads_of_other_sizes)
 {
     static const int32_t sizes[] = {-8, 0, 4, 12, 132, 136};
     oriel_window_attention_args windows = {
-        MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 0, 1, 80, 1};
-    oriel_full_attention_args frames = {MEMORY, MEMORY, MEMORY, 0, 1, 80, 1};
-    oriel_rope_args rope = {MEMORY, MEMORY, MEMORY, 0, 1, 80};
+        MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, 0, 1, 80, 1, {0}};
+    oriel_full_attention_args frames = {MEMORY, MEMORY, MEMORY, 0,
+                                        1,      80,     1,      {0}};
+    oriel_rope_args rope = {MEMORY, MEMORY, MEMORY, 0, 1, 80, {0}};
 
     for (size_t i = 0; i < COUNT(sizes); i++) {
         windows.head_dim = frames.head_dim = rope.head_dim = sizes[i];

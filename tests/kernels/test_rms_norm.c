@@ -38,6 +38,17 @@ START_TEST(matches_the_oracle)
 }
 END_TEST
 
+/* More rows than a multiprocessor takes at once; _i odd: of two planes. */
+START_TEST(rows_are_counted_on_the_device)
+{
+    const op_shape shape = {.rows = 100, .columns = 64, .wide = _i % 2};
+    op_case c = op_check_make(&op_rms_norm, &shape, 7);
+
+    op_check_counted(&c, _i / 2 * 3000);
+    op_case_free(&c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -47,6 +58,7 @@ main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, matches_the_oracle, 0,
                         2 * (COUNT(shapes) + RANDOM_SHAPES));
+    tcase_add_loop_test(tcase, rows_are_counted_on_the_device, 0, 4);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

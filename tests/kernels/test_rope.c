@@ -32,6 +32,17 @@ START_TEST(matches_the_oracle)
 }
 END_TEST
 
+/* More rows than a multiprocessor takes at once. */
+START_TEST(rows_are_counted_on_the_device)
+{
+    const op_shape shape = {.rows = 23, .heads = 2, .head_dim = 80};
+    op_case c = op_check_make(&op_rope, &shape, 7);
+
+    op_check_counted(&c, _i * 3000);
+    op_case_free(&c);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -41,6 +52,7 @@ main(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, matches_the_oracle, 0,
                         COUNT(shapes) + RANDOM_SHAPES);
+    tcase_add_loop_test(tcase, rows_are_counted_on_the_device, 0, 2);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -20,10 +20,11 @@ op_full_attention_args(const op_case *c, void *out)
     return (oriel_full_attention_args){c->x.device.data,
                                        out,
                                        c->index[OP_WORK].device.data,
-                                       c->n_work,
+                                       (int32_t)op_told(c, c->n_work),
                                        c->shape.heads,
                                        c->shape.head_dim,
-                                       op_scale_log2(c)};
+                                       op_scale_log2(c),
+                                       op_counted(c)};
 }
 
 static cudaError_t

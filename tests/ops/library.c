@@ -59,7 +59,8 @@ op_library_run(const op_case *c, const op_library *l, int64_t first,
                                     rows,
                                     l->product.columns,
                                     c->depth,
-                                    NULL};
+                                    NULL,
+                                    {0}};
     const oriel_swiglu_args swiglu = {l->gate_up, out, rows, c->columns};
 
     if (oriel_lt_run(&l->lt, &l->product, &args, NULL, NULL))

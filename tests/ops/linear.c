@@ -33,10 +33,11 @@ op_product_args(const op_case *c, int64_t first, int64_t rows, void *out)
                                c->weight.device.data,
                                c->bias.device.data,
                                out,
-                               rows,
+                               op_told(c, rows),
                                c->columns,
                                c->depth,
-                               op_case_lo(c, out, rows)};
+                               op_case_lo(c, out, rows),
+                               op_counted(c)};
 }
 
 double

@@ -26,9 +26,10 @@ op_swiglu_args(const op_case *c, int64_t first, int64_t rows, void *out)
                                       c->weight.device.data,
                                       c->bias.device.data,
                                       out,
-                                      rows,
+                                      op_told(c, rows),
                                       c->columns,
-                                      c->depth};
+                                      c->depth,
+                                      op_counted(c)};
 }
 
 static cudaError_t

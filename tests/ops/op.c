@@ -127,9 +127,52 @@ op_case_free(op_case *c)
     array_free(&c->lo);
     for (int i = 0; i < OP_INDEXES; i++)
         array_free(&c->index[i]);
+    array_free(&c->count);
     free(c->levels);
     free(c->official);
     *c = (op_case){0};
+}
+
+/* ---- A count on the device --------------------------------------------------- */
+
+/* Before 9.0 no kernel overlaps another. */
+static int
+may_overlap(int32_t *overlaps)
+{
+    int device = 0, major = 0;
+    cudaError_t error = cudaGetDevice(&device);
+
+    if (!error)
+        error = cudaDeviceGetAttribute(
+            &major, cudaDevAttrComputeCapabilityMajor, device);
+    *overlaps = major >= 9;
+    return op_must(error, "compute capability");
+}
+
+int
+op_case_count(op_case *c, int32_t more)
+{
+    const int32_t n = c->n_work ? c->n_work : (int32_t)c->rows;
+
+    c->more = more;
+    return may_overlap(&c->overlaps) || op_array_copy(&c->count, &n, sizeof(n))
+               ? -1
+               : 0;
+}
+
+int64_t
+op_told(const op_case *c, int64_t there)
+{
+    return there + c->more;
+}
+
+oriel_counted
+op_counted(const op_case *c)
+{
+    const oriel_counted none = {0};
+    const oriel_counted counted = {c->count.device.data, 1, c->overlaps};
+
+    return c->count.host ? counted : none;
 }
 
 /* rms_norm has it in x. */

@@ -80,10 +80,12 @@ typedef struct op_case {
     int64_t row_bytes, out_rows;
     op_array x, weight, bias;
     op_array index[OP_INDEXES];
-    op_array initial;   /* what the result holds beforehand; or not used */
-    op_array lo;        /* of a wide x; of a wide result only where it does not
+    op_array initial; /* what the result holds beforehand; or not used */
+    op_array lo;      /* of a wide x; of a wide result only where it does not
                            follow hi in one piece */
-    int32_t n_work;     /* of index[OP_WORK] */
+    int32_t n_work;   /* of index[OP_WORK] */
+    op_array count;   /* how much there is, as launches read it; or not used */
+    int32_t more, overlaps;
     uint8_t *levels;    /* of patch_embed, image order */
     uint16_t *official; /* of patch_embed: the checkpoint's weight */
 } op_case;
@@ -115,6 +117,10 @@ extern const op op_rms_norm, op_rope, op_swiglu, op_patch_embed, op_linear,
 int op_case_make(op_case *c, const op *which, const op_shape *shape,
                  uint64_t seed);
 void op_case_free(op_case *c);
+/* From now on launches of all rows are told of 'more' rows, packs or tiles than there
+   are, and read on the device how many those are; blocks take them in turns, as on one
+   multiprocessor.  0, or -1 with a complaint. */
+int op_case_count(op_case *c, int32_t more);
 
 /* 2 where the result is wide: hi of all rows and then lo of all; else 1. */
 int op_case_planes(const op_case *c);
@@ -140,6 +146,9 @@ int op_array_random(op_array *a, random_stream *random, size_t n, double scale,
                     double offset);
 /* The table of cos and sin, and the positions of the shape. */
 int op_make_positions(op_case *c, random_stream *random);
+/* What a launch of 'there' rows, packs or tiles is told, and where it reads. */
+int64_t op_told(const op_case *c, int64_t there);
+oriel_counted op_counted(const op_case *c);
 /* x, weight, bias and the result once, and what the result held. */
 double op_bytes_once(const op_case *c);
 double op_no_flops(const op_case *c);

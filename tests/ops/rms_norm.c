@@ -51,9 +51,10 @@ run(const op_case *c, int64_t first, int64_t rows, void *out)
                                           first * c->columns,
                                       c->weight.device.data,
                                       out,
-                                      rows,
+                                      op_told(c, rows),
                                       c->columns,
-                                      lo ? lo + first * c->columns : NULL};
+                                      lo ? lo + first * c->columns : NULL,
+                                      op_counted(c)};
 
     return oriel_cuda_rms_norm(&args, NULL);
 }

@@ -81,9 +81,10 @@ run(const op_case *c, int64_t first, int64_t rows, void *out)
         out,
         c->index[OP_ROPE].device.data,
         (const int32_t *)c->index[OP_POSITIONS].device.data + 2 * first,
-        rows,
+        op_told(c, rows),
         c->shape.heads,
-        c->shape.head_dim};
+        c->shape.head_dim,
+        op_counted(c)};
 
     return oriel_cuda_rope(&args, NULL);
 }

@@ -24,10 +24,11 @@ run(const op_case *c, int64_t first, int64_t rows, void *out)
         c->index[OP_WORK].device.data,
         c->index[OP_ROPE].device.data,
         c->index[OP_POSITIONS].device.data,
-        c->n_work,
+        (int32_t)op_told(c, c->n_work),
         c->shape.heads,
         c->shape.head_dim,
-        op_scale_log2(c)};
+        op_scale_log2(c),
+        op_counted(c)};
 
     (void)first;
     (void)rows;

@@ -657,7 +657,7 @@ first_kernel(hopper_args args)
     args.out[t] = args.in[t];
 }
 
-enum { RIGHT, READ_EARLY, WRITE_EARLY, NO_WAIT };
+enum { RIGHT, READ_EARLY, WRITE_EARLY, NO_WAIT, HALF_WAITS };
 
 __global__ void
 second_kernel(hopper_args args, int how)
@@ -669,7 +669,7 @@ second_kernel(hopper_args args, int how)
         value = args.out[t];
     if (how == WRITE_EARLY)
         args.out[2048 + t] = 0;
-    if (how == NO_WAIT)
+    if (how == NO_WAIT || (how == HALF_WAITS && ptx::thread_index() >= 32))
         return;
     ptx::grid_wait();
     if (how != READ_EARLY)
@@ -1054,6 +1054,8 @@ hopper_run(int which, int wrong, const hopper_args *args,
         return overlap(args, wrong ? WRITE_EARLY : RIGHT);
     case HOPPER_NO_GRID_WAIT:
         return overlap(args, wrong ? NO_WAIT : RIGHT);
+    case HOPPER_HALF_GRID_WAIT:
+        return overlap(args, wrong ? HALF_WAITS : RIGHT);
     default:
         how.bits = wrong ? uint64_t{1} << 49 : 0;
         break;

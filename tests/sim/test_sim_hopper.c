@@ -87,6 +87,7 @@ static const struct {
     {HOPPER_EARLY_GLOBAL_READ, "which a kernel that has not ended"},
     {HOPPER_EARLY_GLOBAL_WRITE, "before grid_wait"},
     {HOPPER_NO_GRID_WAIT, "ends with no grid_wait"},
+    {HOPPER_HALF_GRID_WAIT, "thread 32 of block "},
 };
 
 static uint16_t input[HOPPER_VALUES];
@@ -409,6 +410,18 @@ START_TEST(kernels_overlap)
 }
 END_TEST
 
+/* Before 9.0 none does, and the launch is refused. */
+START_TEST(older_gpus_overlap_no_kernels)
+{
+    CUtensorMap map, half;
+    const hopper_args args = make_arguments(&map, &half);
+
+    sim_architecture(0, 89);
+    ck_assert_int_eq(hopper_overlap(&args), cudaErrorInvalidConfiguration);
+    sim_architecture(0, 90);
+}
+END_TEST
+
 /* ---- Products ---------------------------------------------------------------- */
 
 enum { PRODUCT_COLUMNS_MOST = 256, PRODUCT_SWIZZLES = 4 };
@@ -621,6 +634,7 @@ main(void)
     tcase_add_loop_test(kernels, boxes_lie_as_documented, 0, COUNT(boxes));
     tcase_add_test(kernels, rings_add_up_right);
     tcase_add_test(kernels, kernels_overlap);
+    tcase_add_test(kernels, older_gpus_overlap_no_kernels);
     tcase_add_loop_test(kernels, products_are_right_however_operands_lie, 0,
                         2 * 2 * 2 * (int)COUNT(product_columns) *
                             PRODUCT_SWIZZLES);
