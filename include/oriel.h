@@ -513,8 +513,7 @@ enum {
     ORIEL_KERNELS_AUTO = 0,     /* by a table of devices, which a build holds */
     ORIEL_KERNELS_OWN = 1,      /* Oriel's, with fused epilogues */
     ORIEL_KERNELS_CUBLASLT = 2, /* cuBLASLt's where it can run the product */
-    ORIEL_KERNELS_HOPPER = 3    /* Oriel's for compute capability 9.0 alone, of
-                                  attention over frames too */
+    ORIEL_KERNELS_HOPPER = 3    /* of 9.0 alone, frames' attention too */
 };
 /* A CUDA encoder's residual stream; the CPU's is fp32.  WIDE: a sum of two bf16, with
    about half the error and other bytes; what adds to it is then Oriel's own. */
@@ -524,8 +523,8 @@ enum { ORIEL_RESIDUAL_BF16 = 0, ORIEL_RESIDUAL_WIDE = 1 };
    the CPU.  _CAPACITY: a call of more than 256 frames, a frame of more than 24,576
    patches, or a plan that oriel_encoder_prepare was not given. */
 enum { ORIEL_ATTENTION_OWN = 0, ORIEL_ATTENTION_CUDNN = 1 };
-/* AUTO: a shape's second call makes a graph of its blocks, later ones launch it,
-   and 8 are kept.  OFF: every call launches its kernels one by one. */
+/* AUTO: a shape's second call makes a graph of its blocks, later ones launch it, 8 are
+   kept; by HOPPER a size class has one.  OFF: each call launches kernels one by one. */
 enum { ORIEL_GRAPHS_AUTO = 0, ORIEL_GRAPHS_OFF = 1 };
 /* ON finds faults of kernels, driver or memory (slow; the same bytes): each part of
    the scratch lies between guards, NaN before and after its use; every launch is
@@ -603,10 +602,10 @@ ORIEL_API oriel_status oriel_encoder_reserve(
    for its frames, make the graph of its blocks; and build cuDNN's plan for it.  It
    may allocate, wait and take seconds; it touches no stream of the caller's; a second
    call does nothing.  Then an encode of the plan's embeddings in the encoder's own
-   scratch allocates and builds nothing, while its graph is among the 8 that are kept.
-   There is no graph beforehand for a workspace of the caller's.  A NULL plan prepares
-   what needs none.  Threads: exclusive.  ORIEL_ERR_ARGUMENT (a plan of another
-   geometry), _CAPACITY (small scratch), _UNSUPPORTED, _MEMORY, _CANCELLED, _FAULT */
+   scratch (a caller's has no graph yet) allocates and builds nothing, while its graph
+   is among the 8 kept.  A NULL plan prepares what needs none.  Threads: exclusive.
+   ORIEL_ERR_ARGUMENT (a plan of another geometry), _CAPACITY (small scratch),
+   _UNSUPPORTED, _MEMORY, _CANCELLED, _FAULT */
 ORIEL_API oriel_status oriel_encoder_prepare(
     oriel_encoder *encoder, const oriel_plan *plan, oriel_error *err);
 

@@ -10,6 +10,9 @@
  * after every step the guards are compared, so that an error names the kernel, the
  * step and the block that caused it.
  *
+ * A part of a size class is as large as the class: what a kernel writes beyond the
+ * batch, but not beyond the class, is not seen.
+ *
  * The workspace is not touched then.  Nothing of this is done in a capture, and
  * no graphs are made.
  */

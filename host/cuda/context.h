@@ -156,7 +156,7 @@ oriel_cuda_is_cancelled(const oriel_backend_context *c, oriel_error *err)
     return !c->recording && oriel_cancel_check(&c->hooks, err) != ORIEL_OK;
 }
 
-/* After something that enqueues and checks by itself, as LAUNCH after a kernel. */
+/* For LAUNCH_BY alone, after its call. */
 static inline oriel_status
 oriel_cuda_launched(oriel_backend_context *c, oriel_status status,
                     const char *what, oriel_error *err)
@@ -172,6 +172,11 @@ oriel_cuda_launched(oriel_backend_context *c, oriel_status status,
          : oriel_cuda_check_launch(c, operation(&(args), c->stream), \
                                    &#operation[sizeof("oriel_cuda_") - 1], \
                                    err))
+/* The same of a call that enqueues and checks by itself. */
+#define LAUNCH_BY(call, what) \
+    (oriel_cuda_is_cancelled(c, err) \
+         ? ORIEL_ERR_CANCELLED \
+         : oriel_cuda_launched(c, call, what, err))
 
 /* steps.c: the residual stream through an RMSNorm; a linear layer from x to out
    for every patch; and what blocks.c launches. */

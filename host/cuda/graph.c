@@ -10,7 +10,7 @@
 #include <string.h>
 
 _Static_assert(sizeof(oriel_cuda_graph_key) ==
-                   18 * sizeof(void *) + sizeof(int64_t) + 6 * sizeof(int32_t),
+                   19 * sizeof(void *) + sizeof(int64_t) + 6 * sizeof(int32_t),
                "a key has padding");
 
 /* ---- Keeping them --------------------------------------------------------- */

@@ -3,8 +3,10 @@
  * graph.h - CUDA graphs of runs of blocks, kept for when a run comes back
  *
  * A run is the blocks up to the next result.  Its launches depend on the
- * workspace and a few counts.  The caller's pixels and results are touched
- * before and after it only, so no graph holds a pointer of the caller's.
+ * workspace and a few counts, which are those of a size class where there is one
+ * (parts.h): then one graph serves every plan of it.  The caller's pixels and
+ * results are touched before and after it only, so no graph holds a pointer of
+ * the caller's.
  *
  * The first time a run is launched kernel by kernel and its key remembered; the
  * second time it is launched, and then recorded; from the third on its graph is
@@ -34,7 +36,7 @@ typedef struct oriel_cuda_graph_key {
     const void *positions, *cu_window, *packs, *window_tiles, *frame_tiles;
     const void *rope, *residual, *lo, *normalised, *attended, *qkv, *inner;
     const void *gate_up, *lengths, *qkv_offsets, *out_offsets, *attention;
-    const void *cudnn_plan;
+    const void *cudnn_plan, *batch_counts;
     int64_t rows;
     int32_t n_packs, n_window_tiles, n_frame_tiles;
     int32_t first, end; /* blocks */

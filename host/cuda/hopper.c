@@ -7,6 +7,7 @@
 #include "cuda/device.h"
 #include "cuda/driver.h"
 #include "cuda/errors.h"
+#include "cuda/images.h"
 
 #include <string.h>
 
@@ -138,6 +139,8 @@ oriel_cuda_hopper_open(oriel_cuda_hopper *h, int32_t device_index,
     if (status)
         return status;
     h->blocks = blocks;
+    h->overlaps =
+        oriel_cuda_image_of(capability).architecture >= ORIEL_HOPPER_CAPABILITY;
     h->encode = driver->encode_tensor_map;
     return ORIEL_OK;
 }

@@ -4,8 +4,9 @@
  *
  * Tensor copies read matrices by maps, which the driver encodes.  Those of weights
  * are made with the encoder, for both sizes of tiles; those of a call's operands
- * with each launch, which keeps its own.  By how many rows a call has the faster of
- * the two sizes is taken: no byte depends on it.
+ * with each launch, which keeps its own.  The faster of the two sizes is taken by how
+ * many rows a launch is made for: in blocks those of a size class (parts.h).  No byte
+ * depends on it.
  */
 #ifndef ORIEL_CUDA_HOPPER_H
 #define ORIEL_CUDA_HOPPER_H
@@ -19,6 +20,8 @@ typedef struct oriel_cuda_hopper {
     const oriel_backend_weights *weights;
     oriel_hopper_encode encode; /* NULL: nothing is run by them */
     int32_t blocks;             /* of a grid: the device's multiprocessors */
+    bool
+        overlaps; /* kernels may: those of ops.h wait, too, as they are built */
     void *memory;
     CUtensorMap (*maps)[ORIEL_N_LINEAR_LAYERS][2]; /* as weights->layers; large
                                                       tiles, small ones */

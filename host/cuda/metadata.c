@@ -89,6 +89,9 @@ expand(oriel_backend_context *c, oriel_error *err)
         .qkv_offsets = m->qkv_offsets,
         .out_offsets = m->out_offsets,
         .hidden = c->weights->shapes.hidden,
+        .counts = {(int32_t)c->rows, (int32_t)m->counts.n_packs,
+                   (int32_t)m->counts.n_frame_tiles},
+        .counts_out = m->batch_counts,
     };
 
     for (int i = 0; i < ORIEL_CUDA_WINDOW_CLASSES; i++)

@@ -11,6 +11,11 @@
 #include <stddef.h>
 #include <string.h>
 
+enum {
+    CLASS_LEAST = 1024, /* rows of the smallest size class */
+    PACK_LEAST = 16     /* patches, but for one that is not full (records.c) */
+};
+
 /* What cannot be counted is SIZE_MAX. */
 static size_t
 size(size_t rows, size_t row_bytes)
@@ -20,23 +25,49 @@ size(size_t rows, size_t row_bytes)
     return oriel_mul_size(&bytes, rows, row_bytes) ? bytes : SIZE_MAX;
 }
 
+/* The most that a size class can hold: a window or a frame has a token at least. */
+static void
+take_class(oriel_cuda_metadata *m, const oriel_cuda_shapes *s)
+{
+    int64_t rows = CLASS_LEAST;
+
+    while (rows < m->rows)
+        rows *= 2;
+    m->rows = rows;
+    m->n_windows = m->n_frame_tiles = (int32_t)(rows / s->merge2);
+    m->n_packs = (int32_t)(rows / PACK_LEAST);
+}
+
+static bool
+is_of_class(const oriel_cuda_metadata *m, const oriel_cuda_shapes *s,
+            const oriel_cuda_choices *choices)
+{
+    return choices->kernels == ORIEL_KERNELS_HOPPER &&
+           choices->attention == ORIEL_ATTENTION_OWN && s->windows_fit &&
+           m->n_positions == 0;
+}
+
 /* False when a block a head of each would be more than a grid can have. */
 static bool
 count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
-           const oriel_cuda_shapes *s)
+           const oriel_cuda_shapes *s, const oriel_cuda_choices *choices)
 {
     oriel_cuda_work_counts *counts = &m->counts;
     int64_t most = INT32_MAX / s->heads;
 
     oriel_cuda_count(counts, plan, s->windows_fit);
+    m->rows = plan->info.patches;
+    m->n_windows = plan->info.n_windows;
     m->n_packs = (int32_t)counts->n_packs;
     m->n_window_tiles = (int32_t)counts->n_window_tiles;
     m->n_frame_tiles = (int32_t)counts->n_frame_tiles;
     m->n_positions = counts->longest_side > ORIEL_CUDA_ROPE_POSITIONS
                          ? counts->longest_side
                          : 0;
-    return counts->n_packs <= most && counts->n_window_tiles <= most &&
-           counts->n_frame_tiles <= most;
+    if (is_of_class(m, s, choices))
+        take_class(m, s);
+    return m->n_packs <= most && m->n_window_tiles <= most &&
+           m->n_frame_tiles <= most;
 }
 
 #define IN(step) (UINT32_C(1) << ORIEL_STEP_##step)
@@ -51,13 +82,15 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
 #define PARTS(P) \
     /* From the plan to the end, or through all blocks. */ \
     P(metadata.tokens,       BOTH,   FROM_TO(START, MERGE), \
-      tokens, word) \
+      m->rows / s->merge2, word) \
     P(metadata.row_index,    BOTH,   FROM_TO(START, MERGE), \
-      tokens, word) \
+      m->rows / s->merge2, word) \
+    P(metadata.batch_counts, BOTH,   FROM_TO(START, MLP_OUT), \
+      of_class ? 1 : 0, sizeof(*m->batch_counts)) \
     P(metadata.positions,    BOTH,   FROM_TO(START, MLP_OUT), \
-      rows, 2 * word) \
+      m->rows, 2 * word) \
     P(metadata.cu_window,    BOTH,   FROM_TO(START, MLP_OUT), \
-      plan->info.n_windows + 1, word) \
+      m->n_windows + 1, word) \
     P(metadata.packs,        BOTH,   FROM_TO(START, MLP_OUT), \
       m->n_packs, ORIEL_PACK_COLUMNS * word) \
     P(metadata.window_tiles, BOTH,   FROM_TO(START, MLP_OUT), \
@@ -73,37 +106,37 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
     P(metadata.own_rope,     BOTH,   FROM_TO(START, MLP_OUT), \
       m->n_positions, oriel_cuda_rope_row(s->head_dim)) \
     P(residual,              BOTH,   FROM_TO(EMBED, MERGE), \
-      rows, half * s->hidden) \
+      m->rows, half * s->hidden) \
     P(lo,                    BOTH,   FROM_TO(EMBED, MERGE), \
-      wide ? rows : 0, half * s->hidden) \
+      wide ? m->rows : 0, half * s->hidden) \
     /* In each block, between blocks, and at the end. */ \
     P(normalised,            BOTH,   IN(ATTN_IN) | IN(MLP_IN) | IN(MERGE), \
-      rows, half * s->hidden) \
+      m->rows, half * s->hidden) \
     P(attended,              BOTH,   FROM_TO(ATTEND, ATTN_OUT), \
-      rows, half * s->hidden) \
+      m->rows, half * s->hidden) \
     P(qkv,                   BOTH,   FROM_TO(ATTN_IN, ATTEND), \
-      rows, 3 * half * s->hidden) \
+      m->rows, 3 * half * s->hidden) \
     P(inner,                 BOTH,   FROM_TO(MLP_IN, MLP_OUT), \
-      rows, half * s->intermediate) \
+      m->rows, half * s->intermediate) \
     P(gate_up,               BOTH,   IN(MLP_IN), \
-      apart ? rows : 0, 2 * half * s->intermediate) \
+      apart ? m->rows : 0, 2 * half * s->intermediate) \
     P(attention,             BOTH,   IN(ATTEND), \
       sequences ? 1 : 0, ORIEL_CUDNN_WORKSPACE_BYTES) \
     P(hidden_state,          BOTH,   IN(STORE), \
-      rows, full * s->hidden) \
+      patches, full * s->hidden) \
     P(fc1,                   BOTH,   IN(MERGE), \
       tokens, half * s->merged) \
     P(embeddings,            BOTH,   IN(MERGE), \
       tokens, full * s->out_hidden) \
     /* Until there are patches, and until these are embedded. */ \
     P(metadata.is_still,     FRAMES, FROM_TO(START, EMBED), \
-      rows, 1) \
+      patches, 1) \
     P(frames.places,         FRAMES, FROM_TO(START, PATCHIFY), \
       resampled ? tokens : 0, word) \
     P(metadata.records,      BOTH,   IN(START), \
       plan->info.n_items, sizeof(*m->records)) \
     P(pixels,                FRAMES, FROM_TO(PATCHIFY, EMBED), \
-      rows, s->slices * (int64_t)s->slice_bytes) \
+      patches, s->slices * (int64_t)s->slice_bytes) \
     P(frames.axes,           FRAMES, IN(PATCHIFY), \
       1, f.axes) \
     P(frames.jobs,           FRAMES, IN(PATCHIFY), \
@@ -113,7 +146,7 @@ count_work(oriel_cuda_metadata *m, const oriel_plan *plan,
     P(frames.waiting,        FRAMES, IN(PATCHIFY), \
       1, f.waiting) \
     P(pixel_values,          VALUES, FROM_TO(PATCHIFY, EMBED), \
-      rows, full * s->patch_values)
+      patches, full * s->patch_values)
 #define PART(member, of, steps, rows, row_bytes) \
     {#member, offsetof(oriel_cuda_workspace, member), ORIEL_OF_##of, steps, \
      size((size_t)(rows), (size_t)(row_bytes))},
@@ -124,11 +157,12 @@ fill(oriel_cuda_part parts[ORIEL_CUDA_PARTS], const oriel_cuda_metadata *m,
      const oriel_plan *plan, const oriel_cuda_shapes *s,
      const oriel_cuda_choices *choices)
 {
-    int64_t rows = plan->info.patches, tokens = plan->info.tokens;
+    int64_t patches = plan->info.patches, tokens = plan->info.tokens;
     int64_t word = sizeof(int32_t), half = sizeof(uint16_t);
     int64_t full = sizeof(float);
     bool apart = oriel_cuda_products_need_gate_up(choices->kernels);
     bool wide = choices->residual == ORIEL_RESIDUAL_WIDE;
+    bool of_class = is_of_class(m, s, choices);
     int64_t sequences =
         choices->attention == ORIEL_ATTENTION_CUDNN ? ORIEL_CUDA_SEQUENCES : 0;
     bool resampled = oriel_cuda_resamples(plan);
@@ -160,7 +194,7 @@ oriel_cuda_list_parts(oriel_cuda_part parts[ORIEL_CUDA_PARTS],
         oriel_cudnn_find_class(&ignored, plan->info.n_frames,
                                plan->info.longest_frame, err))
         return ORIEL_ERR_CAPACITY;
-    if (!count_work(metadata, plan, shapes))
+    if (!count_work(metadata, plan, shapes, choices))
         return oriel_fail(err, ORIEL_ERR_CAPACITY,
                           "%lld patches are too many for one call on a GPU",
                           (long long)plan->info.patches);

@@ -7,6 +7,13 @@
  * So a part of ATTN_IN and ATTEND is allocated and freed in every block, and a
  * part of every step from EMBED on is kept to the end.
  *
+ * Size classes.  By the kernels of sm_90a what blocks use is as large as a class of
+ * plans needs, not as one plan: 1,024 rows, or the next power of two.  So it lies at
+ * the same place for all of them, and one graph serves them all, which reads from the
+ * device how much there is.  No byte of a result depends on it.  Such a graph is not
+ * made where a plan has angles of its own, windows do not fit their kernel or cuDNN
+ * attends.
+ *
  * workspace.h lays the parts of a plan into one piece of memory, where parts whose
  * lifetimes never overlap share a place; checks.h gives each part memory of its
  * own.
@@ -24,8 +31,8 @@
 
 /* What expand_plan.cu makes of the records, and the records. */
 typedef struct oriel_cuda_metadata {
-    int32_t *tokens;       /* [tokens] image-order place of each */
-    int32_t *row_index;    /* [tokens] output.row_index of the host */
+    int32_t *tokens;       /* [rows / merge2] image-order place of each */
+    int32_t *row_index;    /* likewise: output.row_index of the host */
     int32_t *positions;    /* [rows, 2] */
     int32_t *cu_window;    /* [n_windows + 1] */
     int32_t *packs;        /* [n_packs, 4]: windows that fit the kernel */
@@ -33,18 +40,22 @@ typedef struct oriel_cuda_metadata {
     int32_t *frame_tiles;  /* [n_frame_tiles, 3] */
     int32_t *lengths;      /* [ORIEL_CUDA_SEQUENCES] for cuDNN alone ... */
     int64_t *qkv_offsets, *out_offsets; /* ... with one more of these */
-    uint8_t *is_still;                  /* [rows] frames only */
+    uint8_t *is_still;                  /* [patches] frames only */
     oriel_plan_record *records;         /* [n_items] */
     float
         *own_rope; /* [n_positions, head_dim / 4] where the weights' is short */
+    oriel_batch_counts *batch_counts; /* [1] with a size class alone */
     oriel_cuda_work_counts counts;
-    int32_t n_packs, n_window_tiles, n_frame_tiles, n_positions;
+    int32_t n_positions;
+    /* Of the size class; without one, of the plan. */
+    int64_t rows;
+    int32_t n_windows, n_packs, n_window_tiles, n_frame_tiles;
     /* The weights' tables, or our own; set by metadata.c. */
     const float *rope;     /* (cos, sin) [positions, head_dim / 4] */
     const uint16_t *table; /* [3, 256] what a level becomes; frames only */
 } oriel_cuda_metadata;
 
-/* bf16 but for pixels and results. */
+/* bf16 but for pixels and results.  rows are metadata.rows, patches the plan's. */
 typedef struct oriel_cuda_workspace {
     oriel_cuda_metadata metadata;
     uint16_t *residual;   /* [rows, hidden] */
@@ -55,10 +66,10 @@ typedef struct oriel_cuda_workspace {
     uint16_t *gate_up;    /* [rows, 2 intermediate] where a library makes it */
     uint16_t *inner;      /* [rows, intermediate] */
     void *attention;      /* cuDNN's own scratch */
-    uint8_t *pixels;      /* [rows, slices, slice_bytes] */
+    uint8_t *pixels;      /* [patches, slices, slice_bytes] */
     oriel_cuda_frames frames;
-    void *pixel_values; /* [rows, patch_values] of at most 4 bytes */
-    void *hidden_state; /* [rows, hidden] of at most 4 bytes */
+    void *pixel_values; /* [patches, patch_values] of at most 4 bytes */
+    void *hidden_state; /* [patches, hidden] of at most 4 bytes */
     uint16_t *fc1;      /* [tokens, merged] */
     void *embeddings;   /* [tokens, out_hidden] of at most 4 bytes */
     size_t bytes;       /* of all of it, in one piece */
@@ -86,7 +97,7 @@ enum {
     ORIEL_OF_VALUES = 2,
     ORIEL_OF_BOTH = 3,
 
-    ORIEL_CUDA_PARTS = 31
+    ORIEL_CUDA_PARTS = 32
 };
 
 typedef struct oriel_cuda_part {

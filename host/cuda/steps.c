@@ -17,6 +17,8 @@
  */
 #include "cuda/context.h"
 
+#include <stddef.h>
+
 /* ---- Pixels -------------------------------------------------------------- */
 
 static oriel_status
@@ -87,6 +89,24 @@ oriel_cuda_embed(oriel_backend_context *c, oriel_error *err)
 
 /* ---- Blocks -------------------------------------------------------------- */
 
+/* Of a size class: where the batch's count of 'member' is. */
+static oriel_counted
+counted(const oriel_backend_context *c, size_t member)
+{
+    const char *counts = (const char *)c->space.metadata.batch_counts;
+    oriel_counted by = {0};
+
+    if (counts) {
+        by.count = (const int32_t *)(counts + member);
+        by.multiprocessors = c->products.hopper.blocks;
+        /* A caller's graph has plain edges, which he may ask for. */
+        by.overlaps = c->products.hopper.overlaps && !c->capturing;
+    }
+    return by;
+}
+
+#define COUNTED(c, member) counted(c, offsetof(oriel_batch_counts, member))
+
 oriel_status
 oriel_cuda_normalise(oriel_backend_context *c, oriel_layer norm, int32_t block,
                      oriel_error *err)
@@ -99,6 +119,11 @@ oriel_cuda_normalise(oriel_backend_context *c, oriel_layer norm, int32_t block,
         .columns = c->weights->shapes.hidden,
         .lo = c->space.lo,
     };
+
+    if (oriel_layer_in_block(norm)) {
+        args.rows = c->space.metadata.rows;
+        args.counted = COUNTED(c, rows);
+    }
 
     return LAUNCH(oriel_cuda_rms_norm, args);
 }
@@ -120,6 +145,11 @@ oriel_cuda_make_linear(const oriel_backend_context *c, oriel_layer layer,
         .lo = oriel_layer_adds(layer) ? c->space.lo : NULL,
     };
 
+    if (oriel_layer_in_block(layer)) {
+        args.rows = c->space.metadata.rows;
+        args.counted = COUNTED(c, rows);
+    }
+
     return args;
 }
 
@@ -127,11 +157,9 @@ static oriel_status
 multiply(oriel_backend_context *c, oriel_cuda_product which, int32_t block,
          const oriel_linear_args *args, oriel_error *err)
 {
-    return oriel_cuda_launched(
-        c,
-        oriel_cuda_run_product(&c->products, which, block, args, c->stream,
-                               err),
-        oriel_cuda_product_kernel(&c->products, which), err);
+    return LAUNCH_BY(oriel_cuda_run_product(&c->products, which, block, args,
+                                            c->stream, err),
+                     oriel_cuda_product_kernel(&c->products, which));
 }
 
 static bool
@@ -157,9 +185,10 @@ oriel_cuda_attn_in(oriel_backend_context *c, int32_t block, oriel_error *err)
         .qkv = c->space.qkv,
         .rope = c->space.metadata.rope,
         .positions = c->space.metadata.positions,
-        .rows = c->rows,
+        .rows = c->space.metadata.rows,
         .heads = s->heads,
         .head_dim = s->head_dim,
+        .counted = COUNTED(c, rows),
     };
     oriel_status status =
         oriel_cuda_normalise(c, ORIEL_LAYER_NORM1, block, err);
@@ -187,6 +216,7 @@ attend_windows(oriel_backend_context *c, oriel_error *err)
         .heads = s->heads,
         .head_dim = s->head_dim,
         .scale_log2 = c->scale_log2,
+        .counted = COUNTED(c, n_packs),
     };
 
     return LAUNCH(oriel_cuda_window_attention, args);
@@ -195,11 +225,9 @@ attend_windows(oriel_backend_context *c, oriel_error *err)
 static oriel_status
 attend_by_cudnn(oriel_backend_context *c, oriel_error *err)
 {
-    return oriel_cuda_launched(
-        c,
-        oriel_cuda_attention_run(&c->attention, c->cudnn_plan, &c->space,
-                                 c->stream, err),
-        "cudnnBackendExecute", err);
+    return LAUNCH_BY(oriel_cuda_attention_run(&c->attention, c->cudnn_plan,
+                                              &c->space, c->stream, err),
+                     "cudnnBackendExecute");
 }
 
 oriel_status
@@ -216,6 +244,7 @@ oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
         .heads = s->heads,
         .head_dim = s->head_dim,
         .scale_log2 = c->scale_log2,
+        .counted = COUNTED(c, n_frame_tiles),
     };
 
     if (!frames && s->windows_fit)
@@ -224,11 +253,9 @@ oriel_cuda_attend(oriel_backend_context *c, int32_t block, oriel_error *err)
         return attend_by_cudnn(c, err);
     if (oriel_cuda_hopper_is_on(&c->products.hopper) &&
         oriel_cuda_hopper_attends(s->head_dim))
-        return oriel_cuda_launched(c,
-                                   oriel_cuda_hopper_attend(&c->products.hopper,
-                                                            &args, c->rows,
-                                                            c->stream, err),
-                                   "hopper_full_attention", err);
+        return LAUNCH_BY(oriel_cuda_hopper_attend(&c->products.hopper, &args,
+                                                  m->rows, c->stream, err),
+                         "hopper_full_attention");
     return LAUNCH(oriel_cuda_full_attention, args);
 }
 
@@ -250,7 +277,7 @@ gate_up_apart(oriel_backend_context *c, int32_t block, oriel_error *err)
     oriel_swiglu_args args = {
         .gate_up = c->space.gate_up,
         .out = c->space.inner,
-        .rows = c->rows,
+        .rows = gate_up.rows,
         .columns = c->weights->shapes.intermediate,
     };
     oriel_status status =
@@ -269,9 +296,10 @@ oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
         .weight = gate_up->weight,
         .bias = gate_up->bias,
         .out = c->space.inner,
-        .rows = c->rows,
+        .rows = c->space.metadata.rows,
         .columns = c->weights->shapes.intermediate,
         .depth = c->weights->shapes.hidden,
+        .counted = COUNTED(c, rows),
     };
     oriel_status status =
         oriel_cuda_normalise(c, ORIEL_LAYER_NORM2, block, err);
@@ -279,11 +307,9 @@ oriel_cuda_mlp_in(oriel_backend_context *c, int32_t block, oriel_error *err)
     if (!status && oriel_cuda_is_library(&c->products, ORIEL_PRODUCT_GATE_UP))
         return gate_up_apart(c, block, err);
     if (!status && oriel_cuda_hopper_is_on(&c->products.hopper))
-        return oriel_cuda_launched(
-            c,
-            oriel_cuda_hopper_run_swiglu(&c->products.hopper, block, &args,
-                                         c->stream, err),
-            "hopper_linear_swiglu", err);
+        return LAUNCH_BY(oriel_cuda_hopper_run_swiglu(
+                             &c->products.hopper, block, &args, c->stream, err),
+                         "hopper_linear_swiglu");
     return status ? status : LAUNCH(oriel_cuda_linear_swiglu, args);
 }
 

@@ -101,13 +101,13 @@ multiply_merged(oriel_backend_context *c, const oriel_linear_args *fc1,
         status = LAUNCH(oriel_cuda_linear_gelu, *fc1);
         return status ? status : LAUNCH(oriel_cuda_linear_rows, *fc2);
     }
-    status = oriel_cuda_launched(
-        c, oriel_cuda_hopper_run(h, ORIEL_LAYER_FC1, 0, fc1, c->stream, err),
-        "hopper_linear_gelu", err);
-    return status ? status
-                  : oriel_cuda_launched(
-                        c, oriel_cuda_hopper_run_rows(h, fc2, c->stream, err),
-                        "hopper_linear_rows", err);
+    status = LAUNCH_BY(
+        oriel_cuda_hopper_run(h, ORIEL_LAYER_FC1, 0, fc1, c->stream, err),
+        "hopper_linear_gelu");
+    return status
+               ? status
+               : LAUNCH_BY(oriel_cuda_hopper_run_rows(h, fc2, c->stream, err),
+                           "hopper_linear_rows");
 }
 
 static oriel_status

@@ -4,7 +4,8 @@
  *
  * Each part (parts.h) lies after all those before it in the table that it ever
  * meets, so that those that never meet share a place.  Everything starts at a
- * multiple of 256 bytes; the whole is linear in patches and source pixels.
+ * multiple of 256 bytes; the whole is linear in patches and source pixels, but for
+ * what is of a size class (parts.h).
  */
 #ifndef ORIEL_CUDA_WORKSPACE_H
 #define ORIEL_CUDA_WORKSPACE_H

@@ -248,6 +248,8 @@ static const struct {
      "metadata.row_index", true, 0, 0},
     {three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, "lo", false,
      ORIEL_RESIDUAL_WIDE, 0},
+    {three_blocks, NULL, ORIEL_KERNELS_HOPPER, INPUT_HOST_VALUES,
+     "metadata.batch_counts", false, 0, 0},
 #define OF_CUDNN(part) \
     { \
         three_blocks, NULL, ORIEL_KERNELS_OWN, INPUT_HOST_VALUES, part, false, \
@@ -361,7 +363,7 @@ one_row_more(oriel_backend_context *c, oriel_step step, int32_t block)
     if (step == ORIEL_STEP_START)
         c->checks.guard_bytes = overrun ? ORIEL_CUDA_GUARD_BYTES : 0;
     if (step == ORIEL_STEP_ATTN_IN && block == 1)
-        c->rows++;
+        c->space.metadata.rows++;
 }
 
 START_TEST(a_kernel_that_goes_too_far_is_caught)

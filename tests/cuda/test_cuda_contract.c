@@ -8,6 +8,7 @@
 #include "plan/plan.h"
 #include "sim/control.h"
 #include "support/suite.h"
+#include "support/tiny_network.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,70 @@ set_heads(oriel_network *network, int32_t heads, int32_t head_dim)
     network->hidden_size = heads * head_dim;
 }
 
+static int
+count_asks(void *user)
+{
+    ++*(int *)user;
+    return 0;
+}
+
+/* How many kernels were launched, by the runtime's own log. */
+static int
+count_kernels(FILE *log)
+{
+    char line[128];
+    int n = 0;
+
+    rewind(log);
+    while (fgets(line, sizeof(line), log))
+        n += strncmp(line, "kernel ", 7) == 0;
+    return n;
+}
+
+/* Whoever runs the products; those of cuBLASLt are no kernels of that log. */
+static const struct {
+    int32_t kernels, others;
+} asked[] = {{ORIEL_KERNELS_OWN, 0},
+             {ORIEL_KERNELS_CUBLASLT, 4 * TINY_DEPTH},
+             {ORIEL_KERNELS_HOPPER, 0}};
+
+START_TEST(cancel_is_asked_before_each_launch)
+{
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    FILE *log = tmpfile();
+    oriel_encoder *encoder;
+    oriel_error err;
+    int asks = 0, kernels;
+    cuda_fixture r;
+
+    ck_assert_ptr_nonnull(log);
+    fixture_kernels = asked[_i].kernels;
+    r = cuda_fixture_make(&fixture_tiny);
+    hooks.cancel = count_asks;
+    hooks.user = &asks;
+    encoder = cuda_fixture_try_encoder(&r, &hooks, &err);
+    ck_assert_msg(encoder, "%s", err.message);
+    {
+        oriel_input input = cuda_fixture_host_input(&r);
+        oriel_output output =
+            cuda_fixture_output(&r, r.expected, ORIEL_MEMORY_HOST);
+
+        asks = 0;
+        sim_log(log);
+        cuda_fixture_encode(encoder, r.plan, &input, &output, NULL);
+        sim_log(NULL);
+    }
+    cuda_fixture_expect_silence();
+    kernels = count_kernels(log);
+    ck_assert_int_gt(kernels, 4 * TINY_DEPTH);
+    ck_assert_int_ge(asks, kernels + asked[_i].others);
+    oriel_encoder_destroy(encoder);
+    cuda_fixture_free(&r);
+    (void)fclose(log);
+    fixture_kernels = ORIEL_KERNELS_OWN;
+}
+END_TEST
+
 START_TEST(what_is_outside_the_envelope_is_refused_by_name)
 {
     oriel_network network = fixture_tiny;
@@ -371,6 +436,8 @@ main(void)
     tcase_add_test(tc, hidden_states_without_embeddings);
     tcase_add_test(tc, weights_are_shared_and_go);
     tcase_add_test(tc, the_workspace_is_linear);
+    tcase_add_loop_test(tc, cancel_is_asked_before_each_launch, 0,
+                        COUNT(asked));
     tcase_add_loop_test(tc, what_is_outside_the_envelope_is_refused_by_name, 0,
                         COUNT(refusals));
     tcase_add_loop_test(tc, published_sizes_are_inside, 0, 4);

@@ -7,6 +7,7 @@
  */
 #include "cuda/cuda_fixture.h"
 #include "cuda/hopper.h"
+#include "cuda/parts.h"
 #include "encode/encoder.h"
 #include "sim/control.h"
 #include "support/suite.h"
@@ -76,16 +77,26 @@ START_TEST(other_devices_are_refused)
 }
 END_TEST
 
-/* Of what adds to the residual. */
+/* Of what adds to the residual, which is launched for the plan's size class. */
 static bool
-has_small_tiles(int64_t rows)
+has_small_tiles(const oriel_plan *plan)
 {
+    const oriel_cuda_choices choices = {ORIEL_KERNELS_HOPPER, fixture_residual,
+                                        ORIEL_ATTENTION_OWN};
+    oriel_cuda_part parts[ORIEL_CUDA_PARTS];
+    oriel_cuda_metadata metadata = {0};
+    oriel_cuda_shapes shapes;
+    oriel_error err;
     int blocks = 0;
 
+    oriel_cuda_shapes_init(&shapes, &plan->network);
+    ck_assert_int_eq(
+        oriel_cuda_list_parts(parts, &metadata, plan, &shapes, &choices, &err),
+        ORIEL_OK);
     ck_assert_int_eq(
         cudaDeviceGetAttribute(&blocks, cudaDevAttrMultiProcessorCount, 0),
         cudaSuccess);
-    return oriel_cuda_hopper_small(ORIEL_HOPPER_RESIDUAL, rows,
+    return oriel_cuda_hopper_small(ORIEL_HOPPER_RESIDUAL, metadata.rows,
                                    fixture_tiny.hidden_size, blocks) != 0;
 }
 
@@ -104,12 +115,13 @@ START_TEST(a_row_has_its_bytes_in_tiles_of_both_sizes)
 
     for (int i = 0; i < ITEMS; i++)
         memcpy(grids[i], (const int64_t[]){1, 8, 2 * i + 4}, sizeof(grids[i]));
-    sim_multiprocessors(8); /* of which large tiles keep fewer busy */
-    ck_assert(!has_small_tiles(oracle_count_patches(grids, ITEMS)));
-    ck_assert(has_small_tiles(oracle_count_patches(grids + ONE, 1)));
+    sim_multiprocessors(16); /* of which large tiles keep fewer busy */
     device_set_adversarial(true);
     fixture_residual = _i ? ORIEL_RESIDUAL_WIDE : ORIEL_RESIDUAL_BF16;
     all = fixture_plan(&m, grids, ITEMS);
+    alone = fixture_plan(&m, grids + ONE, 1);
+    ck_assert(!has_small_tiles(all));
+    ck_assert(has_small_tiles(alone));
     pixels = fixture_pixels(all, 7);
     input = fixture_input(all, pixels);
     {
@@ -121,7 +133,6 @@ START_TEST(a_row_has_its_bytes_in_tiles_of_both_sizes)
     }
     before = (size_t)oracle_count_patches(grids, ONE) *
              (size_t)oriel_network_patch_columns(&fixture_tiny);
-    alone = fixture_plan(&m, grids + ONE, 1);
     input = fixture_input(alone, pixels + before);
     {
         oriel_encoder *encoder =
