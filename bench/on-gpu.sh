@@ -271,6 +271,8 @@ run_products() {
     fi
     step instructions-hopper 20 bin/instructions_hopper compare \
         instructions_hopper.bin "$PARTS/instructions-hopper.json"
+    HOPPER=yes
+    [ "$status" != 77 ] || HOPPER=no # another GPU
     # shellcheck disable=SC2086
     step invariance-hopper 60 bin/invariance $TINY --kernels hopper
     # shellcheck disable=SC2086
@@ -306,14 +308,22 @@ run_correct() { # all else that must be right
     done
     step invariance-tiny 30 bin/encode_invariance "$PARTS/tiny" --small
     step checks-tiny 30 bin/encode_invariance "$PARTS/tiny" --small --checks
+    [ $HOPPER = no ] || step invariance-tiny-hopper 30 \
+        bin/encode_invariance "$PARTS/tiny" --small --hopper
+    [ $HOPPER = no ] || step checks-tiny-hopper 30 \
+        bin/encode_invariance "$PARTS/tiny" --small --hopper --checks
     [ $PRODUCTS = own ] || step invariance-tiny-cublaslt 30 \
         bin/encode_invariance "$PARTS/tiny" --small --cublaslt
     step streams 30 bin/encode_streams "$PARTS/tiny"
+    [ $HOPPER = no ] || step streams-hopper 30 bin/encode_streams "$PARTS/tiny" --hopper
     [ $PRODUCTS = own ] || step streams-cublaslt 30 \
         bin/encode_streams "$PARTS/tiny" --cublaslt
     # shellcheck disable=SC2086
     step golden 60 bin/golden $GOLDEN --only "cuda bf16" \
         --json "$PARTS/golden.json"
+    # shellcheck disable=SC2086
+    [ $HOPPER = no ] || step golden-hopper 60 bin/golden $GOLDEN \
+        --only "cuda hopper"
 }
 
 run_full_depth() { # 7B, made here; in a rehearsal the tiny one stands for it
@@ -327,6 +337,9 @@ run_full_depth() { # 7B, made here; in a rehearsal the tiny one stands for it
     fi
     # shellcheck disable=SC2086
     step invariance-7b 40 bin/encode_invariance "$PARTS/7b" $SMALL
+    # shellcheck disable=SC2086
+    [ $HOPPER = no ] || step invariance-7b-hopper 40 \
+        bin/encode_invariance "$PARTS/7b" $SMALL --hopper
     # shellcheck disable=SC2086
     [ $PRODUCTS = own ] || step invariance-7b-cublaslt 40 \
         bin/encode_invariance "$PARTS/7b" $SMALL --cublaslt

@@ -4,12 +4,13 @@
  *
  * RGB8 noise on the device in, fp32 embeddings on the device out, through the
  * public API: one picture of 448 x 448, one of 1036 x 1036, 64 of 448 x 448, all
- * in bf16.  With our own products and with cuBLASLt's, and each of them kernel
- * by kernel ("direct"), by the encoder's graphs ("graphs") and as the replay of
- * the caller's capture ("captured"); timed by events.  Before that the three
- * must give the same finite bytes, and both kinds of products about the same;
- * that they are right is for the golden tests and parity_hf.py.  --tiny is for
- * the tiny network on the simulated GPU, where nothing is timed.
+ * in bf16.  With our own products, those of sm_90a on compute capability 9.0, and
+ * cuBLASLt's, and each of them kernel by kernel ("direct"), by the encoder's
+ * graphs ("graphs") and as the replay of the caller's capture ("captured"); timed
+ * by events.  Before that the three must give the same finite bytes, and all kinds
+ * of products about the same; that they are right is for the golden tests and
+ * parity_hf.py.  --tiny is for the tiny network on the simulated GPU, where
+ * nothing is timed.
  */
 #include "oriel.h"
 #include "stopwatch.h"
@@ -22,7 +23,10 @@
 static const char usage[] =
     "usage: oriel_gpu_encode MODEL [--tiny] [--kernels own|both] [--json "
     "FILE]\n"
-    "The whole encoder on a GPU, in every way it can be run.\n";
+    "The whole encoder on a GPU, in every way it can be run; on compute\n"
+    "capability 9.0 with the kernels of sm_90a as well.  both: with "
+    "cuBLASLt's\n"
+    "products, too.\n";
 
 enum { MAX_ITEMS = 64, N_SIZES = 3 };
 /* The encoder makes a graph of a shape's second call and launches it from the
@@ -42,11 +46,12 @@ static const size large_sizes[N_SIZES] = {{"448x448", 448, 448, 1},
                                           {"64x448x448", 448, 448, MAX_ITEMS}};
 static const size tiny_sizes[] = {{"40x56", 40, 56, 1}};
 
-enum { OWN, CUBLASLT, N_KERNELS };
+enum { OWN, HOPPER, CUBLASLT, N_KERNELS };
 static const struct {
     const char *name;
     int32_t option;
 } kernels[N_KERNELS] = {{"own", ORIEL_KERNELS_OWN},
+                        {"hopper", ORIEL_KERNELS_HOPPER},
                         {"cublaslt", ORIEL_KERNELS_CUBLASLT}};
 enum { DIRECT, GRAPHS, N_ENCODERS };
 static const int32_t graphs[N_ENCODERS] = {ORIEL_GRAPHS_OFF, ORIEL_GRAPHS_AUTO};
@@ -54,7 +59,7 @@ static const int32_t graphs[N_ENCODERS] = {ORIEL_GRAPHS_OFF, ORIEL_GRAPHS_AUTO};
 typedef struct bench {
     const size *sizes;
     int n_sizes;
-    int n_kernels; /* OWN alone, or both */
+    bool runs[N_KERNELS];
     oriel_model *model;
     oriel_encoder *encoders[N_KERNELS][N_ENCODERS];
     void *workspace; /* of all: they take turns on one stream */
@@ -100,22 +105,27 @@ plan_all(bench *b)
     oriel_error err;
 
     options.device = ORIEL_DEVICE_CUDA;
-    options.kernels = kernels[b->n_kernels - 1].option;
     for (int i = 0; i < b->n_sizes; i++) {
         const size *s = &b->sizes[i];
         oriel_item items[MAX_ITEMS];
-        size_t bytes;
 
         for (int k = 0; k < s->n; k++)
             items[k] = (oriel_item){s->width, s->height, 1, 0, 0, 0};
         b->infos[i] = (oriel_plan_info)ORIEL_PLAN_INFO_INIT;
         if (oriel_plan_create(&b->plans[i], b->model, items, (size_t)s->n, NULL,
                               &err) ||
-            oriel_plan_get_info(b->plans[i], &b->infos[i], &err) ||
-            oriel_plan_workspace_bytes(b->plans[i], &options, &bytes, &err))
+            oriel_plan_get_info(b->plans[i], &b->infos[i], &err))
             return complain(s->name, err.message);
-        if (bytes > b->workspace_bytes)
-            b->workspace_bytes = bytes;
+        for (int k = 0; k < N_KERNELS; k++) {
+            size_t bytes = 0;
+
+            options.kernels = kernels[k].option;
+            if (b->runs[k] &&
+                oriel_plan_workspace_bytes(b->plans[i], &options, &bytes, &err))
+                return complain(s->name, err.message);
+            if (bytes > b->workspace_bytes)
+                b->workspace_bytes = bytes;
+        }
     }
     return must(cudaMalloc(&b->workspace, b->workspace_bytes), "cudaMalloc");
 }
@@ -141,27 +151,42 @@ open_encoder(bench *b, oriel_encoder **out, const char *name,
     return 0;
 }
 
+/* Those of one kind, if they are wanted; without them the others go on. */
+static int
+open_kernels(bench *b, int k)
+{
+    int result = 0;
+
+    for (int g = 0; b->runs[k] && g < N_ENCODERS && !result; g++)
+        result = open_encoder(b, &b->encoders[k][g], kernels[k].name,
+                              kernels[k].option, graphs[g]);
+    if (result)
+        b->runs[k] = false;
+    return result;
+}
+
+/* How much went wrong. */
 static int
 open_all(bench *b, const char *path)
 {
     oriel_encoder *by_table = NULL;
     oriel_error err;
-    int result;
+    int result, wrong = 0;
 
-    if (oriel_model_open(&b->model, path, NULL, &err))
-        return complain(path, err.message);
+    if (oriel_model_open(&b->model, path, NULL, &err)) {
+        complain(path, err.message);
+        return 1;
+    }
     if (b->json)
         fprintf(b->json, "{");
     result = plan_all(b) || open_encoder(b, &by_table, "auto",
                                          ORIEL_KERNELS_AUTO, ORIEL_GRAPHS_OFF);
     oriel_encoder_destroy(by_table);
-    for (int k = 0; k < b->n_kernels; k++)
-        for (int g = 0; g < N_ENCODERS && !result; g++)
-            result = open_encoder(b, &b->encoders[k][g], kernels[k].name,
-                                  kernels[k].option, graphs[g]);
+    for (int k = 0; k < N_KERNELS && !result; k++)
+        wrong += open_kernels(b, k) != 0;
     if (b->json)
         fprintf(b->json, "\"rows\": [");
-    return result;
+    return result ? 1 : wrong;
 }
 
 /* Noise, never zeros. */
@@ -405,8 +430,9 @@ bench_size(bench *b, int i)
     if (make_pixels(&s, &b->sizes[i]) ||
         must(cudaMalloc(&s.embeddings, s.embeddings_bytes), "cudaMalloc"))
         wrong = 1;
-    for (int k = 0; k < b->n_kernels && !(wrong && !s.own); k++)
-        wrong += bench_kernels(b, &s, i, k) != 0;
+    for (int k = 0; k < N_KERNELS && !(wrong && !s.own); k++)
+        if (b->runs[k])
+            wrong += bench_kernels(b, &s, i, k) != 0;
     free(s.own);
     cudaFree(s.embeddings);
     cudaFree(s.pixels);
@@ -425,6 +451,20 @@ close_all(bench *b)
     cudaFree(b->workspace);
 }
 
+/* Whether the current device runs the kernels of sm_90a. */
+static bool
+has_hopper(void)
+{
+    int device = 0, major = 0, minor = 0;
+
+    return !cudaGetDevice(&device) &&
+           !cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor,
+                                   device) &&
+           !cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor,
+                                   device) &&
+           major == 9 && minor == 0;
+}
+
 /* -1 for what is no argument of ours; argv[1] is the model. */
 static int
 parse(bench *b, int argc, char **argv)
@@ -436,7 +476,7 @@ parse(bench *b, int argc, char **argv)
         } else if (strcmp(argv[i], "--kernels") == 0 && i + 1 < argc &&
                    (strcmp(argv[i + 1], "own") == 0 ||
                     strcmp(argv[i + 1], "both") == 0)) {
-            b->n_kernels = strcmp(argv[++i], "both") == 0 ? N_KERNELS : 1;
+            b->runs[CUBLASLT] = strcmp(argv[++i], "both") == 0;
         } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc &&
                    (b->json = fopen(argv[i + 1], "w")) != NULL) {
             i++;
@@ -450,7 +490,8 @@ parse(bench *b, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    bench b = {.sizes = large_sizes, .n_sizes = N_SIZES, .n_kernels = 1};
+    bench b = {
+        .sizes = large_sizes, .n_sizes = N_SIZES, .runs = {[OWN] = true}};
     int wrong;
 
     if (bench_help(argc, argv, usage))
@@ -459,7 +500,8 @@ main(int argc, char **argv)
         fputs(usage, stderr);
         return 2;
     }
-    wrong = open_all(&b, argv[1]) != 0;
+    b.runs[HOPPER] = has_hopper();
+    wrong = open_all(&b, argv[1]);
     for (int i = 0; i < b.n_sizes && b.encoders[OWN][GRAPHS]; i++)
         wrong += bench_size(&b, i);
     close_all(&b);

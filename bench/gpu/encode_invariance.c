@@ -4,7 +4,8 @@
  *
  * Through the public API, on CUDA, from and to host memory: pictures and a video
  * one at a time, together, in the other order, beside one of NaN, and once more.
- * Their bytes must be equal every time; with cuBLASLt's products too.
+ * Their bytes must be equal every time; with cuBLASLt's products too, and by
+ * the kernels of sm_90a.
  */
 #include "measure.h"
 #include "oriel.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: oriel_gpu_encode_invariance MODEL [--small] [--cublaslt] "
+    "usage: oriel_gpu_encode_invariance MODEL [--small] [--cublaslt|--hopper] "
     "[--checks]\n"
     "Whether a picture's embeddings depend on its batch.\n";
 
@@ -209,6 +210,8 @@ parse(judge *j, int argc, char **argv)
             j->n = sizeof(small) / sizeof(small[0]);
         } else if (strcmp(argv[i], "--cublaslt") == 0) {
             j->kernels = ORIEL_KERNELS_CUBLASLT;
+        } else if (strcmp(argv[i], "--hopper") == 0) {
+            j->kernels = ORIEL_KERNELS_HOPPER;
         } else if (strcmp(argv[i], "--checks") == 0) {
             j->checks = ORIEL_CHECKS_ON;
         } else {

@@ -16,7 +16,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: oriel_gpu_encode_streams MODEL [--cublaslt]\n"
+    "usage: oriel_gpu_encode_streams MODEL [--cublaslt|--hopper]\n"
     "What an encoder relies on of CUDA's streams and contexts.\n";
 
 enum { ROWS = 8, COLUMNS = 12, CALLS = 4 };
@@ -257,6 +257,8 @@ main(int argc, char **argv)
         return EXIT_SUCCESS;
     if (argc == 3 && strcmp(argv[2], "--cublaslt") == 0)
         kernels = ORIEL_KERNELS_CUBLASLT;
+    else if (argc == 3 && strcmp(argv[2], "--hopper") == 0)
+        kernels = ORIEL_KERNELS_HOPPER;
     else if (argc != 2) {
         fputs(usage, stderr);
         return 2;
