@@ -114,6 +114,8 @@ make_lifetime(lifetime *l, const scenario *s)
     *l = (lifetime){.s = s, .hooks = none};
     sim_devices(s->device + 1, 13000);
     fixture_kernels = s->kernels;
+    /* Of 132 most would find nothing to do. */
+    sim_multiprocessors(s->kernels == ORIEL_KERNELS_HOPPER ? 2 : 0);
     fixture_residual = s->residual;
     fixture_attention = s->attention;
     l->hooks.user = l;

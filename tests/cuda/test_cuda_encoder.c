@@ -8,6 +8,7 @@
  * pixel_values.
  */
 #include "cuda/tables.h"
+#include "sim/control.h"
 #include "support/batch.h"
 #include "support/device_case.h"
 #include "support/random_frames.h"
@@ -319,6 +320,7 @@ use_defaults(void)
 {
     fixture_residual = ORIEL_RESIDUAL_BF16;
     fixture_attention = ORIEL_ATTENTION_OWN;
+    sim_multiprocessors(0);
     use_own();
 }
 
@@ -368,6 +370,7 @@ static void
 use_hopper(void)
 {
     fixture_kernels = ORIEL_KERNELS_HOPPER;
+    sim_multiprocessors(2); /* of 132 most would find nothing to do */
 }
 
 static void
