@@ -315,7 +315,8 @@ run_correct() { # all else that must be right
     [ $PRODUCTS = own ] || step invariance-tiny-cublaslt 30 \
         bin/encode_invariance "$PARTS/tiny" --small --cublaslt
     step streams 30 bin/encode_streams "$PARTS/tiny"
-    [ $HOPPER = no ] || step streams-hopper 30 bin/encode_streams "$PARTS/tiny" --hopper
+    [ $HOPPER = no ] || step streams-hopper 30 \
+        bin/encode_streams "$PARTS/tiny" --hopper
     [ $PRODUCTS = own ] || step streams-cublaslt 30 \
         bin/encode_streams "$PARTS/tiny" --cublaslt
     # shellcheck disable=SC2086

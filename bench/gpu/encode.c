@@ -24,9 +24,8 @@ static const char usage[] =
     "usage: oriel_gpu_encode MODEL [--tiny] [--kernels own|both] [--json "
     "FILE]\n"
     "The whole encoder on a GPU, in every way it can be run; on compute\n"
-    "capability 9.0 with the kernels of sm_90a as well.  both: with "
-    "cuBLASLt's\n"
-    "products, too.\n";
+    "capability 9.0 with the kernels of sm_90a as well.  both: and with\n"
+    "cuBLASLt's products.\n";
 
 enum { MAX_ITEMS = 64, N_SIZES = 3 };
 /* The encoder makes a graph of a shape's second call and launches it from the

@@ -20,8 +20,7 @@ typedef struct oriel_cuda_hopper {
     const oriel_backend_weights *weights;
     oriel_hopper_encode encode; /* NULL: nothing is run by them */
     int32_t blocks;             /* of a grid: the device's multiprocessors */
-    bool
-        overlaps; /* kernels may: those of ops.h wait, too, as they are built */
+    bool overlaps; /* whether kernels may: as built, all of a run wait */
     void *memory;
     CUtensorMap (*maps)[ORIEL_N_LINEAR_LAYERS][2]; /* as weights->layers; large
                                                       tiles, small ones */

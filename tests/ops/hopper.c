@@ -158,17 +158,7 @@ op_hopper_takes(const op_case *c)
 bool
 op_hopper_runs_here(void)
 {
-    int device = 0, major = 0, minor = 0;
-    cudaError_t error = cudaGetDevice(&device);
-
-    if (!error)
-        error = cudaDeviceGetAttribute(
-            &major, cudaDevAttrComputeCapabilityMajor, device);
-    if (!error)
-        error = cudaDeviceGetAttribute(
-            &minor, cudaDevAttrComputeCapabilityMinor, device);
-    return op_must(error, "compute capability") == 0 && major == 9 &&
-           minor == 0;
+    return op_capability() == ORIEL_HOPPER_CAPABILITY;
 }
 
 op_hopper

@@ -18,6 +18,21 @@ op_must(cudaError_t error, const char *what)
     return error ? op_complain(what, cudaGetErrorString(error)) : 0;
 }
 
+int
+op_capability(void)
+{
+    int device = 0, major = 0, minor = 0;
+    cudaError_t error = cudaGetDevice(&device);
+
+    if (!error)
+        error = cudaDeviceGetAttribute(
+            &major, cudaDevAttrComputeCapabilityMajor, device);
+    if (!error)
+        error = cudaDeviceGetAttribute(
+            &minor, cudaDevAttrComputeCapabilityMinor, device);
+    return op_must(error, "compute capability") ? -1 : 10 * major + minor;
+}
+
 /* ---- Arrays ---------------------------------------------------------------- */
 
 int
@@ -135,29 +150,15 @@ op_case_free(op_case *c)
 
 /* ---- A count on the device --------------------------------------------------- */
 
-/* Before 9.0 no kernel overlaps another. */
-static int
-may_overlap(int32_t *overlaps)
-{
-    int device = 0, major = 0;
-    cudaError_t error = cudaGetDevice(&device);
-
-    if (!error)
-        error = cudaDeviceGetAttribute(
-            &major, cudaDevAttrComputeCapabilityMajor, device);
-    *overlaps = major >= 9;
-    return op_must(error, "compute capability");
-}
-
 int
 op_case_count(op_case *c, int32_t more)
 {
     const int32_t n = c->n_work ? c->n_work : (int32_t)c->rows;
+    const int capability = op_capability();
 
     c->more = more;
-    return may_overlap(&c->overlaps) || op_array_copy(&c->count, &n, sizeof(n))
-               ? -1
-               : 0;
+    c->overlaps = capability >= 90; /* before that no kernel overlaps another */
+    return capability < 0 ? -1 : op_array_copy(&c->count, &n, sizeof(n));
 }
 
 int64_t

@@ -136,6 +136,8 @@ int op_array_send(op_array *a);
 
 int op_complain(const char *what, const char *why); /* -1 */
 int op_must(cudaError_t error, const char *what);   /* 0, or -1 and a line */
+/* Of the current device, 90 for 9.0; -1 and a line. */
+int op_capability(void);
 /* Zeros on the host, nothing yet on the device. */
 int op_array_make(op_array *a, size_t bytes);
 /* Where the lo of 'rows' rows goes whose hi is 'out'; NULL: it is not wide. */
