@@ -9,10 +9,11 @@ BUILD is a configured build folder whose sim_* tests are built.  No mutant is
 chosen by hand: every place of the device code that matches a kind gives one.
 
 All mutants of a file are compiled at once; a number in the environment says
-which one is alive.  A first run without any says which programs reach which
-mutant, so each meets only tests that execute it.  What stands where C++ wants a
-constant is compiled alone.  A mutant is killed when a test fails, crashes or
-takes twice the processor time of the original.
+which one is alive.  A first run without any says which tests reach which mutant
+and what they take, so each meets only tests that execute it, the quick ones
+first.  What stands where C++ wants a constant is compiled alone.  A mutant is
+killed when a test fails, crashes or takes twice the processor time of the
+original.
 
 Results go to FILE, one JSON line a mutant; mutants that are there already are
 not run again, so a run may be cut and goes on.  The reasons why a survivor
@@ -60,6 +61,10 @@ FAMILIES = {
         "hopper_full_attention": "hopper_full_attention",
         "hopper_products": "hopper_linear.*"}, None),
 }
+
+
+# One turn of a test, the processor seconds it takes, and which mutants it reaches.
+Unit = collections.namedtuple("Unit", "program test seconds reached")
 
 
 class Build:
@@ -140,15 +145,17 @@ class Build:
                       ours, line)
         line = line.replace(f"-o bin/test_sim_{program} ",
                             f"-Wl,--wrap=_ck_assert_failed "
+                            f"-Wl,--wrap=_tcase_add_test "
                             f"{self.folder}/support.o -o {out} ")
         subprocess.run(line, shell=True, cwd=self.build, check=True,
                        capture_output=True)
         return out
 
 
-def run(program, mutant, seconds, reached=None):
-    """('killed'|'survived', how)."""
-    environment = dict(os.environ, CK_FORK="no", ORIEL_MUTANT=str(mutant))
+def run(program, test, mutant, seconds, reached=None):
+    """('killed'|'survived', how) of one turn of a test."""
+    environment = dict(os.environ, CK_FORK="no", ORIEL_MUTANT=str(mutant),
+                       ORIEL_MUTANT_TEST=test)
     if reached:
         environment["ORIEL_MUTANT_REACHED"] = reached
     limit = max(2, int(seconds + 1))
@@ -169,6 +176,39 @@ def run(program, mutant, seconds, reached=None):
         return "killed", "never ends"
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
     return "killed", (said[-1] if said else f"signal {-done.returncode}")[:160]
+
+
+def list_tests(program, folder):
+    path = os.path.join(folder, "tests")
+    open(path, "w").close()
+    subprocess.run([program], check=True, capture_output=True,
+                   env=dict(os.environ, CK_FORK="no", ORIEL_MUTANT_LIST=path))
+    return open(path).read().splitlines()
+
+
+def measure(program, path, folder):
+    """The units of a program, none of which may fail without any mutant."""
+    units, at = [], os.path.join(folder, "reached")
+    for test in list_tests(path, folder):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        verdict, how = run(path, test, -1, 300, at)
+        if verdict != "survived":
+            sys.exit(f"{program}: {test} fails without any mutant; are all "
+                     f"test_sim_* built? {how}")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        units.append(Unit(program, test, after.ru_utime + after.ru_stime -
+                          before.ru_utime - before.ru_stime,
+                          open(at, "rb").read()))
+    return units
+
+
+def meet(units, paths, mutant):
+    """The verdict of the first that kills it, or of all."""
+    for u in sorted(units, key=lambda u: u.seconds):
+        verdict, how = run(paths[u.program], u.test, mutant, 2 * u.seconds)
+        if verdict == "killed":
+            return verdict, how
+    return "survived", "" if units else "no test reaches it"
 
 
 def users(file, kernels, texts):
@@ -347,18 +387,11 @@ def main():
             break
     programs = {p: build.link(p, objects, objects) for p in build.programs()
                 if build.launches(p, kernels)}
-    seconds, reached = {}, {}
-    for p, path in programs.items():
-        t = resource.getrusage(resource.RUSAGE_CHILDREN)
-        verdict, how = run(path, -1, 300, os.path.join(folder, "reached"))
-        if verdict != "survived":
-            sys.exit(f"{p} fails without any mutant; are all test_sim_* "
-                     f"built? {how}")
-        u = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds[p] = u.ru_utime + u.ru_stime - t.ru_utime - t.ru_stime
-        reached[p] = open(os.path.join(folder, "reached"), "rb").read()
-    print("processor seconds without a mutant:", {
-        p: round(s, 2) for p, s in seconds.items()}, flush=True)
+    units = [u for p, path in programs.items()
+             for u in measure(p, path, folder)]
+    print(f"{len(units)} turns of tests, processor seconds without a mutant:", {
+        p: round(sum(u.seconds for u in units if u.program == p), 1)
+        for p in programs}, flush=True)
 
     important = {"sync": 0, "copy": 0, "fragment": 1, "zero-fill": 1}
     random.Random(1).shuffle(order)
@@ -377,35 +410,31 @@ def main():
                 (args.limit is not None and n >= args.limit):
             break
         n += 1
-        verdict, how, met = "survived", "", []
+        started = time.time()
         if m.alone:
             alone = build.alone(m, texts, kernels)
-            if alone is None:
-                verdict, how = "no program", "it does not compile"
-            for p in programs if alone else []:
-                if build.launches(p, users(m.file, kernels, texts)):
-                    met.append(p)
-                    verdict, how = run(build.link(p, alone, objects), -1,
-                                       2 * seconds[p])
-                    if verdict == "killed":
-                        break
+            verdict, how = "no program", "it does not compile"
+            if alone is not None:
+                paths = {p: build.link(p, alone, objects) for p in programs if
+                         build.launches(p, users(m.file, kernels, texts))}
+                verdict, how = meet([u for u in units if u.program in paths],
+                                    paths, -1)
         else:
-            for p in sorted(programs, key=lambda p: seconds[p]):
-                if reached[p][m.id]:
-                    met.append(p)
-                    verdict, how = run(programs[p], m.id, 2 * seconds[p])
-                    if verdict == "killed":
-                        break
+            verdict, how = meet([u for u in units if u.reached[m.id]], programs,
+                                m.id)
         if verdict == "survived" and family.counting:
             alone = build.alone(m, texts, kernels, "-O2")
             if alone is not None:
-                verdict, how = run(build.link(family.counting, alone, alone),
-                                   -1, 10)
-        if verdict == "survived" and not met:
-            how = "no test reaches it"
+                path = build.link(family.counting, alone, alone)
+                for test in list_tests(path, folder):
+                    verdict, said = run(path, test, -1, 10)
+                    if verdict == "killed":
+                        how = said
+                        break
         result = {"name": m.name, "file": m.file, "line": m.line,
                   "kind": m.kind, "before": m.before, "after": m.after,
-                  "verdict": verdict, "how": how}
+                  "verdict": verdict, "how": how,
+                  "seconds": round(time.time() - started, 1)}
         known[m.name] = result
         log.write(json.dumps(result) + "\n")
         log.flush()

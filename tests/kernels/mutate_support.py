@@ -39,9 +39,11 @@ ORIEL_OPERATOR(Unequal, !=, h.left == right)
 """
 
 SUPPORT = """
+#include <check.h>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <unistd.h>
 static const char *const chosen_text = getenv("ORIEL_MUTANT");
 static const int chosen = chosen_text ? atoi(chosen_text) : -1;
@@ -50,6 +52,29 @@ extern "C" bool oriel_mutant_on(int k)
 {
     reached[k] = 1;
     return k == chosen;
+}
+/* One turn of one test alone, "NAME TURN"; or all of them into a file, a line
+   each, and none is run. */
+extern "C" void __real__tcase_add_test(TCase *tcase, const TTest *test,
+                                       int signal, int allowed, int start,
+                                       int end);
+extern "C" void __wrap__tcase_add_test(TCase *tcase, const TTest *test,
+                                       int signal, int allowed, int start,
+                                       int end)
+{
+    const char *listed = getenv("ORIEL_MUTANT_LIST");
+    const char *only = getenv("ORIEL_MUTANT_TEST");
+    FILE *list = listed ? fopen(listed, "a") : nullptr;
+    for (int i = start; i < end; i++) {
+        char name[256];
+        snprintf(name, sizeof(name), "%s %d", test->name, i);
+        if (list)
+            fprintf(list, "%s\\n", name);
+        else if (only && !strcmp(name, only))
+            __real__tcase_add_test(tcase, test, signal, allowed, i, i + 1);
+    }
+    if (list)
+        fclose(list);
 }
 /* The first failure is enough. */
 extern "C" void __wrap__ck_assert_failed(const char *file, int line,
