@@ -238,6 +238,13 @@ template <bool MN_MAJOR, Swizzle SWIZZLE> struct Operand {
                 element(in, at, mn, k);
         }
     }
+    /* Its distances in each other's places. */
+    static __device__ __forceinline__ uint64_t swapped(uint32_t at)
+    {
+        return mma_desc::operand(
+            shared_at(at) + STEP * mma_desc::mn_major_step(SWIZZLE),
+            mma_desc::CORE_ROWS * ROW, 16 * STEPS * ROW, SWIZZLE);
+    }
     static __device__ __forceinline__ uint64_t descriptor(uint32_t at)
     {
         return MN_MAJOR ? mma_desc::mn_major(
@@ -290,7 +297,7 @@ __global__ void __launch_bounds__(GROUP, 1)
     weigh(d, out);
 }
 
-template <int COLUMNS, bool B_MN, Swizzle SWIZZLE>
+template <int COLUMNS, bool B_MN, Swizzle SWIZZLE, bool SWAPPED>
 __global__ void __launch_bounds__(GROUP, 1)
     product_rs(const uint32_t *in, uint32_t *out)
 {
@@ -299,12 +306,19 @@ __global__ void __launch_bounds__(GROUP, 1)
     uint32_t a[4] = {w[0], w[1], w[2], w[3]};
     float d[COLUMNS / 2];
 
+    if (B_MN) { /* also what is read with the distances swapped */
+        for (uint32_t i = ptx::thread_index(); i < B_BYTES / 2; i += GROUP)
+            *(uint16_t *)(ptx::dynamic_shared_1024() + A_BYTES + 2 * i) =
+                element(in, 1, i / 16, i % 16);
+        ptx::sync_block();
+    }
     B::store(A_BYTES, COLUMNS, in);
     ptx::fence_async_shared();
     ptx::sync_block();
     ptx::wgmma_hold(a);
     ptx::wgmma_fence();
-    ptx::wgmma_rs<COLUMNS, B_MN>(d, a, 0, B::descriptor(A_BYTES), false);
+    ptx::wgmma_rs<COLUMNS, B_MN>(
+        d, a, 0, SWAPPED ? B::swapped(A_BYTES) : B::descriptor(A_BYTES), false);
     ptx::wgmma_commit();
     ptx::wgmma_wait<0>();
     ptx::wgmma_hold(d);
@@ -322,8 +336,8 @@ run(const uint32_t *in, uint32_t *out)
 
 template <int COLUMNS, bool A_MN, bool B_MN, Swizzle SWIZZLE>
 constexpr auto run_ss = run<product_ss<COLUMNS, A_MN, B_MN, SWIZZLE>, GROUP>;
-template <int COLUMNS, bool B_MN, Swizzle SWIZZLE>
-constexpr auto run_rs = run<product_rs<COLUMNS, B_MN, SWIZZLE>, GROUP>;
+template <int COLUMNS, bool B_MN, Swizzle SWIZZLE, bool SWAPPED = false>
+constexpr auto run_rs = run<product_rs<COLUMNS, B_MN, SWIZZLE, SWAPPED>, GROUP>;
 
 constexpr instruction
 exact(const char *name, cudaError_t (*start)(const uint32_t *, uint32_t *))
@@ -360,6 +374,10 @@ constexpr instruction listed[] = {
           run_ss<80, false, true, Swizzle::B32>),
     whole("wgmma_rs n128", run_rs<128, false, Swizzle::B128>),
     whole("wgmma_rs n80, b MN-major", run_rs<80, true, Swizzle::B128>),
+    /* A device that has them the other way gives each of these two the other's
+       bits. */
+    whole("wgmma_rs n80, b MN-major, distances swapped",
+          run_rs<80, true, Swizzle::B128, true>),
 };
 
 } // namespace
