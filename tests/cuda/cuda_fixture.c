@@ -22,6 +22,17 @@ cuda_fixture_shallow(void)
     return &network;
 }
 
+const oriel_network *
+cuda_fixture_pair(void)
+{
+    static oriel_network network;
+
+    network = fixture_tiny;
+    network.depth = 2;
+    network.n_full_attention_blocks = 1;
+    return &network;
+}
+
 cuda_fixture
 cuda_fixture_make(const oriel_network *network)
 {

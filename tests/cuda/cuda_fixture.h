@@ -28,6 +28,9 @@ extern const int64_t cuda_fixture_grids[2][3];
    and it does not matter which. */
 const oriel_network *cuda_fixture_shallow(void);
 
+/* With its first two: one that attends inside windows, one over frames. */
+const oriel_network *cuda_fixture_pair(void);
+
 cuda_fixture cuda_fixture_make(const oriel_network *network);
 void cuda_fixture_free(cuda_fixture *r);
 

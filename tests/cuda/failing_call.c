@@ -108,8 +108,9 @@ static void
 make_lifetime(lifetime *l, const scenario *s)
 {
     const oriel_hooks none = ORIEL_HOOKS_INIT;
-    const oriel_network *network =
-        s->whole ? &fixture_tiny : cuda_fixture_shallow();
+    const oriel_network *network = s->whole  ? &fixture_tiny
+                                   : s->pair ? cuda_fixture_pair()
+                                             : cuda_fixture_shallow();
 
     *l = (lifetime){.s = s, .hooks = none};
     sim_devices(s->device + 1, 13000);

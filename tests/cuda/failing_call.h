@@ -34,6 +34,7 @@ typedef struct scenario {
     int32_t resample, kernels, residual, attention, graphs, checks,
         results; /* ORIEL_* */
     bool whole;  /* the tiny network with all of its blocks */
+    bool pair;   /* with one of each kind; else with one */
     bool state;  /* a hidden state too */
     bool kept;   /* one encoder for all n, until it is lost */
     int32_t device, profile;
