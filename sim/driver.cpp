@@ -7,6 +7,7 @@
  * it is loaded:
  *
  *   ORIEL_SIM_DEVICES     what the GPUs are: "90,90" are two of 9.0
+ *   ORIEL_SIM_MULTIPROCESSORS  how many each has, instead of its kind's
  *   ORIEL_SIM_LOG         a file for the log of control.h
  *   ORIEL_SIM_FAULT       the operation that faults, from 1 on
  *   ORIEL_SIM_NO_MEMORY   the call, from 1 on, that finds no memory
@@ -44,6 +45,7 @@ __attribute__((constructor)) void
 read_environment()
 {
     const char *devices = getenv("ORIEL_SIM_DEVICES");
+    const char *multiprocessors = getenv("ORIEL_SIM_MULTIPROCESSORS");
     const char *log = getenv("ORIEL_SIM_LOG");
     const char *fault = getenv("ORIEL_SIM_FAULT");
     const char *no_memory = getenv("ORIEL_SIM_NO_MEMORY");
@@ -55,6 +57,9 @@ read_environment()
                               static_cast<int>(strtol(devices, &end, 10)));
     if (count > 0)
         sim::set_devices(count, 13000);
+    if (multiprocessors)
+        sim::set_multiprocessors(
+            static_cast<uint32_t>(strtoul(multiprocessors, nullptr, 10)));
     if (log)
         sim::set_log(fopen(log, "w"));
     if (fault)

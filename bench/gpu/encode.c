@@ -7,7 +7,9 @@
  * in bf16.  With our own products, those of sm_90a on compute capability 9.0, and
  * cuBLASLt's, and each of them kernel by kernel ("direct"), by the encoder's
  * graphs ("graphs") and as the replay of the caller's capture ("captured"); timed
- * by events.  Before that the three must give the same finite bytes, and all kinds
+ * by events.  In the encoder's graphs kernels of sm_90a begin before the one before
+ * them ended (programmatic dependent launch), in a caller's capture they do not: what
+ * that gives is "captured" against "graphs".  Before that the three must give the same finite bytes, and all kinds
  * of products about the same; that they are right is for the golden tests and
  * parity_hf.py.  --tiny is for the tiny network on the simulated GPU, where
  * nothing is timed.

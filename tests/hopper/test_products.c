@@ -112,6 +112,17 @@ START_TEST(rows_are_counted_on_the_device)
 }
 END_TEST
 
+/* Of linear_rows: both sizes of tiles, three dtypes. */
+START_TEST(rows_go_where_row_index_says)
+{
+    const op_hopper h = op_hopper_make(&op_linear_rows, _i % 2, BLOCKS);
+    op_shape shape = product_shape_at(shapes, COUNT(shapes), 3);
+
+    shape.dtype = _i / 2 + 1;
+    op_check_places(&h.op, &shape, false, true);
+}
+END_TEST
+
 /* ---- Rows ------------------------------------------------------------------------ */
 
 /* Several tiles of either size. */
@@ -319,6 +330,7 @@ main(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, products_are_exact, 0, SHAPES * KINDS);
     tcase_add_loop_test(tc, rows_are_counted_on_the_device, 0, COUNT(kinds));
+    tcase_add_loop_test(tc, rows_go_where_row_index_says, 0, 6);
     tcase_add_loop_test(tc, rows_are_their_own, 0, COUNT(kinds));
     tcase_add_loop_test(tc, the_faster_tiles_are_taken, 0, COUNT(sizes));
     tcase_add_test(tc, what_is_out_of_limits_is_refused);

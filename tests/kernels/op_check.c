@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kernels/op_check.h"
 
+#include "ops/linear.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -129,6 +131,92 @@ product_seed(const op_shape *shape)
 {
     return (uint64_t)(shape->rows * 7 + shape->columns);
 }
+
+/* ---- Rows that go to places ------------------------------------------------ */
+
+enum { GAP_BYTES = 32, ROWS_MOST = 300 };
+
+/* What lies between rows, and rows that none was stored in, keep their bytes. */
+static void
+check_others(const op_case *c, const char *out, const char *initial)
+{
+    const size_t width =
+        (size_t)c->columns * (c->dtype == ORIEL_CUDA_F32 ? 4 : 2);
+
+    for (int64_t row = 0; row < c->out_rows; row++) {
+        const size_t at = (size_t)(row * c->row_bytes);
+        size_t kept = 0;
+
+        for (int64_t r = 0; r < c->rows; r++)
+            if (op_case_place(c, r) == row)
+                kept = width;
+        ck_assert_mem_eq(out + at + kept, initial + at + kept,
+                         (size_t)c->row_bytes - kept);
+    }
+}
+
+static void
+make_places(int32_t *places, int64_t rows)
+{
+    random_stream random = {5};
+
+    for (int64_t r = 0; r < rows; r++) {
+        const int64_t other = random_between(&random, 0, r);
+
+        places[r] = places[other];
+        places[other] = (int32_t)r;
+    }
+}
+
+/* Of a matrix with more rows than there are: some are skipped, and some lead
+   out of it on either side. */
+static void
+make_row_index(int32_t *row_index, op_shape *shape)
+{
+    static const int32_t outside[] = {-1, -2, INT32_MIN, INT32_MAX};
+    const int32_t rows = (int32_t)shape->rows;
+
+    shape->out_rows = rows + 7;
+    for (int32_t r = 0; r < rows; r++)
+        row_index[r] = shape->out_rows - 1 - r;
+    for (int32_t r = 0; r < rows; r += 3)
+        row_index[r] = r % 2 ? shape->out_rows : outside[r / 3 % 4];
+    shape->row_index = row_index;
+}
+
+void
+op_check_places(const op *which, const op_shape *given, bool outliers,
+                bool indexed)
+{
+    int32_t places[ROWS_MOST], row_index[ROWS_MOST];
+    op_shape shape = *given;
+    random_stream random = {6};
+    char *out, *initial;
+    op_case c;
+
+    ck_assert_int_le(shape.rows, ROWS_MOST);
+    make_places(places, shape.rows);
+    shape.places = places;
+    shape.row_bytes = (shape.columns * (shape.dtype == ORIEL_CUDA_F32 ? 4 : 2) +
+                       GAP_BYTES + 15) /
+                      16 * 16;
+    if (indexed)
+        make_row_index(row_index, &shape);
+    c = op_check_make(which, &shape, product_seed(&shape));
+    initial = malloc(op_case_out_bytes(&c));
+    for (size_t i = 0; i < op_case_out_bytes(&c); i++)
+        initial[i] = (char)random_u64(&random);
+    if (outliers)
+        ck_assert_int_eq(op_add_outliers(&c), 0);
+    out = op_check_run_from(&c, initial);
+    op_check_rows(&c, out, 0, c.rows);
+    check_others(&c, out, initial);
+    free(out);
+    free(initial);
+    op_case_free(&c);
+}
+
+/* ---- Attention --------------------------------------------------------------- */
 
 op_case
 attention_make(bool windows, int heads, int head_dim, const int *lengths, int n,

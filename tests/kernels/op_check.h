@@ -22,6 +22,12 @@ void op_check_counted(op_case *c, int32_t more);
 /* Make, check, free. */
 void op_check(const op *which, const op_shape *shape, uint64_t seed);
 
+/* Of linear_rows: rows that change places, with a gap after each, and 'indexed' into a
+   matrix of more rows, with some that lead out of it on either side.  All other bytes
+   stay. */
+void op_check_places(const op *which, const op_shape *shape, bool outliers,
+                     bool indexed);
+
 /* As device_run: all rows, or some; 'context' is an op_case, or op_rows. */
 typedef struct op_rows {
     const op_case *c;
