@@ -21,6 +21,8 @@ REASONS = [
      "another lane of the same warp copies"),
     ("hopper_gemm.cuh", "literal", "32 in if (thread == T::WARPS * 32) -> 33",
      "another lane of the same warp copies"),
+    ("hopper_full_attention.cu", "literal", "0 in if (thread == 0) -> 1",
+     "another thread of the block prepares the barriers"),
     ("hopper_gemm.cuh", "statement", "registers_up<", "ptxas alone judges it: how "
      "many registers the warps that multiply may use"),
     ("hopper_gemm.cuh", "condition", "tiles.pairs() -> true #",
@@ -72,7 +74,7 @@ REASONS = [
      "multiples of 4 on both sides, and i is below 4"),
     ("resample.cu", "", "waiting_width(job) + TILE_PIXELS - 1)",
      "a tile beyond the width has no pixels and stores none"),
-    ("gemm.cuh", "comparison", "height = tall - first < SWATH",
+    ("tile_order.cuh", "comparison", "height = tall - first < SWATH",
      "where both sides are equal either is chosen"),
     ("attention.cuh", "comparison", "j < KEY_GROUPS; j += 2) { -> <=",
      "the next line leaves the loop there: no more groups than KEY_GROUPS"),
