@@ -116,5 +116,5 @@ oriel_cuda_prepare_blocks(oriel_backend_context *c, oriel_error *err)
     if (status || !c->graphs.on || oriel_cuda_graph_reserve(&c->graphs, &key))
         return status;
     record(c, &key);
-    return oriel_cuda_graph_upload(&c->graphs, &key, &c->hooks, err);
+    return oriel_cuda_graph_wait(&c->graphs, &key, &c->hooks, err);
 }

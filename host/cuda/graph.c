@@ -243,6 +243,10 @@ oriel_cuda_graph_end(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
         error = cudaGraphInstantiate(&exec, graph, 0);
         what = "cudaGraphInstantiate";
     }
+    if (exec) { /* at once: else its first launch would */
+        error = cudaGraphUpload(exec, g->stream);
+        what = "cudaGraphUpload";
+    }
     if (graph)
         (void)cudaGraphDestroy(graph);
     if (failure) {
@@ -255,29 +259,26 @@ oriel_cuda_graph_end(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
         return;
     }
     if (error != cudaSuccess) {
+        if (exec)
+            (void)cudaGraphExecDestroy(exec);
         give_up_after(g, what, error, call);
         return;
     }
     g->recorded->exec = exec;
     g->recorded->key = *key;
     g->recorded->last_use = g->runs;
+    (void)mark_use(g->recorded, g->stream, NULL);
 }
 
 oriel_status
-oriel_cuda_graph_upload(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
-                        const oriel_hooks *call, oriel_error *err)
+oriel_cuda_graph_wait(oriel_cuda_graphs *g, const oriel_cuda_graph_key *key,
+                      const oriel_hooks *call, oriel_error *err)
 {
-    oriel_cuda_graph *graph = find(g, key);
     oriel_status status;
 
-    if (!graph)
+    if (!find(g, key))
         return ORIEL_OK; /* it could not be made, and the log says why */
-    status = oriel_cuda_check(cudaGraphUpload(graph->exec, g->stream),
-                              "cudaGraphUpload", err);
-    if (!status)
-        status = mark_use(graph, g->stream, err);
-    if (!status)
-        status = oriel_cancel_check(call, err);
+    status = oriel_cancel_check(call, err);
     return status ? status
                   : oriel_cuda_check(cudaStreamSynchronize(g->stream),
                                      "cudaStreamSynchronize", err);

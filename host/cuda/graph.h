@@ -74,10 +74,10 @@ void oriel_cuda_graphs_clear(oriel_cuda_graphs *graphs);
    the one that was used least recently and drop it. */
 bool oriel_cuda_graph_reserve(oriel_cuda_graphs *graphs,
                               const oriel_cuda_graph_key *key);
-/* Let the device have it before its first launch, and wait for that. */
-oriel_status oriel_cuda_graph_upload(oriel_cuda_graphs *graphs,
-                                     const oriel_cuda_graph_key *key,
-                                     const oriel_hooks *call, oriel_error *err);
+/* Until the device has what was recorded for this run. */
+oriel_status oriel_cuda_graph_wait(oriel_cuda_graphs *graphs,
+                                   const oriel_cuda_graph_key *key,
+                                   const oriel_hooks *call, oriel_error *err);
 
 /* Launch the graph of this run on 'stream', if there is one: 'replayed' says so.
    Where CUDA cannot launch it, 'call' is told and no graph is used again, unless
@@ -93,8 +93,8 @@ bool oriel_cuda_graph_note_run(oriel_cuda_graphs *graphs,
                                const oriel_cuda_graph_key *key);
 
 /* Let 'graphs->stream' be captured; false where there is no room or no capture.
-   Then what is launched on it becomes the graph of 'key'; 'failure', NULL for
-   none, says why it must not. */
+   Then what is launched on it becomes the graph of 'key', which is uploaded at once;
+   'failure', NULL for none, says why it must not. */
 bool oriel_cuda_graph_begin(oriel_cuda_graphs *graphs, const oriel_hooks *call);
 void oriel_cuda_graph_end(oriel_cuda_graphs *graphs,
                           const oriel_cuda_graph_key *key,

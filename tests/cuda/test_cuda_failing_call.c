@@ -107,9 +107,9 @@ static const scenario scenarios[] = {
     ENCODE(NO_MEMORY),
     ENCODE(LOST),
     ENCODE(NO_DEVICE),
-    /* To begin, seven kernels of a block, to end, to instantiate; to launch. */
-    GRAPH("ce", NO_MEMORY, 10),
-    GRAPH("ce", LOST, 10),
+    /* To begin, seven kernels of a block, to end, to instantiate, to upload; to launch. */
+    GRAPH("ce", NO_MEMORY, 11),
+    GRAPH("ce", LOST, 11),
     GRAPH("cee", NO_MEMORY, 1),
     CHECKED(1, NO_MEMORY),
     CHECKED(2, LOST),

@@ -100,6 +100,7 @@ START_TEST(replays_give_the_same_bytes)
     input_case random_frames =
         input_case_make(replays[_i].network, ORIEL_RESAMPLE_TORCHVISION);
     int64_t out = random_frames.r.info.out_hidden_size;
+    const uint64_t uploads = sim_graph_uploads();
     pair p;
 
     fixture_kernels = replays[_i].kernels;
@@ -124,6 +125,8 @@ START_TEST(replays_give_the_same_bytes)
     }
     ck_assert_uint_eq(sim_graph_launches() - p.launches,
                       (uint64_t)(calls - DIRECT_CALLS));
+    /* When it is made, not by its first launch. */
+    ck_assert_uint_eq(sim_graph_uploads() - uploads, 1);
     free_pair(&p);
     input_case_free(&random_frames);
 }
