@@ -519,7 +519,7 @@ enum {
    about half the error and other bytes; what adds to it is then Oriel's own. */
 enum { ORIEL_RESIDUAL_BF16 = 0, ORIEL_RESIDUAL_WIDE = 1 };
 /* Whose attention over whole frames a CUDA encoder runs; the bytes differ.  CUDNN is
-   one pinned engine of libcudnn.so.9, 9.13 or later; _UNSUPPORTED without it and on
+   one pinned engine of libcudnn.so.9, 9.19; _UNSUPPORTED without that version and on
    the CPU.  _CAPACITY: a call of more than 256 frames, a frame of more than 24,576
    patches, or a plan that oriel_encoder_prepare was not given. */
 enum { ORIEL_ATTENTION_OWN = 0, ORIEL_ATTENTION_CUDNN = 1 };

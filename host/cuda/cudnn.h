@@ -65,7 +65,7 @@ typedef struct oriel_cudnn_plan {
 
 /* cudnn_load.c: the functions, from the system's library, which stays loaded.
    ORIEL_ERR_UNSUPPORTED with the loader's reason and what to install, or with its
-   version where it is older than 9.13. */
+   version where it is older than the first that can do it. */
 oriel_status oriel_cudnn_load(oriel_cudnn_library *library, int32_t *version,
                               oriel_error *err);
 /* ORIEL_OK, or the library's own words after 'what'. */

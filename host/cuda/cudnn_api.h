@@ -15,6 +15,8 @@
 
 #define ORIEL_CUDNN_MODULE "libcudnn.so.9"
 /* Of cudnnGetVersion(): the single node of attention appeared in 9.13. */
+/* Those that have rows in cudnn_plan.c, in words. */
+#define ORIEL_CUDNN_KNOWN "9.19"
 enum { ORIEL_CUDNN_MAJOR = 9, ORIEL_CUDNN_LEAST = 91300 };
 
 /* V(name here, name there, value) */

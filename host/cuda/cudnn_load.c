@@ -15,7 +15,8 @@ cannot(oriel_error *err)
 
     return oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
                       "cuDNN cannot be loaded: %s; expected " ORIEL_CUDNN_MODULE
-                      " of cuDNN 9.13 or later, and attention own without it",
+                      " of cuDNN " ORIEL_CUDNN_KNOWN
+                      ", and attention own without it",
                       ORIEL_QUOTE(why ? why : "no reason was given"));
 }
 
@@ -53,10 +54,10 @@ oriel_cudnn_load(oriel_cudnn_library *library, int32_t *version,
         *version = (int32_t)library->GetVersion();
     if (!status &&
         (*version / 10000 != ORIEL_CUDNN_MAJOR || *version < ORIEL_CUDNN_LEAST))
-        status = oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
-                            "cuDNN is of version %d.%d, expected 9.13 or later "
-                            "of 9",
-                            *version / 10000, *version % 10000 / 100);
+        status =
+            oriel_fail(err, ORIEL_ERR_UNSUPPORTED,
+                       "cuDNN is of version %d.%d, expected " ORIEL_CUDNN_KNOWN,
+                       *version / 10000, *version % 10000 / 100);
     dlclose(module);
     return status;
 }

@@ -38,7 +38,8 @@ find_engine(oriel_cudnn_plan *p, int32_t version, int32_t capability,
     return oriel_fail(
         err, ORIEL_ERR_UNSUPPORTED,
         "cuDNN 9.%d on a device of capability %d.%d: no engine is "
-        "known to sum alike in any batch; expected attention own",
+        "known to sum alike in any batch; expected attention own, or "
+        "cuDNN " ORIEL_CUDNN_KNOWN,
         minor, capability / 10, capability % 10);
 }
 

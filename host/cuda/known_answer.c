@@ -4,6 +4,7 @@
 
 #include "base/fail.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "cuda/device.h"
 #include "cuda/errors.h"
 #include "cuda/known_values.h"
@@ -657,22 +658,39 @@ is_of(const verdict *v, const oriel_cuda_tested *t)
            v->head_dim == t->head_dim;
 }
 
-/* With the lock held, so that of two who come at once one waits for the other. */
+/* With the lock held, so that of two who come at once one waits for the other.  '*ms':
+   what it took, 0 where the verdict was kept. */
 static oriel_status
-find(verdict *out, const oriel_cuda_tested *t, oriel_error *err)
+find(verdict *out, double *ms, const oriel_cuda_tested *t, oriel_error *err)
 {
+    double began;
     oriel_status status;
 
+    *ms = 0;
     for (int i = 0; i < n_kept; i++)
         if (is_of(&kept[i], t)) {
             *out = kept[i];
             return ORIEL_OK;
         }
     *out = (verdict){t->which, t->device_index, t->head_dim, ""};
+    began = oriel_milliseconds();
     status = test(t, out->why, sizeof(out->why), err);
+    *ms = oriel_milliseconds() - began;
     if (!status && n_kept < (int)(sizeof(kept) / sizeof(kept[0])))
         kept[n_kept++] = *out;
     return status;
+}
+
+static void
+log_time(const verdict *v, double ms, const oriel_hooks *hooks)
+{
+    char line[160];
+
+    snprintf(line, sizeof(line),
+             "known answer of %s on CUDA device %d: %s, %.1f ms",
+             oriel_cuda_implementation_name(v->which), (int)v->device_index,
+             v->why[0] ? "wrong" : "right", ms);
+    oriel_log(hooks, ORIEL_LOG_DEBUG, line);
 }
 
 oriel_status
@@ -680,12 +698,15 @@ oriel_cuda_known_answer(const oriel_cuda_tested *tested, bool *wrong,
                         oriel_error *err)
 {
     verdict v;
+    double ms;
     oriel_status status;
 
     *wrong = false;
     pthread_mutex_lock(&lock);
-    status = find(&v, tested, err);
+    status = find(&v, &ms, tested, err);
     pthread_mutex_unlock(&lock);
+    if (!status && ms > 0)
+        log_time(&v, ms, tested->hooks);
     if (status || v.why[0] == '\0')
         return status;
     *wrong = true;

@@ -121,9 +121,9 @@ static const struct {
     const char *words[3];
 } missing[] = {
     {LIBRARY, {"cuDNN cannot be loaded: ", "libcudnn.so.9", "attention own"}},
-    {FUNCTION, {"cuDNN cannot be loaded: ", "cudnnBackendExecute", "9.13"}},
-    {OLD, {"cuDNN is of version 9.12", "expected 9.13 or later", ""}},
-    {OTHER_MAJOR, {"cuDNN is of version 10.0", "expected 9.13", ""}},
+    {FUNCTION, {"cuDNN cannot be loaded: ", "cudnnBackendExecute", "9.19"}},
+    {OLD, {"cuDNN is of version 9.12", "expected 9.19", ""}},
+    {OTHER_MAJOR, {"cuDNN is of version 10.0", "expected 9.19", ""}},
     {NEWER, {"cuDNN 9.99", "capability 9.0", "expected attention own"}},
     {ENGINE, {"the engine: ", "CUDNN_STATUS_NOT_SUPPORTED", "no engine 9"}},
     {WORKSPACE, {"engine 9 asks for ", "expected at most 66304", ""}},

@@ -403,6 +403,41 @@ waits_of_creating(const fixture_model *m)
     return sim_waits() - before;
 }
 
+/* A line of the log for each that ran. */
+static void
+count_answers(void *user, int32_t level, const char *line)
+{
+    double ms;
+    const char *time = strrchr(line, ',');
+
+    if (level != ORIEL_LOG_DEBUG || strncmp(line, "known answer of ", 16) != 0)
+        return;
+    ck_assert_msg(time && sscanf(time, ", %lf ms", &ms) == 1, "%s", line);
+    ck_assert_ptr_nonnull(strstr(line, " on CUDA device 0: right, "));
+    ++*(int *)user;
+}
+
+START_TEST(its_time_is_logged)
+{
+    fixture_model m = fixture_model_make(cuda_fixture_shallow(), 31);
+    oriel_hooks hooks = ORIEL_HOOKS_INIT;
+    int lines = 0;
+    oriel_error err;
+
+    hooks.log = count_answers;
+    hooks.user = &lines;
+    for (int i = 0; i < 2; i++) {
+        oriel_encoder *encoder;
+
+        ck_assert_msg(!create(&encoder, &m, ORIEL_KERNELS_OWN, &hooks, &err),
+                      "%s", err.message);
+        oriel_encoder_destroy(encoder);
+        ck_assert_int_eq(lines, 2); /* own kernels, own products */
+    }
+    fixture_model_free(&m);
+}
+END_TEST
+
 /* Once a device and size of head; what is already known costs no wait. */
 START_TEST(it_runs_once)
 {
@@ -548,6 +583,7 @@ main(void)
     tcase_add_test(tc, each_device_has_its_verdict);
     tcase_add_test(tc, a_test_that_cannot_run_is_not_kept);
     tcase_add_test(tc, it_runs_once);
+    tcase_add_test(tc, its_time_is_logged);
     tcase_add_test(tc, two_may_come_at_once);
     tcase_add_test(tc, attention_is_the_oracles);
     tcase_add_test(tc, sums_are_exact);
