@@ -201,15 +201,10 @@ def read(table, arch):
     return made
 
 
-NAMES = {"t": "tensor cores", "s": "shared memory", "i": "issue"}
-
-
 def sentence(each):
-    """What a kernel's head says: {architecture: Budget} to one line."""
+    """What a kernel's head says: {architecture: Budget} to lines."""
     if not any(budget.mma for budget in each.values()):
-        return "memory binds: there is no product."
-    by = {}
-    for arch, budget in each.items():
-        by.setdefault(NAMES[binds(budget)], []).append("sm_" + arch)
-    return ", ".join(f"{name} on {' and '.join(where)}"
-                     for name, where in by.items()) + " (resources.txt)."
+        return ["memory binds: there is no product."]
+    return ["clocks a step, tensor / shared / issue (resources.txt):",
+            ", ".join(f"{b.tensor} / {b.shared} / {b.issue} on sm_{arch}"
+                      for arch, b in each.items()) + "."]

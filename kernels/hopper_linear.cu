@@ -9,7 +9,8 @@
  * Shapes, limits, roundings and bounds are linear.cu's; launch, order and barriers
  * hopper_gemm.cuh's.  The residual of a tile is copied while it is multiplied.
  *
- * Budget   tensor cores on sm_90a (resources.txt).
+ * Budget   clocks a step, tensor / shared / issue (resources.txt):
+ *          1024 / 1024 / 210 on sm_90a.
  *          Of the residual's narrower tiles and of those for few rows shared memory
  *          binds: a step reads more of it for each product.
  */

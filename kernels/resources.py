@@ -265,14 +265,14 @@ SPEAKS = {"full_attention": "full_attention<80>", "patch_embed":
 
 
 def check_heads(table, names):
-    """Each kernel's head says what binds, as the table has it."""
+    """Each kernel's head has its budget, as the table has it."""
     read = {arch: budgets.read(table, arch) for arch in budgets.MMA_CLOCKS}
     wrong = []
     for name in names:
         kernel = SPEAKS.get(name, name)
-        said = "Budget   " + budgets.sentence(
+        said = "Budget   " + "\n *          ".join(budgets.sentence(
             {arch: rows[kernel] for arch, rows in read.items()
-             if kernel in rows})
+             if kernel in rows}))
         if said not in (HERE / f"{name}.cu").read_text():
             wrong.append(f"{name}.cu: its head must say: {said}")
     if wrong:
