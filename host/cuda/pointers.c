@@ -56,9 +56,11 @@ ask(oriel_cuda_memory *memory, const void *pointer, const char *field,
         return oriel_cuda_check(error, "cudaPointerGetAttributes", err);
     memory->type = at.type;
     memory->device = at.device;
-    return at.type == cudaMemoryTypeUnregistered
-               ? ORIEL_OK
-               : find_range(memory, pointer, err);
+    if (at.type != cudaMemoryTypeUnregistered)
+        return find_range(memory, pointer, err);
+    memory->begin = (uintptr_t)pointer;
+    memory->bytes = 1;
+    return ORIEL_OK;
 }
 
 oriel_status
@@ -74,7 +76,9 @@ oriel_cuda_find_memory(oriel_cuda_pointers *p, oriel_cuda_memory *memory,
             return ORIEL_OK;
         }
     status = ask(memory, pointer, field, err);
-    if (!status && memory->bytes > 0)
+    /* A pageable one takes no other's place. */
+    if (!status && (memory->type != cudaMemoryTypeUnregistered ||
+                    n < ORIEL_CUDA_KNOWN_MOST))
         p->known[p->n++ % ORIEL_CUDA_KNOWN_MOST] = *memory;
     return status;
 }

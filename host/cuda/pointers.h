@@ -5,7 +5,7 @@
  * CUDA is asked once a call for each allocation or registration: what it says of
  * one holds for every pointer in it until the call ends, when its owner may free
  * it.  Pageable memory has no bounds that CUDA knows, so each pointer of it is
- * asked for.
+ * asked for: once, if there is room to remember it.
  */
 #ifndef ORIEL_CUDA_POINTERS_H
 #define ORIEL_CUDA_POINTERS_H
@@ -20,7 +20,7 @@ typedef struct oriel_cuda_memory {
     enum cudaMemoryType type;
     int device;      /* of device memory */
     uintptr_t begin; /* of the allocation or registration */
-    size_t bytes;    /* of it; 0: not known */
+    size_t bytes;    /* of it; of pageable memory the one at the pointer */
 } oriel_cuda_memory;
 
 enum { ORIEL_CUDA_KNOWN_MOST = 16 };

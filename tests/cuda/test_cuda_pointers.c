@@ -91,6 +91,11 @@ START_TEST(frames_are_asked_for_once)
     for (int f = 0; f < FRAMES; f++)
         frames[f] = pageable + (size_t)f * BYTES;
     ck_assert_uint_eq(queries_of(encoder, plan, &input, &output), FRAMES + 2);
+    /* Some of either: the pinned ones together, the others each. */
+    for (int f = 0; f < FRAMES; f += 2)
+        frames[f] = (char *)pinned + (size_t)f * BYTES;
+    ck_assert_uint_eq(queries_of(encoder, plan, &input, &output),
+                      1 + FRAMES / 2 + 2);
     cuda_fixture_expect_silence();
     MUST(cudaFreeHost(pinned));
     free(pageable);
