@@ -118,8 +118,9 @@ START_TEST(scores_beyond_any_exponent)
 }
 END_TEST
 
-/* Of the 16 rows of a warp one half meets its largest score in the first tile of keys,
-   the other, _i, once more in the third: what it has so far shrinks, and only its. */
+/* Of the 16 rows of a warp one half, _i % 2, meets a larger score in the third tile of
+   keys than in the first, the other half does not: what the one has so far shrinks.  Its
+   largest score is the other's, before (_i / 2) or after. */
 START_TEST(maxima_move_in_one_half)
 {
     enum { BEFORE = 3, AFTER = 130, EIGHT = 0x4100, SIXTEEN = 0x4180 };
@@ -128,11 +129,11 @@ START_TEST(maxima_move_in_one_half)
 
     for (int r = 0; r < lengths[0]; r++) {
         uint16_t *q = attention_qkv(&c) + r * 3 * 40, *k = q + 40;
-        const bool moves = r / 8 % 2 == _i;
+        const bool moves = r / 8 % 2 == _i % 2;
 
-        q[0] = moves ? 0 : EIGHT;
-        q[1] = moves ? EIGHT : 0;
-        k[0] = r == BEFORE ? EIGHT : 0;
+        memset(q, 0, 80);
+        q[moves] = EIGHT;
+        k[0] = r != BEFORE ? 0 : _i / 2 ? EIGHT : SIXTEEN;
         k[1] = r == BEFORE ? EIGHT : r == AFTER ? SIXTEEN : 0;
     }
     op_check_send(&c.x);
@@ -281,7 +282,7 @@ main(void)
     tcase_add_loop_test(full, frames_of_any_length, 0, COUNT(frames));
     tcase_add_loop_test(full, tiles_are_counted_on_the_device, 0, 2);
     tcase_add_loop_test(full, frames_of_every_head_dim, 0, COUNT(head_dims));
-    tcase_add_loop_test(full, maxima_move_in_one_half, 0, 2);
+    tcase_add_loop_test(full, maxima_move_in_one_half, 0, 4);
     tcase_add_test(full, frames_of_thousands);
     suite_add_tcase(suite, windows);
     suite_add_tcase(suite, full);
