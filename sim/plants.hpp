@@ -59,6 +59,9 @@ namespace sim
     X(TENSOR_ROW, "tensor-row") \
     X(TENSOR_ZEROS, "tensor-zeros") \
     X(TENSOR_SWIZZLE, "tensor-swizzle") \
+    /* One for several blocks comes to the one alone that sent for it, and counts in \
+       all. */ \
+    X(MULTICAST_PEER, "multicast-peer") \
     /* An mbarrier counts bytes of tensor copies before they have come. */ \
     X(MBARRIER_BYTES, "mbarrier-bytes") \
     /* A multiprocessor holds one block less of each kernel. */ \

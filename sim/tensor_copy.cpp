@@ -63,7 +63,8 @@ land(Block &block, const TensorCopy &copy)
         const auto at =
             block.window() + static_cast<uint32_t>(copy.offset) + r * row_bytes;
 
-        if (planted == Plant::TENSOR_ROW && r == LOST_ROW)
+        if ((planted == Plant::TENSOR_ROW && r == LOST_ROW) ||
+            (planted == Plant::MULTICAST_PEER && copy.to_peer))
             continue;
         std::fill(row.begin(), row.end(),
                   planted == Plant::TENSOR_ZEROS ? 0x3f : 0);
@@ -119,7 +120,7 @@ tensor_copy_issue(size_t offset, const CUtensorMap *map, int32_t column,
                   const void *where)
 {
     Thread &thread = *current();
-    TensorCopy copy = {{}, offset, column, row, barrier};
+    TensorCopy copy = {{}, offset, column, row, barrier, false};
     const GlobalTouch who = touch_of(thread);
 
     std::vector<std::pair<uintptr_t, size_t>> rows;
@@ -144,6 +145,7 @@ tensor_copy_issue(size_t offset, const CUtensorMap *map, int32_t column,
         Block &block = cluster_peer(rank, site);
         const Mbarrier &b = mbarrier_count_copy(block, barrier, site);
 
+        copy.to_peer = &block != thread.block;
         block.shadow.tensor_copy(block.clocks, thread.clock(), b.agent,
                                  b.phase + 1, offset, copy.map.box_bytes(),
                                  where);

@@ -50,6 +50,7 @@ struct TensorCopy {
     size_t offset; /* in shared memory */
     int64_t column, row;
     size_t barrier;
+    bool to_peer; /* another block than the one that sent for it */
 };
 
 /* By the thread that runs now, into each block of the cluster whose rank is a bit of

@@ -162,6 +162,7 @@ tensor-row                  instruction:tensor_load_2d       kernel:linear kerne
 tensor-zeros                instruction:tensor_load_2d       kernel:linear answer
 tensor-swizzle              instruction:tensor_load_2d       kernel:linear kernel:full_attention answer
 mbarrier-bytes              instruction:tensor_load_2d       kernel:linear kernel:full_attention answer
+multicast-peer              instruction:tensor_load_2d_multicast
 lost-block:hopper_linear    kernel:linear                    kernel:linear_residual answer
 lost-block:hopper_linear_swiglu kernel:linear_swiglu         answer
 lost-block:hopper_linear_gelu kernel:linear_gelu             answer

@@ -37,11 +37,8 @@ def whole(verify, project):
              "float_to_bits", "dynamic_shared_1024", "fence_async_shared",
              "mbarrier_init", "mbarrier_fence", "mbarrier_expect", "opaque",
              "wgmma_fence", "wgmma_commit", "wgmma_wait", "wgmma_hold"}
-    # No encoder asks for these: pairs of blocks are for the bench.
-    later = {"cluster_rank", "cluster_arrive", "cluster_wait",
-             "mbarrier_arrive_remote", "tensor_load_2d_multicast"}
     for wrapper in re.findall(r"^(\w+)\(", source, re.M):
-        assert wrapper in parts | later or wrapper in said, wrapper
+        assert wrapper in parts or wrapper in said, wrapper
 
     said = " ".join(names(checks, "kernel"))
     listed = re.findall(r"X\((\w+)\)",

@@ -2,8 +2,9 @@
 /*
  * test_cuda_classes.c - one graph for every plan of a size class
  *
- * Held against an encoder that launches its kernels one by one.  What is left in the
- * workspace, and lies beyond what a batch has, are NaNs.
+ * Held against an encoder that launches its kernels one by one.  What lies in the
+ * workspace before a batch, and beyond what it has, are NaNs, which are also no
+ * window and no row; or all that a batch before it left there.
  */
 #include "cuda/cuda_fixture.h"
 #include "cuda/tables.h"
@@ -84,6 +85,7 @@ typedef struct pair {
     oriel_encoder *replaying, *direct;
     device_buffer workspace;
     bool own_scratch; /* the encoder's own instead */
+    bool kept;        /* as the last batch left it */
 } pair;
 
 static oriel_encoder *
@@ -139,9 +141,10 @@ encode(const pair *p, bool replays, const oriel_plan *plan, size_t bytes,
     oriel_output output = output_of(&result, 1, ORIEL_MEMORY_HOST);
 
     if (replays && !p->own_scratch) {
-        ck_assert_int_eq(
-            cudaMemsetAsync(p->workspace.data, 0xff, p->workspace.bytes, NULL),
-            cudaSuccess);
+        if (!p->kept)
+            ck_assert_int_eq(cudaMemsetAsync(p->workspace.data, 0xff,
+                                             p->workspace.bytes, NULL),
+                             cudaSuccess);
         output.workspace = p->workspace.data;
         output.workspace_bytes = p->workspace.bytes;
     }
@@ -203,7 +206,8 @@ START_TEST(a_graph_serves_every_batch)
     made = sim_graphs_made();
     launches = sim_graph_launches();
     for (int i = 0; i < runs[_i].batches; i++) {
-        b = i % 2 ? turned(b) : random_batch(&random);
+        p.kept = i % 2;
+        b = p.kept ? turned(b) : random_batch(&random);
         expect_same(&p, &b, (uint64_t)i);
     }
     ck_assert_uint_eq(sim_graphs_made() - made, 1);

@@ -16,6 +16,8 @@ static const product_shape shapes[] = {
     {140, 512, 320}, {2, 320, 640},
 };
 enum { RANDOM_SHAPES = 2, SHAPES = COUNT(shapes) + RANDOM_SHAPES };
+/* The first ones, whose pairs of row tiles are whole and not. */
+enum { FEW_SHAPES = 2 };
 
 /* Fewer blocks than tiles, so that some take several. */
 enum { BLOCKS = 2 };
@@ -25,23 +27,29 @@ static const struct {
     int32_t small, dtype;
     bool wide;
     int32_t pairs, skew;
+    bool few; /* shapes, since the others are of other kinds of the op */
 } kinds[] = {
-    {&op_linear, 0, 0, false, 0, 0},
-    {&op_linear, 1, 0, false, 0, 0},
-    {&op_linear_residual, 0, 0, false, 0, 0},
-    {&op_linear_residual, 1, 0, false, 0, 0},
-    {&op_linear_residual, 0, 0, true, 0, 0},
-    {&op_linear_residual, 1, 0, true, 0, 0},
-    {&op_linear_swiglu, 0, 0, false, 0, 0},
-    {&op_linear_gelu, 0, 0, false, 0, 0},
-    {&op_linear_gelu, 1, 0, false, 0, 0},
-    {&op_linear_rows, 0, ORIEL_CUDA_F32, false, 0, 0},
-    {&op_linear_rows, 1, ORIEL_CUDA_F32, false, 0, 0},
-    {&op_linear_rows, 0, ORIEL_CUDA_BF16, false, 0, 0},
-    {&op_linear_rows, 1, ORIEL_CUDA_F16, false, 0, 0},
-    {&op_linear, 0, 0, false, 1, 0},
-    {&op_linear_swiglu, 0, 0, false, 0, 1},
-    {&op_linear_residual, 0, 0, true, 1, 1},
+    {&op_linear, 0, 0, false, 0, 0, false},
+    {&op_linear, 1, 0, false, 0, 0, false},
+    {&op_linear_residual, 0, 0, false, 0, 0, false},
+    {&op_linear_residual, 1, 0, false, 0, 0, false},
+    {&op_linear_residual, 0, 0, true, 0, 0, false},
+    {&op_linear_residual, 1, 0, true, 0, 0, false},
+    {&op_linear_swiglu, 0, 0, false, 0, 0, false},
+    {&op_linear_gelu, 0, 0, false, 0, 0, false},
+    {&op_linear_gelu, 1, 0, false, 0, 0, false},
+    {&op_linear_rows, 0, ORIEL_CUDA_F32, false, 0, 0, false},
+    {&op_linear_rows, 1, ORIEL_CUDA_F32, false, 0, 0, false},
+    {&op_linear_rows, 0, ORIEL_CUDA_BF16, false, 0, 0, false},
+    {&op_linear_rows, 1, ORIEL_CUDA_F16, false, 0, 0, false},
+    {&op_linear, 0, 0, false, 1, 0, false},
+    {&op_linear_swiglu, 0, 0, false, 0, 1, false},
+    {&op_linear_residual, 0, 0, true, 1, 1, false},
+    {&op_linear, 0, 0, false, 1, 1, true},
+    {&op_linear_residual, 0, 0, false, 1, 1, true},
+    {&op_linear_swiglu, 0, 0, false, 1, 1, true},
+    {&op_linear_gelu, 0, 0, false, 1, 1, true},
+    {&op_linear_rows, 0, ORIEL_CUDA_F32, false, 1, 1, true},
 };
 enum { KINDS = COUNT(kinds) };
 
@@ -89,10 +97,13 @@ make(const op_hopper *h, int kind, int i)
 
 START_TEST(products_are_exact)
 {
-    const int kind = _i % KINDS;
+    const int kind = _i % KINDS, shape = _i / KINDS;
     const op_hopper h = kind_of(kind);
-    op_case c = make(&h, kind, _i / KINDS);
+    op_case c;
 
+    if (kinds[kind].few && shape >= FEW_SHAPES)
+        return;
+    c = make(&h, kind, shape);
     op_check_case(&c);
     op_case_free(&c);
 }
@@ -180,6 +191,8 @@ START_TEST(rows_are_their_own)
     char *expected, *got;
     uint16_t *x;
 
+    if (kinds[_i].few)
+        return; /* all of it is among 'others' */
     device_set_adversarial(true);
     shape.wide = kinds[_i].wide;
     shape.dtype = kinds[_i].dtype;

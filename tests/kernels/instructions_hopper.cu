@@ -169,19 +169,13 @@ __global__ void __launch_bounds__(THREADS, 1)
             ((const uint32_t *)ptx::dynamic_shared_1024())[t * OUT + i];
 }
 
+constexpr int COLUMNS = 64, ROWS = THREADS * IN * 4 / (2 * COLUMNS);
+
 /* The input as 24 rows of 64 values of 16 bits. */
-template <Swizzle SWIZZLE, int COLUMN, int ROW>
 cudaError_t
-run_box(const uint32_t *in, uint32_t *out)
+encode_input(CUtensorMap *map, const uint32_t *in, const mma_desc::Map &facts)
 {
-    constexpr int COLUMNS = 64, ROWS = THREADS * IN * 4 / (2 * COLUMNS);
-    constexpr int ROW_BYTES =
-        SWIZZLE == Swizzle::NONE ? 64 : (int)mma_desc::row_bytes(SWIZZLE);
-    constexpr mma_desc::Map facts =
-        mma_desc::map_2d(ROWS, COLUMNS, COLUMNS, OUT_WORDS * 4 / ROW_BYTES,
-                         SWIZZLE, ROW_BYTES / 2);
     cudaDriverEntryPointQueryResult found;
-    CUtensorMap map = {};
     void *symbol = nullptr;
     cudaError_t error = cudaGetDriverEntryPointByVersion(
         "cuTensorMapEncodeTiled", &symbol, 12000, cudaEnableDefault, &found);
@@ -190,17 +184,101 @@ run_box(const uint32_t *in, uint32_t *out)
         error = cudaErrorUnknown;
     if (error == cudaSuccess &&
         ((decltype(&cuTensorMapEncodeTiled))symbol)(
-            &map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, (void *)in, facts.dims,
+            map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, (void *)in, facts.dims,
             &facts.pitch, facts.box, facts.steps, CU_TENSOR_MAP_INTERLEAVE_NONE,
             (CUtensorMapSwizzle)facts.swizzle, CU_TENSOR_MAP_L2_PROMOTION_NONE,
             CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) != CUDA_SUCCESS)
         error = cudaErrorInvalidValue;
+    return error;
+}
+
+template <Swizzle SWIZZLE, int COLUMN, int ROW>
+cudaError_t
+run_box(const uint32_t *in, uint32_t *out)
+{
+    constexpr int ROW_BYTES =
+        SWIZZLE == Swizzle::NONE ? 64 : (int)mma_desc::row_bytes(SWIZZLE);
+    constexpr mma_desc::Map facts =
+        mma_desc::map_2d(ROWS, COLUMNS, COLUMNS, OUT_WORDS * 4 / ROW_BYTES,
+                         SWIZZLE, ROW_BYTES / 2);
+    CUtensorMap map = {};
+    cudaError_t error = encode_input(&map, in, facts);
+
     if (error == cudaSuccess)
         error = prepare(nullptr, load_box, SHARED);
     return error != cudaSuccess
                ? error
                : launch(load_box, 1, THREADS, SHARED, nullptr, map, COLUMN, ROW,
                         facts.box_bytes(), out);
+}
+
+/* ---- Pairs of blocks ----------------------------------------------------- */
+
+constexpr int PAIR = 2, HALF_ROWS = 4; /* of 128 bytes: half of the KiB */
+constexpr int FIRST_ROW = 9;           /* of the input */
+
+/* Each block brings half of the KiB for both, over what both have read from there:
+   each thread tells so at the barriers of both, or all meet. */
+template <bool REMOTE>
+__global__ void __launch_bounds__(THREADS, 1)
+    load_for_both(const __grid_constant__ CUtensorMap map, const uint32_t *in,
+                  uint32_t *out)
+{
+    uint32_t *shared = (uint32_t *)ptx::dynamic_shared_1024();
+    const uint32_t t = ptx::thread_index(), rank = ptx::cluster_rank();
+    const uint32_t half = mma_desc::row_bytes(Swizzle::B128) * HALF_ROWS;
+    uint32_t before[OUT];
+
+    if (t == 0) {
+        ptx::mbarrier_init(barrier(0), 1);
+        ptx::mbarrier_init(barrier(1), PAIR * THREADS);
+        ptx::mbarrier_fence();
+    }
+    for (uint32_t i = 0; i < OUT; i++)
+        shared[t * OUT + i] = in[t * IN + i];
+    ptx::fence_async_shared();
+    ptx::cluster_arrive();
+    ptx::cluster_wait();
+    for (uint32_t i = 0; i < OUT; i++)
+        before[i] = shared[(THREADS - 1 - t) * OUT + i];
+    if (REMOTE) {
+        ptx::mbarrier_arrive(barrier(1));
+        ptx::mbarrier_arrive_remote(barrier(1), rank ^ 1);
+        ptx::mbarrier_wait(barrier(1), 0);
+    } else {
+        ptx::cluster_arrive();
+        ptx::cluster_wait();
+    }
+    if (t == 0) {
+        ptx::mbarrier_expect(barrier(0), PAIR * half);
+        ptx::tensor_load_2d_multicast(shared_at(rank * half), &map, 0,
+                                      FIRST_ROW + (int)rank * HALF_ROWS,
+                                      barrier(0), (1 << PAIR) - 1);
+    }
+    ptx::mbarrier_wait(barrier(0), 0);
+    for (uint32_t i = 0; i < OUT; i++)
+        out[(ptx::block_index() * THREADS + t) * OUT + i] =
+            (before[i] ^ shared[t * OUT + i]) + rank;
+    ptx::cluster_arrive(); /* neither ends while the other may arrive there */
+    ptx::cluster_wait();
+}
+
+template <bool REMOTE>
+cudaError_t
+run_pair(const uint32_t *in, uint32_t *out)
+{
+    constexpr mma_desc::Map facts =
+        mma_desc::map_2d(ROWS, COLUMNS, COLUMNS, HALF_ROWS, Swizzle::B128);
+    CUtensorMap map = {};
+    cudaError_t error = encode_input(&map, in, facts);
+
+    static_assert(PAIR * facts.box_bytes() == OUT_WORDS * 4, "the first KiB");
+    if (error == cudaSuccess)
+        error = prepare(nullptr, load_for_both<REMOTE>, SHARED);
+    return error != cudaSuccess
+               ? error
+               : launch_as({PAIR, false}, load_for_both<REMOTE>, PAIR, THREADS,
+                           SHARED, nullptr, map, in, out);
 }
 
 /* ---- Products ------------------------------------------------------------ */
@@ -340,9 +418,10 @@ template <int COLUMNS, bool B_MN, Swizzle SWIZZLE, bool SWAPPED = false>
 constexpr auto run_rs = run<product_rs<COLUMNS, B_MN, SWIZZLE, SWAPPED>, GROUP>;
 
 constexpr instruction
-exact(const char *name, cudaError_t (*start)(const uint32_t *, uint32_t *))
+exact(const char *name, cudaError_t (*start)(const uint32_t *, uint32_t *),
+      int blocks = 1)
 {
-    return {name, INSTRUCTION_BITS, 0, 1, start};
+    return {name, INSTRUCTION_BITS, 0, blocks, start};
 }
 
 constexpr instruction
@@ -378,6 +457,9 @@ constexpr instruction listed[] = {
        bits. */
     whole("wgmma_rs n80, b MN-major, distances swapped",
           run_rs<80, true, Swizzle::B128, true>),
+    exact("cluster_rank, mbarrier_arrive_remote", run_pair<true>, PAIR),
+    exact("tensor_load_2d_multicast, cluster_arrive, cluster_wait",
+          run_pair<false>, PAIR),
 };
 
 } // namespace

@@ -48,6 +48,12 @@ row_op_name(enum row_op which)
     return shapes[which].name;
 }
 
+const op *
+row_op_of(enum row_op which)
+{
+    return shapes[which].op;
+}
+
 static device_buffer
 upload_bf16(random_stream *random, size_t n, double scale)
 {
@@ -94,7 +100,7 @@ make_index(const row_case *c)
 static op_case
 case_of(const row_case *c)
 {
-    op_case k = {.op = shapes[c->which].op,
+    op_case k = {.op = c->by,
                  .rows = c->rows,
                  .columns = shapes[c->which].out,
                  .depth = shapes[c->which].depth,
@@ -151,14 +157,23 @@ prepare(const row_case *c)
 row_case
 row_case_make(enum row_op which, int64_t rows)
 {
+    return row_case_make_by(which, rows, shapes[which].op,
+                            shapes[which].rows_per_block);
+}
+
+row_case
+row_case_make_by(enum row_op which, int64_t rows, const op *by,
+                 int64_t rows_per_block)
+{
     random_stream random = {(uint64_t)which + 900};
     const size_t depth = (size_t)shapes[which].depth;
     row_case c = {.which = which,
+                  .by = by,
                   .rows = rows,
                   .in_bytes = (size_t)shapes[which].in * 2,
                   .out_bytes =
                       (size_t)(shapes[which].out * shapes[which].out_size),
-                  .rows_per_block = shapes[which].rows_per_block,
+                  .rows_per_block = rows_per_block,
                   .in_place = which == ROW_RESIDUAL ||
                               which == ROW_RESIDUAL_WIDE || which == ROW_ROPE};
 
@@ -252,4 +267,29 @@ row_case_run(void *context, void *out)
 
     return k.op ? k.op->run(&k, 0, c->rows, out)
                 : oriel_cuda_store_rows(&store, NULL);
+}
+
+void
+row_case_run_last(row_case *c, int64_t n, const unsigned char *ours,
+                  unsigned char *got)
+{
+    const int64_t first = c->rows - n;
+    device_buffer out = device_sparse((size_t)c->rows * c->out_bytes);
+    const char *report;
+
+    if (c->which != ROW_ROPE)
+        device_put(c->in, (size_t)first * c->in_bytes, ours,
+                   (size_t)n * c->in_bytes);
+    if (c->in_place)
+        device_put(out, (size_t)first * c->out_bytes, ours,
+                   (size_t)n * c->out_bytes);
+    row_case_only(c, first, n);
+    ck_assert_int_eq(row_case_run(c, out.data), cudaSuccess);
+    report = device_finish();
+    ck_assert_msg(report[0] == '\0', "%s: %s", row_op_name(c->which), report);
+    device_only_blocks(NULL, 0);
+    device_get(got, out, (size_t)first * c->out_bytes,
+               (size_t)n * c->out_bytes);
+    device_check_guard(out);
+    device_release(out);
 }

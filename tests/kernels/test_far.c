@@ -31,19 +31,8 @@ make_last_rows(unsigned char *got, enum row_op which, int64_t rows,
                const unsigned char *ours)
 {
     row_case c = row_case_make(which, rows);
-    const int64_t first = rows - OURS;
-    device_buffer out = device_sparse((size_t)rows * c.out_bytes);
 
-    if (which != ROW_ROPE)
-        device_put(c.in, (size_t)first * c.in_bytes, ours, OURS * c.in_bytes);
-    if (c.in_place)
-        device_put(out, (size_t)first * c.out_bytes, ours, OURS * c.out_bytes);
-    row_case_only(&c, first, OURS);
-    must_run(row_case_run, &c, out, row_op_name(which));
-    device_only_blocks(NULL, 0);
-    device_get(got, out, (size_t)first * c.out_bytes, OURS * c.out_bytes);
-    device_check_guard(out);
-    device_release(out);
+    row_case_run_last(&c, OURS, ours, got);
     row_case_free(&c);
 }
 

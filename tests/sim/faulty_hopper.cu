@@ -275,6 +275,28 @@ declare(hopper_args args, bool otherwise)
     args.out[t] = shared[t];
 }
 
+/* A swizzled box in shared memory of one declaration or of the other. */
+__global__ void
+load_declared(hopper_args args, const __grid_constant__ CUtensorMap map,
+              bool plain)
+{
+    char *shared = plain ? ptx::dynamic_shared() : ptx::dynamic_shared_1024();
+    const uint32_t t = ptx::thread_index();
+    const uint32_t at = ptx::shared_address(shared), barrier = at + BOX_BYTES;
+
+    if (t == 0) {
+        ptx::mbarrier_init(barrier, 1);
+        ptx::mbarrier_fence();
+    }
+    ptx::sync_block();
+    if (t == 0) {
+        ptx::mbarrier_expect(barrier, BOX_BYTES);
+        ptx::tensor_load_2d(at, &map, 0, 0, barrier);
+    }
+    ptx::mbarrier_wait(barrier, 0);
+    args.out[t] = ((const uint16_t *)shared)[t];
+}
+
 /* ---- Products ------------------------------------------------------------ */
 
 /* What may go wrong with products of a box with itself. */
@@ -499,6 +521,26 @@ load_box(const __grid_constant__ CUtensorMap map, int column, int row,
     ptx::mbarrier_wait(barrier, 0);
     for (uint32_t i = t; i < bytes / 4; i += 64)
         out[i] = ((const uint32_t *)box(0))[i];
+}
+
+__global__ void
+sum_rows(const __grid_constant__ CUtensorMap map, int rows, float *out)
+{
+    const uint32_t t = ptx::thread_index(), barrier = make_barrier(1);
+    float sum = 0;
+
+    if (t == 0) {
+        ptx::mbarrier_expect(barrier, BOX_BYTES);
+        ptx::tensor_load_2d(ptx::shared_address(box(0)), &map, 0, 0, barrier);
+    }
+    ptx::mbarrier_wait(barrier, 0);
+    for (uint32_t r = 0; r < (uint32_t)rows; r++)
+        sum += ptx::bits_to_float(
+            (uint32_t)box(0)[mma_desc::swizzled(r * 128 + 2 * t,
+                                                mma_desc::Swizzle::B128) /
+                             2]
+            << 16);
+    out[t] = sum;
 }
 
 /* Warp 2 loads, warps 0 and 1 add up; full and empty barriers a stage. */
@@ -957,6 +999,8 @@ hopper_run(int which, int wrong, const hopper_args *args,
         return go(load_after_store, *map, right);
     case HOPPER_TWO_DECLARATIONS:
         return go(declare, (bool)wrong);
+    case HOPPER_PLAIN_BOX:
+        return go(load_declared, *map, (bool)wrong);
     case HOPPER_UNFENCED_PRODUCT:
         how.fence = right;
         break;
@@ -1073,6 +1117,16 @@ hopper_load_box(const CUtensorMap *map, int column, int row, int bytes,
                ? error
                : launch(load_box, 1, 64, SHARED, nullptr, *map, column, row,
                         (uint32_t)bytes, (uint32_t *)out);
+}
+
+extern "C" cudaError_t
+hopper_sum_rows(const CUtensorMap *map, int rows, float *out)
+{
+    cudaError_t error = prepare(nullptr, sum_rows, SHARED);
+
+    return error != cudaSuccess
+               ? error
+               : launch(sum_rows, 1, 64, SHARED, nullptr, *map, rows, out);
 }
 
 extern "C" cudaError_t

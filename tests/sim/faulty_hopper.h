@@ -50,6 +50,7 @@ enum {
     HOPPER_COPY_ON_BARRIER,
     HOPPER_UNFENCED_STORE,
     HOPPER_TWO_DECLARATIONS,
+    HOPPER_PLAIN_BOX,
     /* Products of a warpgroup. */
     HOPPER_UNFENCED_PRODUCT,
     HOPPER_FENCED_BEFORE,
@@ -107,6 +108,8 @@ cudaError_t hopper_run(int which, int wrong, const hopper_args *args,
    they lie there. */
 cudaError_t hopper_load_box(const CUtensorMap *map, int column, int row,
                             int bytes, void *out);
+/* out[c] = the sum of column c of 64 over so many rows of the map's box, in bf16. */
+cudaError_t hopper_sum_rows(const CUtensorMap *map, int rows, float *out);
 /* A ring of two stages: out[c] = the sum over 16 boxes of column c of 64, of whole
    numbers in bf16, as floats; box i at row 'rows' i. */
 cudaError_t hopper_ring(const CUtensorMap *map, int rows, float *out);

@@ -11,6 +11,7 @@
 #include "support/driver.h"
 #include "support/suite.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,8 @@ static const struct {
     {HOPPER_COPY_ON_BARRIER, "overwrites an mbarrier"},
     {HOPPER_UNFENCED_STORE, "with no fence_async_shared between"},
     {HOPPER_TWO_DECLARATIONS, "declares its shared memory in two ways"},
+    {HOPPER_PLAIN_BOX,
+     "to byte 0 of shared memory, whose address is no multiple of 128"},
     {HOPPER_UNFENCED_PRODUCT, "with no wgmma_fence since the kernel began"},
     {HOPPER_FENCED_BEFORE, "with no wgmma_fence since the last wgmma_wait"},
     {HOPPER_UNWAITED_PRODUCT, "ends with wgmma that it never waited for"},
@@ -350,6 +353,57 @@ START_TEST(boxes_lie_as_documented)
 }
 END_TEST
 
+/* Sums of ones over 'rows' rows of a box, of which only WRITTEN were ever written. */
+enum { WRITTEN = 20 };
+
+static void
+sum_written(float *sums, int rows)
+{
+    uint16_t ones[WRITTEN * HOPPER_COLUMNS];
+    const size_t bytes = HOPPER_COLUMNS * sizeof(*sums);
+    CUtensorMap map;
+    map_facts facts;
+    void *in, *out;
+
+    for (size_t i = 0; i < COUNT(ones); i++)
+        ones[i] = 0x3f80;
+    ck_assert_int_eq(cudaMalloc(&in, sizeof(input)), cudaSuccess);
+    ck_assert_int_eq(cudaMalloc(&out, bytes), cudaSuccess);
+    ck_assert_int_eq(cudaMemcpy(in, ones, sizeof(ones), cudaMemcpyHostToDevice),
+                     cudaSuccess);
+    facts = facts_of(in);
+    ck_assert_int_eq(encode(&map, &facts), CUDA_SUCCESS);
+    ck_assert_int_eq(hopper_sum_rows(&map, rows, out), cudaSuccess);
+    ck_assert_str_eq(device_finish(), "");
+    ck_assert_int_eq(cudaMemcpy(sums, out, bytes, cudaMemcpyDeviceToHost),
+                     cudaSuccess);
+    cudaFree(in);
+    cudaFree(out);
+}
+
+/* Bytes that were never written may be loaded, but what depends on them is poison, in
+   both patterns. */
+START_TEST(unwritten_bytes_are_poison)
+{
+    int nans = 0, large = 0;
+
+    for (int i = 0; i < device_schedules(); i++) {
+        float right[HOPPER_COLUMNS], wrong[HOPPER_COLUMNS];
+
+        device_set_schedule(i);
+        sum_written(right, WRITTEN);
+        sum_written(wrong, WRITTEN + 1);
+        for (int c = 0; c < HOPPER_COLUMNS; c++) {
+            ck_assert(right[c] == WRITTEN);
+            nans += isnan(wrong[c]) != 0;
+            large += wrong[c] > 0x1p100f;
+        }
+    }
+    ck_assert(nans > 0 && large > 0);
+    ck_assert_int_eq(nans + large, device_schedules() * HOPPER_COLUMNS);
+}
+END_TEST
+
 /* Rows 0 to 15 begin the boxes; whole numbers are exact in any order. */
 START_TEST(rings_add_up_right)
 {
@@ -632,6 +686,7 @@ main(void)
     tcase_add_loop_test(kernels, twins_are_not, 0, HOPPER_KERNELS);
     tcase_add_loop_test(kernels, other_gpus_have_none, 0, 5);
     tcase_add_loop_test(kernels, boxes_lie_as_documented, 0, COUNT(boxes));
+    tcase_add_test(kernels, unwritten_bytes_are_poison);
     tcase_add_test(kernels, rings_add_up_right);
     tcase_add_test(kernels, kernels_overlap);
     tcase_add_test(kernels, older_gpus_overlap_no_kernels);
