@@ -4,6 +4,7 @@
 
 #include "cuda/hopper.h"
 
+#include "ops/attention.h"
 #include "ops/hopper.h"
 
 #include <stdio.h>
@@ -113,6 +114,25 @@ run_small(const op_case *c, const op_library *library, int64_t first,
     return run_as(c, &by, first, rows, out);
 }
 
+/* Attention has neither pairs nor skew. */
+static bool
+has_pairs(const op_case *c)
+{
+    return op_hopper_takes(c) && c->op != &op_full_attention;
+}
+
+/* All rows in pairs of blocks whose warpgroups are apart, some alone with neither. */
+static cudaError_t
+run_pairs(const op_case *c, const op_library *library, int64_t first,
+          int64_t rows, void *out)
+{
+    op_hopper by = op_hopper_make(c->op, 0, FEW_BLOCKS);
+
+    (void)library;
+    by.pairs = by.skew = rows == c->rows;
+    return run_as(c, &by, first, rows, out);
+}
+
 /* On another GPU; here it loads the kernels. */
 static void
 find_hopper(char *why, size_t bytes)
@@ -165,4 +185,6 @@ const oriel_cuda_implemented
          close_own, NULL},
         {"Hopper kernels of few rows", op_hopper_takes, find_hopper, open_own,
          run_small, close_own, NULL},
+        {"Hopper kernels in pairs, with skew", has_pairs, find_hopper, open_own,
+         run_pairs, close_own, NULL},
 };

@@ -22,7 +22,7 @@ typedef struct oriel_cuda_implemented {
     void (*loosen)(const op_case *c, const double *exact, double *bound);
 } oriel_cuda_implemented;
 
-enum { ORIEL_CUDA_IMPLEMENTED = 5 };
+enum { ORIEL_CUDA_IMPLEMENTED = 6 };
 extern const oriel_cuda_implemented
     oriel_cuda_implementations[ORIEL_CUDA_IMPLEMENTED];
 
