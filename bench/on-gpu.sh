@@ -16,8 +16,9 @@
 # tests, as ctest has them all.
 #
 # The order: what decides between the kernels of products (each instruction as the
-# simulator has it, rows that are their own, rates), then all else that must be right,
-# rates of memory and of attention, the whole encoder, peers, sanitizers.
+# simulator has it, rows that are their own, rates), then "oriel doctor --verify",
+# rates of memory and of attention, the whole encoder, golden values and parity, all
+# else that must be right, peers, sanitizers.
 # Each step has a limit, a failed one does not stop the others, and the report is
 # written anew after each: a run cut short is still of use.  It goes to $OUT if that is set,
 # else to bench/results/<date>-<GPU>.json.  The exit status is 0 when no step
@@ -82,6 +83,8 @@ stage() { # FOLDER, module, then NAME=PROGRAM...
     cp -P "$folder"/lib/liboriel.so* "$folder"/lib/liboriel-image.so* \
         "$STAGE/lib/" || die "no liboriel.so"
     cp "$module" "$STAGE/lib/liboriel-cuda.so" || die "no liboriel-cuda.so"
+    # "oriel doctor --verify" holds a network of the GPU's against it.
+    cp "$folder/lib/liboriel-cpu.so" "$STAGE/lib/" || die "no liboriel-cpu.so"
     cp "$ROOT"/tests/golden/*.safetensors "$STAGE/golden/"
     strip --strip-debug "$STAGE"/bin/* 2>/dev/null
     carry_libraries
@@ -144,7 +147,7 @@ build() {
     # shellcheck disable=SC2046
     set -- $(programs device gpu) sweep=device_sweep
     # shellcheck disable=SC2046
-    ninja -C "$TREE" oriel_cuda oriel_image sim_instructions \
+    ninja -C "$TREE" oriel_cuda oriel_cpu oriel_image sim_instructions \
         sim_instructions_hopper $(targets "$@") \
         >"$TREE/ninja.log" 2>&1 || die "the build failed: see $TREE/ninja.log"
     stage "$TREE" "$TREE/lib/liboriel-cuda.so" "$@"
@@ -208,30 +211,41 @@ skip() { # NAME WHY
     printf '%s\t77\t0\n' "$1" >>"$PARTS/steps.tsv"
 }
 
-# Where torch is, its wheels have a cuBLASLt that the loader does not know.
-find_cublaslt() {
+# Where torch is, its wheels have libraries that the loader does not know.
+find_library() { # NAME: whether it can be loaded from now on
     local library
-    PRODUCTS=both
-    [ "$KIND" = hardware ] || return 0
-    if ldconfig -p 2>/dev/null | grep -q 'libcublasLt\.so\.13'; then
-        return
-    fi
-    library=$([ -z "$PYTHON" ] || "$PYTHON" -c '
-import pathlib, sysconfig
-found = pathlib.Path(sysconfig.get_paths()["purelib"], "nvidia").rglob(
-    "libcublasLt.so.13")
-print(next(iter(found), ""))')
-    if [ -n "$library" ]; then
-        export LD_LIBRARY_PATH="${library%/*}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-    else
+    [ "$KIND" = hardware ] || return 0 # the simulated GPU has its own
+    ! ldconfig -p 2>/dev/null | grep -qF "$1" || return 0
+    [ -n "$PYTHON" ] || return 1
+    library=$("$PYTHON" -c '
+import pathlib, sys, sysconfig
+found = pathlib.Path(sysconfig.get_paths()["purelib"], "nvidia").rglob(sys.argv[1])
+print(next(iter(found), ""))' "$1")
+    [ -n "$library" ] || return 1
+    export LD_LIBRARY_PATH="${library%/*}${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+}
+
+find_libraries() {
+    PRODUCTS=both CUDNN=yes
+    if ! find_library libcublasLt.so.13; then
         PRODUCTS=own
         skip cublaslt "no libcublasLt.so.13: our own products alone"
+    fi
+    if ! find_library libcudnn.so.9; then
+        CUDNN=no
+        skip cudnn "no libcudnn.so.9: our own attention alone"
     fi
 }
 
 # A line of numbers goes to the screen too.
 show() {
     grep -v '^$' "$PARTS/$1.log" | tail -n "${2:-40}" | sed 's/^/         /'
+}
+
+# Checks that failed, of "oriel doctor", a line each.
+show_failed() { # NAME
+    [ -z "$PYTHON" ] || "$PYTHON" "$ROOT/bench/gpu/report.py" failed \
+        "$PARTS/$1.json" | sed 's/^/         /'
 }
 
 card() { # one line
@@ -262,7 +276,7 @@ about() { # what the report says of the machine and the tree
 # What decides between the kernels of products: whether instructions are what the
 # simulator takes them for, whether rows are their own, and rates.
 run_products() {
-    section 210
+    section 190
     step instructions 30 bin/instructions compare instructions.bin \
         "$PARTS/instructions.json"
     if [ "$status" = 77 ]; then
@@ -292,11 +306,73 @@ run_products() {
     stop_watching
 }
 
+# The user's own proof: each instruction, kernel and library against known results.
+run_proof() {
+    section 70
+    step doctor 30 bash -c 'bin/oriel doctor --json >"$1"' - "$PARTS/doctor.json"
+    show_failed doctor # an occupancy other than planned; verify fails for it
+    step verify 60 bash -c 'bin/oriel doctor --verify --json >"$1"' - \
+        "$PARTS/verify.json"
+    show_failed verify
+}
+
+# Rates of memory and of attention, a frame of 21,316 patches among them.
+run_others() {
+    section 60
+    watch_clocks
+    # shellcheck disable=SC2086
+    step time-others 40 bin/ops $OPS --op "$OTHER_OPS" --kernels auto --json \
+        "$PARTS/others.json"
+    show time-others
+    # shellcheck disable=SC2086
+    step time-frame 20 bin/ops $FRAME --op full_attention --kernels auto --json \
+        "$PARTS/frame.json"
+    show time-frame
+    stop_watching
+}
+
+run_encode() { # 7B, made here; in a rehearsal the tiny one stands for it
+    section 100
+    if [ "$KIND" = hardware ]; then
+        step checkpoint-7b 60 bin/oriel synth --config 7b --seed 1 --force \
+            "$PARTS/7b"
+    else
+        ln -s tiny "$PARTS/7b"
+        skip checkpoint-7b "the tiny one stands for it"
+    fi
+    watch_clocks
+    # shellcheck disable=SC2086
+    step time-encode 75 bin/encode "$PARTS/7b" $TINY --kernels $PRODUCTS \
+        --json "$PARTS/encode.json"
+    show time-encode
+    stop_watching
+}
+
+run_golden() { # and parity
+    section 110
+    # shellcheck disable=SC2086
+    step golden 60 bin/golden $GOLDEN --only "cuda bf16" \
+        --json "$PARTS/golden.json"
+    # shellcheck disable=SC2086
+    [ $HOPPER = no ] || step golden-hopper 60 bin/golden $GOLDEN \
+        --only "cuda hopper"
+    # shellcheck disable=SC2086
+    [ $CUDNN = no ] || step golden-cudnn 60 bin/golden $GOLDEN \
+        --only "cuda cudnn"
+    find_torch
+    if [ -n "$TORCH" ]; then
+        # shellcheck disable=SC2086
+        step parity-7b 80 "$PYTHON" "$ROOT/bench/parity_hf.py" --tool \
+            bin/oriel --model "$PARTS/7b" --device cuda --precisions bf16 \
+            $PARITY --commit "$(cat commit)" --json "$PARTS/parity.json"
+        show parity-7b 10
+    else
+        skip parity-7b "no python3 with torch and transformers"
+    fi
+}
+
 run_correct() { # all else that must be right
-    section 130
-    # Without a cpu backend beside it, it fails for that alone.
-    step doctor 30 bash -c 'bin/oriel doctor --json || [ $? = 5 ]'
-    cp "$PARTS/doctor.log" "$PARTS/doctor.json"
+    section 110
     if [ -x bin/sweep ]; then
         step approximations 30 bin/sweep
         cp "$PARTS/approximations.log" "$PARTS/sweep.json"
@@ -320,23 +396,6 @@ run_correct() { # all else that must be right
     [ $PRODUCTS = own ] || step streams-cublaslt 30 \
         bin/encode_streams "$PARTS/tiny" --cublaslt
     # shellcheck disable=SC2086
-    step golden 60 bin/golden $GOLDEN --only "cuda bf16" \
-        --json "$PARTS/golden.json"
-    # shellcheck disable=SC2086
-    [ $HOPPER = no ] || step golden-hopper 60 bin/golden $GOLDEN \
-        --only "cuda hopper"
-}
-
-run_full_depth() { # 7B, made here; in a rehearsal the tiny one stands for it
-    section 110
-    if [ "$KIND" = hardware ]; then
-        step checkpoint-7b 60 bin/oriel synth --config 7b --seed 1 --force \
-            "$PARTS/7b"
-    else
-        ln -s tiny "$PARTS/7b"
-        skip checkpoint-7b "the tiny one stands for it"
-    fi
-    # shellcheck disable=SC2086
     step invariance-7b 40 bin/encode_invariance "$PARTS/7b" $SMALL
     # shellcheck disable=SC2086
     [ $HOPPER = no ] || step invariance-7b-hopper 40 \
@@ -344,14 +403,24 @@ run_full_depth() { # 7B, made here; in a rehearsal the tiny one stands for it
     # shellcheck disable=SC2086
     [ $PRODUCTS = own ] || step invariance-7b-cublaslt 40 \
         bin/encode_invariance "$PARTS/7b" $SMALL --cublaslt
-    if [ -n "$TORCH" ]; then
-        # shellcheck disable=SC2086
-        step parity-7b 80 "$PYTHON" "$ROOT/bench/parity_hf.py" --tool \
-            bin/oriel --model "$PARTS/7b" --device cuda --precisions bf16 \
-            $PARITY --commit "$(cat commit)" --json "$PARTS/parity.json"
-        show parity-7b 10
+}
+
+run_peers() {
+    local part
+    section 100
+    if [ "$KIND" = hardware ] && [ -n "$TORCH" ]; then
+        for part in products others frame; do
+            step time-peers-$part 25 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
+                ops "$PARTS/$part.json" "$PARTS/peers-$part.json"
+            show time-peers-$part
+        done
+        step time-torch 60 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
+            towers "$PARTS/7b" "$PARTS/towers.json"
+        show time-torch
+    elif [ "$KIND" = hardware ]; then
+        skip time-torch "no python3 with torch and transformers"
     else
-        skip parity-7b "no python3 with torch and transformers"
+        skip time-torch "no hardware, nothing is timed"
     fi
 }
 
@@ -373,69 +442,41 @@ find_sanitizer() {
 # The tiny tower and single kernels: they are ten to a hundred times slower so.
 # Every tool has its turn at a program before the next, should time be short.
 run_sanitizers() {
-    local tool program
+    local tool name program hopper=
     find_sanitizer
     if [ -z "$SANITIZER" ]; then
         skip sanitizers "no compute-sanitizer"
         return
     fi
     section $TOTAL
-    for program in encode_invariance kernel_rms_norm kernel_linear_swiglu \
-        kernel_attention kernel_linear kernel_linear_rows kernel_patch_embed \
-        kernel_resample; do
+    [ $HOPPER = no ] || hopper="encode_invariance-hopper kernel_hopper_products
+        kernel_hopper_full_attention"
+    for name in encode_invariance $hopper kernel_rms_norm \
+        kernel_linear_swiglu kernel_attention kernel_linear kernel_linear_rows \
+        kernel_patch_embed kernel_resample; do
+        program=${name%-hopper}
         [ -x "bin/$program" ] || continue
         for tool in memcheck racecheck synccheck initcheck; do
             set --
             [ $program != encode_invariance ] || set -- "$PARTS/tiny" --small
+            [ "$name" = "$program" ] || set -- "$@" --hopper
             # Each part of the scratch is then memory of its own, but filled:
             # initcheck would take it for written.
             case $tool-$program in
             memcheck-encode_invariance) set -- "$@" --checks ;;
             esac
-            step "$tool-${program#kernel_}" 15 "$SANITIZER" --tool $tool \
+            step "$tool-${name#kernel_}" 15 "$SANITIZER" --tool $tool \
                 --error-exitcode 9 "bin/$program" "$@"
         done
     done
 }
 
-# Rates of memory and of attention.
-run_others() {
-    section 45
-    watch_clocks
-    # shellcheck disable=SC2086
-    step time-others 40 bin/ops $OPS --op "$OTHER_OPS" --kernels auto --json \
-        "$PARTS/others.json"
-    show time-others
-    stop_watching
-}
-
-run_timings() {
-    local part
-    section 150
-    # shellcheck disable=SC2086
-    step time-encode 75 bin/encode "$PARTS/7b" $TINY --kernels $PRODUCTS \
-        --json "$PARTS/encode.json"
-    show time-encode
-    if [ "$KIND" = hardware ] && [ -n "$TORCH" ]; then
-        for part in products others; do
-            step time-peers-$part 25 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
-                ops "$PARTS/$part.json" "$PARTS/peers-$part.json"
-            show time-peers-$part
-        done
-        step time-torch 60 "$PYTHON" "$ROOT/bench/gpu/peer_torch.py" \
-            towers "$PARTS/7b" "$PARTS/towers.json"
-        show time-torch
-    elif [ "$KIND" = hardware ]; then
-        skip time-torch "no python3 with torch and transformers"
-    else
-        skip time-torch "no hardware, nothing is timed"
-    fi
-}
-
-# It may take some seconds, or never end where a machine lacks what it wants.
+# It may take some seconds, or never end where a machine lacks what it wants: no
+# longer than its section has.
 find_torch() {
+    local left=$((DEADLINE - SECONDS))
     TORCH=
-    if [ -n "$PYTHON" ] && timeout -k 5 60 "$PYTHON" -c \
+    if [ -n "$PYTHON" ] && [ $left -gt 1 ] && timeout -k 5 $left "$PYTHON" -c \
         'import numpy, safetensors, torch, transformers' >/dev/null 2>&1; then
         TORCH=yes
     fi
@@ -460,11 +501,12 @@ run() {
     trap 'stop_watching; rm -rf "$PARTS"' EXIT
     PYTHON=$(command -v python3 || true)
     CARD=$(card)
-    TINY='' SMALL='' OPS=''
+    TINY='' SMALL='' OPS='' FRAME="--size 2044x2044"
     GOLDEN="tiny 7b 72b"
     PARITY="--torch-device cuda"
     if [ "$KIND" != hardware ]; then
         OPS="--model $PARTS/tiny --size 40x56"
+        FRAME="--model $PARTS/tiny --size 56x56"
         TINY=--tiny SMALL=--small GOLDEN=tiny PARITY="--sizes 112x84"
         SLOW=4 TOTAL=$((TOTAL * 4)) # it simulates
         # RUNPATHs of a build folder yield to it.
@@ -474,13 +516,14 @@ run() {
     cd "$STAGE" || die "no $STAGE"
     about
     echo "$KIND, $(cat commit), $CARD"
-    find_cublaslt
+    find_libraries
     run_products
-    run_correct
+    run_proof
     run_others
-    find_torch
-    run_full_depth
-    run_timings
+    run_encode
+    run_golden
+    run_correct
+    run_peers
     run_sanitizers
     report
     echo "$REPORT: $BAD steps failed or were cut, $SECONDS s"
@@ -512,8 +555,8 @@ rehearse() { # a build folder, or nothing
         mkdir -p "$TREE"
         configure "$TREE" -DORIEL_CUDA=OFF
         # shellcheck disable=SC2046
-        ninja -C "$TREE" oriel_cuda_rehearsal oriel_image $(targets "$@") \
-            >"$TREE/ninja.log" 2>&1 ||
+        ninja -C "$TREE" oriel_cuda_rehearsal oriel_cpu oriel_image \
+            $(targets "$@") >"$TREE/ninja.log" 2>&1 ||
             die "the build failed: see $TREE/ninja.log"
     fi
     stage "$TREE" "$TREE/bench/gpu/rehearsal/liboriel-cuda.so" "$@"

@@ -4,6 +4,7 @@
 
     report.py PARTS OUT
     report.py products OPS_JSON     rows for the table of host/cuda/product_table.c
+    report.py failed DOCTOR_JSON    the failed checks of "oriel doctor", a line each
 
 PARTS holds steps.tsv (name, exit status, seconds) and whatever JSON the steps
 wrote; of a step that was cut, what it had finished is taken.  Shares are of
@@ -81,16 +82,19 @@ def rows_of(part, key="rows"):
     return part.get(key, []) if isinstance(part, dict) else []
 
 
+RUNS = ("products", "others", "frame")
+
+
 def together(parts):
     """One run of the ops' runs, with peers; as "oriel bench --json" has it."""
-    runs = [load(parts / name) for name in ("products.json", "others.json")]
+    runs = [load(parts / f"{name}.json") for name in RUNS]
     runs = [run for run in runs if rows_of(run)]
     if not runs:
         return None
     made = dict(runs[0], rows=[row for run in runs for row in rows_of(run)],
                 wrong=sum(run.get("wrong", 1) for run in runs))
-    for name in ("peers-products.json", "peers-others.json"):
-        peers = load(parts / name)
+    for name in RUNS:
+        peers = load(parts / f"peers-{name}.json")
         made["rows"] += rows_of(peers)
         for line in rows_of(peers, "absent"):
             if line not in made.setdefault("absent", []):
@@ -196,6 +200,18 @@ def print_products(path):
     print("    " + table_row(ops, made))
 
 
+def failed(document):
+    """What differs from the plan (occupancy), and what is wrong (--verify)."""
+    document = document if isinstance(document, dict) else {}
+    lists = [device.get("occupancy", [])
+             for device in document.get("devices", [])]
+    lists.append(document.get("verify", {}).get("checks", []))
+    return [f"{check['kind']}: {check['name']}, {check['implementation']}: "
+            f"{check['message']}"
+            for checks in lists for check in checks
+            if check["verdict"] == "failed"]
+
+
 def main():
     if sys.argv[1:2] == ["--help"]:
         return print(__doc__)
@@ -203,12 +219,17 @@ def main():
         sys.exit(__doc__)
     if sys.argv[1] == "products":
         return print_products(sys.argv[2])
+    if sys.argv[1] == "failed":
+        for line in failed(load(Path(sys.argv[2]))):
+            print(line)
+        return
     parts = Path(sys.argv[1])
     run = together(parts)
     report = {
         "about": about(parts),
         "steps": steps(parts),
         "doctor": load(parts / "doctor.json"),
+        "verify": (load(parts / "verify.json") or {}).get("verify"),
         "instructions": load(parts / "instructions.json"),
         "instructions_hopper": load(parts / "instructions-hopper.json"),
         "approximations": load(parts / "sweep.json"),

@@ -11,6 +11,7 @@ short and has its steps fail.
 """
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,22 +28,27 @@ TOOLS = ["memcheck", "racecheck", "synccheck", "initcheck"]
 PRODUCTS = ["instructions", "instructions-hopper", "invariance-hopper",
             "invariance-ops", "checkpoint-tiny", "time-products",
             "products-table"]
-CORRECT = ["doctor", "approximations", "kernel-rms_norm", "kernel-swiglu",
-           "invariance-tiny",
-           "checks-tiny", "invariance-tiny-hopper", "checks-tiny-hopper",
-           "invariance-tiny-cublaslt", "streams", "streams-hopper",
-           "streams-cublaslt", "golden", "golden-hopper"]
-FULL = ["checkpoint-7b", "invariance-7b", "invariance-7b-hopper",
-        "invariance-7b-cublaslt", "parity-7b"]
-SANITIZERS = [f"{tool}-{program}" for program in ("encode_invariance", "rms_norm")
-              for tool in TOOLS]
-OTHERS = ["time-others"]
-TIMINGS = ["time-encode", "time-peers-products", "time-peers-others",
-           "time-torch"]
-ORDER = PRODUCTS + CORRECT + OTHERS + FULL + TIMINGS + SANITIZERS
+PROOF = ["doctor", "verify"]
+OTHERS = ["time-others", "time-frame"]
+ENCODE = ["checkpoint-7b", "time-encode"]
+GOLDEN = ["golden", "golden-hopper", "golden-cudnn", "parity-7b"]
+KERNELS = ["kernel-rms_norm", "kernel-swiglu"]  # of a rehearsal
+OF_HOPPER = ["kernel-hopper_full_attention", "kernel-hopper_products"]
+TOWERS = ["invariance-tiny", "checks-tiny", "invariance-tiny-hopper",
+          "checks-tiny-hopper", "invariance-tiny-cublaslt", "streams",
+          "streams-hopper", "streams-cublaslt", "invariance-7b",
+          "invariance-7b-hopper", "invariance-7b-cublaslt"]
+PEERS = ["time-peers-products", "time-peers-others", "time-peers-frame",
+         "time-torch"]
+SANITIZERS = [f"{tool}-{program}" for program in (
+    "encode_invariance", "encode_invariance-hopper", "hopper_products",
+    "hopper_full_attention", "rms_norm") for tool in TOOLS]
+ORDER = (PRODUCTS + PROOF + OTHERS + ENCODE + GOLDEN + ["approximations"] +
+         OF_HOPPER + KERNELS + TOWERS + PEERS + SANITIZERS)
 
 PROGRAMS = ("oriel golden encode_invariance instructions instructions_hopper ops "
-            "invariance encode encode_streams kernel_rms_norm kernel_swiglu "
+            "invariance encode encode_streams kernel_hopper_products "
+            "kernel_hopper_full_attention kernel_rms_norm kernel_swiglu "
             "sweep").split()
 SECONDS = {"median": 2, "p10": 1, "p90": 3, "n": 5}
 OP = {"size": "448x448", "step": "ATTN_IN", "op": "linear qkv", "by": "oriel",
@@ -50,23 +56,38 @@ OP = {"size": "448x448", "step": "ATTN_IN", "op": "linear qkv", "by": "oriel",
       "cache": "hot", "seconds": {"median": 2}}
 RUN = {"device": {"name": "GPU", "capability": "9.0"},
        "roofline": {"bytes_per_s": 400, "flops_per_s": 1000}, "wrong": 0}
-ENCODE = {"size": "448x448", "kernels": "own", "how": "direct", "images": 4,
+NORM = dict(OP, op="rms_norm")
+FRAME = dict(OP, size="2044x2044", step="ATTEND", op="full_attention")
+ROW = {"size": "448x448", "kernels": "own", "how": "direct", "images": 4,
           "flops": 80, "seconds": SECONDS}
-JSON = {  # by program
+CHECK = {"verdict": "passed", "kind": "occupancy", "name": "any",
+         "implementation": "own kernels", "message": ""}
+JSON = {  # by program, or by the file that it is to write
     "instructions": [{"name": "mma", "wrong": 0}],
     "instructions_hopper": [{"name": "wgmma", "wrong": 0}],
     "sweep": [{"instruction": "ex2_approx"}],
     "golden": [{"case": "tiny"}],
-    "doctor": {"tool": "0.1.0"},
+    "doctor": {"devices": [{"device": "cpu"}, {"device": "cuda", "occupancy": [
+        dict(CHECK, name="rope, 8 blocks a multiprocessor"),
+        dict(CHECK, name="linear, 1 block a multiprocessor", verdict="failed",
+             message="expected 2")]}]},
+    "verify": {"devices": [], "verify": {"passed": 1, "failed": 1, "checks": [
+        CHECK, dict(CHECK, kind="kernel", name="linear, 70 rows",
+                    verdict="failed", message="row 3 column 5 is 1")]}},
     "encode": {"own": "a description", "rows": [
-        ENCODE, dict(ENCODE, how="graphs", seconds=dict(SECONDS, median=1))]},
-    "ops": dict(RUN, rows=[OP] + [
+        ROW, dict(ROW, how="graphs", seconds=dict(SECONDS, median=1))]},
+    "products": dict(RUN, rows=[OP] + [
         dict(OP, by=by, seconds={"median": median})
         for by, median in (("cublaslt", 1), ("cublaslt best", 0.5),
                            ("hopper", 1.6))]),
     "parity_hf.py": {"cases": [{"size": "448x448"}]},
-    "peers": {"rows": [dict(OP, by="torch", seconds={"median": 4})],
-              "absent": ["flash-attn: absent"]},
+    "others": dict(RUN, rows=[NORM]),
+    "frame": dict(RUN, rows=[FRAME, dict(FRAME, by="cudnn")]),
+    "peers-products": {"rows": [dict(OP, by="torch", seconds={"median": 4})],
+                       "absent": ["flash-attn: absent"]},
+    "peers-others": {"rows": [], "absent": ["flash-attn: absent"]},
+    "peers-frame": {"rows": [dict(FRAME, by="torch cudnn",
+                                  seconds={"median": 4})]},
     "towers": {"versions": {"torch": "2"}, "rows": [{"how": "sdpa"}]},
 }
 
@@ -84,7 +105,9 @@ last="${*: -1}"
 case $what in
 instructions*) leave "${0##*/}" "$last" ;;
 sweep*) cat "$JSON_FOLDER/sweep" ;;
-"oriel doctor"*) cat "$JSON_FOLDER/doctor"; exit 5 ;;
+"oriel doctor --verify"*) cat "$JSON_FOLDER/verify" ;;
+"oriel doctor"*) cat "$JSON_FOLDER/doctor" ;;
+ops*) leave "$(basename "$last" .json)" "$last" ;;
 *" --json "*) leave "${0##*/}" "$last" ;;
 esac
 """,
@@ -99,10 +122,11 @@ esac
 last="${*: -1}"
 case $what in
 *"import numpy"*) ;;
-*libcublasLt*) echo /nowhere/libcublasLt.so.13 ;;
+*libcublasLt*) echo /nowhere/cublas/libcublasLt.so.13 ;;
+*libcudnn*) echo /nowhere/cudnn/libcudnn.so.9 ;;
 *report.py*) exec "$REAL_PYTHON" "$@" ;;
 *parity_hf.py*) leave parity_hf.py "$last" ;;
-*"peer_torch.py ops "*) leave peers "$last" ;;
+*"peer_torch.py ops "*) leave "$(basename "$last" .json)" "$last" ;;
 *peer_torch.py*) leave "$2" "$last" ;;
 *) exit 4 ;;
 esac
@@ -156,8 +180,24 @@ class Place:
         return json.loads(made[0].read_text()) if len(made) == 1 else None
 
 
+def are_unique(rows):
+    keys = [(row["size"], row["step"], row["op"], row["by"], row.get("cache"))
+            for row in rows]
+    return len(set(keys)) == len(keys)
+
+
 def outcomes(report):
     return {step["step"]: step["outcome"] for step in report["steps"]}
+
+
+def loader_knows():
+    """The libraries that this machine's loader finds by itself, as a text."""
+    try:
+        return subprocess.run(["ldconfig", "-p"], check=False, text=True,
+                              stdout=subprocess.PIPE,
+                              env={"PATH": "/usr/bin:/bin"}).stdout
+    except OSError:
+        return ""
 
 
 class StandIns(unittest.TestCase):
@@ -183,7 +223,7 @@ class StandIns(unittest.TestCase):
             "most_sm_clock": "1980 MHz", "most_memory_clock": "2619 MHz",
             "power_limit": "700 W"})
         self.assertEqual(about["clocks_while_timed"]["sm_mhz"],
-                         {"least": 1000, "median": 1500, "most": 1500, "n": 4})
+                         {"least": 1000, "median": 1500, "most": 1500, "n": 6})
 
     def test_what_each_step_left_is_in_the_report(self):
         report = self.place.run()[2]
@@ -193,10 +233,12 @@ class StandIns(unittest.TestCase):
                               ("doctor", "doctor"),
                               ("parity", "parity_hf.py"), ("torch", "towers")):
             self.assertEqual(report[part], JSON[program])
+        self.assertEqual(report["verify"], JSON["verify"]["verify"])
         rows = report["kernels"]["rows"]  # of products, of others, of peers
         self.assertEqual([row["by"] for row in rows],
-                         ["oriel", "cublaslt", "cublaslt best", "hopper"] * 2 +
-                         ["torch"] * 2)
+                         ["oriel", "cublaslt", "cublaslt best", "hopper",
+                          "oriel", "oriel", "cudnn", "torch", "torch cudnn"])
+        self.assertTrue(are_unique(rows))
         self.assertEqual(rows[0]["of_roofline"], 600 / 400 / 2)
         self.assertEqual(rows[-1]["of_roofline"], 600 / 400 / 4)
         self.assertEqual(report["kernels"]["absent"], ["flash-attn: absent"])
@@ -209,6 +251,40 @@ class StandIns(unittest.TestCase):
                          (1, 0.5))
         self.assertEqual(direct["share_of_matrix_rate"], 80 / 2 / 1000)
         self.assertEqual(direct["images_per_s"], 2)
+
+    def test_checks_that_failed_are_shown(self):
+        printed = self.place.run()[1]
+        for line in ("occupancy: linear, 1 block a multiprocessor, own kernels: "
+                     "expected 2",
+                     "kernel: linear, 70 rows, own kernels: row 3 column 5 is 1"):
+            self.assertEqual(printed.count(line), 1, printed)
+        self.assertNotIn("rope", printed)
+
+    def test_libraries_of_pythons_wheels_are_found(self):
+        self.place.write(self.place.stage / "bin" / "golden",
+                         'echo "$LD_LIBRARY_PATH" >"$TMPDIR/loader"\n')
+        self.place.run()
+        path = Path(self.place.folder.name, "loader").read_text()
+        for name in ("libcudnn.so.9", "libcublasLt.so.13"):
+            if name in loader_knows():
+                continue
+            self.assertIn("/nowhere/" + ("cudnn" if "cudnn" in name
+                                         else "cublas"), path)
+
+    def test_what_no_wheel_has_is_said(self):
+        self.place.write(self.place.path / "python3", re.sub(
+            r"\*lib.*\n", "*lib*) echo ;;\n", BODIES["python3"]))
+        status, printed, report = self.place.run()
+        self.assertEqual(status, 0, printed)
+        for name, library, steps in (
+                ("cublaslt", "libcublasLt.so.13", ["streams-cublaslt"]),
+                ("cudnn", "libcudnn.so.9", ["golden-cudnn"])):
+            if library in loader_knows():
+                continue
+            self.assertEqual(outcomes(report)[name], "skipped")
+            self.assertIn(f"SKIPPED  {name}: no {library}", printed)
+            for step in steps:
+                self.assertNotIn(step, outcomes(report))
 
     def test_a_failure_is_told_and_stops_nothing(self):
         # Some in the middle of a section, some at its end.
@@ -237,10 +313,10 @@ class StandIns(unittest.TestCase):
                           for name in ORDER})
 
     def test_a_run_that_is_killed_leaves_its_report(self):
-        early = PRODUCTS + CORRECT + OTHERS
+        early = PRODUCTS + PROOF + OTHERS
         for what, done in (("ops *", PRODUCTS[:5]),
                            ("oriel synth --config 7b *", early),
-                           ("encode *", early + FULL)):
+                           ("golden *bf16*", early + ENCODE)):
             with self.subTest(what):
                 for old in self.place.out.iterdir():
                     old.unlink()
@@ -257,7 +333,7 @@ class StandIns(unittest.TestCase):
                 self.assertEqual([s["step"] for s in report["steps"]], done)
                 self.assertEqual(report["instructions_hopper"],
                                  JSON["instructions_hopper"])
-                self.assertIsNone(report["encode"])
+                self.assertEqual(report["encode"] is None, "golden" not in what)
 
     def test_what_is_missing_is_said(self):
         (self.place.path / "compute-sanitizer").unlink()
@@ -300,8 +376,9 @@ class StandIns(unittest.TestCase):
 # What a rehearsal cannot have, and what depends on the machine's python3.
 SIMULATED = {"approximations", "checkpoint-7b", "time-torch", "sanitizers"}
 PERHAPS = {"parity-7b"}
-REHEARSED = PRODUCTS[:-1] + CORRECT + OTHERS + FULL + [
-    "time-encode", "time-torch", "sanitizers"]
+REHEARSED = (PRODUCTS[:-1] + PROOF + OTHERS + ENCODE + GOLDEN +
+             ["approximations"] + KERNELS + TOWERS +
+             ["time-torch", "sanitizers"])
 
 
 def rehearse(build):
@@ -328,7 +405,10 @@ def rehearse(build):
         assert report[part] and all(row["wrong"] == 0 for row in report[part])
     gpu = next(d for d in report["doctor"]["devices"] if d["device"] == "cuda")
     assert gpu["kernels"].endswith(" kernels: sm_90a machine code"), gpu
+    verify = report["verify"]
+    assert verify["failed"] == verify["skipped"] == 0 < verify["passed"], verify
     assert report["golden"] and report["golden"] != {"unreadable": "golden.json"}
+    assert are_unique(report["kernels"]["rows"])
     ops = {row["op"] for row in report["kernels"]["rows"]}
     assert len(ops) >= 10 and report["kernels"]["wrong"] == 0, ops
     assert "hopper" in {row["by"] for row in report["kernels"]["rows"]}
