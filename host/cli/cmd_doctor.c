@@ -24,14 +24,19 @@
 
 /* Libraries worth a line in a bug report, by the beginning of their name. */
 static const char *const libraries[] = {
-    "liboriel.so",      "liboriel-image.so", "liboriel-cpu.so",
-    "liboriel-cuda.so", "libdnnl.so",        "liboriel-onednn.so",
-    "libgomp.so",       "libjansson",        "libjpeg",
-    "libpng",           "libz.so",           "libwebp",
-    "libcuda.so",       "libcublasLt.so",    "liboriel-formats.so",
-    "libgif.so",        "libtiff.so",        "libavif.so",
-    "libheif.so",       "libdav1d.so",       "libaom.so",
-    "libyuv.so",        "libde265.so",       "libc.so",
+    "liboriel.so",     "liboriel-image.so",
+    "liboriel-cpu.so", "liboriel-cuda.so",
+    "libdnnl.so",      "liboriel-onednn.so",
+    "libgomp.so",      "libjansson",
+    "libjpeg",         "libpng",
+    "libz.so",         "libwebp",
+    "libcuda.so",      "libcublasLt.so",
+    "libcudnn",        "liboriel-formats.so",
+    "libgif.so",       "libtiff.so",
+    "libavif.so",      "libheif.so",
+    "libdav1d.so",     "libaom.so",
+    "libyuv.so",       "libde265.so",
+    "libc.so",
 };
 
 static bool
@@ -254,19 +259,26 @@ verdict_json(const json_t *devices)
 }
 
 static json_t *
-examine(void)
+libraries_json(void)
 {
     json_t *found = json_array();
+
+    dl_iterate_phdr(add_library, &found);
+    return found;
+}
+
+static json_t *
+examine(void)
+{
     json_t *devices = devices_json(); /* loads the backends */
     json_t *formats = formats_json(); /* loads the module */
 
-    dl_iterate_phdr(add_library, &found);
     return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "tool",
                      ORIEL_VERSION_STRING, "library", oriel_version(), "build",
                      json_loads(oriel_build_info(), 0, NULL), "processor",
                      processor_json(), "devices", devices, "libjpeg_turbo",
-                     jpeg_json(), "formats_module", formats, "libraries", found,
-                     "verdict", verdict_json(devices));
+                     jpeg_json(), "formats_module", formats, "libraries",
+                     libraries_json(), "verdict", verdict_json(devices));
 }
 
 static int64_t
@@ -366,8 +378,11 @@ run(const cli_options *options, int n_operands, char **operands)
                  : CLI_DEVICE;
     if (!options->json)
         print_all(document);
-    if (options->verify)
+    if (options->verify) {
         failed = cli_doctor_verify(options, document);
+        /* It may have loaded more. */
+        json_object_set_new(document, "libraries", libraries_json());
+    }
     if (options->json) {
         const int written = cli_report_document(document);
 

@@ -61,6 +61,32 @@ says "only GPUs are verified"
 run 2 doctor --device cuda:0
 says "--device is for doctor --verify"
 one_line
+# The libraries are those that are loaded after it, cuDNN among them: here a stand-in
+# that comes with the first check of all.  Sanitizers want no library before theirs.
+if ! grep -q __asan_init "$oriel"; then
+    printf 'int nothing;\n' | cc -x c - -shared -o libraries/libcudnn.so.9
+    cc -x c - -shared -fPIC -I "$project/include" -o loads.so <<'C' -ldl
+#define _GNU_SOURCE
+#include "oriel_verify.h"
+#include <dlfcn.h>
+oriel_status
+oriel_device_verify(const oriel_verify_options *options, oriel_verify_info *info,
+                    oriel_error *err)
+{
+    oriel_status (*next)(const oriel_verify_options *, oriel_verify_info *,
+                         oriel_error *) = dlsym(RTLD_NEXT, "oriel_device_verify");
+
+    if (options->only == 0 && !dlopen("libcudnn.so.9", RTLD_NOW))
+        return ORIEL_ERR_INTERNAL;
+    return next(options, info, err);
+}
+C
+    LD_PRELOAD=$PWD/loads.so run 0 doctor --json
+    if grep -q libcudnn out; then fail "libcudnn before it is loaded"; fi
+    LD_PRELOAD=$PWD/loads.so run 0 doctor --verify --json
+    prints "/libraries/libcudnn.so.9\""
+    rm libraries/libcudnn.so.9
+fi
 # Without a CPU backend the network is not compared, which is said.
 mkdir bare
 cp -a libraries/* bare/
