@@ -16,13 +16,21 @@ bench_hopper_runs(const bench_case *b)
     return op_hopper_takes(&b->operands);
 }
 
-int
-bench_hopper_sizes(const bench_case *b)
+const struct bench_hopper_way bench_hopper_ways[] = {
+    {"hopper small", {.small = true}},
+    {"hopper large", {0}},
+    {"hopper pairs", {.pairs = true}},
+    {"hopper skew", {.skew = true}},
+    {"hopper pairs, skew", {.pairs = true, .skew = true}},
+};
+const int bench_hopper_n_ways =
+    sizeof(bench_hopper_ways) / sizeof(bench_hopper_ways[0]);
+
+bool
+bench_hopper_has_way(const bench_case *b, bench_hopper how)
 {
-    return b->which->op == &op_full_attention ||
-                   b->which->op == &op_linear_swiglu
-               ? 1
-               : 2;
+    return !how.small || (b->which->op != &op_full_attention &&
+                          b->which->op != &op_linear_swiglu);
 }
 
 static int
@@ -64,7 +72,7 @@ bench_hopper_attach_best(bench_case *b)
 
     if (find_blocks(&blocks))
         return -1;
-    if (bench_hopper_sizes(b) > 1)
+    if (bench_hopper_has_way(b, (bench_hopper){.small = true}))
         how.small = oriel_cuda_hopper_small(
             op_hopper_make(b->which->op, 0, blocks).which, b->operands.rows,
             columns, blocks);

@@ -10,14 +10,19 @@
 /* Whether there is one for the op, and for the case's heads. */
 bool bench_hopper_has(const bench_op *which);
 bool bench_hopper_runs(const bench_case *b);
-/* In how many sizes of tiles. */
-int bench_hopper_sizes(const bench_case *b);
-
 /* How a product is run that has both sizes of tiles: small ones, or large ones by
    blocks in pairs, or with the second warpgroup behind the first. */
 typedef struct bench_hopper {
     bool small, pairs, skew;
 } bench_hopper;
+
+/* Every way, and whether a product has it: some have one size of tiles. */
+extern const struct bench_hopper_way {
+    const char *name;
+    bench_hopper how;
+} bench_hopper_ways[];
+extern const int bench_hopper_n_ways;
+bool bench_hopper_has_way(const bench_case *b, bench_hopper how);
 
 /* From now on the case runs on it.  0, or -1 with a complaint. */
 int bench_hopper_attach(bench_case *b, bench_hopper how);

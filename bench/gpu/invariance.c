@@ -4,10 +4,10 @@
  *
  * For every matrix product of the tower, our own and (both) cuBLASLt's with the
  * algorithm that an encoder has, or (hopper) those of sm_90a, in every part with
- * large tiles and with small ones: the rows of one long run against the
- * same rows run as M alone, from the first, from the middle of a tile, and up to
- * the last; and against a run whose other rows are NaN, infinite and huge.  All
- * bytes must be equal.
+ * large tiles and with small ones, with blocks in pairs and with skew: the rows of
+ * one long run against the same rows run as M alone, from the first, from the middle
+ * of a tile, and up to the last; and against a run whose other rows are NaN, infinite
+ * and huge.  All bytes must be equal.
  */
 #include "bench_hopper.h"
 #include "bench_library.h"
@@ -95,33 +95,36 @@ soil(bench_case *c)
     }
 }
 
+/* All rows, some of which are clean, against the same ones among clean rows. */
 static int
-judge_dirty(const judge *j, bench_case *c)
+judge_dirty(const judge *j, bench_case *c, int64_t first, int64_t rows)
 {
-    soil(c);
-    if (op_array_send(&c->operands.x) ||
-        bench_case_run(c, 0, c->operands.rows, c->out) ||
-        fetch(j->part, c->out, (size_t)c->operands.rows * row_bytes_of(c)))
+    if (bench_case_run(c, first, rows, c->out) ||
+        fetch(j->part, c->out, (size_t)rows * row_bytes_of(c)))
         return -1;
-    for (int64_t r = KEPT; r < c->operands.rows; r += EACH)
+    for (int64_t r = KEPT; r < rows; r += EACH)
         if (memcmp(j->part + (size_t)r * row_bytes_of(c),
                    j->whole + (size_t)r * row_bytes_of(c), row_bytes_of(c)))
             return differ(c, r, 1, "beside NaN and infinity");
     return 0;
 }
 
-/* In every size of tiles that there is. */
+/* In every way that there is; of those of sm_90a there are several. */
 static int
-judge_sizes(const judge *j, bench_case *c, int64_t first, int64_t rows)
+judge_ways(const judge *j, bench_case *c, int64_t first, int64_t rows,
+           int (*judge_rows)(const judge *, bench_case *, int64_t, int64_t))
 {
-    const int sizes = j->now == HOPPER ? bench_hopper_sizes(c) : 1;
     int result = 0;
 
-    for (int small = 0; small < sizes && !result; small++) {
-        if (j->now == HOPPER)
-            result = bench_hopper_attach(c, (bench_hopper){.small = small});
-        if (!result)
-            result = judge_part(j, c, first, rows);
+    if (j->now != HOPPER)
+        return judge_rows(j, c, first, rows);
+    for (int i = 0; i < bench_hopper_n_ways && !result; i++) {
+        if (!bench_hopper_has_way(c, bench_hopper_ways[i].how))
+            continue;
+        result = bench_hopper_attach(c, bench_hopper_ways[i].how) ||
+                 judge_rows(j, c, first, rows);
+        if (result)
+            op_complain(c->name, bench_hopper_ways[i].name);
     }
     return result;
 }
@@ -145,10 +148,13 @@ judge_case(judge *j, bench_case *c)
 
         for (size_t k = 0; k < 3 && !result; k++)
             if (firsts[k] + m <= c->operands.rows && ++runs)
-                result = judge_sizes(j, c, firsts[k], m);
+                result = judge_ways(j, c, firsts[k], m, judge_part);
     }
-    if (!result)
-        result = judge_dirty(j, c);
+    if (!result) {
+        soil(c);
+        result = op_array_send(&c->operands.x) ||
+                 judge_ways(j, c, 0, c->operands.rows, judge_dirty);
+    }
     if (!result)
         printf("%-24s %d runs of up to %lld rows: the same bytes\n", c->name,
                runs + 2, (long long)c->operands.rows);

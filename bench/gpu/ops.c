@@ -217,30 +217,20 @@ time_cudnn(bench *b, bench_case *c)
 static int
 time_hopper(bench *b, bench_case *c)
 {
-    static const struct {
-        const char *by;
-        bench_hopper how;
-    } others[] = {
-        {"hopper small", {.small = true}},
-        {"hopper large", {0}},
-        {"hopper pairs", {.pairs = true}},
-        {"hopper skew", {.skew = true}},
-        {"hopper pairs, skew", {.pairs = true, .skew = true}},
-    };
     op_row row = describe(b, c);
     int result = bench_hopper_attach_best(c);
 
     row.by = "hopper";
     if (!result)
         result = judge(b, c, &row);
-    for (size_t i = 0; is_product(c->which) && !b->flags->once && !result &&
-                       i < sizeof(others) / sizeof(others[0]);
+    for (int i = 0; is_product(c->which) && !b->flags->once && !result &&
+                    i < bench_hopper_n_ways;
          i++) {
-        if (others[i].how.small && bench_hopper_sizes(c) == 1)
+        if (!bench_hopper_has_way(c, bench_hopper_ways[i].how))
             continue;
-        row.by = others[i].by;
+        row.by = bench_hopper_ways[i].name;
         row.times = NULL;
-        result = bench_hopper_attach(c, others[i].how);
+        result = bench_hopper_attach(c, bench_hopper_ways[i].how);
         if (!result)
             result = judge(b, c, &row);
     }
