@@ -9,7 +9,7 @@ ops: RUN is the JSON of "oriel bench"; for each product that Oriel timed
 torch.nn.functional.linear with bias, on the shapes and in the precision of the
 run; for attention scaled_dot_product_attention segment by segment, as
 transformers' sdpa does, the same eager, and where they are FlashAttention's
-varlen and cuDNN's. OUT gets rows of the same form, and a line for each peer that
+varlen and torch's own way to cuDNN. OUT gets rows of the same form, and a line for each peer that
 is absent. Attention of torch is without the rotary embedding.
 
 towers: transformers' vision tower in bf16, at 448x448, 1036x1036 and 64 times
@@ -172,7 +172,7 @@ def attention(row, device, dtype, absent):
         with torch.nn.attention.sdpa_kernel(backend):
             return sdpa(*part)
 
-    made["cudnn"] = segments(cudnn)
+    made["torch cudnn"] = segments(cudnn)
     return made
 
 

@@ -32,6 +32,10 @@ for op, others in (("linear qkv", lt | hopper),
     assert {who for name, who in by if name == op} == {"oriel"} | others, (
         op, by)
 assert len(run["rows"]) == 2 * len(by)
+# What a row is found by (bench/README.md).
+keys = [tuple(row.get(key) for key in ("size", "step", "op", "by", "cache"))
+        for row in run["rows"]]
+assert len(set(keys)) == len(keys), keys
 assert not any("seconds" in row for row in run["rows"])
 PY
 check test "$(grep -c . run.csv)" -eq 113
