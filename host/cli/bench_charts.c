@@ -248,41 +248,84 @@ cli_bench_draw_rooflines(FILE *to, const cli_bench_run *run)
     }
 }
 
-/* ---- A block's time -------------------------------------------------------------------- */
+/* ---- An encode's time, and a block's ------------------------------------------------------ */
 
-/* Seconds of one encode by this row; 0 for what is not in the bar. */
+typedef enum part { ENCODE, WINDOW_BLOCK, FULL_BLOCK } part;
+
+typedef struct bar {
+    const char *size;
+    part of;
+    bool predicted;
+} bar;
+
+/* How often it runs in one block of this kind; a run that says nothing of its
+   model's blocks has none. */
 static double
-seconds_a_call(const cli_bench_run *run, const cli_bench_row *row,
-               const char *size, bool predicted)
+times_a_block(const cli_bench_run *run, const cli_bench_row *row, part of)
 {
-    if (!is_own(row) || !is_charted(run, row) || strcmp(row->size, size) != 0)
+    const json_t *model = json_object_get(run->json, "model");
+    const double depth = json_number_value(json_object_get(model, "depth")),
+                 full = json_number_value(
+                     json_object_get(model, "full_attention_blocks"));
+
+    if ((of == FULL_BLOCK ? full : depth - full) <= 0 ||
+        strcmp(row->step, "EMBED") == 0 || strcmp(row->step, "MERGE") == 0)
         return 0;
-    return row->a_call * (predicted ? row->predicted : row->median);
+    if (strstr(row->op, "window"))
+        return of == WINDOW_BLOCK;
+    if (row->a_call >= depth) /* the norms: two a block, and one more */
+        return floor(row->a_call / depth);
+    return of == FULL_BLOCK && row->a_call > 0;
+}
+
+static double
+times_of(const cli_bench_run *run, const cli_bench_row *row, part of)
+{
+    return of == ENCODE ? row->a_call : times_a_block(run, row, of);
+}
+
+/* Seconds of the bar by this row; 0 for what is not in it. */
+static double
+seconds_of(const cli_bench_run *run, const cli_bench_row *row, const bar *b)
+{
+    if (!is_own(row) || !is_charted(run, row) ||
+        strcmp(row->size, b->size) != 0)
+        return 0;
+    return times_of(run, row, b->of) *
+           (b->predicted ? row->predicted : row->median);
+}
+
+static double
+total_of(const cli_bench_run *run, const bar *b)
+{
+    double total = 0;
+
+    for (size_t i = 0; i < run->n; i++)
+        total += seconds_of(run, &run->rows[i], b);
+    return total;
 }
 
 static void
-draw_bar(FILE *to, const cli_bench_run *run, const char *size, bool predicted,
-         double scale, int y)
+draw_bar(FILE *to, const cli_bench_run *run, const bar *b, double scale, int y)
 {
+    static const char *const names[] = {"time", "window", "full"};
     double x = LEFT;
-    double total = 0;
 
     for (size_t i = 0; i < run->n; i++) {
         const cli_bench_row *row = &run->rows[i];
-        const double seconds = seconds_a_call(run, row, size, predicted),
-                     width = seconds * scale;
+        const double width = seconds_of(run, row, b) * scale;
 
-        if (seconds <= 0)
+        if (width <= 0)
             continue;
         fprintf(to,
                 "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"26\" "
                 "fill=\"var(%s)\"%s><title>",
                 x, y, width, colour_of(run, row),
-                predicted ? " opacity=\".5\"" : "");
+                b->predicted ? " opacity=\".5\"" : "");
         cli_bench_put_escaped(to, row->op);
-        fprintf(
-            to, ", %.0f times %s</title></rect>", row->a_call,
-            cli_bench_seconds(predicted ? row->predicted : row->median).text);
+        fprintf(to, ", %.0f times %s</title></rect>", times_of(run, row, b->of),
+                cli_bench_seconds(b->predicted ? row->predicted : row->median)
+                    .text);
         if (width > 7.0 * (double)strlen(row->op)) {
             fprintf(to,
                     "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\" "
@@ -293,23 +336,53 @@ draw_bar(FILE *to, const cli_bench_run *run, const char *size, bool predicted,
         }
         fputc('\n', to);
         x += width;
-        total += seconds;
     }
     fprintf(to,
             "<text class=\"s\" x=\"%d\" y=\"%d\" text-anchor=\"end\">%s</text>"
             "<text x=\"%.1f\" y=\"%d\">%s</text>\n",
-            LEFT - 6, y + 17, predicted ? "budget" : "time", x + 6, y + 17,
-            cli_bench_seconds(total).text);
+            LEFT - 6, y + 17, b->predicted ? "budget" : names[b->of], x + 6,
+            y + 17, cli_bench_seconds(total_of(run, b)).text);
+}
+
+/* By time and by budget, all on one scale; nothing of what was not timed. */
+static void
+draw_bars(FILE *to, const cli_bench_run *run, const char *size, part first,
+          part last)
+{
+    bar bars[4];
+    double most = 0;
+    int n = 0;
+
+    for (part of = first; of <= last; of++)
+        for (int predicted = 0; predicted <= 1; predicted++) {
+            const bar b = {size, of, predicted};
+            const double total = total_of(run, &b);
+
+            if (total > 0)
+                bars[n++] = b;
+            most = fmax(most, total);
+        }
+    if (n == 0)
+        return;
+    fprintf(to,
+            "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"shares of "
+            "%s\">\n",
+            WIDTH, 32 * n + 2, first == ENCODE ? "an encode" : "a block");
+    for (int i = 0; i < n; i++)
+        draw_bar(to, run, &bars[i], (WIDTH - LEFT - RIGHT) / most, 32 * i + 2);
+    fputs("</svg>\n", to);
 }
 
 /* Ops with their shares, from the first to the last. */
 static void
-put_legend(FILE *to, const cli_bench_run *run, const char *size, double total)
+put_legend(FILE *to, const cli_bench_run *run, const bar *b)
 {
+    const double total = total_of(run, b);
+
     fputs("<p class=\"key\">", to);
     for (size_t i = 0; i < run->n; i++) {
         const cli_bench_row *row = &run->rows[i];
-        const double seconds = seconds_a_call(run, row, size, false);
+        const double seconds = seconds_of(run, row, b);
 
         if (seconds <= 0)
             continue;
@@ -321,45 +394,26 @@ put_legend(FILE *to, const cli_bench_run *run, const char *size, double total)
     fputs("</p>\n", to);
 }
 
-static double
-total_of(const cli_bench_run *run, const char *size, bool predicted)
-{
-    double total = 0;
-
-    for (size_t i = 0; i < run->n; i++)
-        total += seconds_a_call(run, &run->rows[i], size, predicted);
-    return total;
-}
-
 void
 cli_bench_draw_encode(FILE *to, const cli_bench_run *run)
 {
-    fputs("<h2>Where an encode's time is</h2>\n<p>Each op's median as often as "
-          "one encode runs it, without what lies between them.</p>\n",
-          to);
+    fputs(
+        "<h2>Where the time is</h2>\n<p>Each op's median as often as one "
+        "encode runs it, without what lies between them; below, on a scale of "
+        "its own, one block with attention in windows and one with attention "
+        "over frames.</p>\n",
+        to);
     for (size_t i = 0; i < run->n; i++) {
-        const char *size = run->rows[i].size;
-        double measured, budget;
+        const bar whole = {run->rows[i].size, ENCODE, false};
 
-        if (!is_first_of_size(run, i))
-            continue;
-        measured = total_of(run, size, false);
-        budget = total_of(run, size, true);
-        if (measured <= 0)
+        if (!is_first_of_size(run, i) || total_of(run, &whole) <= 0)
             continue;
         fputs("<h3>", to);
-        cli_bench_put_escaped(to, size);
-        fprintf(to,
-                "</h3>\n<svg viewBox=\"0 0 %d %d\" role=\"img\" "
-                "aria-label=\"shares of an encode\">\n",
-                WIDTH, budget > 0 ? 66 : 34);
-        draw_bar(to, run, size, false,
-                 (WIDTH - LEFT - RIGHT) / fmax(measured, budget), 2);
-        if (budget > 0)
-            draw_bar(to, run, size, true,
-                     (WIDTH - LEFT - RIGHT) / fmax(measured, budget), 34);
-        fputs("</svg>\n", to);
-        put_legend(to, run, size, measured);
+        cli_bench_put_escaped(to, whole.size);
+        fputs("</h3>\n", to);
+        draw_bars(to, run, whole.size, ENCODE, ENCODE);
+        draw_bars(to, run, whole.size, WINDOW_BLOCK, FULL_BLOCK);
+        put_legend(to, run, &whole);
     }
 }
 

@@ -5,8 +5,10 @@
     bench.py make                    old.json, now.json and broken ones, here
     bench.py files JSON CSV HTML     of one run
 """
+import collections
 import csv
 import json
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -106,6 +108,17 @@ def files(json_path, csv_path, html_path):
     own = [entry for entry in made["rows"]
            if entry["by"] == "oriel" and entry["flops"]]
     assert page.seen.count("circle") == len(own)
+    # An encode's bar, and a block's of each kind: so often is each op in them.
+    model, bars = made["model"], collections.Counter()
+    windows = model["depth"] - model["full_attention_blocks"]
+    for entry in own:
+        count = {"attend windows": windows, "embed": 1, "merge": 1,
+                 "attend frames": model["full_attention_blocks"]}[entry["op"]]
+        bars[f"{entry['op']}, {count} times"] += 1
+        if entry["step"] == "ATTEND":
+            bars[f"{entry['op']}, 1 times"] += 1
+    shown = re.findall(r"([\w ]+, \d+ times) [\d.]+ [mu]?s", "|".join(page.text))
+    assert collections.Counter(shown) == bars, (shown, bars)
     text = "".join(page.text)
     assert made["device"]["name"] in text
     for entry in made["rows"]:
