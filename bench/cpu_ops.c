@@ -198,11 +198,13 @@ time_row(bench *b, op_row *row, run_once *run, const void *what)
     }
 }
 
-/* The same products by oneDNN, and nothing else of the step. */
+/* The same products by oneDNN, and nothing else of the step; in fp32 where it cannot
+   multiply bf16. */
 static void
 time_peers(bench *b, const step *s, const op_row *own)
 {
-    const bool bf16 = b->flags->precision == ORIEL_PRECISION_BF16;
+    const bool wanted = b->flags->precision == ORIEL_PRECISION_BF16;
+    const bool bf16 = wanted && cpu_peer_has_bf16();
     const cpu_work work = work_of(b);
     cpu_product p[CPU_PRODUCTS_MOST];
     peers all = {.n = cpu_work_products(&work, s->which, p)};
@@ -210,7 +212,7 @@ time_peers(bench *b, const step *s, const op_row *own)
 
     if (all.n == 0)
         return;
-    row.by = "onednn";
+    row.by = wanted && !bf16 ? "onednn fp32" : "onednn";
     for (int i = 0; i < all.n; i++)
         all.each[i] = cpu_peer_make(p[i].rows, p[i].columns, p[i].depth, bf16);
     time_row(b, &row, run_peers, &all);

@@ -98,32 +98,59 @@ make_memory(const dnnl_memory_desc_t *desc, bool bf16)
     return memory;
 }
 
-cpu_peer
-cpu_peer_make(int64_t rows, int64_t columns, int64_t depth, bool bf16)
+/* What is to be multiplied, and whether there is code for it in '*desc'. */
+typedef struct shape {
+    dnnl_memory_desc_t src, weights, dst;
+} shape;
+
+static dnnl_status_t
+describe(shape *s, dnnl_primitive_desc_t *desc, int64_t rows, int64_t columns,
+         int64_t depth, bool bf16)
 {
     const dnnl_data_type_t type = bf16 ? dnnl_bf16 : dnnl_f32;
     const dnnl_dims_t a = {rows, depth}, b = {depth, columns},
                       c = {rows, columns};
-    dnnl_memory_desc_t src, weights, dst;
     dnnl_matmul_desc_t product;
+
+    dnnl_memory_desc_init_by_tag(&s->src, 2, a, type, dnnl_ab);
+    dnnl_memory_desc_init_by_tag(&s->weights, 2, b, type, dnnl_format_tag_any);
+    dnnl_memory_desc_init_by_tag(&s->dst, 2, c, type, dnnl_ab);
+    must(dnnl_matmul_desc_init(&product, &s->src, &s->weights, NULL, &s->dst),
+         "a product");
+    return dnnl_primitive_desc_create(desc, &product, NULL, engine, NULL);
+}
+
+bool
+cpu_peer_has_bf16(void)
+{
     dnnl_primitive_desc_t desc;
+    shape s;
+    const dnnl_status_t status = describe(&s, &desc, 64, 64, 64, true);
+
+    if (status == dnnl_unimplemented)
+        return false;
+    must(status, "a product");
+    dnnl_primitive_desc_destroy(desc);
+    return true;
+}
+
+cpu_peer
+cpu_peer_make(int64_t rows, int64_t columns, int64_t depth, bool bf16)
+{
+    dnnl_primitive_desc_t desc;
+    shape s;
     cpu_peer p = {.flops =
                       2.0 * (double)rows * (double)columns * (double)depth};
 
-    dnnl_memory_desc_init_by_tag(&src, 2, a, type, dnnl_ab);
-    dnnl_memory_desc_init_by_tag(&weights, 2, b, type, dnnl_format_tag_any);
-    dnnl_memory_desc_init_by_tag(&dst, 2, c, type, dnnl_ab);
-    must(dnnl_matmul_desc_init(&product, &src, &weights, NULL, &dst),
-         "a product");
-    must(dnnl_primitive_desc_create(&desc, &product, NULL, engine, NULL),
+    must(describe(&s, &desc, rows, columns, depth, bf16),
          "a product in this precision");
     must(dnnl_primitive_create(&p.primitive, desc), "a product's code");
-    p.arguments[0] = (dnnl_exec_arg_t){DNNL_ARG_SRC, make_memory(&src, bf16)};
+    p.arguments[0] = (dnnl_exec_arg_t){DNNL_ARG_SRC, make_memory(&s.src, bf16)};
     p.arguments[1] = (dnnl_exec_arg_t){
         DNNL_ARG_WEIGHTS, make_memory(dnnl_primitive_desc_query_md(
                                           desc, dnnl_query_weights_md, 0),
                                       bf16)};
-    p.arguments[2] = (dnnl_exec_arg_t){DNNL_ARG_DST, make_memory(&dst, bf16)};
+    p.arguments[2] = (dnnl_exec_arg_t){DNNL_ARG_DST, make_memory(&s.dst, bf16)};
     dnnl_primitive_desc_destroy(desc);
     return p;
 }
@@ -231,7 +258,8 @@ best_product(bool bf16, int samples)
 op_roofline
 cpu_roofline(const op_flags *f)
 {
-    const bool bf16 = f->precision == ORIEL_PRECISION_BF16;
+    const bool bf16 =
+        f->precision == ORIEL_PRECISION_BF16 && cpu_peer_has_bf16();
     const int samples = f->repeats && f->repeats < MOST ? f->repeats : MOST;
 
     return (op_roofline){.bytes_per_s = best_triad(f->threads, samples),

@@ -22,6 +22,9 @@ typedef struct cpu_peer {
 void cpu_peer_open(int32_t threads);
 void cpu_peer_close(void);
 
+/* Whether oneDNN multiplies bf16 on this processor; without AVX-512 it does not. */
+bool cpu_peer_has_bf16(void);
+
 /* [rows, depth] x [depth, columns]. */
 cpu_peer cpu_peer_make(int64_t rows, int64_t columns, int64_t depth, bool bf16);
 void cpu_peer_run(const cpu_peer *p);
