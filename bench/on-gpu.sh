@@ -493,8 +493,8 @@ unpack() {
     mkdir -p "$STAGE" || die "$STAGE cannot be made"
     # Where there is no xz, python3 has it.
     tar -C "$STAGE" -xJf "$STAGE.tar.xz" || python3 -c 'import sys, tarfile
-tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$STAGE.tar.xz" "$STAGE" ||
-        die "$STAGE.tar.xz could not be unpacked"
+tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$STAGE.tar.xz" "$STAGE"
+    [ -e "$STAGE/kind" ] || die "$STAGE.tar.xz could not be unpacked"
 }
 
 run() {
