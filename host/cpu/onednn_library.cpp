@@ -12,6 +12,7 @@ extern "C" {
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <execinfo.h>
 #include <new>
 #include <pthread.h>
 #include <sched.h>
@@ -69,6 +70,19 @@ open_library(const char *name)
     std::set_new_handler(loading.before);
     errno = error;
     return handle;
+}
+
+/*
+ * An exception that passes a function of libc's, as pthread_once's callers throw,
+ * needs libgcc_s, which libc loads at its first use: with memory out it would end
+ * the process instead.  A backtrace is such a use, and fails without an end.
+ */
+bool
+exceptions_can_pass()
+{
+    void *frame;
+
+    return backtrace(&frame, 1) > 0;
 }
 
 oriel_status
@@ -239,7 +253,10 @@ oriel_cpu_onednn_load(oriel_error *err)
     oriel_status status = ORIEL_OK;
 
     pthread_mutex_lock(&load_lock);
-    if (!loaded) {
+    if (!loaded && !exceptions_can_pass())
+        status =
+            oriel_fail(err, ORIEL_ERR_MEMORY, "out of memory: libgcc_s.so.1");
+    else if (!loaded) {
         void *handle = open_library(ORIEL_ONEDNN_FILE);
         const char *missing =
             handle ? find_all(handle, &oriel_cpu_onednn) : nullptr;
