@@ -8,11 +8,11 @@
  * cuBLASLt's, and each of them kernel by kernel ("direct"), by the encoder's
  * graphs ("graphs") and as the replay of the caller's capture ("captured"); timed
  * by events.  In the encoder's graphs kernels of sm_90a begin before the one before
- * them ended (programmatic dependent launch), in a caller's capture they do not: what
- * that gives is "captured" against "graphs".  Before that the three must give the same finite bytes, and all kinds
- * of products about the same; that they are right is for the golden tests and
- * parity_hf.py.  --tiny is for the tiny network on the simulated GPU, where
- * nothing is timed.
+ * them ended (programmatic dependent launch), in a caller's capture they do not, which
+ * however also holds what the encoder launches before and after its graphs.  Before
+ * that the three must give the same finite bytes, and all kinds of products about the
+ * same; that they are right is for the golden tests and parity_hf.py.  --tiny is for
+ * the tiny network on the simulated GPU, where nothing is timed.
  */
 #include "oriel.h"
 #include "stopwatch.h"

@@ -11,15 +11,22 @@ extern const oriel_backend *oriel_backend_entry(const char *version);
 
 const int64_t cuda_fixture_grids[2][3] = {{1, 4, 6}, {2, 2, 4}};
 
+/* The tiny network's first 'depth' blocks, 'full' of which attend over frames. */
+static const oriel_network *
+first_blocks(oriel_network *network, int32_t depth, int32_t full)
+{
+    *network = fixture_tiny;
+    network->depth = depth;
+    network->n_full_attention_blocks = full;
+    return network;
+}
+
 const oriel_network *
 cuda_fixture_shallow(void)
 {
     static oriel_network network;
 
-    network = fixture_tiny;
-    network.depth = 1;
-    network.n_full_attention_blocks = 0;
-    return &network;
+    return first_blocks(&network, 1, 0);
 }
 
 const oriel_network *
@@ -27,10 +34,7 @@ cuda_fixture_pair(void)
 {
     static oriel_network network;
 
-    network = fixture_tiny;
-    network.depth = 2;
-    network.n_full_attention_blocks = 1;
-    return &network;
+    return first_blocks(&network, 2, 1);
 }
 
 cuda_fixture
