@@ -4,12 +4,13 @@
 #include "global_shadow.hpp"
 #include "report.hpp"
 
-#include <cstring>
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <memory>
 #include <string>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <utility>
 
 namespace sim
@@ -54,6 +55,38 @@ protect(const Allocation &a, bool open)
 {
     mprotect(a.map + PAGE, a.map_bytes - 2 * PAGE,
              open ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+/* A file of poison bytes, whose pages fresh memory is until it is written: what no
+   kernel touches costs no page. */
+constexpr size_t POISON_BYTES = 4 << 20;
+
+int
+poison_file()
+{
+    static std::map<uint8_t, int> files; /* by the byte */
+    auto found = files.find(poison_byte());
+
+    if (found != files.end())
+        return found->second;
+    int file = memfd_create("poison", MFD_CLOEXEC);
+    std::string bytes(POISON_BYTES, static_cast<char>(poison_byte()));
+    if (file < 0 ||
+        write(file, bytes.data(), bytes.size()) != ssize_t(POISON_BYTES))
+        host_violation("no file of poison bytes can be made");
+    files[poison_byte()] = file;
+    return file;
+}
+
+bool
+fill_with_poison(char *base, size_t bytes)
+{
+    for (size_t done = 0; done < bytes; done += POISON_BYTES)
+        if (mmap(base + done, std::min(POISON_BYTES, bytes - done), PROT_NONE,
+                 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, poison_file(),
+                 0) == MAP_FAILED)
+            return false;
+    return true;
 }
 
 /* No allocation at all; most often the one just before ends too early. */
@@ -136,6 +169,10 @@ device_alloc(size_t bytes, int device, int context)
 
     if (map == MAP_FAILED)
         return nullptr;
+    if (!sparse && !fill_with_poison(static_cast<char *>(map) + PAGE, body)) {
+        munmap(map, map_bytes);
+        return nullptr;
+    }
     Allocation a = {static_cast<char *>(map) + PAGE,
                     bytes,
                     static_cast<char *>(map),
@@ -144,9 +181,6 @@ device_alloc(size_t bytes, int device, int context)
                     true,
                     device,
                     context};
-    protect(a, true);
-    if (!sparse)
-        memset(a.base, poison_byte(), body);
     protect(a, openings > 0);
     in_use += bytes;
     char *base = a.base;

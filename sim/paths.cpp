@@ -110,10 +110,15 @@ reaches(Code from, Code to, Code without)
 bool
 ends_round(Code last, Code head, Code place)
 {
-    if (place != head && !reaches(place, last, head))
-        return false;
-    return std::none_of(entries.begin(), entries.end(),
-                        [=](Code entry) { return reaches(entry, last, head); });
+    const auto [found, is_new] = judged.insert({{last, head, place}, false});
+
+    if (is_new)
+        found->second =
+            (place == head || reaches(place, last, head)) &&
+            std::none_of(entries.begin(), entries.end(), [=](Code entry) {
+                return reaches(entry, last, head);
+            });
+    return found->second;
 }
 
 /* Rounds that end after the first 'skip' blocks of a way. */
@@ -231,8 +236,8 @@ __sanitizer_cov_trace_pc()
 
     if (!path)
         return; /* a kernel's helper, called by the host */
-    if (path->n == 0)
-        sim::entries.insert(at);
+    if (path->n == 0 && sim::entries.insert(at).second)
+        sim::judged.clear();
     if (path->n == sim::PATH_ROOM)
         sim::make_room(*path);
     path->hash = sim::hash_with(path->hash, at);

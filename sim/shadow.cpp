@@ -22,11 +22,49 @@ race(const char *what, size_t offset, uint32_t thread, const void *where,
 
 } // namespace
 
+std::vector<std::vector<SharedShadow::Cell>> &
+SharedShadow::pool()
+{
+    static std::vector<std::vector<Cell>> cells;
+    return cells;
+}
+
 SharedShadow::SharedShadow(size_t bytes, uint32_t n_threads)
-    : cells_((bytes + GRANULE_BYTES) / CELL_BYTES),
-      granules_((bytes + GRANULE_BYTES - 1) / GRANULE_BYTES), arrivals_(1),
+    : granules_((bytes + GRANULE_BYTES - 1) / GRANULE_BYTES), arrivals_(1),
       fences_(n_threads)
 {
+    static uint64_t blocks;
+    const size_t n = (bytes + GRANULE_BYTES) / CELL_BYTES;
+
+    block_ = ++blocks;
+    if (!pool().empty()) {
+        cells_ = std::move(pool().back());
+        pool().pop_back();
+    }
+    if (cells_.size() < n)
+        cells_.resize(n);
+}
+
+SharedShadow::~SharedShadow()
+{
+    pool().push_back(std::move(cells_));
+}
+
+/* One that a block before left is cleared when it is met: a block touches few of
+   its cells, and its vectors keep their room. */
+SharedShadow::Cell &
+SharedShadow::cell(size_t i)
+{
+    Cell &cell = cells_[i];
+
+    if (cell.block != block_) {
+        cell.writer = {};
+        cell.in_flight = false;
+        cell.fences = 0;
+        cell.readers.clear();
+        cell.block = block_;
+    }
+    return cell;
 }
 
 /* Before a thread touches a granule: the copy that wrote it was waited for. */
@@ -66,7 +104,7 @@ SharedShadow::read(const Clocks &clocks, uint32_t thread, size_t offset,
     touch_granules(clocks, thread, offset, bytes, where, false);
     for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
          i++) {
-        Cell &cell = cells_[i];
+        Cell &cell = this->cell(i);
 
         if (cell.in_flight)
             violation("thread %u reads byte %zu of shared memory at %s, but "
@@ -114,9 +152,11 @@ SharedShadow::write(const Clocks &clocks, uint32_t thread, size_t offset,
     touch_granules(clocks, thread, offset, bytes, where, true);
     for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
          i++) {
-        check_write(cells_[i], clocks, thread, i * CELL_BYTES, where);
-        cells_[i].writer = {thread, clocks.now(thread), where};
-        cells_[i].fences = static_cast<uint32_t>(fences_[thread].size());
+        Cell &written = cell(i);
+
+        check_write(written, clocks, thread, i * CELL_BYTES, where);
+        written.writer = {thread, clocks.now(thread), where};
+        written.fences = static_cast<uint32_t>(fences_[thread].size());
     }
 }
 
@@ -127,7 +167,7 @@ SharedShadow::copy_begins(const Clocks &clocks, uint32_t thread, size_t offset,
     write(clocks, thread, offset, bytes, where);
     for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
          i++)
-        cells_[i].in_flight = true;
+        cell(i).in_flight = true;
 }
 
 void
@@ -136,10 +176,12 @@ SharedShadow::copy_lands(const Clocks &clocks, uint32_t thread, size_t offset,
 {
     for (size_t i = offset / CELL_BYTES; i <= (offset + bytes - 1) / CELL_BYTES;
          i++) {
-        cells_[i].in_flight = false;
-        cells_[i].writer.thread = thread;
-        cells_[i].writer.time = clocks.now(thread);
-        cells_[i].fences = static_cast<uint32_t>(fences_[thread].size());
+        Cell &landed = cell(i);
+
+        landed.in_flight = false;
+        landed.writer.thread = thread;
+        landed.writer.time = clocks.now(thread);
+        landed.fences = static_cast<uint32_t>(fences_[thread].size());
     }
 }
 
@@ -170,7 +212,7 @@ SharedShadow::check_overwrite(size_t granule, const Clocks &clocks,
     constexpr size_t CELLS = GRANULE_BYTES / CELL_BYTES;
 
     for (size_t i = granule * CELLS; i < (granule + 1) * CELLS; i++) {
-        Cell &cell = cells_[i];
+        Cell &cell = this->cell(i);
 
         check_write(cell, clocks, thread, i * CELL_BYTES, where);
         if (cell.writer.time && !fenced(cell, clocks, thread))
@@ -247,12 +289,12 @@ SharedShadow::product_read(const std::vector<Known> &known, uint32_t group,
 /* What threads stored there is known, and is for the asynchronous proxy. */
 void
 SharedShadow::check_touched(const std::vector<Known> &known, size_t granule,
-                            const void *where) const
+                            const void *where)
 {
     constexpr size_t CELLS = GRANULE_BYTES / CELL_BYTES;
 
     for (size_t i = granule * CELLS; i < (granule + 1) * CELLS; i++) {
-        const Cell &cell = cells_[i];
+        const Cell &cell = this->cell(i);
         const Touch &writer = cell.writer;
         const std::vector<Time> &fences = fences_[writer.thread];
         const char *why = nullptr;

@@ -34,6 +34,9 @@ class SharedShadow
 {
   public:
     SharedShadow(size_t bytes, uint32_t n_threads);
+    ~SharedShadow();
+    SharedShadow(const SharedShadow &) = delete;
+    SharedShadow &operator=(const SharedShadow &) = delete;
 
     /* Each throws a violation() that names both lines if it is a race. */
     void read(const Clocks &clocks, uint32_t thread, size_t offset,
@@ -68,6 +71,7 @@ class SharedShadow
         bool in_flight = false;
         uint32_t fences = 0;        /* the writer's, before it wrote */
         std::vector<Touch> readers; /* none knows of another */
+        uint64_t block = 0;         /* whose it was last */
     };
     struct Arrival { /* of a tensor copy */
         uint32_t agent;
@@ -90,7 +94,7 @@ class SharedShadow
     void check_readers(size_t granule, const Clocks &clocks, uint32_t thread,
                        const void *where);
     void check_touched(const std::vector<Known> &known, size_t granule,
-                       const void *where) const;
+                       const void *where);
     void check_write(Cell &cell, const Clocks &clocks, uint32_t thread,
                      size_t offset, const void *where);
     void check_arrival(size_t granule, const Clocks &clocks, uint32_t thread,
@@ -100,8 +104,11 @@ class SharedShadow
     void check_overwrite(size_t granule, const Clocks &clocks, uint32_t thread,
                          const void *where);
     bool fenced(const Cell &cell, const Clocks &clocks, uint32_t thread) const;
+    Cell &cell(size_t i);
 
-    std::vector<Cell> cells_;
+    std::vector<Cell> cells_; /* at least as many; of a pool, see cell() */
+    uint64_t block_;          /* no two shadows have the same */
+    static std::vector<std::vector<Cell>> &pool();
     std::vector<Granule> granules_;
     std::vector<Arrival> arrivals_;
     std::vector<Reader> readers_;

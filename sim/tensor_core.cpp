@@ -129,18 +129,8 @@ void
 tensor_core(const float (&a)[16][16], const float (&b)[16][8],
             float (&c)[16][8])
 {
-    if (kind == TensorCore::PLAIN) {
-        float sum[16][8] = {};
-
-        for (int i = 0; i < 16; i++)
-            for (int k = 0; k < 16; k++)
-                for (int j = 0; j < 8; j++)
-                    sum[i][j] += a[i][k] * b[k][j];
-        for (int i = 0; i < 16; i++)
-            for (int j = 0; j < 8; j++)
-                c[i][j] += sum[i][j];
-        return;
-    }
+    if (kind == TensorCore::PLAIN)
+        return warpgroup_core(a[0], b[0], 8, c[0]);
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 8; j++)
             for (int group = 0; group < 16; group += 8) {
