@@ -504,7 +504,7 @@ main(void)
     tcase_add_test(tc, it_can_be_cancelled);
     tcase_add_test(tc, every_allocation_may_fail);
     tcase_add_test(tc, every_allocation_of_the_network_may_fail);
-    tcase_set_timeout(tc, 120);
+    tcase_set_timeout(tc, 300);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }
