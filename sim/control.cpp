@@ -125,6 +125,12 @@ sim_graph_uploads(void)
 }
 
 uint64_t
+sim_tensor_maps(void)
+{
+    return sim::tally().tensor_maps;
+}
+
+uint64_t
 sim_graph_launches(void)
 {
     return sim::tally().graph_launches;

@@ -47,6 +47,7 @@ uint64_t sim_pointer_queries(void); /* by cudaPointerGetAttributes */
 uint64_t sim_graphs_made(void);
 uint64_t sim_graph_uploads(void);
 uint64_t sim_graph_launches(void);
+uint64_t sim_tensor_maps(void); /* that were encoded */
 /*
  * Write a line for each piece of work when it is enqueued, and for each wait when
  * it begins; NULL: no more.

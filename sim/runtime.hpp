@@ -61,7 +61,7 @@ struct Tally {
     uint64_t allocations; /* of device memory and of pinned */
     uint64_t pointer_queries;
     uint64_t graph_launches;
-    uint64_t graphs_made, graph_uploads;
+    uint64_t graphs_made, graph_uploads, tensor_maps;
 };
 Tally tally();
 /* Where to write what is enqueued and waited for; nullptr: nowhere. */

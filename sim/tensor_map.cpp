@@ -3,6 +3,7 @@
 #include "tensor_map.hpp"
 
 #include "report.hpp"
+#include "runtime_state.hpp"
 
 #include <cstring>
 #include <type_traits>
@@ -123,6 +124,7 @@ sim_tensor_map_encode_tiled(CUtensorMap *map, CUtensorMapDataType type,
     ours = {MAGIC,
             {static_cast<const char *>(base), dims[0], dims[1], strides[0],
              box[0], box[1], bytes, swizzle}};
+    runtime().tally.tensor_maps++;
     memset(map, 0, sizeof(*map));
     memcpy(map, &ours, sizeof(ours));
     return CUDA_SUCCESS;

@@ -38,6 +38,119 @@ maps_of(const oriel_cuda_hopper *h, oriel_layer layer, int32_t block)
     return h->maps[oriel_layer_in_block(layer) ? 1 + block : 0][layer];
 }
 
+/* ---- Maps of a call's operands ------------------------------------------------- */
+
+typedef enum what {
+    NOTHING,
+    X_LARGE,
+    X_SMALL,
+    RESIDUAL_LARGE,
+    RESIDUAL_SMALL,
+    QKV_BOX,
+    QKV_REST
+} what;
+
+/* What a map says, which is all that it depends on. */
+typedef struct matrix {
+    what what;
+    int32_t width; /* columns, or heads */
+    const uint16_t *at;
+    int64_t rows;
+} matrix;
+
+struct oriel_cuda_hopper_maps {
+    CUtensorMap map[ORIEL_HOPPER_MAPS_KEPT];
+    matrix of[ORIEL_HOPPER_MAPS_KEPT];
+    uint32_t next; /* the oldest */
+};
+
+static bool
+is_same(const matrix *a, const matrix *b)
+{
+    return a->at == b->at && a->rows == b->rows && a->width == b->width &&
+           a->what == b->what;
+}
+
+static bool
+find(CUtensorMap *map, const oriel_cuda_hopper *h, const matrix *m)
+{
+    for (int i = 0; h->kept && i < ORIEL_HOPPER_MAPS_KEPT; i++)
+        if (is_same(&h->kept->of[i], m)) {
+            *map = h->kept->map[i];
+            return true;
+        }
+    return false;
+}
+
+static void
+keep(const oriel_cuda_hopper *h, const matrix *m, const CUtensorMap *map)
+{
+    if (!h->kept)
+        return;
+    const uint32_t i = h->kept->next++ % ORIEL_HOPPER_MAPS_KEPT;
+    h->kept->map[i] = *map;
+    h->kept->of[i] = *m;
+}
+
+static oriel_status
+map_of_x(CUtensorMap *map, const oriel_cuda_hopper *h, const uint16_t *x,
+         int64_t rows, int32_t depth, int32_t small, oriel_error *err)
+{
+    const matrix m = {small ? X_SMALL : X_LARGE, depth, x, rows};
+    oriel_status status;
+
+    if (find(map, h, &m))
+        return ORIEL_OK;
+    status = oriel_cuda_check(
+        oriel_cuda_hopper_map_x(map, h->encode, x, rows, depth, small),
+        "cuTensorMapEncodeTiled", err);
+    if (!status)
+        keep(h, &m, map);
+    return status;
+}
+
+static oriel_status
+map_of_plane(CUtensorMap *map, const oriel_cuda_hopper *h,
+             const uint16_t *plane, const oriel_linear_args *args,
+             int32_t small, oriel_error *err)
+{
+    const matrix m = {small ? RESIDUAL_SMALL : RESIDUAL_LARGE, args->columns,
+                      plane, args->rows};
+    oriel_status status;
+
+    if (find(map, h, &m))
+        return ORIEL_OK;
+    status = oriel_cuda_check(
+        oriel_cuda_hopper_map_residual(map, h->encode, plane, args->rows,
+                                       args->columns, small),
+        "cuTensorMapEncodeTiled", err);
+    if (!status)
+        keep(h, &m, map);
+    return status;
+}
+
+static oriel_status
+maps_of_qkv(CUtensorMap *box, CUtensorMap *rest, const oriel_cuda_hopper *h,
+            const oriel_full_attention_args *args, int64_t rows,
+            oriel_error *err)
+{
+    const matrix of_box = {QKV_BOX, args->heads, args->qkv, rows};
+    const matrix of_rest = {QKV_REST, args->heads, args->qkv, rows};
+    oriel_status status;
+
+    if (find(box, h, &of_box) && find(rest, h, &of_rest))
+        return ORIEL_OK;
+    status = oriel_cuda_check(oriel_cuda_hopper_map_qkv(box, rest, h->encode,
+                                                        args->qkv, rows,
+                                                        args->heads),
+                              "cuTensorMapEncodeTiled", err);
+    if (!status) {
+        keep(h, &of_box, box);
+        keep(h, &of_rest, rest);
+    }
+    return status;
+}
+
 /* ---- Create and destroy ------------------------------------------------------ */
 
 static oriel_status
@@ -76,15 +189,19 @@ encode_all(oriel_cuda_hopper *h, oriel_error *err)
 static oriel_status
 make_maps(oriel_cuda_hopper *h, oriel_error *err)
 {
-    const size_t bytes =
+    const size_t of_weights =
         (1 + (size_t)h->weights->network.depth) * sizeof(*h->maps);
+    const size_t bytes = of_weights + sizeof(*h->kept);
     char *at;
 
     h->memory = oriel_alloc(h->hooks, bytes + ALIGNMENT);
     if (!h->memory)
         return oriel_fail_memory(err, bytes + ALIGNMENT, "tensor maps");
     at = (char *)h->memory + ALIGNMENT - 1;
-    h->maps = (void *)(at - (uintptr_t)at % ALIGNMENT);
+    at -= (uintptr_t)at % ALIGNMENT;
+    h->maps = (void *)at;
+    h->kept = (void *)(at + of_weights);
+    memset(h->kept, 0, sizeof(*h->kept));
     return encode_all(h, err);
 }
 
@@ -193,23 +310,19 @@ map_x(operands *o, const oriel_cuda_hopper *h, oriel_layer layer, int32_t block,
                                    .lo = &o->lo,
                                    .small = small,
                                    .blocks = h->blocks};
-    return oriel_cuda_check(
-        oriel_cuda_hopper_map_x(&o->x, h->encode, x, rows, depth, small),
-        "cuTensorMapEncodeTiled", err);
+    return map_of_x(&o->x, h, x, rows, depth, small, err);
 }
 
 static oriel_status
 map_residual(operands *o, const oriel_cuda_hopper *h,
              const oriel_linear_args *args, oriel_error *err)
 {
-    cudaError_t error = oriel_cuda_hopper_map_residual(
-        &o->hi, h->encode, args->out, args->rows, args->columns, o->by.small);
+    const oriel_status status =
+        map_of_plane(&o->hi, h, args->out, args, o->by.small, err);
 
-    if (!error && args->lo)
-        error = oriel_cuda_hopper_map_residual(&o->lo, h->encode, args->lo,
-                                               args->rows, args->columns,
-                                               o->by.small);
-    return oriel_cuda_check(error, "cuTensorMapEncodeTiled", err);
+    return status || !args->lo
+               ? status
+               : map_of_plane(&o->lo, h, args->lo, args, o->by.small, err);
 }
 
 oriel_status
@@ -274,10 +387,7 @@ oriel_cuda_hopper_attend(const oriel_cuda_hopper *h,
 {
     CUtensorMap box, rest;
     const oriel_hopper_attention by = {&box, &rest, h->blocks};
-    oriel_status status = oriel_cuda_check(
-        oriel_cuda_hopper_map_qkv(&box, &rest, h->encode, args->qkv, rows,
-                                  args->heads),
-        "cuTensorMapEncodeTiled", err);
+    const oriel_status status = maps_of_qkv(&box, &rest, h, args, rows, err);
 
     return status ? status
                   : oriel_cuda_check(

@@ -3,8 +3,8 @@
  * hopper.h - the kernels of sm_90a alone: their operands' maps, and their launches
  *
  * Tensor copies read matrices by maps, which the driver encodes.  Those of weights
- * are made with the encoder, for both sizes of tiles; those of a call's operands
- * with each launch, which keeps its own.  The faster of the two sizes is taken by how
+ * are made with the encoder, for both sizes of tiles; those of a call's operands when
+ * a launch first reads them, and are kept.  The faster of the two sizes is taken by how
  * many rows a launch is made for: in blocks those of a size class (parts.h).  No byte
  * depends on it.
  */
@@ -15,6 +15,11 @@
 
 #include "hopper_ops.h"
 
+/* The maps of operands that were read last; an encoder has some fifteen, each in as
+   many numbers of rows as there are size classes of its batches. */
+enum { ORIEL_HOPPER_MAPS_KEPT = 64 };
+typedef struct oriel_cuda_hopper_maps oriel_cuda_hopper_maps;
+
 typedef struct oriel_cuda_hopper {
     const oriel_hooks *hooks;
     const oriel_backend_weights *weights;
@@ -24,6 +29,7 @@ typedef struct oriel_cuda_hopper {
     void *memory;
     CUtensorMap (*maps)[ORIEL_N_LINEAR_LAYERS][2]; /* as weights->layers; large
                                                       tiles, small ones */
+    oriel_cuda_hopper_maps *kept; /* NULL: none; of one call at a time */
 } oriel_cuda_hopper;
 
 static inline bool

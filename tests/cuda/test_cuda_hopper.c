@@ -155,6 +155,46 @@ START_TEST(a_row_has_its_bytes_in_tiles_of_both_sizes)
 }
 END_TEST
 
+/* Of weights with the encoder, of operands when a launch first reads them: shapes
+   that return need no map, nor does any other of their size class. */
+START_TEST(maps_are_encoded_once)
+{
+    static const int64_t grids[][3] = {{1, 8, 10}, {1, 10, 8}, {1, 16, 60}};
+    enum { SHAPES = COUNT(grids), TURNS = 3 };
+    fixture_model m = fixture_model_make(&fixture_tiny, 31);
+    oriel_plan *plans[SHAPES];
+    oriel_encoder *encoder;
+    uint64_t made[TURNS][SHAPES];
+
+    for (int i = 0; i < SHAPES; i++)
+        plans[i] = fixture_plan(&m, grids + i, 1);
+    fixture_residual = ORIEL_RESIDUAL_WIDE;
+    encoder = fixture_encoder(&m, plans[SHAPES - 1], ORIEL_PRECISION_BF16, 1);
+    for (int turn = 0; turn < TURNS; turn++)
+        for (int i = 0; i < SHAPES; i++) {
+            float *pixels = fixture_pixels(plans[i], 7);
+            const oriel_input input = fixture_input(plans[i], pixels);
+            const uint64_t before = sim_tensor_maps();
+            fixture_result r = fixture_encode(&m, encoder, plans[i], &input);
+
+            made[turn][i] = sim_tensor_maps() - before;
+            fixture_result_free(&r);
+            free(pixels);
+        }
+    ck_assert_uint_gt(made[0][0], 4);  /* operands of several kinds */
+    ck_assert_uint_lt(made[0][0], 20); /* not as many as launches */
+    ck_assert_uint_le(made[0][1], 2);  /* what counts rows, not a class's */
+    for (int turn = 1; turn < TURNS; turn++)
+        for (int i = 0; i < SHAPES; i++)
+            ck_assert_msg(made[turn][i] == 0, "turn %d, shape %d: %d maps",
+                          turn, i, (int)made[turn][i]);
+    oriel_encoder_destroy(encoder);
+    for (int i = 0; i < SHAPES; i++)
+        oriel_plan_destroy(plans[i]);
+    fixture_model_free(&m);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -166,6 +206,7 @@ main(void)
     tcase_add_test(tc, an_encoder_says_what_it_runs);
     tcase_add_loop_test(tc, other_devices_are_refused, 0, 4);
     tcase_add_loop_test(tc, a_row_has_its_bytes_in_tiles_of_both_sizes, 0, 2);
+    tcase_add_test(tc, maps_are_encoded_once);
     suite_add_tcase(suite, tc);
     return run_suite(suite);
 }
