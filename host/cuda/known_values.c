@@ -182,10 +182,11 @@ fill_qkv(const oriel_known_values *v)
             const int32_t which = i / d / v->heads, h = i / d % v->heads;
             const int32_t like =
                 ((3 * row + which) * HEADS + h % HEADS) * d + i % d;
+            const int32_t copy = h / HEADS;
             double value = eighths(ORIEL_KNOWN_QKV, like, 8);
 
             if (which == 2)
-                value += 0.5 + h / HEADS * MORE_OF_NEXT;
+                value += 0.5 + copy * MORE_OF_NEXT;
             *qkv++ = oriel_f32_to_bf16((float)value);
         }
 }
