@@ -130,7 +130,7 @@ build(oriel_cuda_attention *a, oriel_cudnn_class c, oriel_error *err)
 
 /* ---- Create and destroy ---------------------------------------------------- */
 
-/* By the least plan.  What was asked for by name is never replaced. */
+/* What was asked for by name is never replaced. */
 static oriel_status
 test(const oriel_cuda_attention *a, oriel_error *err)
 {
@@ -138,7 +138,6 @@ test(const oriel_cuda_attention *a, oriel_error *err)
                                       .device_index = a->cudnn.device_index,
                                       .head_dim = a->head_dim,
                                       .cudnn = &a->cudnn,
-                                      .plan = &a->plan[0][0],
                                       .hooks = a->hooks};
     oriel_error why;
     bool wrong;
@@ -186,9 +185,9 @@ oriel_cuda_attention_create(oriel_cuda_attention *a,
     a->head_dim = network->head_dim;
     status = oriel_cudnn_open(&a->cudnn, config->device_index, err);
     if (!status)
-        status = build(a, (oriel_cudnn_class){0, 0}, err);
-    if (!status)
         status = test(a, err);
+    if (!status)
+        status = build(a, (oriel_cudnn_class){0, 0}, err);
     if (!status)
         describe(a, config->call);
     return status;

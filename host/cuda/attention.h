@@ -30,7 +30,7 @@ typedef struct oriel_cuda_attention {
 
 /*
  * On the current device, whose kernels were made ready.  For ORIEL_ATTENTION_CUDNN
- * load the library, build the least plan and put it to the known-answer test; the plan
+ * load the library, put it to its known-answer test and build the least plan, which
  * is logged to config->call: ORIEL_ERR_UNSUPPORTED where the library, its version,
  * the row of its table or the row's engine is missing, or its answer is wrong;
  * ORIEL_ERR_DEVICE, _MEMORY, _FAULT.  'hooks' outlive it.

@@ -5,8 +5,9 @@
  * Before an encoder uses an implementation on a device, that implementation must
  * give the right answer there: a wrong image, a broken instruction, operands in
  * the wrong order or a wrong epilogue are found before they spoil an embedding.
- * It takes some milliseconds, once a process, device and implementation; a debug line
- * of the log tells.
+ * It takes some milliseconds, once a process, device and implementation; cuDNN's as
+ * long as the library builds a plan, which is about a second.  A debug line of the log
+ * tells.
  */
 #ifndef ORIEL_CUDA_KNOWN_ANSWER_H
 #define ORIEL_CUDA_KNOWN_ANSWER_H
@@ -40,9 +41,7 @@ typedef struct oriel_cuda_tested {
     int32_t device_index;
     int32_t head_dim; /* of attention, whose kernels have an instance a size */
     const oriel_lt *lt;              /* an open library; CUBLASLT alone */
-    const oriel_cudnn *cudnn;        /* likewise; CUDNN alone, ... */
-    const oriel_cudnn_plan *plan;    /* ... with a plan for one sequence, of at
-                                        least ORIEL_KNOWN_ROWS rows */
+    const oriel_cudnn *cudnn;        /* likewise; CUDNN alone */
     const oriel_cuda_hopper *hopper; /* that is on; HOPPER... alone */
     const oriel_hooks *hooks;        /* its memory */
 } oriel_cuda_tested;

@@ -30,20 +30,18 @@ static const int32_t cu_sequence[ORIEL_KNOWN_SEQUENCES + 1] = {0, 23, ROWS,
 static const float turns[ORIEL_KNOWN_TURNS][2] = {
     {1, 0}, {0, 1}, {-1, 0}, {0.5f, 0.5f}, {0.5f, -0.5f}};
 
-#define MORE_OF_NEXT 0.125
-
 /* ---- Places ---------------------------------------------------------------- */
 
 void
-oriel_known_lay_out(oriel_known_values *v, int32_t heads, int32_t head_dim)
+oriel_known_lay_out(oriel_known_values *v, int32_t head_dim)
 {
     const int32_t shape[][3] = {
 #define ARRAY(name, rows, columns, bytes) {rows, columns, bytes},
-        ORIEL_KNOWN_ARRAYS(ARRAY, heads, head_dim)
+        ORIEL_KNOWN_ARRAYS(ARRAY, head_dim)
 #undef ARRAY
     };
 
-    *v = (oriel_known_values){.heads = heads, .head_dim = head_dim};
+    *v = (oriel_known_values){.head_dim = head_dim};
     for (int i = 0; i < ORIEL_KNOWN_N_ARRAYS; i++) {
         const size_t bytes =
             (size_t)shape[i][0] * (size_t)shape[i][1] * (size_t)shape[i][2];
@@ -168,33 +166,23 @@ turn_of(int32_t position, int32_t j)
     return turns[(position + j) % ORIEL_KNOWN_TURNS];
 }
 
-/* Values of a mean of 1/2, so that a wrong denominator shows.  The third head is the
-   first and the fourth the second, but that each of their values is an eighth more, so
-   that heads in the places of others show; and so on. */
+/* Values of a mean of 1/2, so that a wrong denominator shows. */
 static void
 fill_qkv(const oriel_known_values *v)
 {
-    const int32_t d = v->head_dim;
+    const int32_t hidden = HEADS * v->head_dim;
     uint16_t *qkv = memory_of(v, ORIEL_KNOWN_QKV);
 
-    for (int32_t row = 0; row < ROWS; row++)
-        for (int32_t i = 0; i < 3 * v->heads * d; i++) {
-            const int32_t which = i / d / v->heads, h = i / d % v->heads;
-            const int32_t like =
-                ((3 * row + which) * HEADS + h % HEADS) * d + i % d;
-            const int32_t copy = h / HEADS;
-            double value = eighths(ORIEL_KNOWN_QKV, like, 8);
-
-            if (which == 2)
-                value += 0.5 + copy * MORE_OF_NEXT;
-            *qkv++ = oriel_f32_to_bf16((float)value);
-        }
+    fill_eighths(v, ORIEL_KNOWN_QKV, 8);
+    for (int32_t i = 0; i < ROWS * 3 * hidden; i++)
+        if (i % (3 * hidden) >= 2 * hidden)
+            qkv[i] = oriel_f32_to_bf16(oriel_bf16_to_f32(qkv[i]) + 0.5f);
 }
 
 static void
 fill_sequences(const oriel_known_values *v)
 {
-    const int64_t hidden = (int64_t)v->heads * v->head_dim;
+    const int64_t hidden = (int64_t)HEADS * v->head_dim;
     int32_t *lengths = memory_of(v, ORIEL_KNOWN_LENGTHS);
     int64_t *qkv = memory_of(v, ORIEL_KNOWN_QKV_OFFSETS);
     int64_t *out = memory_of(v, ORIEL_KNOWN_OUT_OFFSETS);
@@ -424,7 +412,7 @@ read_head(const oriel_known_values *v, int32_t row, int32_t which, int32_t h,
 
     for (int32_t i = 0; i < d; i++)
         head[i] = oriel_known_value(v, ORIEL_KNOWN_QKV, row,
-                                    (which * v->heads + h) * d + i);
+                                    (which * HEADS + h) * d + i);
 }
 
 static void
@@ -445,15 +433,14 @@ void
 oriel_known_turned(const oriel_known_values *v, int32_t row, double *exact,
                    double *bound)
 {
-    for (int32_t i = 0; i < 3 * v->heads; i++) {
+    for (int32_t i = 0; i < 3 * HEADS; i++) {
         double *head = exact + (ptrdiff_t)i * v->head_dim;
 
-        read_head(v, row, i / v->heads, i % v->heads, head);
-        if (i < 2 * v->heads)
+        read_head(v, row, i / HEADS, i % HEADS, head);
+        if (i < 2 * HEADS)
             turn_head(v, row, head);
     }
-    memset(bound, 0,
-           (size_t)v->head_dim * 3 * (size_t)v->heads * sizeof(*bound));
+    memset(bound, 0, (size_t)v->head_dim * 3 * HEADS * sizeof(*bound));
 }
 
 /* Keys begin .. end - 1 of one head: the weights of a row, which sum to 1. */
@@ -493,11 +480,10 @@ static void
 attend(const oriel_known_values *v, int32_t row, int32_t begin, int32_t end,
        bool turned, double *exact, double *bound)
 {
-    const int32_t d = v->head_dim, hidden = v->heads * d;
-    const double loss = (1 + 0x1p-4) * 0x1p-8;
+    const int32_t d = v->head_dim, hidden = HEADS * d;
     double weights[ROWS];
 
-    for (int32_t i = 0; i < hidden && i < HEADS * d; i++) {
+    for (int32_t i = 0; i < hidden; i++) {
         double spread = 0;
 
         if (i % d == 0)
@@ -510,13 +496,7 @@ attend(const oriel_known_values *v, int32_t row, int32_t begin, int32_t end,
             spread += weights[j] * fabs(oriel_known_value(v, ORIEL_KNOWN_QKV, j,
                                                           2 * hidden + i) -
                                         exact[i]);
-        bound[i] = loss * (fabs(exact[i]) + spread) + 0x1p-16;
-    }
-    for (int32_t i = HEADS * d; i < hidden; i++) {
-        const int32_t like = i - HEADS * d; /* the weights sum to 1 */
-
-        exact[i] = exact[like] + MORE_OF_NEXT;
-        bound[i] = bound[like] + loss * (fabs(exact[i]) - fabs(exact[like]));
+        bound[i] = (1 + 0x1p-4) * 0x1p-8 * (fabs(exact[i]) + spread) + 0x1p-16;
     }
 }
 

@@ -18,8 +18,8 @@ enum {
     ORIEL_KNOWN_ROWS = 66,
     ORIEL_KNOWN_COLUMNS = 80,
     ORIEL_KNOWN_DEPTH = 72,
-    ORIEL_KNOWN_FEW = 3,   /* rows of what works row by row */
-    ORIEL_KNOWN_HEADS = 2, /* whose values differ; others are like these */
+    ORIEL_KNOWN_FEW = 3, /* rows of what works row by row */
+    ORIEL_KNOWN_HEADS = 2,
     ORIEL_KNOWN_N_WINDOWS = 3,
     ORIEL_KNOWN_N_PACKS = 2,
     ORIEL_KNOWN_TURNS = 5,
@@ -27,15 +27,15 @@ enum {
 };
 
 /* The arrays of the test; those from LINEAR on are results.  Rows, columns and
-   bytes a value; there are 'h' heads, as wide as 'd'.  SUMS are the host's: what a product
+   bytes a value; heads are as wide as 'd'.  SUMS are the host's: what a product
    sums, bias and all. */
-#define ORIEL_KNOWN_ARRAYS(X, h, d) \
+#define ORIEL_KNOWN_ARRAYS(X, d) \
     X(INPUT, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_DEPTH, 2) \
     X(WEIGHT, ORIEL_KNOWN_COLUMNS, ORIEL_KNOWN_DEPTH, 2) \
     X(BIAS, 1, ORIEL_KNOWN_COLUMNS, 2) \
     X(SUMS, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 4) \
     X(PLACES, 1, ORIEL_KNOWN_ROWS, 4) \
-    X(QKV, ORIEL_KNOWN_ROWS, 3 * (h) * (d), 2) \
+    X(QKV, ORIEL_KNOWN_ROWS, 3 * ORIEL_KNOWN_HEADS * (d), 2) \
     X(ANGLES, ORIEL_KNOWN_TURNS, (d) / 2, 4) \
     X(POSITIONS, ORIEL_KNOWN_ROWS, 2, 4) \
     X(CU_WINDOW, 1, ORIEL_KNOWN_N_WINDOWS + 1, 4) \
@@ -51,23 +51,23 @@ enum {
     X(GELU, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 2) \
     X(STORED, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 4) \
     X(NORM, ORIEL_KNOWN_FEW, ORIEL_KNOWN_DEPTH, 2) \
-    X(TURNED, ORIEL_KNOWN_FEW, 3 * (h) * (d), 2) \
-    X(OF_WINDOWS, ORIEL_KNOWN_ROWS, (h) * (d), 2) \
-    X(OF_FRAME, ORIEL_KNOWN_ROWS, (h) * (d), 2) \
-    X(OF_SEQUENCES, ORIEL_KNOWN_ROWS, (h) * (d), 2) \
+    X(TURNED, ORIEL_KNOWN_FEW, 3 * ORIEL_KNOWN_HEADS * (d), 2) \
+    X(OF_WINDOWS, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2) \
+    X(OF_FRAME, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2) \
+    X(OF_SEQUENCES, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_HEADS *(d), 2) \
     X(HI, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 2) \
     X(LO, ORIEL_KNOWN_ROWS, ORIEL_KNOWN_COLUMNS, 2) \
     X(WIDE_NORM, ORIEL_KNOWN_FEW, ORIEL_KNOWN_DEPTH, 2)
 
 typedef enum oriel_known_array {
 #define ARRAY(name, rows, columns, bytes) ORIEL_KNOWN_##name,
-    ORIEL_KNOWN_ARRAYS(ARRAY, 0, 0)
+    ORIEL_KNOWN_ARRAYS(ARRAY, 0)
 #undef ARRAY
         ORIEL_KNOWN_N_ARRAYS
 } oriel_known_array;
 
 typedef struct oriel_known_values {
-    int32_t heads, head_dim;
+    int32_t head_dim;
     struct {
         int32_t rows, columns, value_bytes;
         size_t at; /* aligned to 256 */
@@ -78,8 +78,7 @@ typedef struct oriel_known_values {
 
 /* The arrays' places; then the operands, and what results hold beforehand, into
    values->memory of values->bytes. */
-void oriel_known_lay_out(oriel_known_values *values, int32_t heads,
-                         int32_t head_dim);
+void oriel_known_lay_out(oriel_known_values *values, int32_t head_dim);
 void oriel_known_fill(oriel_known_values *values);
 
 /* Row 'row' of a result, [columns], and how far each value may be from it. */
