@@ -4,8 +4,9 @@
  *
  *   verify_finds KIND[:NAME]...
  *
- * Of the checks of each kind, whose name begins so, one at least must fail.  It ends with the last of them, and runs no check of another
- * kind: a whole report takes ten times as long.  Exit status 0: all failed.
+ * Of the checks of each kind whose name begins so, one at least must fail.  It ends
+ * with the last of them, and runs no check of another kind: a whole report takes
+ * several times as long.  Exit status 0: each has failed.
  */
 #include "oriel_verify.h"
 
